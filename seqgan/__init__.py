@@ -1,0 +1,1 @@
+"""seqgan: a laboratory for adversarial sequence generation."""

@@ -1,0 +1,42 @@
+"""Random numbers: one global torch generator a device for training, all of it in checkpoints.
+
+Models, dropout and sampling draw from torch's global generators. Whatever must not disturb
+training (evaluation, oracles, samples for people) runs inside `isolated(seed)`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch on every device."""
+    torch.manual_seed(seed)
+
+
+def rng_state() -> dict[str, Any]:
+    """The state of torch's generators, as byte tensors."""
+    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Put back what `rng_state` returned; devices that are absent now are passed over."""
+    torch.set_rng_state(state["cpu"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([device_state.cpu() for device_state in state["cuda"]])
+
+
+@contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """Draw from `seed` inside the block and leave the outer stream as it was."""
+    saved = rng_state()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        set_rng_state(saved)

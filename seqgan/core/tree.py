@@ -1,0 +1,40 @@
+"""Trees of tensors with the batch in dim 0: generator states, and what checkpoints hold."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def tree_map(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """Apply `function` to every tensor of a tree of tuples; other leaves stay as they are."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, tuple):
+        return tuple(tree_map(function, branch) for branch in tree)
+    return tree
+
+
+def tree_cat(trees: list[Any]) -> Any:
+    """Join the rows of trees of one shape. Leaves that are not tensors must agree."""
+    first = trees[0]
+    if isinstance(first, Tensor):
+        return torch.cat(trees)
+    if isinstance(first, tuple):
+        return tuple(tree_cat(list(branches)) for branches in zip(*trees, strict=True))
+    if any(leaf != first for leaf in trees):
+        raise ValueError(f"states disagree in a shared leaf: {trees}")
+    return first
+
+
+def repeat_rows(tree: Any, copies: int) -> Any:
+    """Repeat all rows `copies` times, block after block: row n·B + b is copy n of row b."""
+    if copies == 1:
+        return tree
+    return tree_map(lambda x: x.repeat(copies, *[1] * (x.dim() - 1)), tree)
+
+
+def take_rows(tree: Any, first: int, last: int) -> Any:
+    """Rows first…last-1 of every tensor."""
+    return tree_map(lambda x: x[first:last], tree)

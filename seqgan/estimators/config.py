@@ -1,0 +1,117 @@
+"""Configuration of gradient estimators: the path of the critic's score to the generator."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+
+class SequenceCreditConfig(Config):
+    """Every symbol is credited with the value of the whole sequence."""
+
+    name: Literal["sequence"]
+
+
+class PerStepCreditConfig(Config):
+    """Discounted sum of a causal critic's values from this step on."""
+
+    name: Literal["per_step"]
+    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class RolloutCreditConfig(Config):
+    """Mean value of Monte-Carlo continuations from each prefix (SeqGAN)."""
+
+    name: Literal["rollout"]
+    continuations: Annotated[int, Field(gt=0)] = 16
+
+
+CreditConfig = Annotated[
+    SequenceCreditConfig | PerStepCreditConfig | RolloutCreditConfig,
+    Field(discriminator="name"),
+]
+
+
+class NoBaselineConfig(Config):
+    """The bare return."""
+
+    name: Literal["none"]
+
+
+class MovingAverageConfig(Config):
+    """Exponentially weighted mean of past returns, one a step."""
+
+    name: Literal["moving_average"]
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Weight of the old mean when a new batch comes in."""
+
+
+class LeaveOneOutConfig(Config):
+    """Mean return of the other sequences of the batch, one a step."""
+
+    name: Literal["leave_one_out"]
+
+
+class LearnedBaselineConfig(Config):
+    """A recurrent network that predicts the return from the prefix; trained by its own player."""
+
+    name: Literal["learned"]
+    embed: Annotated[int, Field(gt=0)] = 32
+    hidden: Annotated[int, Field(gt=0)] = 32
+
+
+BaselineConfig = Annotated[
+    NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig | LearnedBaselineConfig,
+    Field(discriminator="name"),
+]
+
+
+class ScoreFunctionConfig(Config):
+    """REINFORCE and its relatives: reward times the gradient of the log-probability."""
+
+    name: Literal["score_function"]
+    credit: CreditConfig = SequenceCreditConfig(name="sequence")
+    baseline: BaselineConfig = LeaveOneOutConfig(name="leave_one_out")
+    whiten: bool = False
+    """Divide advantages by their standard deviation over the batch (biased: couples the batch)."""
+    entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the mean entropy of each step's distribution, in nats."""
+    null: Literal["none", "constant", "shuffled"] = "none"
+    """Null arms: replace the reward by the constant 1, or shuffle it between sequences."""
+
+
+class ConstantTemperature(Config):
+    """The same temperature at every update."""
+
+    name: Literal["constant"]
+    value: Annotated[float, Field(gt=0)] = 0.7
+
+
+class AnnealedTemperature(Config):
+    """From `start` to `end` in `steps` generator updates, then constant."""
+
+    name: Literal["linear", "exponential"]
+    start: Annotated[float, Field(gt=0)]
+    end: Annotated[float, Field(gt=0)]
+    steps: Annotated[int, Field(gt=0)]
+
+
+TemperatureConfig = Annotated[
+    ConstantTemperature | AnnealedTemperature, Field(discriminator="name")
+]
+
+
+class RelaxedConfig(Config):
+    """Back-propagate through a relaxed sample.
+
+    soft_gumbel: the critic and the next step read softmax((o + g)/τ).
+    straight_through_gumbel: they read the hard argmax; the gradient is that of the soft row.
+    straight_through: a hard sample; the gradient is that of softmax(o/τ), with τ = 1 usual.
+    """
+
+    name: Literal["soft_gumbel", "straight_through_gumbel", "straight_through"]
+    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+
+
+EstimatorConfig = Annotated[ScoreFunctionConfig | RelaxedConfig, Field(discriminator="name")]

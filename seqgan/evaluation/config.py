@@ -1,0 +1,37 @@
+"""Configuration of evaluation: how much is sampled, and which rule picks what is reported."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+Positive = Annotated[int, Field(gt=0)]
+Temperature = Annotated[float, Field(gt=0)]
+
+
+class SelectionConfig(Config):
+    """One rule for every arm: the checkpoint (and, in a sweep, the decoding) that is reported.
+
+    `metric` is measured on validation data only.
+    """
+
+    metric: str | None = None
+    """A metric of the validation evaluations, e.g. nll_valid; null: the last checkpoint."""
+    mode: Literal["min", "max"] = "min"
+
+
+class EvaluationConfig(Config):
+    """Final evaluations use the test split, those during training the validation split."""
+
+    samples: Positive = 5_000
+    """Generated sequences a final evaluation."""
+    samples_during_training: Positive = 1_000
+    references: Positive = 5_000
+    """Reference sentences of BLEU at most; recorded with the result."""
+    temperature: Temperature = 1.0
+    """Of the reported samples and densities alike."""
+    sweep_temperatures: list[Temperature] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
+    sweep_top_p: list[Annotated[float, Field(gt=0, le=1)]] = [0.8, 0.9]
+    select: SelectionConfig = SelectionConfig()
+    seed: Annotated[int, Field(ge=0)] = 1234

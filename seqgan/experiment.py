@@ -1,0 +1,120 @@
+"""The configuration tree of an experiment, and the checks that need more than one branch.
+
+An experiment is game × players × objective × penalties × estimator × schedule × data × metrics;
+each factor is one line of YAML. Nothing here imports torch: `build.py` makes the objects.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from seqgan.core.config import Config, apply_overrides, read_yaml, validate
+from seqgan.data.config import DataConfig
+from seqgan.estimators.config import EstimatorConfig, ScoreFunctionConfig
+from seqgan.evaluation.config import EvaluationConfig
+from seqgan.models.config import CnnCriticConfig, CriticConfig, GeneratorConfig
+from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
+from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
+
+
+class GameConfig(Config):
+    """Who plays. `mle` has a generator only; `adversarial` adds a critic."""
+
+    name: Literal["mle", "adversarial"]
+    mle_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the likelihood loss on real data, added to every adversarial generator update."""
+
+
+class RunConfig(Config):
+    """Where results go."""
+
+    dir: str | None = None
+    """Run folder; null: runs/<configuration name>-<time>."""
+
+
+class Experiment(Config):
+    """Everything that decides a run."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    """A short name for folders and reports."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    data: DataConfig
+    game: GameConfig
+    generator: GeneratorConfig
+    critic: CriticConfig | None = None
+    objective: ObjectiveConfig | None = None
+    penalties: list[PenaltyConfig] = []
+    estimator: EstimatorConfig | None = None
+    players: PlayersConfig = PlayersConfig()
+    schedule: Annotated[list[StageConfig], Field(min_length=1)]
+    train: TrainConfig = TrainConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Experiment":
+        _check_game(self)
+        _check_estimator(self)
+        _check_lengths(self)
+        return self
+
+
+def _check_game(experiment: Experiment) -> None:
+    parts = {
+        "critic": experiment.critic,
+        "objective": experiment.objective,
+        "estimator": experiment.estimator,
+    }
+    if experiment.game.name == "adversarial":
+        missing = [name for name, part in parts.items() if part is None]
+        if missing:
+            raise ValueError(f"game.name=adversarial needs {missing[0]}; add it, or use game mle")
+    else:
+        present = [name for name, part in parts.items() if part is not None]
+        if present:
+            raise ValueError(f"game.name=mle has no use for {present[0]}; remove it")
+        for position, stage in enumerate(experiment.schedule):
+            for phase in stage.phases:
+                if phase != "mle":
+                    raise ValueError(
+                        f"schedule[{position}].phases has '{phase}', which game.name=mle does not "
+                        "know; use mle, or game adversarial"
+                    )
+
+
+def _check_estimator(experiment: Experiment) -> None:
+    estimator, critic = experiment.estimator, experiment.critic
+    if estimator is None or critic is None:
+        return
+    causal = critic.name == "rnn" or getattr(critic, "causal", False)
+    if isinstance(estimator, ScoreFunctionConfig):
+        if estimator.credit.name == "per_step" and not causal:
+            raise ValueError(
+                f"estimator.credit.name=per_step needs a causal critic, critic.name={critic.name} "
+                "gives one score a sequence; use critic rnn, or credit sequence or rollout"
+            )
+        leave_one_out = estimator.baseline.name == "leave_one_out"
+        if (leave_one_out or estimator.whiten) and experiment.train.batch_size < 2:
+            raise ValueError(
+                "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
+                "whitening; use at least 2"
+            )
+
+
+def _check_lengths(experiment: Experiment) -> None:
+    critic, data = experiment.critic, experiment.data
+    length = data.oracle.length if data.name == "oracle" else data.length
+    if isinstance(critic, CnnCriticConfig) and max(critic.widths) > length:
+        raise ValueError(
+            f"critic.widths has {max(critic.widths)}, longer than the sequences ({length} "
+            "symbols); drop the wider windows and their filters"
+        )
+
+
+def load_experiment(path: Path, overrides: list[str]) -> Experiment:
+    """Read, override and validate an experiment. Raises `UserError` with one clear line."""
+    tree = apply_overrides(read_yaml(path), overrides)
+    return validate(Experiment, tree, str(path))

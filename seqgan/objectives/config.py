@@ -1,0 +1,55 @@
+"""Configuration of objectives and penalties."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+ObjectiveName = Literal["minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan"]
+ValueName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
+
+
+class ObjectiveConfig(Config):
+    """What the two players play for."""
+
+    name: ObjectiveName
+    value: ValueName = "objective"
+    """The generator's value of a score d: the objective's own, or prob σ(d), log_prob log σ(d),
+    logit d, centred 2σ(d)−1, ratio exp(d) = D/(1−D). Arms that are compared should share it."""
+
+
+class WeightClipConfig(Config):
+    """Clamp every critic parameter after each of its updates (WGAN)."""
+
+    name: Literal["weight_clip"]
+    limit: Annotated[float, Field(gt=0)] = 0.01
+
+
+class GradientPenaltyConfig(Config):
+    """weight · E(‖∇D(x̂)‖ − target)² on points between real and generated (WGAN-GP)."""
+
+    name: Literal["gradient_penalty"]
+    weight: Annotated[float, Field(gt=0)] = 10.0
+    target: Annotated[float, Field(ge=0)] = 1.0
+
+
+class R1Config(Config):
+    """weight/2 · E‖∇D(x)‖² at real sequences."""
+
+    name: Literal["r1"]
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+class SpectralNormConfig(Config):
+    """Divide every weight matrix of the critic by its largest singular value."""
+
+    name: Literal["spectral_norm"]
+    iterations: Annotated[int, Field(gt=0)] = 1
+    """Power iterations an update."""
+
+
+PenaltyConfig = Annotated[
+    WeightClipConfig | GradientPenaltyConfig | R1Config | SpectralNormConfig,
+    Field(discriminator="name"),
+]

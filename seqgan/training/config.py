@@ -1,0 +1,60 @@
+"""Configuration of players, schedules and the training loop."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+Positive = Annotated[int, Field(gt=0)]
+PhaseName = Literal["mle", "critic", "generator"]
+
+
+class PlayerConfig(Config):
+    """How one network is updated."""
+
+    optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    betas: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.9, 0.999]
+    """Adam's decay rates of the first and second moment."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
+    """Largest norm of the gradient over all parameters; null: not clipped."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of an exponential moving average of the weights, which evaluation then uses."""
+
+
+class PlayersConfig(Config):
+    """One entry a player; phases that update the same player share its optimizer."""
+
+    generator: PlayerConfig = PlayerConfig()
+    critic: PlayerConfig = PlayerConfig()
+    baseline: PlayerConfig = PlayerConfig()
+    """For `estimator.baseline.name: learned`."""
+
+
+class StageConfig(Config):
+    """`repeat` rounds of the phases, each visited so many times a round, in this order."""
+
+    repeat: Positive
+    phases: dict[PhaseName, Positive]
+
+
+class TrainConfig(Config):
+    """The loop."""
+
+    batch_size: Positive = 64
+    log_every: Positive = 50
+    """Steps between lines in metrics.jsonl; non-finite losses are noticed at these steps."""
+    eval_every: Positive = 500
+    """Steps between evaluations on validation data."""
+    checkpoint_every: Positive = 500
+    keep: Positive = 2
+    """Checkpoints kept besides the selected one."""
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    """Save and stop cleanly after so long; `train --resume` goes on. Null: no limit."""
+    threads: Positive | None = None
+    """CPU threads of torch; null: torch's default."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    tensorboard: bool = True
+    """Also write TensorBoard events."""
