@@ -31,6 +31,8 @@ class EvaluationConfig(Config):
     """Reference sentences of BLEU at most; recorded with the result."""
     temperature: Temperature = 1.0
     """Of the reported samples and densities alike."""
+    sweep: bool = False
+    """Also evaluate at every temperature and top-p below; the rule picks one of them."""
     sweep_temperatures: list[Temperature] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
     sweep_top_p: list[Annotated[float, Field(gt=0, le=1)]] = [0.8, 0.9]
     select: SelectionConfig = SelectionConfig()

@@ -1,0 +1,45 @@
+"""Modes of networks: evaluating, frozen, and safe for double backward."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+@contextmanager
+def evaluating(module: object) -> Iterator[None]:
+    """Dropout off and buffers fixed inside the block; the former mode comes back after it."""
+    assert isinstance(module, nn.Module)
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
+
+
+@contextmanager
+def frozen(module: object) -> Iterator[None]:
+    """`evaluating`, and no gradient into the parameters. Gradients pass through to the inputs."""
+    assert isinstance(module, nn.Module)
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    with evaluating(module):
+        for parameter in trainable:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in trainable:
+                parameter.requires_grad_(True)
+
+
+@contextmanager
+def double_backward() -> Iterator[None]:
+    """Kernels that can be differentiated twice: no fused attention, no cuDNN or oneDNN RNN."""
+    with ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        yield

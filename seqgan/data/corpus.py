@@ -1,0 +1,160 @@
+"""A corpus ready for training: token ids and masks of three splits, and an account of the data.
+
+Decisions
+- The vocabulary comes from the training split alone, before sentences that are too long leave.
+- A sentence takes one column a token and one for its end. Where `data.overlong=truncate`, the
+  first `data.length` tokens stay *without* an end symbol: the sentence did not end there, and a
+  model's sample that fills all columns looks the same.
+- Duplicates and overlap are counted on lines as the tokenizer sees them (`canonical_form`),
+  after overlong sentences were dropped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqgan.core.errors import UserError
+from seqgan.core.masks import mask_until_end
+from seqgan.core.types import Space
+from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.sources import Sentences, read_splits
+from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+
+CorpusData = TextDataConfig | HuggingFaceDataConfig
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSplit:
+    """N sentences: ids (long, padded with the end id), masks, and the lines as they were read."""
+
+    ids_NT: Tensor
+    mask_NT: Tensor
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Three splits over one vocabulary; `report` is plain JSON."""
+
+    space: Space
+    tokenizer: Tokenizer
+    train: EncodedSplit
+    valid: EncodedSplit
+    test: EncodedSplit
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """Sentences as ids of at most `data.length` columns, and what it took to make them fit."""
+
+    lines: list[str]
+    ids: list[list[int]]
+    dropped: int
+    truncated: int
+    longest: int
+
+
+def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpus:
+    """Read, split, tokenize and count. `tokenizer` is a run's own; None builds one.
+
+    Raises `UserError` for files, columns or sentences that cannot be used.
+    """
+    canonical = canonical_form(config.tokenizer)
+    sentences = read_splits(config, canonical)
+    _check_size(config, "train", len(sentences["train"].lines), 0)
+    if tokenizer is None:
+        tokenizer = build_tokenizer(config.tokenizer, sentences["train"].lines)
+    fitted = {name: _fit(config, tokenizer, split) for name, split in sentences.items()}
+    for name, split in fitted.items():
+        _check_size(config, name, len(split.lines), split.dropped)
+    end_id = tokenizer.end_id
+    return Corpus(
+        space=Space(tokenizer.vocab_size, config.length, end_id),
+        tokenizer=tokenizer,
+        train=_to_tensors(fitted["train"], config.length, end_id),
+        valid=_to_tensors(fitted["valid"], config.length, end_id),
+        test=_to_tensors(fitted["test"], config.length, end_id),
+        report=_report(fitted, tokenizer, config.length, canonical),
+    )
+
+
+def _fit(config: CorpusData, tokenizer: Tokenizer, sentences: Sentences) -> _Fitted:
+    """Encode, and deal with sentences that are longer than the model as configured."""
+    encoded = [tokenizer.encode(line) for line in sentences.lines]
+    lengths = [len(ids) + 1 for ids in encoded]
+    overlong = [row for row, length in enumerate(lengths) if length > config.length]
+    longest = max(lengths, default=0)
+    if overlong and config.overlong == "error":
+        row = overlong[0]
+        raise UserError(
+            f"{sentences.source}: line {sentences.numbers[row]} has "
+            f"{lengths[row]} tokens with its end symbol, but data.length={config.length}; raise "
+            f"data.length (the longest line needs {longest}), or set data.overlong=drop or "
+            f"data.overlong=truncate"
+        )
+    if config.overlong == "drop":
+        kept = [row for row, length in enumerate(lengths) if length <= config.length]
+        lines = [sentences.lines[row] for row in kept]
+        return _Fitted(lines, [encoded[row] for row in kept], len(overlong), 0, longest)
+    cut = [ids[: config.length] for ids in encoded]
+    return _Fitted(sentences.lines, cut, 0, len(overlong), longest)
+
+
+def _check_size(config: CorpusData, name: str, count: int, dropped: int) -> None:
+    needed = 2 if name == "train" else 1
+    if count >= needed:
+        return
+    source = config.path if isinstance(config, TextDataConfig) else config.dataset
+    if dropped:
+        why = f"{dropped} were dropped as longer than data.length={config.length}"
+        remedy = "raise data.length, or set data.overlong=truncate"
+    else:
+        why = f"data.max_train={config.max_train}" if config.max_train else "the text is short"
+        remedy = "give more text, raise data.max_train, or give separate held-out data"
+    raise UserError(
+        f"{source}: the {name} split has {count} sentences and needs at least {needed} "
+        f"({why}); {remedy}"
+    )
+
+
+def _to_tensors(split: _Fitted, length: int, end_id: int) -> EncodedSplit:
+    ids_NT = np.full((len(split.ids), length), end_id, dtype=np.int64)
+    for row, ids in enumerate(split.ids):
+        ids_NT[row, : len(ids)] = ids
+    tensor_NT = torch.from_numpy(ids_NT)
+    return EncodedSplit(tensor_NT, mask_until_end(tensor_NT, end_id), split.lines)
+
+
+def _report(
+    splits: dict[str, _Fitted],
+    tokenizer: Tokenizer,
+    length: int,
+    canonical: Callable[[str], str],
+) -> dict[str, Any]:
+    """Counts by split. `longest` is in tokens, the end symbol included, before drops and cuts."""
+    keys = {name: [canonical(line) for line in split.lines] for name, split in splits.items()}
+    train_keys = set(keys["train"])
+    report: dict[str, Any] = {"vocabulary": tokenizer.vocab_size, "length": length}
+    for name in ("train", "valid", "test"):
+        split = splits[name]
+        report[name] = {
+            "lines": len(split.lines),
+            "dropped": split.dropped,
+            "truncated": split.truncated,
+            "longest": split.longest,
+            "unk_rate": _unknown_rate(split.ids, tokenizer.unk_id),
+            "duplicates": len(keys[name]) - len(set(keys[name])),
+        }
+        if name != "train":
+            report[name]["in_train"] = sum(key in train_keys for key in keys[name])
+    return report
+
+
+def _unknown_rate(ids: list[list[int]], unk_id: int) -> float:
+    tokens = sum(len(sentence) for sentence in ids)
+    return sum(sentence.count(unk_id) for sentence in ids) / max(tokens, 1)

@@ -1,0 +1,194 @@
+"""Sentences of a corpus as text: files or Hugging Face data, cut into splits. Torch-free.
+
+Decisions
+- Blank lines are no sentences. Surrounding spaces are dropped, nothing else is changed.
+- Where no held-out file or split is given, a seeded permutation of the *distinct* sentences holds
+  out a share of them, so that copies of a sentence never stand on both sides of the fence.
+- Splits given by the user are taken as they are; their overlap is counted in `corpus.py`.
+- Every sentence keeps its number in its source, so that a complaint can say where it stands.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.text_files import read_lines
+from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
+
+Canonical = Callable[[str], str]
+"""Maps a line to the form in which the tokenizer sees it."""
+
+_LOADERS = {
+    ".json": "json",
+    ".jsonl": "json",
+    ".csv": "csv",
+    ".txt": "text",
+    ".parquet": "parquet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Sentences of one split and where they come from.
+
+    `numbers[i]` counts from 1 through the lines (or rows) of `source`, blank ones included.
+    """
+
+    source: str
+    lines: list[str]
+    numbers: list[int]
+
+    def take(self, rows: Iterable[int]) -> "Sentences":
+        """The sentences at these rows, in this order."""
+        chosen = list(rows)
+        return Sentences(
+            self.source,
+            [self.lines[row] for row in chosen],
+            [self.numbers[row] for row in chosen],
+        )
+
+
+def read_splits(
+    config: TextDataConfig | HuggingFaceDataConfig, canonical: Canonical
+) -> dict[str, Sentences]:
+    """Return the splits `train`, `valid` and `test` that the configuration describes."""
+    splits = _read_given(config)
+    fractions = {
+        name: fraction
+        for name, fraction in (("test", config.test_fraction), ("valid", config.valid_fraction))
+        if name not in splits
+    }
+    splits |= hold_out(splits["train"], fractions, config.split_seed, canonical)
+    if config.max_train is not None:
+        splits["train"] = splits["train"].take(
+            range(len(splits["train"].lines))[: config.max_train]
+        )
+    return splits
+
+
+def hold_out(
+    sentences: Sentences, fractions: dict[str, float], seed: int, canonical: Canonical
+) -> dict[str, Sentences]:
+    """Cut off `fractions` of the distinct sentences; the rest is `train`. Order is kept.
+
+    Each part gets at least one distinct sentence while there are any.
+    """
+    groups: dict[str, list[int]] = {}
+    for row, line in enumerate(sentences.lines):
+        groups.setdefault(canonical(line), []).append(row)
+    members = list(groups.values())
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(members)).tolist()
+    sizes = {name: max(1, round(part * len(members))) for name, part in fractions.items()}
+    splits = {}
+    for name, size in [*sizes.items(), ("train", len(members))]:
+        chosen, order = order[:size], order[size:]
+        splits[name] = sentences.take(sorted(row for group in chosen for row in members[group]))
+    return splits
+
+
+def _read_given(config: TextDataConfig | HuggingFaceDataConfig) -> dict[str, Sentences]:
+    """The splits that have a file or a name of their own."""
+    if isinstance(config, TextDataConfig):
+        return _read_text(config)
+    return _read_huggingface(config)
+
+
+def _read_text(config: TextDataConfig) -> dict[str, Sentences]:
+    fields = {"train": "path", "valid": "valid_path", "test": "test_path"}
+    splits = {}
+    for name, field in fields.items():
+        path = getattr(config, field)
+        if path is None:
+            continue
+        try:
+            lines = read_lines(Path(path), keep_blank=True)
+        except UserError as error:
+            raise UserError(f"data.{field}: {error}") from error
+        splits[name] = _number(path, lines)
+    return splits
+
+
+def _read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
+    parts = _load_dataset(config)
+    wanted = {"train": config.train_split, "valid": config.valid_split, "test": config.test_split}
+    return {
+        name: _column(config, parts, f"{name}_split", split)
+        for name, split in wanted.items()
+        if split is not None
+    }
+
+
+def _column(
+    config: HuggingFaceDataConfig, parts: dict[str, Any], field: str, split: str
+) -> Sentences:
+    """The sentences of one split, or an error that says what there is instead."""
+    if split not in parts:
+        remedy = "" if field == "train_split" else f", or data.{field}=null to hold out a share"
+        raise UserError(
+            f"data.{field}={split!r}: {config.dataset} has no such split"
+            f"{did_you_mean(split, parts)}; choose from: {', '.join(parts)}{remedy}"
+        )
+    part = parts[split]
+    if config.column not in part.column_names:
+        raise UserError(
+            f"data.column={config.column!r}: {config.dataset} has no such column"
+            f"{did_you_mean(config.column, part.column_names)}; "
+            f"choose from: {', '.join(part.column_names)}"
+        )
+    values = list(part[config.column])
+    for value in values:
+        if value is not None and not isinstance(value, str):
+            raise UserError(
+                f"data.column={config.column!r}: {config.dataset} holds {type(value).__name__} "
+                f"there, not text; choose from: {', '.join(part.column_names)}"
+            )
+    return _number(f"{config.dataset} ({split})", [value or "" for value in values])
+
+
+def _load_dataset(config: HuggingFaceDataConfig) -> dict[str, Any]:
+    """Splits by name. A local path wins over a hub id of the same name."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise UserError(
+            "data.name='huggingface': the package datasets is not installed; "
+            "run: pip install 'seqgan[corpora]'"
+        ) from error
+    path = Path(config.dataset)
+    try:
+        if path.is_file():
+            return dict(datasets.load_dataset(_loader(path), data_files=str(path)))
+        saved = (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
+        loaded: Any = (
+            datasets.load_from_disk(str(path))
+            if saved
+            else datasets.load_dataset(config.dataset, config.subset)
+        )
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"data.dataset={config.dataset!r}: cannot be loaded ({reason}); "
+            f"check the path or hub id and data.subset"
+        ) from error
+    if isinstance(loaded, datasets.Dataset):  # saved without a name for its only split
+        return {str(loaded.split or config.train_split): loaded}
+    return dict(loaded)
+
+
+def _loader(path: Path) -> str:
+    if path.suffix not in _LOADERS:
+        raise UserError(
+            f"data.dataset='{path}': cannot read files of type '{path.suffix}'; "
+            f"choose from: {', '.join(_LOADERS)}"
+        )
+    return _LOADERS[path.suffix]
+
+
+def _number(source: str, lines: list[str]) -> Sentences:
+    """Drop blank lines and remember where the others stand."""
+    numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    return Sentences(source, [lines[number - 1].strip() for number in numbers], numbers)

@@ -1,0 +1,349 @@
+"""The one sampling loop, and the density of what it samples.
+
+Everything that writes sequences goes through `decode`: ancestral sampling with temperature and
+top-k/top-p, greedy decoding, relaxed and straight-through samples, continuations of prefixes.
+What differs is the *draw*, a function from `logits_BV` to the next symbol.
+
+Rows may join the loop late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence;
+each prefix enters at its own column from the state cached there, so that nothing is decoded twice
+and all prefixes advance in one batch. Rows stay in the order in which they joined.
+
+Sampling inverts the cumulative distribution: one uniform number a symbol, where
+`torch.multinomial` draws V exponentials. The softmax, its cumulative sum and Gumbel noise are
+float32 under autocast too. With V = 5,000 a probability is resolved to about 6e-8.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgan.core.tree import repeat_rows, take_rows, tree_cat
+from seqgan.core.types import Generator, Rollout, Space, State, StepOut
+
+_CPU_LOGITS = 1_300_000
+"""Logits a CPU lane computes at once: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
+
+
+# ── Draws ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The next symbol of each row: what is fed back and stored, and the hard decision."""
+
+    x: Tensor  # ids_R, or simplex_RV
+    ids_R: Tensor
+
+
+class Draw(Protocol):
+    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+        """Draw `copies` symbols for each row; row n·B + b is copy n of row b."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestral:
+    """Sample from softmax(logits / temperature), cut to the top-k or the top-p nucleus."""
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+
+    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+        logits_BV = logits_BV.float() / self.temperature
+        if self.top_k is not None:
+            logits_BV = keep_top_k(logits_BV, self.top_k)
+        probs_BV = logits_BV.softmax(-1)
+        if self.top_p < 1:
+            probs_BV = keep_top_p(probs_BV, self.top_p)
+        ids_R = sample_categorical(probs_BV, copies).flatten()
+        return Drawn(ids_R, ids_R)
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy:
+    """Always the most likely symbol."""
+
+    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+        ids_R = logits_BV.argmax(-1).repeat(copies)
+        return Drawn(ids_R, ids_R)
+
+
+@dataclass(frozen=True, slots=True)
+class GumbelSoftmax:
+    """y = softmax((logits + g) / temperature), g ~ Gumbel(0, 1)  (Jang 2017, Maddison 2017).
+
+    With `hard` the forward value is one-hot(argmax y) and the gradient that of y
+    (straight-through Gumbel). Without it the soft row itself goes on, into the critic and into
+    the next step of the generator.
+    """
+
+    temperature: float
+    hard: bool
+
+    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+        noisy_RV = _repeat(logits_BV.float(), copies)
+        noisy_RV = noisy_RV + gumbel_noise(noisy_RV)
+        soft_RV = (noisy_RV / self.temperature).softmax(-1)
+        ids_R = noisy_RV.argmax(-1)
+        return Drawn(straight_through(ids_R, soft_RV) if self.hard else soft_RV, ids_R)
+
+
+@dataclass(frozen=True, slots=True)
+class StraightThrough:
+    """A sample of softmax(logits); its gradient is that of softmax(logits / temperature)."""
+
+    temperature: float = 1.0
+
+    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+        logits_RV = _repeat(logits_BV.float(), copies)
+        ids_R = sample_categorical(logits_RV.detach().softmax(-1), 1).flatten()
+        return Drawn(straight_through(ids_R, (logits_RV / self.temperature).softmax(-1)), ids_R)
+
+
+def sample_categorical(probs_BV: Tensor, copies: int) -> Tensor:
+    """`ids_NB`: `copies` draws from each row of probabilities, by inverting the CDF.
+
+    Rows need not sum to one. A symbol of probability 0 is never drawn: the uniform number is
+    kept strictly below the row's total, and the search takes the first entry above it.
+    """
+    cdf_BV = probs_BV.cumsum(-1)
+    total_B1 = cdf_BV[:, -1:]
+    uniform_BN = torch.rand(len(probs_BV), copies, device=probs_BV.device, dtype=probs_BV.dtype)
+    below_B1 = torch.nextafter(total_B1, torch.zeros_like(total_B1))
+    target_BN = torch.minimum(uniform_BN * total_B1, below_B1)
+    return torch.searchsorted(cdf_BV, target_BN, right=True).T
+
+
+def gumbel_noise(like: Tensor) -> Tensor:
+    """Standard Gumbel noise in float32: −log(E) with E ~ Exp(1), finite for every draw."""
+    exponential = torch.empty(like.shape, device=like.device, dtype=torch.float32).exponential_()
+    return -exponential.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+def straight_through(ids_R: Tensor, soft_RV: Tensor) -> Tensor:
+    """One-hot rows whose gradient is that of `soft_RV`. The forward value is exactly one-hot."""
+    hard_RV = F.one_hot(ids_R, soft_RV.shape[-1]).to(soft_RV.dtype)
+    return hard_RV + (soft_RV - soft_RV.detach())
+
+
+def keep_top_k(logits_BV: Tensor, k: int) -> Tensor:
+    """−inf for everything below the k-th largest logit; ties at the edge all stay."""
+    if k >= logits_BV.shape[-1]:
+        return logits_BV
+    edge_B1 = logits_BV.topk(k, dim=-1).values[:, -1:]
+    return logits_BV.masked_fill(logits_BV < edge_B1, float("-inf"))
+
+
+def keep_top_p(probs_BV: Tensor, p: float) -> Tensor:
+    """0 outside the smallest set of most likely symbols whose mass reaches p."""
+    ranked_BV, order_BV = probs_BV.sort(-1, descending=True)
+    mass_before_BV = ranked_BV.cumsum(-1) - ranked_BV
+    ranked_BV = ranked_BV.masked_fill(mass_before_BV >= p, 0.0)
+    return torch.zeros_like(probs_BV).scatter(-1, order_BV, ranked_BV)
+
+
+def _repeat(logits_BV: Tensor, copies: int) -> Tensor:
+    return logits_BV if copies == 1 else logits_BV.repeat(copies, 1)
+
+
+# ── The loop ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Rows that join at column `time`: `copies` continuations of each row of `out`."""
+
+    time: int
+    out: StepOut
+    copies: int = 1
+    alive_B: Tensor | None = None
+    """False for prefixes that have ended already; None: all go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One decoded column over all rows that have joined by then, in joining order."""
+
+    x: Tensor
+    ids_R: Tensor
+    alive_R: Tensor
+    """True where this symbol is part of the sentence (the end symbol included)."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A block of rows that advance together."""
+
+    drawn: Drawn
+    state: State
+    alive_R: Tensor
+    goes_on_R: Tensor
+
+    def __len__(self) -> int:
+        return len(self.alive_R)
+
+
+def decode(
+    generator: Generator,
+    entries: Sequence[Entry],
+    length: int,
+    draw: Draw,
+    end_id: int | None,
+) -> Iterator[Column]:
+    """Yield the columns from the first entry's time up to `length` - 1.
+
+    Entries are in order of their time, at most one a column. Behind the end symbol a row holds
+    `end_id` and carries no gradient.
+    """
+    waiting = {entry.time: entry for entry in entries}
+    limit = _lane_rows(entries[0].out.logits_BV)
+    lanes: list[_Lane] = []
+    for time in range(entries[0].time, length):
+        lanes = [_advance(generator, lane, draw, end_id) for lane in lanes]
+        if time in waiting:
+            _join(lanes, _enter(waiting[time], draw, end_id), limit)
+        yield Column(
+            torch.cat([lane.drawn.x for lane in lanes]),
+            torch.cat([lane.drawn.ids_R for lane in lanes]),
+            torch.cat([lane.alive_R for lane in lanes]),
+        )
+
+
+def _enter(entry: Entry, draw: Draw, end_id: int | None) -> _Lane:
+    drawn = draw(entry.out.logits_BV, entry.copies)
+    alive_B = entry.alive_B
+    if alive_B is None:
+        alive_B = torch.ones(len(entry.out.logits_BV), dtype=torch.bool, device=drawn.ids_R.device)
+    state = repeat_rows(entry.out.state, entry.copies)
+    return _settle(drawn, state, alive_B.repeat(entry.copies), end_id)
+
+
+def _advance(generator: Generator, lane: _Lane, draw: Draw, end_id: int | None) -> _Lane:
+    out = generator.step(lane.drawn.x, lane.state)
+    return _settle(draw(out.logits_BV, 1), out.state, lane.goes_on_R, end_id)
+
+
+def _settle(drawn: Drawn, state: State, alive_R: Tensor, end_id: int | None) -> _Lane:
+    """Replace what was drawn behind an end by the end symbol."""
+    if end_id is None:
+        return _Lane(drawn, state, alive_R, alive_R)
+    ids_R = drawn.ids_R.masked_fill(~alive_R, end_id)
+    if drawn.x.is_floating_point():
+        end_V = F.one_hot(torch.full_like(ids_R[:1], end_id), drawn.x.shape[-1]).to(drawn.x.dtype)
+        settled = Drawn(torch.where(alive_R[:, None], drawn.x, end_V), ids_R)
+    else:
+        settled = Drawn(ids_R, ids_R)
+    return _Lane(settled, state, alive_R, alive_R & (ids_R != end_id))
+
+
+def _lane_rows(logits_BV: Tensor) -> int:
+    """Rows a lane. A GPU keeps one lane, since launches cost more than rows; a CPU lane has to
+    fit the cache."""
+    if logits_BV.device.type != "cpu":
+        return 1 << 31
+    return max(256, _CPU_LOGITS // logits_BV.shape[-1])
+
+
+def _join(lanes: list[_Lane], new: _Lane, limit: int) -> None:
+    """Append rows: to the last lane while it has room, then to lanes of their own."""
+    if lanes and len(lanes[-1]) + len(new) <= limit:
+        lanes[-1] = _merge(lanes[-1], new)
+        return
+    for first in range(0, len(new), limit):
+        lanes.append(_slice(new, first, first + limit))
+
+
+def _merge(first: _Lane, second: _Lane) -> _Lane:
+    return _Lane(
+        Drawn(
+            torch.cat([first.drawn.x, second.drawn.x]),
+            torch.cat([first.drawn.ids_R, second.drawn.ids_R]),
+        ),
+        tree_cat([first.state, second.state]),
+        torch.cat([first.alive_R, second.alive_R]),
+        torch.cat([first.goes_on_R, second.goes_on_R]),
+    )
+
+
+def _slice(lane: _Lane, first: int, last: int) -> _Lane:
+    return _Lane(
+        Drawn(lane.drawn.x[first:last], lane.drawn.ids_R[first:last]),
+        take_rows(lane.state, first, last),
+        lane.alive_R[first:last],
+        lane.goes_on_R[first:last],
+    )
+
+
+# ── What people ask for ───────────────────────────────────────────────────────────────────────
+
+
+def sample(generator: Generator, space: Space, rows: int, draw: Draw) -> Rollout:
+    """Write `rows` sequences from the start. Relaxed draws keep their gradient."""
+    # Every row starts alike, so one row of logits serves them all.
+    entry = Entry(0, generator.start(1), copies=rows)
+    columns = list(decode(generator, [entry], space.length, draw, space.end_id))
+    ids_BT = torch.stack([column.ids_R for column in columns], 1)
+    relaxed = columns[0].x.is_floating_point()
+    tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT
+    return Rollout(tokens, ids_BT, torch.stack([column.alive_R for column in columns], 1))
+
+
+@torch.no_grad()
+def prefix_states(generator: Generator, ids_BT: Tensor) -> list[StepOut]:
+    """What the generator knows at every column: entry t has read the symbols before column t."""
+    outs = [generator.start(len(ids_BT))]
+    for time in range(ids_BT.shape[1] - 1):
+        outs.append(generator.step(ids_BT[:, time], outs[-1].state))
+    return outs
+
+
+@torch.no_grad()
+def continuations(
+    generator: Generator, space: Space, rollout: Rollout, copies: int, draw: Draw
+) -> Tensor:
+    """`ids_PNBT`: N continuations of every proper prefix of every sentence.
+
+    Entry [p, n, b] starts with the first p + 1 symbols of sentence b. All prefixes advance in one
+    batch from states that are computed once.
+    """
+    batch, length = rollout.ids_BT.shape
+    goes_on_BT = rollout.mask_BT
+    if space.end_id is not None:
+        goes_on_BT = goes_on_BT & (rollout.ids_BT != space.end_id)
+    outs = prefix_states(generator, rollout.ids_BT)
+    entries = [
+        Entry(time, outs[time], copies, goes_on_BT[:, time - 1]) for time in range(1, length)
+    ]
+    ids_PNBT = rollout.ids_BT.repeat(length - 1, copies, 1, 1)
+    rows_RT = ids_PNBT.view(-1, length)
+    if entries:
+        columns = decode(generator, entries, length, draw, space.end_id)
+        for time, column in enumerate(columns, start=1):
+            rows_RT[: len(column.ids_R), time] = column.ids_R
+    return ids_PNBT.view(length - 1, copies, batch, length)
+
+
+def token_log_probs(
+    generator: Generator, ids_BT: Tensor, mask_BT: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """`logp_BT` in nats under softmax(logits / temperature); 0 behind the end. Keeps gradients."""
+    logits_BTV = generator(ids_BT).float() / temperature
+    logp_BT = -F.cross_entropy(logits_BTV.flatten(0, 1), ids_BT.flatten(), reduction="none")
+    return logp_BT.view_as(ids_BT) * mask_BT
+
+
+@torch.no_grad()
+def sequence_log_probs(
+    generator: Generator, ids_BT: Tensor, mask_BT: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """`logp_B` in nats, for evaluation: no gradient, in blocks that fit the cache."""
+    rows = max(1, 8 * _CPU_LOGITS // (generator.vocab_size * ids_BT.shape[1]))
+    blocks = zip(ids_BT.split(rows), mask_BT.split(rows), strict=True)
+    return torch.cat(
+        [token_log_probs(generator, ids, mask, temperature).sum(1) for ids, mask in blocks]
+    )

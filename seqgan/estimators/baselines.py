@@ -1,0 +1,109 @@
+"""Baselines: what is subtracted from a return without changing the expected gradient.
+
+    none             b = 0
+    moving_average   b_t = exponentially weighted mean of past batches' mean return at step t
+    leave_one_out    b_{i,t} = mean of G_{j,t} over the other sequences j ≠ i of the batch
+                     (Kool et al. 2019; at γ = 1 and one return a sequence, RLOO)
+    learned          b_t = v(x_<t), a recurrent network trained by least squares
+
+Each is independent of the symbol it is subtracted for, so each is unbiased: the moving average
+knows past batches only, the learned one reads the prefix only. (A reward that couples the batch,
+such as a shuffled one, breaks that independence for leave-one-out.)
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.masks import masked_mean
+from seqgan.estimators.config import (
+    BaselineConfig,
+    LeaveOneOutConfig,
+    MovingAverageConfig,
+    NoBaselineConfig,
+)
+
+
+class NoBaseline:
+    """The bare return."""
+
+    def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        return torch.zeros_like(returns_BT)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class LeaveOneOut:
+    """Mean return of the others."""
+
+    def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        return (returns_BT.sum(0) - returns_BT) / (len(returns_BT) - 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class MovingAverage:
+    """Bias-corrected exponential mean, one a column. A batch is used before it is averaged in."""
+
+    def __init__(self, decay: float, length: int, device: torch.device) -> None:
+        self._decay = decay
+        self._sum_T = torch.zeros(length, device=device)
+        self._weight_T = torch.zeros(length, device=device)
+
+    def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        baseline_T = self._sum_T / self._weight_T.clamp(min=torch.finfo(torch.float32).tiny)
+        self._average_in(returns_BT, mask_BT)
+        return baseline_T.expand_as(returns_BT)
+
+    def _average_in(self, returns_BT: Tensor, mask_BT: Tensor) -> None:
+        counts_T = mask_BT.sum(0)
+        mean_T = (returns_BT * mask_BT).sum(0) / counts_T.clamp(min=1)
+        rate_T = (1 - self._decay) * (counts_T > 0)  # a column that nobody reached keeps its mean
+        self._sum_T = self._sum_T + rate_T * (mean_T - self._sum_T)
+        self._weight_T = self._weight_T + rate_T * (1 - self._weight_T)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sum": self._sum_T, "weight": self._weight_T}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._sum_T = state["sum"].to(self._sum_T)
+        self._weight_T = state["weight"].to(self._weight_T)
+
+
+Baseline = NoBaseline | LeaveOneOut | MovingAverage
+
+
+def build_baseline(config: BaselineConfig, length: int, device: torch.device) -> Baseline | None:
+    """The configured baseline; None for the learned one, whose network is handed in."""
+    if isinstance(config, NoBaselineConfig):
+        return NoBaseline()
+    if isinstance(config, LeaveOneOutConfig):
+        return LeaveOneOut()
+    if isinstance(config, MovingAverageConfig):
+        return MovingAverage(config.decay, length, device)
+    return None
+
+
+class LearnedBaseline:
+    """v(x_<t) from a network that maps sequences to one number before each symbol."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def predict(self, ids_BT: Tensor) -> Tensor:
+        """`value_BT`; column t has read the symbols before t."""
+        return self._network(ids_BT)
+
+    @staticmethod
+    def loss(value_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """Mean squared error over the steps that count."""
+        return masked_mean((value_BT - returns_BT).square(), mask_BT)

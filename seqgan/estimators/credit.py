@@ -1,0 +1,73 @@
+"""Credit: how the value of a sequence is spread over the symbols that made it.
+
+Every function returns `returns_BT`, the reward-to-go that multiplies ∇ log p(x_t | x_<t):
+
+    sequence   G_t = R(x)
+    per_step   G_t = Σ_{s ≥ t} γ^{s−t} r_s                         (causal critic)
+    rollout    G_t = 1/N Σ_n R(x_≤t, continuation n),  G_T = R(x)   (Yu et al. 2017, SeqGAN)
+
+With γ = 1 all three have the gradient of E[R] (of E[Σ_t r_t] for per_step) in expectation;
+γ < 1 is biased on purpose. Rewards enter without gradient.
+
+Deviations from SeqGAN's code: the full sequence is scored once instead of N times, and the
+rollout policy is the generator itself (the published `update_rate` averaging never takes effect
+there). A prefix that has ended has one continuation, itself.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from seqgan.core.masks import mask_until_end, mean_per_row
+from seqgan.core.types import Generator, Reward, Rollout, Space
+from seqgan.decoding import Ancestral, continuations
+from seqgan.estimators.config import CreditConfig, PerStepCreditConfig, RolloutCreditConfig
+
+
+def returns(
+    config: CreditConfig, generator: Generator, space: Space, rollout: Rollout, reward: Reward
+) -> Tensor:
+    """`returns_BT` of the configured kind, without gradient."""
+    with torch.no_grad():
+        if isinstance(config, RolloutCreditConfig):
+            return rollout_returns(generator, space, rollout, reward, config.continuations)
+        if isinstance(config, PerStepCreditConfig):
+            return per_step_returns(rollout, reward, config.discount)
+        return sequence_returns(rollout, reward)
+
+
+def value_per_sequence(reward: Reward, tokens: Tensor, mask_BT: Tensor) -> Tensor:
+    """`value_B`: a per-step reward is averaged over the steps that count."""
+    value = reward(tokens, mask_BT)
+    return value if value.dim() == 1 else mean_per_row(value, mask_BT)
+
+
+def sequence_returns(rollout: Rollout, reward: Reward) -> Tensor:
+    """The value of the whole sequence at every column."""
+    value_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)
+    return value_B[:, None].expand(-1, rollout.ids_BT.shape[1])
+
+
+def per_step_returns(rollout: Rollout, reward: Reward, discount: float) -> Tensor:
+    """Discounted sums of the values from each step on; nothing comes from behind the end."""
+    reward_BT = reward(rollout.tokens, rollout.mask_BT) * rollout.mask_BT
+    columns = []
+    running_B = torch.zeros_like(reward_BT[:, 0])
+    for reward_B in reversed(reward_BT.unbind(1)):
+        running_B = reward_B + discount * running_B
+        columns.append(running_B)
+    return torch.stack(columns[::-1], 1)
+
+
+def rollout_returns(
+    generator: Generator, space: Space, rollout: Rollout, reward: Reward, copies: int
+) -> Tensor:
+    """Mean value of `copies` continuations of each prefix; the last column is the value itself."""
+    value = partial(value_per_sequence, reward)
+    ids_PNBT = continuations(generator, space, rollout, copies, Ancestral())
+    ids_RT = ids_PNBT.flatten(0, 2)
+    value_R = value(ids_RT, mask_until_end(ids_RT, space.end_id))
+    value_PB = value_R.view(ids_PNBT.shape[:3]).mean(1)
+    last_B = value(rollout.tokens, rollout.mask_BT)
+    return torch.cat([value_PB, last_B[None]]).T

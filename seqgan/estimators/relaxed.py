@@ -1,0 +1,78 @@
+"""Pathwise estimators: back-propagate the critic's score through relaxed samples.
+
+    loss = −1/B Σ_b value(D(y_b)),   y_b a differentiable function of logits and noise
+
+soft_gumbel              y_t = softmax((o_t + g_t)/τ)  (Jang 2017, Maddison 2017). The critic and
+                         the next step see soft rows: the gradient is exact for the *relaxed* game.
+straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gumbel. The critic
+                         sees hard symbols; the gradient is biased.
+straight_through         forward a sample of softmax(o_t), backward that of softmax(o_t/τ)
+                         (Bengio 2013). At τ = 1 and length 1 exact where the value is linear in y.
+
+The gradient also flows through the symbols fed back to the generator. (RelGAN's code cuts it
+there; that is a deviation of theirs.) τ follows a schedule that counts generator updates.
+The generator runs without dropout, as in the score-function estimators.
+"""
+
+from typing import Any
+
+from seqgan.core.masks import masked_mean, mean_per_row
+from seqgan.core.modes import evaluating
+from seqgan.core.types import Generator, Reward, Rollout, Space
+from seqgan.decoding import Draw, GumbelSoftmax, StraightThrough, sample
+from seqgan.estimators.base import Surrogate
+from seqgan.estimators.config import ConstantTemperature, RelaxedConfig, TemperatureConfig
+
+
+class Relaxed:
+    """See the module's docstring."""
+
+    def __init__(self, config: RelaxedConfig, space: Space) -> None:
+        self._config = config
+        self._space = space
+        self._updates = 0
+
+    @property
+    def temperature(self) -> float:
+        """τ of the next sample."""
+        return temperature_at(self._config.temperature, self._updates)
+
+    def sample(self, generator: Generator, rows: int) -> Rollout:
+        """Relaxed sequences with their gradient."""
+        with evaluating(generator):
+            return sample(generator, self._space, rows, self._draw())
+
+    def _draw(self) -> Draw:
+        if self._config.name == "straight_through":
+            return StraightThrough(self.temperature)
+        hard = self._config.name == "straight_through_gumbel"
+        return GumbelSoftmax(self.temperature, hard)
+
+    def loss(self, generator: Generator, rollout: Rollout, reward: Reward) -> Surrogate:
+        value = reward(rollout.tokens, rollout.mask_BT)
+        value_B = value if value.dim() == 1 else mean_per_row(value, rollout.mask_BT)
+        self._updates += 1
+        value_mean = value_B.mean()
+        peak = masked_mean(rollout.tokens.detach().amax(-1), rollout.mask_BT)
+        stats = {
+            "return": value_mean.detach(),
+            "peak": peak,  # 1: the rows are one-hot
+            "length": rollout.mask_BT.sum(1).float().mean(),
+        }
+        return Surrogate(-value_mean, stats)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self._updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._updates = state["updates"]
+
+
+def temperature_at(config: TemperatureConfig, updates: int) -> float:
+    """τ after so many generator updates."""
+    if isinstance(config, ConstantTemperature):
+        return config.value
+    share = min(1.0, updates / config.steps)
+    if config.name == "linear":
+        return config.start + share * (config.end - config.start)
+    return config.start * (config.end / config.start) ** share

@@ -1,0 +1,87 @@
+"""The rows of an evaluation, and the one rule that picks among them.
+
+A sweep evaluates every decoding setting on the validation split, lets the configured rule choose
+there, and reports all of them on the test split with the chosen one marked. Without a rule the
+configured setting is the chosen one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from seqgan.core.types import Generator
+from seqgan.evaluation.base import Evaluator, Metrics
+from seqgan.evaluation.config import EvaluationConfig, SelectionConfig
+from seqgan.evaluation.decoding_grid import DecodingSetting, configured, grid
+
+Row = dict[str, Any]
+
+
+def evaluate(
+    evaluator: Evaluator,
+    generator: Generator,
+    config: EvaluationConfig,
+    sweep: bool,
+    advance: Callable[[], None],
+) -> tuple[list[Row], list[str]]:
+    """Rows on the test split (the real data last), and samples of the selected setting.
+
+    `advance` is called after each setting, for a progress bar.
+    """
+    settings = grid(config) if sweep else [configured(config)]
+    chosen = _choose(evaluator, generator, config, settings)
+    rows, shown = [], []
+    for setting in settings:
+        metrics, samples = evaluator.generated(generator, "test", config.samples, setting)
+        rows.append(_row(setting, setting == chosen, metrics))
+        if setting == chosen:
+            shown = samples
+        advance()
+    real = evaluator.real("test", config.samples)
+    rows.append(
+        {
+            "label": "real data",
+            "temperature": None,
+            "top_p": None,
+            "selected": False,
+            "metrics": real,
+        }
+    )
+    return rows, shown
+
+
+def _choose(
+    evaluator: Evaluator,
+    generator: Generator,
+    config: EvaluationConfig,
+    settings: list[DecodingSetting],
+) -> DecodingSetting:
+    rule = config.select
+    if len(settings) == 1 or rule.metric is None:
+        return settings[0]
+    scored = []
+    for setting in settings:
+        metrics, _ = evaluator.generated(generator, "valid", config.samples, setting)
+        value = metrics.get(rule.metric)
+        if value is not None:
+            scored.append((value, setting))
+    return best(scored, rule) or settings[0]
+
+
+def best(
+    scored: list[tuple[float, DecodingSetting]], rule: SelectionConfig
+) -> DecodingSetting | None:
+    """The first setting with the best value; None where no setting has one."""
+    if not scored:
+        return None
+    pick = min if rule.mode == "min" else max
+    return pick(scored, key=lambda pair: pair[0])[1]
+
+
+def _row(setting: DecodingSetting, selected: bool, metrics: Metrics) -> Row:
+    return {
+        "label": setting.label,
+        "temperature": setting.temperature,
+        "top_p": setting.top_p,
+        "selected": selected,
+        "metrics": metrics,
+    }

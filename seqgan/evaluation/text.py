@@ -1,0 +1,101 @@
+"""Evaluation on real text: likelihood, overlap with references, and diversity.
+
+    nll_SPLIT      nats a symbol on held-out sentences; end symbols count, padding does not
+    entropy        nats a symbol of the generator's own samples
+    bleu_n         mean sentence-BLEU of the samples against held-out references
+    self_bleu_n    each sample against all others; low is diverse
+    distinct_n     different n-grams / n-grams
+    unique, copied share of distinct samples; share that stands verbatim in the training data
+    length         mean words a sample
+
+BLEU and Self-BLEU depend on how many sentences are compared: both counts are in `notes`. The
+real-data row puts as many training sentences in the samples' place.
+"""
+
+import torch
+from torch import Tensor
+
+from seqgan.core.rng import isolated
+from seqgan.core.types import Generator
+from seqgan.data.corpus import Corpus, EncodedSplit
+from seqgan.decoding import Ancestral, sample, sequence_log_probs
+from seqgan.evaluation.base import Metrics
+from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.metrics import bleu, diversity
+
+
+class TextEvaluator:
+    """Measures generators, and training sentences for the real-data row."""
+
+    def __init__(self, corpus: Corpus, device: torch.device, seed: int, references: int) -> None:
+        self.space = corpus.space
+        self._corpus = corpus
+        self._device = device
+        self._seed = seed
+        self._references = references
+        self._splits: dict[str, EncodedSplit] = {"valid": corpus.valid, "test": corpus.test}
+        self._train = self._words(corpus.train.ids_NT, corpus.train.mask_NT)
+        self.notes: dict[str, object] = {
+            "bleu_references": {
+                name: min(references, len(split.ids_NT)) for name, split in self._splits.items()
+            },
+            "data": corpus.report,
+        }
+
+    def generated(
+        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
+    ) -> tuple[Metrics, list[str]]:
+        """Metrics of a generator, and some of its sentences."""
+        draw = Ancestral(setting.temperature, top_p=setting.top_p)
+        with isolated(self._seed):
+            rollout = sample(generator, self.space, samples, draw)
+        metrics: Metrics = {}
+        if setting.top_p == 1:
+            real = self._splits[split]
+            metrics[f"nll_{split}"] = self._nll(
+                generator, real.ids_NT, real.mask_NT, setting.temperature
+            )
+            metrics["entropy"] = self._nll(
+                generator, rollout.ids_BT, rollout.mask_BT, setting.temperature
+            )
+        metrics |= self._overlap(self._words(rollout.ids_BT, rollout.mask_BT), split)
+        return metrics, self.show(rollout.ids_BT[:16])
+
+    def _nll(
+        self, generator: Generator, ids_NT: Tensor, mask_NT: Tensor, temperature: float
+    ) -> float:
+        ids_NT, mask_NT = ids_NT.to(self._device), mask_NT.to(self._device)
+        logp_N = sequence_log_probs(generator, ids_NT, mask_NT, temperature)
+        return -float(logp_N.double().sum() / mask_NT.sum())
+
+    def real(self, split: str, samples: int) -> Metrics:
+        """Training sentences against the same references; of likelihoods there are none."""
+        train = self._corpus.train
+        metrics = self._overlap(self._words(train.ids_NT[:samples], train.mask_NT[:samples]), split)
+        return metrics | {"copied": None}  # 1 by construction
+
+    def _overlap(self, sentences: bleu.Corpus, split: str) -> Metrics:
+        real = self._splits[split]
+        references = self._words(
+            real.ids_NT[: self._references], real.mask_NT[: self._references]
+        )
+        metrics: Metrics = {}
+        for order, value in bleu.bleu(sentences, references).items():
+            metrics[f"bleu_{order}"] = value
+        for order, value in bleu.self_bleu(sentences).items():
+            metrics[f"self_bleu_{order}"] = value
+        for order, value in diversity.distinct(sentences, 3).items():
+            metrics[f"distinct_{order}"] = value
+        metrics["unique"] = diversity.unique_share(sentences)
+        metrics["copied"] = diversity.copy_rate(sentences, self._train)
+        metrics["length"] = diversity.mean_length(sentences)
+        return metrics
+
+    def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> bleu.Corpus:
+        return bleu.Corpus.from_masked(
+            ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id
+        )
+
+    def show(self, ids_BT: Tensor) -> list[str]:
+        """Sentences as text."""
+        return [self._corpus.tokenizer.decode(row) for row in ids_BT.tolist()]

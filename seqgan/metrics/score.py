@@ -1,0 +1,98 @@
+"""What `seqgan score` computes: metrics of a file of generated sentences, without any model.
+
+Words are what whitespace separates, as they stand (no lower-casing, no other tokenizer): give both
+files the same preparation. Hypotheses keep their blank lines, because an empty sentence is
+something that a generator wrote and BLEU counts it as 0; in references and training data blank
+lines are dropped.
+
+A number for generated text means little without the same number for real text, so the references
+get a row too. In that row `self_bleu` is the yardstick of both BLEU (how real text scores against
+other real text) and Self-BLEU (how diverse real text is).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.text_files import read_lines
+from seqgan.metrics import diversity
+from seqgan.metrics.bleu import ORDERS, Corpus, bleu, self_bleu
+
+METRICS = ("bleu", "self_bleu", "distinct", "copy_rate", "length")
+
+Row = dict[str, Any]
+
+
+def score_files(
+    hypotheses: Path, references: Path | None, train: Path | None, metrics: list[str]
+) -> dict[str, Row]:
+    """Score `hypotheses`, one sentence a line, plain or gzip.
+
+    Returns `{"hypotheses": row, "references": row}`, the second only where a file is given. A row
+    holds `sentences` (their number), `empty`, and for each metric a number or `{order: number}`
+    with orders as strings, ready for JSON; `distinct` adds `unique`, the share of different
+    sentences. Shares and BLEU are in [0, 1], `length` is in words.
+
+    Raises `UserError` for an unknown metric, a file that a metric lacks, or an unusable file.
+    """
+    _check_request(references, train, metrics)
+    vocabulary: dict[str, int] = {}
+    generated = _encode(read_lines(hypotheses, keep_blank=True), vocabulary)
+    real = _encode(read_lines(references), vocabulary) if references else None
+    known = _encode(read_lines(train), vocabulary) if train else None
+    if "self_bleu" in metrics and len(generated) < 2:
+        raise UserError(f"{hypotheses}: 1 sentence; self_bleu needs at least 2, add lines")
+
+    result = {"hypotheses": _row(generated, real, known, metrics)}
+    if real is not None:
+        result["references"] = _row(real, None, known, _real_metrics(metrics, len(real)))
+    return result
+
+
+def _check_request(references: Path | None, train: Path | None, metrics: list[str]) -> None:
+    known = ", ".join(METRICS)
+    if not metrics:
+        raise UserError(f"--metrics: empty; choose from {known}")
+    for name in metrics:
+        if name not in METRICS:
+            hint = did_you_mean(name, METRICS)
+            raise UserError(f"--metrics: unknown metric '{name}'{hint or f'; choose from {known}'}")
+    if "bleu" in metrics and references is None:
+        raise UserError("--ref: missing; the metric 'bleu' needs it, pass --ref FILE")
+    if "copy_rate" in metrics and train is None:
+        raise UserError("--train: missing; the metric 'copy_rate' needs it, pass --train FILE")
+
+
+def _encode(lines: list[str], vocabulary: dict[str, int]) -> Corpus:
+    """Number the words; new ones extend `vocabulary`."""
+    return Corpus.from_lists(
+        [[vocabulary.setdefault(word, len(vocabulary)) for word in line.split()] for line in lines]
+    )
+
+
+def _real_metrics(metrics: list[str], sentences: int) -> list[str]:
+    """The metrics of real text: its BLEU against other real text is its Self-BLEU."""
+    names = {"self_bleu" if name == "bleu" else name for name in metrics}
+    if sentences < 2:
+        names.discard("self_bleu")
+    return [name for name in METRICS if name in names]
+
+
+def _row(corpus: Corpus, real: Corpus | None, known: Corpus | None, metrics: list[str]) -> Row:
+    row: Row = {"sentences": len(corpus), "empty": int((corpus.lengths == 0).sum())}
+    if "bleu" in metrics and real is not None:
+        row["bleu"] = _by_order(bleu(corpus, real))
+    if "self_bleu" in metrics:
+        row["self_bleu"] = _by_order(self_bleu(corpus))
+    if "distinct" in metrics:
+        row["distinct"] = _by_order(diversity.distinct(corpus, max(ORDERS)))
+        row["unique"] = diversity.unique_share(corpus)
+    if "copy_rate" in metrics and known is not None:
+        row["copy_rate"] = diversity.copy_rate(corpus, known)
+    if "length" in metrics:
+        row["length"] = diversity.mean_length(corpus)
+    return row
+
+
+def _by_order(values: dict[int, float]) -> dict[str, float]:
+    return {str(order): value for order, value in values.items()}

@@ -1,0 +1,64 @@
+"""SeqGAN's critic: convolutions of many widths, max over time, a highway layer.
+
+    f_w = relu(max_t W_w [e_t; …; e_{t+w−1}] + b_w)     f = [f_w for every width]  (1,720 features)
+    g = σ(W_T f),  f ← g ⊙ relu(W_H f) + (1 − g) ⊙ f,   score = wᵀ dropout(f) + b
+
+Papers: Yu et al. 2017 (widths and filter counts of its official code); Kim 2014 (the CNN);
+Zhang and LeCun 2015 (the text-CNN GANs start from); Srivastava 2015 (the highway).
+
+Deviations from the official code: one logit instead of two softmax classes; no L2 weight of 0.2
+on the read-out; torch's initialisation (but for the gate's bias, −2 there and here) instead of
+truncated normals.
+
+By contract end symbols fill the columns behind the end. Their embeddings are zeroed, so that a
+score does not depend on what stands there.
+
+Speed. All windows of one width are the rows of one matrix product. On two CPU cores with 512
+sequences of 20 symbols this is as fast as `conv1d` without gradients and a third faster with
+them; the maximum is taken before the ReLU, which commutes with it. See `score_in_chunks`.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Scores, Space
+from seqgan.models.config import CnnCriticConfig
+from seqgan.models.layers import Highway, Stack, TokenEmbedding, score_in_chunks
+
+
+class CnnCritic(nn.Module):
+    """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
+
+    def __init__(self, space: Space, config: CnnCriticConfig) -> None:
+        super().__init__()
+        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        # Linear layers over windows laid out symbol by symbol, as `_windows` cuts them.
+        self.filters = Stack[nn.Linear](
+            nn.Linear(width * config.embed, filters)
+            for width, filters in zip(config.widths, config.filters, strict=True)
+        )
+        features = sum(config.filters)
+        self.highways = nn.Sequential(*[Highway(features) for _ in range(config.highways)])
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(features, 1)
+
+    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        """One logit a sequence, and the features in front of dropout and read-out."""
+        return score_in_chunks(self._score, tokens, mask_BT)
+
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        embedded_BTE = self.embedding(tokens) * mask_BT[..., None]
+        pooled = [self._strongest(layer, embedded_BTE) for layer in self.filters]
+        features_BF = self.highways(torch.cat(pooled, 1).relu())
+        score_B = self.readout(self.dropout(features_BF))[:, 0]
+        return Scores(score_B, features_BF=features_BF)
+
+    def _strongest(self, layer: nn.Linear, embedded_BTE: Tensor) -> Tensor:
+        """The largest response of each filter over all windows: [B, filters]."""
+        windows = _windows(embedded_BTE, layer.in_features)
+        return layer(windows).amax(1)
+
+
+def _windows(embedded_BTE: Tensor, size: int) -> Tensor:
+    """All windows of `size` / E neighbouring symbols: [B, T − width + 1, size], without a copy."""
+    return embedded_BTE.flatten(1).unfold(1, size, embedded_BTE.shape[2])

@@ -1,0 +1,49 @@
+"""A critic that compares every pair of positions, for constraints that tie distant symbols.
+
+    s_cij = e_iᵀ M_c e_j / √E  for all positions i, j and channels c,   score = mlp(s)
+
+The perceptron sees the table of similarities and nothing else, so equality of two positions is
+one entry of its input; on palindromes it learns in 300 steps what an MLP over the symbols or a
+small transformer does not. The table is the bilinear attention score of Luong (2015), read as a
+feature instead of as a weight; no paper uses it as a critic that we know of.
+
+By contract end symbols fill the columns behind the end. Their embeddings are zeroed, so that a
+score does not depend on what stands there.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqgan.core.types import Scores, Space
+from seqgan.models.config import PairwiseCriticConfig
+from seqgan.models.layers import TokenEmbedding, score_in_chunks
+
+
+class PairwiseCritic(nn.Module):
+    """See `core.types.Critic` for the contract. Needs all T columns of the space."""
+
+    def __init__(self, space: Space, config: PairwiseCriticConfig) -> None:
+        super().__init__()
+        self.channels = config.channels
+        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        # All M_c in one layer: e_j to [M_1 e_j; …; M_C e_j].
+        self.bilinear = nn.Linear(config.embed, config.channels * config.embed, bias=False)
+        self.hidden = nn.Linear(config.channels * space.length**2, config.hidden)
+        self.readout = nn.Linear(config.hidden, 1)
+
+    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        """One logit a sequence; features are the hidden layer."""
+        return score_in_chunks(self._score, tokens, mask_BT)
+
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        embedded_BTE = self.embedding(tokens) * mask_BT[..., None]
+        table = self._similarities(embedded_BTE)
+        features_BF = F.leaky_relu(self.hidden(table.flatten(1)), 0.2)
+        return Scores(self.readout(features_BF)[:, 0], features_BF=features_BF)
+
+    def _similarities(self, embedded_BTE: Tensor) -> Tensor:
+        """[B, C, T, T]: entry c, i, j compares the symbols of columns i and j."""
+        projected = self.bilinear(embedded_BTE).unflatten(-1, (self.channels, -1))
+        table = torch.einsum("bie,bjce->bcij", embedded_BTE, projected)
+        return table / embedded_BTE.shape[-1] ** 0.5

@@ -1,0 +1,39 @@
+"""A causal recurrent critic: one score a step, of the sentence up to and including that symbol.
+
+Per-step critics give dense rewards: MaskGAN (Fedus 2018), ScratchGAN (de Masson d'Autume 2019).
+Deviations from ScratchGAN: no position features, no layer normalisation, no pretrained word
+vectors; from MaskGAN: an unconditional critic that is not initialised from the generator.
+
+What stands behind the end comes too late to influence a score that counts.
+"""
+
+from torch import Tensor, nn
+
+from seqgan.core.types import Scores, Space
+from seqgan.models.config import RnnCriticConfig
+from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chunks
+
+
+class RnnCritic(nn.Module):
+    """See `core.types.Critic` for the contract."""
+
+    def __init__(self, space: Space, config: RnnCriticConfig) -> None:
+        super().__init__()
+        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        widths = [config.embed] + [config.hidden] * config.layers
+        self.layers = Stack[Recurrent](
+            Recurrent(config.cell, width, config.hidden) for width in widths[:-1]
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(config.hidden, 1)
+
+    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        """`score_BT`: logits."""
+        return score_in_chunks(self._score, tokens, mask_BT)
+
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        h_BTH = self.dropout(self.embedding(tokens))
+        for layer in self.layers:
+            h_BTH, _ = layer(h_BTH)
+            h_BTH = self.dropout(h_BTH)
+        return Scores(self.readout(h_BTH)[..., 0], mask_BT)

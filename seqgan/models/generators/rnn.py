@@ -1,0 +1,62 @@
+"""LSTM and GRU generators: p(x_t | x_<t) = softmax(W h_t), h_t = cell(embed(x_{t-1}), h_{t-1}).
+
+Deviations from SeqGAN's generator (Yu et al. 2017): the start symbol is a learned vector instead
+of the embedding of word 0, so every id is an ordinary word; gates have one bias.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Space, State, StepOut
+from seqgan.models.config import RnnGeneratorConfig
+from seqgan.models.layers import Recurrent, TokenEmbedding
+
+
+class RnnGenerator(nn.Module):
+    """See `core.types.Generator` for the contract."""
+
+    def __init__(self, space: Space, config: RnnGeneratorConfig) -> None:
+        super().__init__()
+        self.vocab_size = space.vocab_size
+        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        self.start_E = nn.Parameter(torch.randn(config.embed))
+        widths = [config.embed] + [config.hidden] * config.layers
+        self.layers = nn.ModuleList(
+            Recurrent(config.name, width, config.hidden) for width in widths[:-1]
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(config.hidden, space.vocab_size)
+        if config.init_std is not None:
+            _draw_parameters(self, config.init_std)
+
+    def start(self, batch: int) -> StepOut:
+        """Distribution of the first symbol, for `batch` rows."""
+        return self._step(self.start_E.expand(batch, -1), (None,) * len(self.layers))
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        """Read `ids_B` or `simplex_BV`."""
+        return self._step(self.embedding(x), state)
+
+    def _step(self, h_BH: Tensor, state: State) -> StepOut:
+        h_BH = self.dropout(h_BH)
+        after = []
+        for layer, before in zip(self.layers, state, strict=True):
+            h_BH, layer_state = layer.step(h_BH, before)
+            h_BH = self.dropout(h_BH)
+            after.append(layer_state)
+        return StepOut(self.readout(h_BH), tuple(after))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        start_B1E = self.start_E.expand(len(tokens), 1, -1)
+        h_BTH = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
+        for layer in self.layers:
+            h_BTH, _ = layer(h_BTH)
+            h_BTH = self.dropout(h_BTH)
+        return self.readout(h_BTH)
+
+
+def _draw_parameters(module: nn.Module, std: float) -> None:
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            nn.init.normal_(parameter, std=std)

@@ -1,0 +1,62 @@
+"""A decoder-only transformer generator with a key-value cache.
+
+p(x_t | x_<t) = softmax(W norm(h_t)), pre-norm blocks over symbol plus position embeddings
+(Vaswani 2017; pre-norm and the last norm as in GPT-2, Radford 2019). A learned vector stands in
+column 0 as the start symbol. Deviation from GPT-2: the read-out does not share the embedding's
+weights, and there is no dropout on the attention weights.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Space, State, StepOut
+from seqgan.models.config import TransformerGeneratorConfig
+from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
+
+
+class TransformerGenerator(nn.Module):
+    """See `core.types.Generator` for the contract.
+
+    The state is (columns read, ((keys, values) of each block)).
+    """
+
+    def __init__(self, space: Space, config: TransformerGeneratorConfig) -> None:
+        super().__init__()
+        self.vocab_size = space.vocab_size
+        self.embedding = TokenEmbedding(space.vocab_size, config.width)
+        self.start_E = nn.Parameter(torch.randn(config.width))
+        self.positions = Positions(space.length, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = Stack[Block](
+            Block(config.width, config.heads, config.dropout, causal=True)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.readout = nn.Linear(config.width, space.vocab_size)
+
+    def start(self, batch: int) -> StepOut:
+        """Distribution of the first symbol, for `batch` rows."""
+        caches = tuple(block.empty_cache(batch) for block in self.blocks)
+        return self._step(self.start_E.expand(batch, -1), (0, caches))
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
+        return self._step(self.embedding(x), state)
+
+    def _step(self, x_BE: Tensor, state: State) -> StepOut:
+        column, caches = state
+        h_BE = self.dropout(self.positions.at(x_BE, column))
+        after = []
+        for block, past in zip(self.blocks, caches, strict=True):
+            h_BE, cache = block.step(h_BE, past)
+            after.append(cache)
+        return StepOut(self.readout(self.norm(h_BE)), (column + 1, tuple(after)))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        start_B1E = self.start_E.expand(len(tokens), 1, -1)
+        x_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
+        h_BTE = self.dropout(self.positions(x_BTE))
+        for block in self.blocks:
+            h_BTE = block(h_BTE)
+        return self.readout(self.norm(h_BTE))

@@ -1,0 +1,203 @@
+"""Parts that generators and critics share."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, Literal, TypeVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqgan.core.types import Scores
+
+LayerT = TypeVar("LayerT", bound=nn.Module)
+
+RecurrentState = tuple[Tensor, ...]
+"""(h_BH, c_BH) of an LSTM, (h_BH,) of a GRU."""
+
+KeyValue = tuple[Tensor, Tensor]
+"""Keys and values of the columns read so far, each [B, heads, t, d]."""
+
+
+class Stack(nn.ModuleList, Generic[LayerT]):
+    """A list of layers whose type the type checker knows."""
+
+    def __iter__(self) -> Iterator[LayerT]:
+        return cast(Iterator[LayerT], super().__iter__())
+
+
+class TokenEmbedding(nn.Embedding):
+    """A vector for each symbol; a point of the simplex gets the mean of the vectors under it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., E] of ids [...] (long) or simplices [..., V] (float)."""
+        if x.is_floating_point():
+            return x @ self.weight
+        return super().forward(x)
+
+
+class Positions(nn.Embedding):
+    """A learned vector for each column."""
+
+    def forward(self, x_BTE: Tensor) -> Tensor:
+        """Add the vectors of columns 0…T−1."""
+        return x_BTE + self.weight[: x_BTE.shape[1]]
+
+    def at(self, x_BE: Tensor, column: int) -> Tensor:
+        """Add the vector of one column. Raises `IndexError` behind the last one."""
+        return x_BE + self.weight[column]
+
+
+class Highway(nn.Module):
+    """g ⊙ relu(W_H f) + (1 − g) ⊙ f with the gate g = σ(W_T f)  (Srivastava 2015)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.transform = nn.Linear(width, width)
+        self.gate = nn.Linear(width, width)
+        # A negative bias lets the input pass at first, as the paper advises.
+        nn.init.constant_(self.gate.bias, -2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., width] to the same shape."""
+        return torch.lerp(x, self.transform(x).relu(), self.gate(x).sigmoid())
+
+
+class Recurrent(nn.Module):
+    """One LSTM or GRU layer that reads a whole sequence or one symbol at a time.
+
+    Each gate has *one* trainable bias; torch's second one stays at zero. (In a GRU the bias of
+    the candidate therefore stands outside the reset gate's product.)
+    """
+
+    def __init__(self, cell: Literal["lstm", "gru"], inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.hidden = hidden
+        layer = nn.LSTM if cell == "lstm" else nn.GRU
+        self.rnn = layer(inputs, hidden, batch_first=True)
+        bias_hh = self.weights[3]
+        nn.init.zeros_(bias_hh)
+        bias_hh.requires_grad_(False)
+
+    @property
+    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """W_ih, W_hh, b_ih, b_hh in torch's order of gates: i, f, g, o and r, z, n."""
+        weight_ih, weight_hh, bias_ih, bias_hh = self.rnn.all_weights[0]
+        return weight_ih, weight_hh, bias_ih, bias_hh
+
+    def train(self, mode: bool = True) -> "Recurrent":
+        """Set the mode of this module; the layer inside it always stays in training mode.
+
+        cuDNN refuses to differentiate a recurrent layer in evaluation mode, and pathwise
+        estimators differentiate through an evaluating critic. The layer has no dropout and no
+        buffers, so both modes compute the same.
+        """
+        super().train(mode)
+        self.rnn.train()
+        return self
+
+    def zero_state(self, batch: int) -> RecurrentState:
+        """The state before the first symbol."""
+        h_BH = self.weights[1].new_zeros(batch, self.hidden)
+        return (h_BH, h_BH) if self.cell == "lstm" else (h_BH,)
+
+    def forward(
+        self, x_BTE: Tensor, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState]:
+        """`h_BTH` and the state behind the last column; None starts from zeros."""
+        if state is None:
+            state = self.zero_state(len(x_BTE))
+        layered = [part[None].contiguous() for part in state]  # torch's leading axis of layers
+        if self.cell == "lstm":
+            h_BTH, (h_1BH, c_1BH) = self.rnn(x_BTE, (layered[0], layered[1]))
+            return h_BTH, (h_1BH[0], c_1BH[0])
+        h_BTH, h_1BH = self.rnn(x_BTE, layered[0])
+        return h_BTH, (h_1BH[0],)
+
+    def step(
+        self, x_BE: Tensor, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState]:
+        """`h_BH` and the state after one more symbol; None starts from zeros."""
+        if state is None:
+            state = self.zero_state(len(x_BE))
+        if self.cell == "lstm":
+            h_BH, c_BH = torch.lstm_cell(x_BE, state, *self.weights)
+            return h_BH, (h_BH, c_BH)
+        h_BH = torch.gru_cell(x_BE, state[0], *self.weights)
+        return h_BH, (h_BH,)
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block: x + attention(norm(x)), then x + mlp(norm(x)).
+
+    Dropout acts on what each half adds (Vaswani 2017), not on the attention weights.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float, causal: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.causal = causal
+        self.norm_attention = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.project = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x_BTE: Tensor, visible_BT: Tensor | None = None) -> Tensor:
+        """[B, T, width] to the same shape; nothing attends to columns that are not visible.
+
+        A causal block takes no `visible_BT`: padding stands behind the sentence, out of its sight.
+        """
+        query, key, value = self._split_heads(x_BTE)
+        visible = None if visible_BT is None else visible_BT[:, None, None]
+        attended = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=visible, is_causal=self.causal
+        )
+        return self._finish(x_BTE, attended)
+
+    def step(self, x_BE: Tensor, past: KeyValue) -> tuple[Tensor, KeyValue]:
+        """The next column, [B, width], and the cache with it; `past` itself is not touched."""
+        x_B1E = x_BE[:, None]
+        query, key, value = self._split_heads(x_B1E)
+        key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
+        attended = F.scaled_dot_product_attention(query, key, value)
+        return self._finish(x_B1E, attended)[:, 0], (key, value)
+
+    def empty_cache(self, batch: int) -> KeyValue:
+        """The cache before the first column."""
+        weight = self.project.weight
+        nothing = weight.new_zeros(batch, self.heads, 0, len(weight) // self.heads)
+        return nothing, nothing
+
+    def _split_heads(self, x_BTE: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values, each [B, heads, T, d]."""
+        joint = self.query_key_value(self.norm_attention(x_BTE))
+        return joint.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+
+    def _finish(self, x_BTE: Tensor, attended: Tensor) -> Tensor:
+        """Add what was attended, [B, heads, T, d], and what the perceptron makes of it."""
+        x_BTE = x_BTE + self.dropout(self.project(attended.transpose(1, 2).flatten(2)))
+        return x_BTE + self.dropout(self.mlp(self.norm_mlp(x_BTE)))
+
+
+def score_in_chunks(
+    score: Callable[[Tensor, Tensor], Scores], tokens: Tensor, mask_BT: Tensor, rows: int = 512
+) -> Scores:
+    """Apply `score(tokens, mask_BT)` to `rows` rows at a time where no gradient is wanted.
+
+    A rollout reward scores 20,480 sequences at once; in chunks the activations stay in cache and
+    memory stays small. Gradients need all activations anyway, so then it is one call.
+    """
+    if torch.is_grad_enabled() or len(tokens) <= rows:
+        return score(tokens, mask_BT)
+    chunks = zip(tokens.split(rows), mask_BT.split(rows), strict=True)
+    parts = [score(chunk, mask_RT) for chunk, mask_RT in chunks]
+    features = [part.features_BF for part in parts if part.features_BF is not None]
+    return Scores(
+        torch.cat([part.score for part in parts]),
+        None if parts[0].mask_BT is None else mask_BT,
+        torch.cat(features) if features else None,
+    )

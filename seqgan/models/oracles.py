@@ -1,0 +1,257 @@
+"""Oracles: distributions over sequences whose density is known, to hold generators against.
+
+Random recurrent networks (Yu et al. 2017) with N(0, std²) parameters from a seed; the SeqGAN
+paper's own LSTM from its published parameters; and constraint oracles, whose sentences obey a
+global rule and whose density is exact (−∞ for whatever breaks the rule).
+
+Deviation: other toolkits draw their random oracle unseeded on every machine, and `nn.LSTM`'s
+second bias makes its distribution another one. Here parameters come from NumPy's frozen legacy
+stream, gates have one bias, and `sha256` pins the result.
+"""
+
+import hashlib
+from math import comb, log
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqgan.core.errors import UserError
+from seqgan.core.types import Space
+from seqgan.data.config import (
+    BracketsOracleConfig,
+    CopyOracleConfig,
+    OracleConfig,
+    PalindromeOracleConfig,
+    PaperOracleConfig,
+    RandomOracleConfig,
+)
+from seqgan.decoding import Ancestral, sample, sequence_log_probs
+from seqgan.models.config import RnnGeneratorConfig
+from seqgan.models.generators.rnn import RnnGenerator
+
+
+class Oracle(Protocol):
+    """Sequences of full length, without an end symbol."""
+
+    space: Space
+
+    def sample(self, rows: int) -> Tensor:
+        """`ids_BT` from torch's global generator."""
+        ...
+
+    def log_prob(self, ids_BT: Tensor) -> Tensor:
+        """`logp_B`, exact, in nats a sequence."""
+        ...
+
+
+def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
+    """The configured oracle. Raises `UserError` where parameters are missing or differ."""
+    if isinstance(config, PaperOracleConfig):
+        return NetworkOracle(load_paper_oracle(config), Space(5000, config.length), device)
+    if isinstance(config, PalindromeOracleConfig):
+        return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=True)
+    if isinstance(config, CopyOracleConfig):
+        return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=False)
+    if isinstance(config, BracketsOracleConfig):
+        return BracketsOracle(config.pairs, config.length)
+    return NetworkOracle(
+        random_network(config), Space(config.vocab_size, config.length), device
+    )
+
+
+# ── Networks ──────────────────────────────────────────────────────────────────────────────────
+
+
+class NetworkOracle:
+    """A recurrent generator that nobody trains."""
+
+    def __init__(self, network: RnnGenerator, space: Space, device: torch.device) -> None:
+        self.space = space
+        self._network = network.to(device).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def sample(self, rows: int) -> Tensor:
+        return sample(self._network, self.space, rows, Ancestral()).ids_BT
+
+    def log_prob(self, ids_BT: Tensor) -> Tensor:
+        mask_BT = torch.ones_like(ids_BT, dtype=torch.bool)
+        return sequence_log_probs(self._network, ids_BT, mask_BT)
+
+
+def random_network(config: RandomOracleConfig) -> RnnGenerator:
+    """All trainable parameters from N(0, std²), in the order of their names."""
+    network = RnnGenerator(
+        Space(config.vocab_size, config.length),
+        RnnGeneratorConfig(
+            name="lstm" if config.name == "random_lstm" else "gru",
+            embed=config.embed,
+            hidden=config.hidden,
+        ),
+    )
+    stream = np.random.RandomState(config.seed)  # noqa: NPY002 (its stream never changes)
+    for _, parameter in _trainable(network):
+        values = config.std * stream.standard_normal(tuple(parameter.shape))
+        parameter.data.copy_(torch.from_numpy(values))
+    found = parameter_hash(network)
+    if config.sha256 is not None and not found.startswith(config.sha256):
+        raise UserError(
+            f"data.oracle.sha256={config.sha256!r}: the parameters drawn here hash to "
+            f"{found[:16]}…; correct the field, or remove it to accept this oracle"
+        )
+    return network
+
+
+def parameter_hash(network: RnnGenerator) -> str:
+    """SHA-256 of the trainable parameters as little-endian float32, in the order of their names."""
+    digest = hashlib.sha256()
+    for _, parameter in _trainable(network):
+        digest.update(parameter.detach().cpu().numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _trainable(network: RnnGenerator) -> list[tuple[str, torch.nn.Parameter]]:
+    return sorted((name, p) for name, p in network.named_parameters() if p.requires_grad)
+
+
+def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
+    """The paper's LSTM: row vectors, one bias a gate, and word 0 as the start symbol."""
+    path = Path(config.path)
+    if not path.is_file():
+        raise UserError(f"data.oracle.path={config.path!r}: no such file; give the .npz")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: torch.from_numpy(archive[name]) for name in archive.files}
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"data.oracle.path={config.path!r}: not an .npz of plain arrays ({error})"
+        ) from error
+    missing = [name for name in _PAPER_ARRAYS if name not in arrays]
+    if missing:
+        raise UserError(f"data.oracle.path={config.path!r}: lacks the array {missing[0]!r}")
+    return _paper_network(arrays, config.length)
+
+
+_GATES = ("i", "f", "c", "og")  # torch's order: input, forget, cell, output
+_PAPER_ARRAYS = ["embeddings", "Wo", "bo"] + [f"{kind}{g}" for kind in "WUb" for g in _GATES]
+
+
+def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:
+    vocab_size, embed = arrays["embeddings"].shape
+    hidden = arrays["Ui"].shape[0]
+    network = RnnGenerator(
+        Space(vocab_size, length), RnnGeneratorConfig(name="lstm", embed=embed, hidden=hidden)
+    )
+    rnn = network.layers[0].rnn
+    weights = {
+        network.embedding.weight: arrays["embeddings"],
+        network.start_E: arrays["embeddings"][0],
+        rnn.weight_ih_l0: torch.cat([arrays[f"W{g}"].T for g in _GATES]),
+        rnn.weight_hh_l0: torch.cat([arrays[f"U{g}"].T for g in _GATES]),
+        rnn.bias_ih_l0: torch.cat([arrays[f"b{g}"] for g in _GATES]),
+        network.readout.weight: arrays["Wo"].T,
+        network.readout.bias: arrays["bo"],
+    }
+    for parameter, values in weights.items():
+        parameter.data.copy_(values)
+    return network
+
+
+# ── Constraints ───────────────────────────────────────────────────────────────────────────────
+
+
+class HalvesOracle:
+    """A Markov chain writes the first half; the second repeats it, forwards or mirrored.
+
+    The chain's initial distribution and transition rows are uniform on the simplex
+    (Dirichlet(1)), from the seed.
+    """
+
+    def __init__(self, vocab_size: int, length: int, seed: int, mirrored: bool) -> None:
+        self.space = Space(vocab_size, length)
+        self._mirrored = mirrored
+        stream = np.random.RandomState(seed)  # noqa: NPY002 (its stream never changes)
+        rows = stream.dirichlet(np.ones(vocab_size), size=vocab_size + 1)
+        self._initial_V = torch.from_numpy(rows[0]).float()
+        self._transition_VV = torch.from_numpy(rows[1:]).float()
+
+    def sample(self, rows: int) -> Tensor:
+        columns = [torch.multinomial(self._initial_V, rows, replacement=True)]
+        for _ in range(self.space.length // 2 - 1):
+            columns.append(torch.multinomial(self._transition_VV[columns[-1]], 1).squeeze(1))
+        half = torch.stack(columns, 1)
+        return torch.cat([half, half.flip(1) if self._mirrored else half], 1)
+
+    def log_prob(self, ids_BT: Tensor) -> Tensor:
+        first, second = ids_BT.cpu().chunk(2, dim=1)
+        obeys_B = ((second.flip(1) if self._mirrored else second) == first).all(1)
+        logp_B = self._initial_V.log()[first[:, 0]]
+        logp_B = logp_B + self._transition_VV.log()[first[:, :-1], first[:, 1:]].sum(1)
+        return logp_B.masked_fill(~obeys_B, float("-inf")).to(ids_BT.device)
+
+
+class BracketsOracle:
+    """Balanced strings over k kinds of brackets, all equally likely.
+
+    Symbol i < k opens kind i, symbol k + i closes it. There are Catalan(T/2) · k^(T/2) of them.
+    Sampling walks the string with the number of completions of every (columns left, depth).
+    """
+
+    def __init__(self, pairs: int, length: int) -> None:
+        self.space = Space(2 * pairs, length)
+        self._pairs = pairs
+        self._log_count = log(comb(length, length // 2) // (length // 2 + 1)) + (
+            length // 2
+        ) * log(pairs)
+        self._open_share = _open_shares(length)
+
+    def sample(self, rows: int) -> Tensor:
+        length, pairs = self.space.length, self._pairs
+        ids_BT = torch.empty(rows, length, dtype=torch.long)
+        stack_BD = torch.zeros(rows, length // 2 + 1, dtype=torch.long)
+        depth_B = torch.zeros(rows, dtype=torch.long)
+        row = torch.arange(rows)
+        for time in range(length):
+            opens_B = torch.rand(rows) < self._open_share[length - time, depth_B]
+            kind_B = torch.randint(pairs, (rows,))
+            closing_B = stack_BD[row, (depth_B - 1).clamp(min=0)]
+            ids_BT[:, time] = torch.where(opens_B, kind_B, pairs + closing_B)
+            stack_BD[row, depth_B] = torch.where(opens_B, kind_B, stack_BD[row, depth_B])
+            depth_B = depth_B + torch.where(opens_B, 1, -1)
+        return ids_BT
+
+    def log_prob(self, ids_BT: Tensor) -> Tensor:
+        balanced = [is_balanced(row, self._pairs) for row in ids_BT.tolist()]
+        obeys_B = torch.tensor(balanced, device=ids_BT.device)
+        uniform_B = torch.full(obeys_B.shape, -self._log_count, device=ids_BT.device)
+        return uniform_B.masked_fill(~obeys_B, float("-inf"))
+
+
+def is_balanced(row: list[int], pairs: int) -> bool:
+    """Whether every bracket is closed by its own kind, in order."""
+    stack: list[int] = []
+    for symbol in row:
+        if symbol < pairs:
+            stack.append(symbol)
+        elif not stack or stack.pop() != symbol - pairs:
+            return False
+    return not stack
+
+
+def _open_shares(length: int) -> Tensor:
+    """[columns left, depth] → share of completions whose next symbol opens a bracket.
+
+    The kinds cancel: every completion of equal shape has equally many choices of kinds.
+    """
+    ways = np.zeros((length + 1, length + 2))
+    ways[0, 0] = 1.0
+    share = np.zeros((length + 1, length + 2))
+    for left in range(1, length + 1):
+        for depth in range(length + 1):
+            opening = ways[left - 1, depth + 1]
+            closing = ways[left - 1, depth - 1] if depth else 0.0
+            ways[left, depth] = opening + closing
+            share[left, depth] = opening / max(opening + closing, 1.0)
+    return torch.from_numpy(share)

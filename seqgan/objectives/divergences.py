@@ -1,0 +1,122 @@
+"""Objectives: what the critic minimises, and what its score is worth to the generator.
+
+With d = D(x) a logit or an unbounded score, means over real (r) and generated (f) samples:
+
+| name           | critic minimises                       | generator maximises the mean of |
+|----------------|----------------------------------------|---------------------------------|
+| minimax        | −log σ(d_r) − log(1 − σ(d_f))          | −log(1 − σ(d_f))                |
+| non_saturating | the same                               | log σ(d_f)                      |
+| lsgan          | ½(d_r − 1)² + ½ d_f²                   | −½(d_f − 1)²                    |
+| hinge          | max(0, 1 − d_r) + max(0, 1 + d_f)      | d_f                             |
+| wgan           | d_f − d_r                              | d_f                             |
+| rsgan          | −log σ(d_r − d_f)                      | log σ(d_f − d_r)                |
+
+Sources: Goodfellow 2014 (both of the first two), Mao 2017, Lim & Ye 2017, Arjovsky 2017,
+Jolicoeur-Martineau 2019.
+
+`Objective.value` is the hinge of the project: one value a sample, whose mean has the objective's
+gradient. Score-function estimators take it as the reward; pathwise ones back-propagate it.
+Everything is computed from logits (softplus), so that log σ(d) keeps its gradient of 1 at
+d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
+
+Deviations. RSGAN's value averages over *all* real samples of the batch instead of one partner
+each: the same expectation with less variance, and no pairing to keep when one sequence has
+many continuations. Its critic loss is paired as published.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgan.core.masks import masked_mean
+from seqgan.core.types import Scores
+from seqgan.objectives.config import ObjectiveConfig
+
+Pointwise = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """An objective whose terms look at one score at a time."""
+
+    real_loss: Pointwise
+    fake_loss: Pointwise
+    value: Pointwise
+
+
+def _minus_log_sigmoid(d: Tensor) -> Tensor:
+    return F.softplus(-d)
+
+
+def _logit(d: Tensor) -> Tensor:
+    return d
+
+
+_POINTWISE: dict[str, _Terms] = {
+    "minimax": _Terms(_minus_log_sigmoid, F.softplus, F.softplus),
+    "non_saturating": _Terms(_minus_log_sigmoid, F.softplus, F.logsigmoid),
+    "lsgan": _Terms(
+        lambda d: 0.5 * (d - 1).square(),
+        lambda d: 0.5 * d.square(),
+        lambda d: -0.5 * (d - 1).square(),
+    ),
+    "hinge": _Terms(lambda d: F.relu(1 - d), lambda d: F.relu(1 + d), _logit),
+    "wgan": _Terms(torch.neg, _logit, _logit),
+}
+
+_VALUES: dict[str, Pointwise] = {
+    "prob": torch.sigmoid,
+    "log_prob": F.logsigmoid,
+    "logit": _logit,
+    "centred": lambda d: torch.tanh(d / 2),
+    "ratio": torch.exp,
+}
+
+
+class Objective:
+    """One object serves pixels and tokens, sequences and steps."""
+
+    def __init__(self, config: ObjectiveConfig) -> None:
+        self._name = config.name
+        self._value = config.value
+        self.relativistic = config.name == "rsgan"
+
+    @property
+    def needs_real(self) -> bool:
+        """Whether `value` compares with real scores."""
+        return self.relativistic and self._value == "objective"
+
+    def critic_loss(self, real: Scores, fake: Scores) -> Tensor:
+        """The critic's loss, a scalar. Steps behind an end do not count."""
+        if self.relativistic:
+            both = None if fake.mask_BT is None else fake.mask_BT & _mask(real)
+            return masked_mean(F.softplus(fake.score - real.score), both)
+        terms = _POINTWISE[self._name]
+        real_loss = masked_mean(terms.real_loss(real.score), real.mask_BT)
+        return real_loss + masked_mean(terms.fake_loss(fake.score), fake.mask_BT)
+
+    def value(self, fake: Tensor, real: Scores | None = None) -> Tensor:
+        """Worth of each score to the generator, in the shape of `fake` ([R] or [R, T])."""
+        if self._value != "objective":
+            return _VALUES[self._value](fake)
+        if not self.relativistic:
+            return _POINTWISE[self._name].value(fake)
+        assert real is not None, "rsgan compares with real scores"
+        return _mean_over_real(fake, real)
+
+
+def _mask(scores: Scores) -> Tensor:
+    assert scores.mask_BT is not None
+    return scores.mask_BT
+
+
+def _mean_over_real(fake: Tensor, real: Scores) -> Tensor:
+    """mean_j log σ(d_f − d_r[j]), at the same step where scores are per step."""
+    margins = F.logsigmoid(fake[:, None] - real.score[None])  # [R, B] or [R, B, T]
+    if real.mask_BT is None:
+        return margins.mean(1)
+    counts_T = real.mask_BT.sum(0).clamp(min=1)
+    return (margins * real.mask_BT).sum(1) / counts_T

@@ -1,0 +1,249 @@
+"""The HTML report: one self-contained file, made from run folders only.
+
+`report.html` is the template; autoescape is on, and only our own SVG is inserted as it is.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from seqgan.core.errors import UserError
+from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
+from seqgan.reporting.runs import (
+    ABSENT,
+    Arm,
+    Run,
+    arm_config,
+    config_diff,
+    group_runs,
+    read_run,
+)
+from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
+from seqgan.reporting.tables import NULL_MARK, comparison_table, difference_table, metric_names
+
+SAMPLES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class _RunRow:
+    """One line of "how it was run"."""
+
+    arm: Arm
+    seed: int
+    state: str
+    step: str
+    generator_updates: str
+    critic_updates: str
+    seconds: str
+
+
+def render_report(
+    title: str,
+    arms: list[Arm],
+    baseline: str | None = None,
+    primary_metrics: list[str] | None = None,
+) -> str:
+    """The report as HTML. `baseline` names an arm; without `primary_metrics` all are headline."""
+    recorded = metric_names(arms)
+    primary = primary_metrics or recorded
+    others = [metric for metric in recorded if metric not in primary]
+    curves = curve_metrics(arms)
+    ordered = [m for m in primary if m in curves] + [m for m in curves if m not in primary]
+    differences = difference_table(arms, baseline, primary) if baseline else None
+    runs = [run for arm in arms for run in arm.runs]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        title=title,
+        arms=arms,
+        styles=arm_styles(arms),
+        null_mark=NULL_MARK,
+        summary_line=_summary_line(arms),
+        warnings=_warnings(arms, recorded, primary),
+        headline=comparison_table(arms, primary),
+        differences=differences,
+        other_metrics=comparison_table(arms, others) if others else None,
+        measured=_distinct(runs, _measured),
+        selection_rules=_distinct(runs, _selection_rule),
+        curves=[learning_curve(arms, metric) for metric in ordered],
+        sweeps=sweep_figures(arms),
+        samples=[(arm, _samples(arm)) for arm in arms],
+        diff=config_diff([arm_config(arm.runs[0]) for arm in arms]),
+        environment=_environment(runs),
+        run_rows=[_run_row(arm, run) for arm in arms for run in arm.runs],
+    )
+
+
+def write_report(runs: list[Path], output: Path) -> None:
+    """Report on any run folders: runs that differ in their seed only become one arm."""
+    if not runs:
+        raise UserError("RUN: no run folder given; name at least one")
+    arms = group_runs([read_run(path) for path in runs])
+    title = arms[0].label if len(arms) == 1 else f"Comparison of {len(arms)} arms"
+    page = render_report(title, arms)
+    if not output.parent.is_dir():
+        raise UserError(f"{output}: no such folder {output.parent}; create it first")
+    output.write_text(page, encoding="utf-8")
+
+
+def _summary_line(arms: list[Arm]) -> str:
+    runs = [run for arm in arms for run in arm.runs]
+    seeds = {run.seed for run in runs}
+    seconds = sum(run.last_line.get("seconds", 0) for run in runs)
+    parts = [
+        _plural(len(arms), "arm"),
+        _plural(len(runs), "run"),
+        _plural(len(seeds), "seed"),
+        f"{_duration(seconds)} of training in all",
+    ]
+    started = min((str(run.info["started"]) for run in runs if run.info.get("started")), default="")
+    return " · ".join(parts + ([f"started {started}"] if started else []))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[str]:
+    """What a reader must know before believing a number, worst first."""
+    runs = [run for arm in arms for run in arm.runs]
+    return [
+        *_unfinished(arms),
+        *_seed_warnings(arms),
+        *_mixed_arms(arms),
+        *_differing(runs, "selection rule", _selection_rule),
+        *_differing(runs, "hardware", lambda run: _info(run, "hardware")),
+        *_differing(runs, "torch version", lambda run: _info(run, "torch")),
+        *_differing(runs, "git revision", _revision),
+        *(
+            f"{metric}: recorded by no finished run. Recorded: {', '.join(recorded) or 'nothing'}."
+            for metric in primary
+            if metric not in recorded
+        ),
+    ]
+
+
+def _unfinished(arms: list[Arm]) -> list[str]:
+    return [
+        f"{arm.label}, seed {run.seed}: not finished (last line at step "
+        f"{run.last_line.get('step', 0)}); it is left out of every table."
+        for arm in arms
+        for run in arm.runs
+        if not run.finished
+    ]
+
+
+def _seed_warnings(arms: list[Arm]) -> list[str]:
+    warnings = []
+    fewest = min(len(arm.finished) for arm in arms)
+    if fewest < SEEDS_FOR_AN_INTERVAL:
+        warnings.append(
+            f"Fewer than {SEEDS_FOR_AN_INTERVAL} finished seeds in an arm (fewest: {fewest}): "
+            "such arms show ranges, not confidence intervals."
+        )
+    if len({frozenset(run.seed for run in arm.runs) for arm in arms}) > 1:
+        warnings.append("Arms differ in their seeds: pairs exist for the common seeds only.")
+    return warnings
+
+
+def _mixed_arms(arms: list[Arm]) -> list[str]:
+    diffs = {arm.label: config_diff([arm_config(run) for run in arm.runs]) for arm in arms}
+    return [
+        f"{label}: its runs differ in more than the seed: {', '.join(diff)}."
+        for label, diff in diffs.items()
+        if diff
+    ]
+
+
+def _differing(runs: list[Run], what: str, describe: Callable[[Run], str]) -> list[str]:
+    values = _distinct(runs, describe)
+    return [f"Runs differ in {what}: {'; '.join(values)}."] if len(values) > 1 else []
+
+
+def _distinct(runs: Iterable[Run], describe: Callable[[Run], str]) -> list[str]:
+    return list(dict.fromkeys(text for run in runs if (text := describe(run))))
+
+
+def _info(run: Run, key: str) -> str:
+    value = run.info.get(key)
+    return "" if value is None else str(value)
+
+
+def _revision(run: Run) -> str:
+    revision = _info(run, "git_revision")[:12]
+    return f"{revision} with uncommitted changes" if run.info.get("git_dirty") else revision
+
+
+def _selection_rule(run: Run) -> str:
+    """In words, from the final evaluation; empty for a run that is not finished."""
+    if run.final is None:
+        return ""
+    rule = run.final.get("selection") or {}
+    metric = rule.get("metric")
+    if metric is None:
+        return "the last checkpoint"
+    extreme = "largest" if rule.get("mode") == "max" else "smallest"
+    return f"the {extreme} {metric} on validation data"
+
+
+def _measured(run: Run) -> str:
+    """Split, decoding and notes of the final evaluation."""
+    if run.final is None:
+        return ""
+    row = run.selected_row or {}
+    settings = {"temperature": row.get("temperature"), "top-p": row.get("top_p")}
+    facts = settings | (run.final.get("notes") or {})
+    parts = [f"{name} {value}" for name, value in facts.items() if value is not None]
+    return ", ".join([f"{run.final.get('split', 'unknown')} split", *parts])
+
+
+def _samples(arm: Arm) -> list[str]:
+    source = next((run for run in (*arm.finished, *arm.runs) if run.samples), None)
+    return source.samples[:SAMPLES_SHOWN] if source is not None else []
+
+
+def _environment(runs: list[Run]) -> dict[str, list[str]]:
+    """What the runs ran on → its distinct values."""
+    facts: dict[str, Callable[[Run], str]] = {
+        "hardware": lambda run: _info(run, "hardware"),
+        "device": lambda run: _info(run, "device"),
+        "threads a run": lambda run: _info(run, "threads"),
+        "torch": lambda run: _info(run, "torch"),
+        "numpy": lambda run: _info(run, "numpy"),
+        "python": lambda run: _info(run, "python"),
+        "seqgan": lambda run: _info(run, "seqgan"),
+        "git revision": _revision,
+    }
+    values = {name: _distinct(runs, describe) for name, describe in facts.items()}
+    return {name: distinct for name, distinct in values.items() if distinct}
+
+
+def _run_row(arm: Arm, run: Run) -> _RunRow:
+    line = run.last_line
+    return _RunRow(
+        arm=arm,
+        seed=run.seed,
+        state="finished" if run.finished else "not finished",
+        step=_count(line.get("step")),
+        generator_updates=_count(line.get("generator_updates")),
+        critic_updates=_count(line.get("critic_updates")),
+        seconds=f"{line['seconds']:.1f}" if "seconds" in line else ABSENT,
+    )
+
+
+def _count(value: Any) -> str:
+    return ABSENT if value is None else f"{value:,}"

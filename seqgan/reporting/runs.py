@@ -1,0 +1,249 @@
+"""Run folders as data: one `Run` a folder, one `Arm` for runs that differ in their seed only.
+
+The files and their fields are described in docs/run-folder.md. A run that was killed is still
+read: its last log line may be cut off, and its final evaluation is missing.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from seqgan.core.config import read_yaml
+from seqgan.core.errors import UserError
+from seqgan.reporting.statistics import Value
+
+REAL_DATA = "real data"
+ABSENT = "–"
+KEYS_IN_A_LABEL = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run folder says."""
+
+    path: Path
+    config: dict[str, Any]
+    info: dict[str, Any]
+    """run.json: versions, revision, hardware."""
+    train: list[dict[str, Any]]
+    evals: list[dict[str, Any]]
+    final: dict[str, Any] | None
+    """evaluation.json; None where the run is not finished."""
+    samples: list[str] = field(default_factory=list)
+    """Of the final evaluation, else the last ones drawn during training."""
+
+    @property
+    def seed(self) -> int:
+        return int(self.config.get("seed", 0))
+
+    @property
+    def finished(self) -> bool:
+        return self.final is not None
+
+    @cached_property
+    def last_line(self) -> dict[str, Any]:
+        """The newest line with step, update counts and seconds; empty for a run without any."""
+        if self.final is not None:
+            return self.final
+        lines = self.train[-1:] + self.evals[-1:]
+        return max(lines, key=lambda line: line.get("step", 0), default={})
+
+    @cached_property
+    def selected_row(self) -> dict[str, Any] | None:
+        """The row of the final evaluation that the selection rule picked."""
+        rows = [row for row in self._rows if row.get("label") != REAL_DATA]
+        return next((row for row in rows if row.get("selected")), rows[0] if rows else None)
+
+    @cached_property
+    def real_row(self) -> dict[str, Any] | None:
+        """The real data measured like a generator, where the final evaluation has it."""
+        return next((row for row in self._rows if row.get("label") == REAL_DATA), None)
+
+    @property
+    def decoding_rows(self) -> list[dict[str, Any]]:
+        """The generator's rows: several where decoding was swept."""
+        return [row for row in self._rows if row.get("label") != REAL_DATA]
+
+    @property
+    def _rows(self) -> list[dict[str, Any]]:
+        return self.final["rows"] if self.final is not None else []
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Runs of one configuration with several seeds."""
+
+    name: str
+    """Unique in a study."""
+    label: str
+    null: bool
+    """A null arm learns from a reward without information: what it reaches is chance."""
+    runs: list[Run]
+
+    @property
+    def finished(self) -> list[Run]:
+        return [run for run in self.runs if run.finished]
+
+    def values_by_seed(self, metric: str) -> dict[int, Value]:
+        """The selected row's value of a metric for each finished run."""
+        rows = {run.seed: run.selected_row for run in self.finished}
+        return {seed: row["metrics"].get(metric) if row else None for seed, row in rows.items()}
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder. Raises `UserError` for a folder that is none or has a damaged file."""
+    config = _read_config(path)
+    info = _read_object(path / "run.json")
+    train, evals = _read_metrics(path / "metrics.jsonl")
+    evaluation = path / "evaluation.json"
+    final = _read_object(evaluation) if evaluation.exists() else None
+    if final is not None:
+        _check_rows(final.get("rows"), evaluation)
+    samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
+    return Run(path, config, info, train, evals, final, samples)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    remedy = "give a folder that 'seqgan train' wrote"
+    if not path.is_dir():
+        raise UserError(f"{path}: no such run folder; {remedy}")
+    if (path / "study.yaml").is_file():
+        raise UserError(f"{path}: a study, not a run; give its run folders, {path}/*/seed-*")
+    if not (path / "config.yaml").is_file():
+        raise UserError(f"{path}: not a run folder (no config.yaml); {remedy}")
+    config = OmegaConf.to_container(read_yaml(path / "config.yaml"), resolve=True)
+    assert isinstance(config, dict)  # read_yaml accepts nothing else
+    return {str(key): value for key, value in config.items()}
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing; the run folder is incomplete, run it again") from error
+    except ValueError as error:  # JSON and UTF-8 errors alike
+        raise UserError(f"{path}: not valid JSON ({error}); run 'seqgan evaluate' again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The train and the eval lines; a run killed before its first line has neither."""
+    if not path.exists():
+        return [], []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    train: list[dict[str, Any]] = []
+    evals: list[dict[str, Any]] = []
+    for count, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+            (evals if line["kind"] == "eval" else train).append(line)
+        except (ValueError, TypeError, KeyError) as error:
+            if count == len(lines):  # the process was killed while it wrote this line
+                break
+            raise UserError(
+                f"{path}: line {count} is damaged ({text[:40]!r}); remove it, or resume the run"
+            ) from error
+    return train, evals
+
+
+def _check_rows(rows: Any, path: Path) -> None:
+    complete = isinstance(rows, list) and all(
+        isinstance(row, dict) and isinstance(row.get("metrics"), dict) for row in rows
+    )
+    if not complete:
+        raise UserError(f"{path}: 'rows' needs a list of metrics; run 'seqgan evaluate' again")
+
+
+def _last_samples(folder: Path) -> list[str]:
+    files = sorted(folder.glob("step-*.txt"))
+    return files[-1].read_text(encoding="utf-8", errors="replace").splitlines() if files else []
+
+
+def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key → leaf. Lists of mappings get an index; other lists are leaves."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        dotted = f"{prefix}{key}"
+        is_list_of_mappings = isinstance(value, list) and any(isinstance(v, dict) for v in value)
+        if is_list_of_mappings or (isinstance(value, dict) and value):
+            flat |= flatten(value, f"{dotted}.")
+        else:
+            flat[dotted] = value
+    return flat
+
+
+def arm_config(run: Run) -> dict[str, Any]:
+    """The flat configuration without what differs between runs of one arm: seed and folder."""
+    flat = flatten(run.config)
+    return {key: value for key, value in flat.items() if key not in ("seed", "run.dir")}
+
+
+def config_diff(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Keys on which flat configurations differ → their values, one a configuration, as text."""
+    keys = list(dict.fromkeys(key for config in configs for key in config))
+    values = {key: [_as_text(config, key) for config in configs] for key in keys}
+    return {key: texts for key, texts in values.items() if len(set(texts)) > 1}
+
+
+def _as_text(config: dict[str, Any], key: str) -> str:
+    if key not in config:
+        return ABSENT
+    value = config[key]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def group_runs(runs: list[Run]) -> list[Arm]:
+    """Runs that differ in seed and folder only become one arm, labelled by what sets it apart."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(json.dumps(arm_config(run), sort_keys=True), []).append(run)
+    members = [sorted(group, key=lambda run: run.seed) for group in groups.values()]
+    for group in members:
+        _check_seeds(group)
+    labels = _labels([arm_config(group[0]) for group in members])
+    return [
+        Arm(label, label, is_null(group[0]), group)
+        for label, group in zip(labels, members, strict=True)
+    ]
+
+
+def is_null(run: Run) -> bool:
+    """Whether the configuration replaces the reward by one without information."""
+    estimator = run.config.get("estimator") or {}
+    return estimator.get("null", "none") != "none"
+
+
+def _check_seeds(group: list[Run]) -> None:
+    for first, second in pairwise(group):
+        if first.seed == second.seed:
+            raise UserError(
+                f"{second.path}: seed={second.seed} of the same configuration as {first.path}; "
+                "give only one of them"
+            )
+
+
+def _labels(configs: list[dict[str, Any]]) -> list[str]:
+    """The configuration's name; where several share it, the keys that tell them apart too."""
+    names = [str(config.get("name", "run")) for config in configs]
+    labels = []
+    for name, config in zip(names, configs, strict=True):
+        namesakes = [c for n, c in zip(names, configs, strict=True) if n == name]
+        # A component's name says more than its numbers, so those keys come first.
+        keys = sorted(config_diff(namesakes), key=lambda key: not key.endswith("name"))
+        parts = [f"{key}={_as_text(config, key)}" for key in keys if key in config]
+        labels.append(f"{name} ({', '.join(parts[:KEYS_IN_A_LABEL])})" if parts else name)
+    return [_numbered(labels, position) for position in range(len(labels))]
+
+
+def _numbered(labels: list[str], position: int) -> str:
+    """The label, with a number where shortening has made it equal to an earlier one."""
+    earlier = labels[:position].count(labels[position])
+    return f"{labels[position]} #{earlier + 1}" if earlier else labels[position]

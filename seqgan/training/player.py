@@ -1,0 +1,140 @@
+"""A player: one network, its optimizer, and everything that happens around an update."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.modes import evaluating
+from seqgan.training.config import PlayerConfig
+
+_NEVER = -1
+
+
+class NonFiniteError(Exception):
+    """A loss or gradient was not finite. Nothing is scrubbed and nothing is saved."""
+
+
+class Player:
+    """Updates one network.
+
+    Non-finite losses and gradients are noticed on the device: the update number at which one
+    first appeared is kept in a tensor there and read only by `raise_if_not_finite`, so an update
+    never waits for the device.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        config: PlayerConfig,
+        after_step: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.module = module
+        self.updates = 0
+        self._config = config
+        self._after_step = after_step
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._optimizer = _build_optimizer(config, self._parameters)
+        self._averaged = _Averaged(module, config.ema) if config.ema else None
+        device = self._parameters[0].device
+        self._bad_loss = torch.full((), _NEVER, device=device)
+        self._bad_gradient = torch.full((), _NEVER, device=device)
+
+    def update(self, loss: Tensor) -> Tensor:
+        """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        limit = self._config.clip_norm or float("inf")
+        norm = nn.utils.clip_grad_norm_(self._parameters, limit)
+        self._note(loss, norm)
+        self._optimizer.step()
+        if self._after_step is not None:
+            self._after_step()
+        if self._averaged is not None:
+            self._averaged.update(self.module)
+        self.updates += 1
+        return norm
+
+    def _note(self, loss: Tensor, norm: Tensor) -> None:
+        for flag, value in ((self._bad_loss, loss), (self._bad_gradient, norm)):
+            first = (flag == _NEVER) & ~torch.isfinite(value.detach())
+            flag.copy_(torch.where(first, self.updates, flag))
+
+    def raise_if_not_finite(self) -> None:
+        """Read the flags (this waits for the device) and name the culprit."""
+        bad_loss, bad_gradient = int(self._bad_loss), int(self._bad_gradient)
+        if bad_loss == _NEVER and bad_gradient == _NEVER:
+            return
+        if bad_loss != _NEVER and (bad_gradient == _NEVER or bad_loss <= bad_gradient):
+            what, update = "loss", bad_loss
+        else:
+            what, update = f"gradient of {self._first_bad_parameter()}", bad_gradient
+        raise NonFiniteError(
+            f"player '{self.name}': {what} is not finite at its update {update + 1}; nothing was "
+            f"saved since. Lower players.{self.name}.lr or players.{self.name}.clip_norm"
+        )
+
+    def _first_bad_parameter(self) -> str:
+        for name, parameter in self.module.named_parameters():
+            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+                return f"'{name}'"
+        return "a parameter"
+
+    @contextmanager
+    def evaluated(self) -> Iterator[nn.Module]:
+        """The network for evaluation: averaged weights where there are any, dropout off."""
+        module = self._averaged.module if self._averaged is not None else self.module
+        with evaluating(module), torch.no_grad():
+            yield module
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "module": dict(self.module.state_dict()),
+            "optimizer": self._optimizer.state_dict(),
+            "updates": self.updates,
+        }
+        if self._averaged is not None:
+            state["averaged"] = dict(self._averaged.module.state_dict())
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.updates = state["updates"]
+        if self._averaged is not None:
+            self._averaged.module.load_state_dict(state["averaged"])
+
+
+class _Averaged:
+    """Exponential moving average of parameters; buffers are copied."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        for mean, value in zip(self.module.parameters(), module.parameters(), strict=True):
+            mean.lerp_(value, 1 - self._decay)
+        for kept, value in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(value)
+
+
+def _build_optimizer(config: PlayerConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if config.optimizer == "adam":
+        fused = parameters[0].device.type in ("cpu", "cuda")
+        return torch.optim.AdamW(
+            parameters,
+            lr=config.lr,
+            betas=(config.betas[0], config.betas[1]),
+            weight_decay=config.weight_decay,
+            fused=fused,
+        )
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    return torch.optim.RMSprop(parameters, lr=config.lr, weight_decay=config.weight_decay)

@@ -1,0 +1,31 @@
+"""Schedules: which phase is visited at which step.
+
+A step is one visit of one phase. `[{repeat: 120, phases: {mle: 1}}, {repeat: 200, phases:
+{critic: 5, generator: 1}}]` is 120 likelihood updates, then 200 rounds of five critic updates and
+one generator update: 1,320 steps. The phase follows from the step alone, so a resumed run needs
+no schedule state.
+"""
+
+from seqgan.training.config import StageConfig
+
+
+class Schedule:
+    """`schedule.phase(step)` names the phase, or is None at the end."""
+
+    def __init__(self, stages: list[StageConfig]) -> None:
+        self._stages = [
+            (stage.repeat, [phase for phase, times in stage.phases.items() for _ in range(times)])
+            for stage in stages
+        ]
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole schedule."""
+        return sum(repeat * len(visits) for repeat, visits in self._stages)
+
+    def phase(self, step: int) -> str | None:
+        for repeat, visits in self._stages:
+            if step < repeat * len(visits):
+                return visits[step % len(visits)]
+            step -= repeat * len(visits)
+        return None

@@ -1,0 +1,236 @@
+"""The one training loop.
+
+    phase = schedule.phase(step)
+    for player, loss, stats in game.updates(phase):  player.update(loss)
+    log, evaluate, save
+
+The trainer knows players and phases, never what a game is about. Statistics stay on the device
+and are read every `log_every` steps; non-finite losses are looked for then and before every
+evaluation and save, so a step itself never waits for the device.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from seqgan.core.device import autocast
+from seqgan.core.rng import rng_state, set_rng_state
+from seqgan.core.types import Stateful, Stats
+from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.config import TrainConfig
+from seqgan.training.player import Player
+from seqgan.training.runlog import RunLog, progress_bar
+from seqgan.training.schedule import Schedule
+
+Metrics = dict[str, float | None]
+
+
+class Game(Protocol):
+    """Data and players; what a visit of a phase updates."""
+
+    players: dict[str, Player]
+
+    def updates(self, phase: str) -> Iterator[tuple[Player, Tensor, Stats]]: ...
+
+    def stateful(self) -> dict[str, Stateful]:
+        """What a checkpoint must hold besides the players."""
+        ...
+
+
+@dataclass
+class Selection:
+    """The rule that picks the reported checkpoint; no metric: the last one."""
+
+    metric: str | None = None
+    mode: str = "min"
+
+    def better(self, value: float, best: float) -> bool:
+        return value < best if self.mode == "min" else value > best
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM came; the run is saved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@dataclass
+class Trainer:
+    """See the module's docstring. `evaluate(step)` returns validation metrics."""
+
+    game: Game
+    schedule: Schedule
+    config: TrainConfig
+    device: torch.device
+    folder: Path
+    evaluate: Callable[[int], Metrics]
+    selection: Selection = field(default_factory=Selection)
+    step: int = 0
+    seconds: float = 0.0
+    _sums: dict[str, Tensor] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _signal: int | None = None
+
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config.keep)
+
+    # ── The loop ──────────────────────────────────────────────────────────────────────────────
+
+    def run(self, resume: bool = False) -> bool:
+        """Train to the end of the schedule, or until the time or a signal stops it.
+
+        Returns whether the schedule was finished. Raises `Interrupted` after saving.
+        """
+        restored = self._restore() if resume else None
+        log = RunLog(self.folder, self.config.tensorboard, restored)
+        try:
+            with self._signals(), progress_bar() as bar:
+                task = bar.add_task(self.folder.name, total=self.schedule.steps, note="")
+
+                def show(note: str) -> None:
+                    bar.update(task, completed=self.step, note=note)
+
+                if restored is None:
+                    self._evaluate(log, show)
+                self._loop(log, show)
+        finally:
+            log.close()
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+        return self.step >= self.schedule.steps
+
+    def _loop(self, log: RunLog, show: Callable[[str], None]) -> None:
+        started = time.monotonic()
+        while (phase := self.schedule.phase(self.step)) is not None:
+            before = time.perf_counter()
+            self._step(phase)
+            self.seconds += time.perf_counter() - before
+            at_end = self.schedule.phase(self.step) is None
+            if self.step % self.config.log_every == 0 or at_end:
+                self._log(log)
+                show("")
+            evaluated = self.step % self.config.eval_every == 0 or at_end
+            if evaluated:
+                self._evaluate(log, show)
+            out_of_time = self._out_of_time(started)
+            due = self.step % self.config.checkpoint_every == 0 or at_end
+            if due or out_of_time or self._signal is not None:
+                self._save()
+            if out_of_time or self._signal is not None:
+                return
+
+    def _step(self, phase: str) -> None:
+        with autocast(self.device, self.config.precision):
+            for player, loss, stats in self.game.updates(phase):
+                norm = player.update(loss)
+                kept = {"loss": loss.detach(), "gradient_norm": norm, **stats}
+                self._accumulate({f"{player.name}/{key}": value for key, value in kept.items()})
+        self.step += 1
+
+    def _out_of_time(self, started: float) -> bool:
+        limit = self.config.max_minutes
+        return limit is not None and time.monotonic() - started > 60 * limit
+
+    # ── Records ───────────────────────────────────────────────────────────────────────────────
+
+    def _accumulate(self, stats: Stats) -> None:
+        for name, value in stats.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach().float()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _position(self) -> dict[str, Any]:
+        updates = {f"{name}_updates": p.updates for name, p in self.game.players.items()}
+        return {"step": self.step, "seconds": round(self.seconds, 3), **updates}
+
+    def _log(self, log: RunLog) -> None:
+        self.raise_if_not_finite()
+        names = list(self._sums)
+        means = torch.stack([self._sums[name] / self._counts[name] for name in names]).tolist()
+        log.write({"kind": "train", **self._position(), **dict(zip(names, means, strict=True))})
+        self._sums, self._counts = {}, {}
+
+    def _evaluate(self, log: RunLog, show: Callable[[str], None]) -> None:
+        self.raise_if_not_finite()
+        show("evaluating")
+        metrics = self.evaluate(self.step)
+        log.write({"kind": "eval", "split": "valid", **self._position(), "metrics": metrics})
+        show("")
+        self._select(metrics)
+
+    def _select(self, metrics: Metrics) -> None:
+        rule = self.selection
+        value = metrics.get(rule.metric) if rule.metric else None
+        if rule.metric is None or value is None:
+            return
+        best = self.checkpoints.selected()
+        if best is None or rule.better(value, best["value"]):
+            self._save()
+            self.checkpoints.select(self.step, rule.metric, value)
+
+    def raise_if_not_finite(self) -> None:
+        for player in self.game.players.values():
+            player.raise_if_not_finite()
+
+    # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
+
+    def _save(self) -> None:
+        self.raise_if_not_finite()
+        self.checkpoints.save(self.step, self.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides what comes next."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "players": {name: p.state_dict() for name, p in self.game.players.items()},
+            "game": {name: part.state_dict() for name, part in self.game.stateful().items()},
+            "statistics": {"sums": self._sums, "counts": self._counts},
+            "rng": rng_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.seconds = state["seconds"]
+        for name, player in self.game.players.items():
+            player.load_state_dict(state["players"][name])
+        for name, part in self.game.stateful().items():
+            part.load_state_dict(state["game"][name])
+        sums = state["statistics"]["sums"]
+        self._sums = {name: value.to(self.device) for name, value in sums.items()}
+        self._counts = state["statistics"]["counts"]
+        set_rng_state(state["rng"])
+
+    def _restore(self) -> int | None:
+        """Load the last complete checkpoint and return its step; None: start from the beginning."""
+        steps = self.checkpoints.steps()
+        if not steps:
+            return None
+        self.load_state_dict(self.checkpoints.load(steps[-1]))
+        return self.step
+
+    # ── Signals ───────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM ask for a save after the current step; a second one kills."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            self._signal = number
+            signal.signal(number, signal.default_int_handler)
+
+        kept = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)

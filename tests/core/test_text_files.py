@@ -1,0 +1,82 @@
+import codecs
+import gzip
+from pathlib import Path
+
+import pytest
+
+from seqgan.core.errors import UserError
+from seqgan.core.text_files import read_lines
+
+
+def write(folder: Path, data: bytes, name: str = "a.txt") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_plain_and_gzip_read_alike(tmp_path: Path) -> None:
+    data = "ein Hund\nzwei Bälle\n".encode()
+    plain, packed = write(tmp_path, data), write(tmp_path, gzip.compress(data), "a.txt.gz")
+    assert read_lines(plain) == read_lines(packed) == ["ein Hund", "zwei Bälle"]
+
+
+def test_whitespace_and_blank_lines_go(tmp_path: Path) -> None:
+    path = write(tmp_path, b" a  b \r\n\r\n\t\nc")
+    assert read_lines(path) == ["a  b", "c"]
+    assert read_lines(path, keep_blank=True) == ["a  b", "", "", "c"]
+
+
+def test_the_last_line_end_opens_no_further_line(tmp_path: Path) -> None:
+    assert read_lines(write(tmp_path, b"a\n\nb\n"), keep_blank=True) == ["a", "", "b"]
+
+
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    assert read_lines(write(tmp_path, "a\u2028b\x0cc\x85d\n".encode())) == ["a\u2028b\x0cc\x85d"]
+
+
+def test_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    assert read_lines(write(tmp_path, codecs.BOM_UTF8 + b"a b\n")) == ["a b"]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "message"),
+    [
+        (b"a\nb\nc\xff d\n", "a.txt", "line 3: byte 0xff is not UTF-8"),
+        (gzip.compress(b"a\n\xe9\n"), "a.gz", "line 2: byte 0xe9 is not UTF-8"),
+        (b"a\0b\n", "a.txt", "binary"),
+        ("text".encode("utf-16"), "a.txt", "binary"),
+        (gzip.compress(b"a\0b\n"), "a.gz", "binary"),
+        (b"", "a.txt", "empty"),
+        (b" \n\t\n", "a.txt", "empty"),
+        (gzip.compress(b""), "a.gz", "empty"),
+        (b"plain text", "a.gz", "not a complete gzip file"),
+        (gzip.compress(b"a long enough text\n")[:-6], "a.gz", "not a complete gzip file"),
+        (gzip.compress(b"text\n")[:10] + b"\xff" * 20, "a.gz", "not a complete gzip file"),
+    ],
+)
+@pytest.mark.parametrize("keep_blank", [False, True])
+def test_unusable_content_is_named_on_one_line(
+    tmp_path: Path, data: bytes, name: str, message: str, keep_blank: bool
+) -> None:
+    path = write(tmp_path, data, name)
+    with pytest.raises(UserError) as caught:
+        read_lines(path, keep_blank=keep_blank)
+    text = str(caught.value)
+    assert message in text
+    assert str(path) in text
+    assert "\n" not in text
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"absent\.txt: no such file"):
+        read_lines(tmp_path / "absent.txt")
+
+
+def test_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder"):
+        read_lines(tmp_path)
+
+
+def test_path_through_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        read_lines(write(tmp_path, b"a\n") / "below.txt")

@@ -1,0 +1,272 @@
+"""Tokenizers: stable ids, round trips, run folders, and what is said about bad vocabularies."""
+
+import builtins
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqgan.core.errors import UserError
+from seqgan.data.config import SentencePieceConfig, WordTokenizerConfig
+from seqgan.data.tokenizers import (
+    SentencePieceTokenizer,
+    WordTokenizer,
+    build_tokenizer,
+    canonical_form,
+    load_tokenizer,
+)
+
+LINES = ["b a c", "a b", "a <eos> <unk>", "d c"]
+
+
+def word_config(**fields: Any) -> WordTokenizerConfig:
+    return WordTokenizerConfig(name="word", **fields)
+
+
+def piece_config(**fields: Any) -> SentencePieceConfig:
+    return SentencePieceConfig(name="sentencepiece", **{"vocab_size": 60, **fields})
+
+
+@pytest.fixture(scope="module")
+def prose() -> list[str]:
+    pick = random.Random(0)
+    syllables = ["ba", "do", "ki", "lum", "mer", "nos", "pa", "ri", "sten", "to"]
+    words = ["".join(pick.choices(syllables, k=pick.randint(1, 3))) for _ in range(60)]
+    return [" ".join(["The", *pick.choices(words, k=5)]) + "." for _ in range(200)]
+
+
+# ---------------------------------------------------------------- words
+
+
+def test_words_are_ordered_by_frequency_then_alphabet() -> None:
+    tokenizer = WordTokenizer.from_lines(word_config(), LINES)
+    assert tokenizer.vocabulary() == ["<eos>", "<unk>", "a", "b", "c", "d"]
+    assert (tokenizer.end_id, tokenizer.unk_id, tokenizer.vocab_size) == (0, 1, 6)
+
+
+def test_word_ids_do_not_depend_on_line_order() -> None:
+    first = WordTokenizer.from_lines(word_config(), LINES)
+    assert WordTokenizer.from_lines(word_config(), LINES[::-1]).vocabulary() == first.vocabulary()
+
+
+def test_word_ids_do_not_depend_on_the_hash_seed() -> None:
+    """Ids that come out of a `set` of strings differ from process to process."""
+    script = (
+        "from seqgan.data.config import WordTokenizerConfig as C\n"
+        "from seqgan.data.tokenizers import WordTokenizer as W\n"
+        "lines = [f'w{i % 37} x{i % 11}' for i in range(200)]\n"
+        "print(W.from_lines(C(name='word'), lines).vocabulary())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_word_round_trip_splits_punctuation_and_lowers_case() -> None:
+    line = '"Don\'t", she said (twice); why?'
+    tokenizer = WordTokenizer.from_lines(word_config(), [line])
+    assert tokenizer.decode(tokenizer.encode(line)) == '" don \' t " , she said ( twice ) ; why ?'
+
+
+def test_word_options_off_leave_the_text_alone() -> None:
+    line = "Don't  go, Ann."
+    tokenizer = WordTokenizer.from_lines(
+        word_config(lowercase=False, split_punctuation=False), [line]
+    )
+    assert tokenizer.decode(tokenizer.encode(line)) == "Don't go, Ann."
+
+
+def test_text_cannot_spell_the_end_symbol() -> None:
+    tokenizer = WordTokenizer.from_lines(word_config(), LINES)
+    assert tokenizer.encode("a <eos> zebra <unk> b") == [2, 1, 1, 1, 3]
+
+
+def test_decode_stops_at_the_end() -> None:
+    tokenizer = WordTokenizer.from_lines(word_config(), LINES)
+    assert tokenizer.decode([2, 1, 0, 3, 0]) == "a <unk>"
+    assert tokenizer.decode([0, 2]) == ""
+
+
+def test_min_count_and_max_size_cut_the_tail() -> None:
+    assert WordTokenizer.from_lines(word_config(min_count=3), LINES).vocabulary()[2:] == ["a"]
+    assert WordTokenizer.from_lines(word_config(max_size=4), LINES).vocabulary()[2:] == ["a", "b"]
+
+
+@pytest.mark.parametrize("fields", [{"min_count": 9}, {"max_size": 2}, {"max_size": 1}])
+def test_a_vocabulary_without_words_is_refused(fields: dict[str, int]) -> None:
+    field, value = next(iter(fields.items()))
+    with pytest.raises(UserError, match=rf"data\.tokenizer: .*{field}={value}.*lower min_count"):
+        WordTokenizer.from_lines(word_config(**fields), LINES)
+
+
+def test_a_vocabulary_file_is_used_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("z\n<unk>\na\n<eos>\n", encoding="utf-8")
+    tokenizer = build_tokenizer(word_config(vocabulary=str(path)), ["ignored words"])
+    assert tokenizer.vocabulary() == ["<eos>", "<unk>", "z", "a"]
+    assert tokenizer.encode("a b z") == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ("<unk>\na\n", r"words\.txt: the vocabulary lacks <eos>; add a line"),
+        ("<eos>\na\n", r"words\.txt: the vocabulary lacks <unk>; add a line"),
+        ("<eos>\n<unk>\na\nb\na\n", r"words\.txt: 'a' stands 2 times .* keep it once"),
+        ("<eos>\n<unk>\nthe 12\n", r"words\.txt: 'the 12' is more than one word; write one entry"),
+    ],
+)
+def test_bad_vocabulary_files(tmp_path: Path, entries: str, message: str) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text(entries, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        build_tokenizer(word_config(vocabulary=str(path)), LINES)
+
+
+def test_word_tokenizer_survives_a_run_folder(tmp_path: Path) -> None:
+    config = word_config(lowercase=False, split_punctuation=False)
+    tokenizer = WordTokenizer.from_lines(config, ["Ünder, größe", "Zoë größe"])
+    tokenizer.save(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.vocabulary() == tokenizer.vocabulary()
+    assert loaded.encode("Ünder, ünder Zoë") == tokenizer.encode("Ünder, ünder Zoë")
+
+
+def test_canonical_form_follows_the_settings() -> None:
+    assert canonical_form(word_config())("A cat,  here") == "a cat , here"
+    plain = word_config(lowercase=False, split_punctuation=False)
+    assert canonical_form(plain)("A cat,  here") == "A cat, here"
+    assert canonical_form(piece_config())("A \ufb01sh,  here") == "A fish, here"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"name": "word"}', "{}"])
+def test_a_damaged_run_folder_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=r"tokenizer\.json: damaged .*restore it"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"tokenizer\.json: no such file; .* holds no tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+# ---------------------------------------------------------------- sentencepiece
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_pieces_round_trip(prose: list[str], kind: str) -> None:
+    tokenizer = build_tokenizer(piece_config(kind=kind), prose)
+    assert tokenizer.vocabulary()[:2] == ["<eos>", "<unk>"]
+    assert (tokenizer.end_id, tokenizer.unk_id, tokenizer.vocab_size) == (0, 1, 60)
+    for line in prose[:20]:
+        ids = tokenizer.encode(line)
+        assert 0 not in ids
+        assert tokenizer.decode([*ids, 0, 5, 7]) == line
+
+
+def test_pieces_mark_what_they_do_not_know(prose: list[str]) -> None:
+    tokenizer = build_tokenizer(piece_config(), prose)
+    ids = tokenizer.encode("The Ω ba")
+    assert tokenizer.unk_id in ids
+    assert tokenizer.decode(ids) == "The <unk> ba"
+
+
+def test_training_pieces_is_deterministic_and_silent(
+    prose: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        build_tokenizer(piece_config(), prose).save(folder)
+    models = [(folder / "tokenizer.model").read_bytes() for folder in folders]
+    assert models[0] == models[1]
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_pieces_survive_a_run_folder(prose: list[str], tmp_path: Path) -> None:
+    tokenizer = build_tokenizer(piece_config(), prose)
+    tokenizer.save(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.vocabulary() == tokenizer.vocabulary()
+    assert loaded.encode(prose[0]) == tokenizer.encode(prose[0])
+    assert json.loads((tmp_path / "tokenizer.json").read_text()) == {"name": "sentencepiece"}
+
+
+def test_very_long_training_lines_count_too(prose: list[str]) -> None:
+    """SentencePiece leaves lines of more than 4,192 bytes out unless it is told otherwise."""
+    tokenizer = build_tokenizer(piece_config(), [*prose, "Q" * 5_000])
+    assert tokenizer.unk_id not in tokenizer.encode("Q")
+
+
+@pytest.mark.parametrize(("size", "reason"), [(5_000, "too high"), (3, "smaller than")])
+def test_an_impossible_piece_count_is_explained(prose: list[str], size: int, reason: str) -> None:
+    message = (
+        rf"data\.tokenizer\.vocab_size={size}: .*200 training lines.*{reason}.*change vocab_size"
+    )
+    with pytest.raises(UserError, match=message):
+        build_tokenizer(piece_config(vocab_size=size), prose)
+
+
+def train_foreign_model(prose: list[str], path: Path, **options: int) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    with path.open("wb") as stream:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(prose),
+            model_writer=stream,
+            vocab_size=60,
+            minloglevel=2,
+            **options,
+        )
+
+
+def test_a_model_trained_elsewhere_keeps_its_ids(prose: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "foreign.model"
+    train_foreign_model(prose, path)
+    tokenizer = build_tokenizer(piece_config(model=str(path)), [])
+    assert (tokenizer.unk_id, tokenizer.end_id) == (0, 2)
+    assert tokenizer.decode([*tokenizer.encode(prose[0]), 2, 9]) == prose[0]
+
+
+def test_a_model_without_an_end_is_refused(prose: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "endless.model"
+    train_foreign_model(prose, path, eos_id=-1)
+    with pytest.raises(UserError, match=r"endless\.model: .*no end symbol; train it with eos_id"):
+        build_tokenizer(piece_config(model=str(path)), [])
+
+
+def test_files_that_are_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "junk.model"
+    with pytest.raises(UserError, match=r"junk\.model: no such .*check data\.tokenizer\.model"):
+        SentencePieceTokenizer.from_file(path)
+    path.write_bytes(b"junk")
+    with pytest.raises(UserError, match=r"junk\.model: not a SentencePiece model.*train a new"):
+        SentencePieceTokenizer.from_file(path)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, prose: list[str]) -> None:
+    real_import = builtins.__import__
+
+    def without_sentencepiece(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "sentencepiece":
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_sentencepiece)
+    with pytest.raises(UserError, match=r"sentencepiece.*pip install 'seqgan\[corpora\]'"):
+        build_tokenizer(piece_config(), prose)

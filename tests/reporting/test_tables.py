@@ -1,0 +1,108 @@
+"""Cells of the comparison, the real-data row, paired differences, and the terminal rendering."""
+
+import io
+
+import pytest
+from rich.console import Console
+from synthetic_runs import estimator, write_run
+
+from seqgan.core.errors import UserError
+from seqgan.reporting.runs import Arm, read_run
+from seqgan.reporting.statistics import summarise
+from seqgan.reporting.tables import (
+    cell,
+    comparison_table,
+    difference_table,
+    format_number,
+    metric_names,
+    to_rich,
+)
+
+
+def make_arm(folder, name, values, null=False, **options):
+    """An arm with one run for each jsd; None stands for a run that is not finished."""
+    runs = [
+        read_run(write_run(folder / name / f"seed-{s}", s, v, finished=v is not None, **options))
+        for s, v in enumerate(values)
+    ]
+    return Arm(name, name, null, runs)
+
+
+def test_cells_hold_mean_and_range_below_five_seeds(tmp_path):
+    table = comparison_table([make_arm(tmp_path, "loo", [0.1, 0.2, 0.6])], ["jsd"])
+    row = table.rows[0]
+    assert (row.count, row.cells[0].main, row.cells[0].detail) == (
+        "3",
+        "0.3000",
+        "[0.1000, 0.6000]",
+    )
+    assert "fewer than 5 seeds" in table.note
+
+
+def test_cells_hold_the_t_interval_from_five_seeds(tmp_path):
+    table = comparison_table([make_arm(tmp_path, "loo", [1, 2, 3, 4, 5])], ["jsd"])
+    assert table.rows[0].cells[0].detail == "± 1.9632"
+    assert "t-interval" in table.note
+
+
+def test_unfinished_runs_are_counted_and_left_out(tmp_path):
+    row = comparison_table([make_arm(tmp_path, "loo", [0.2, None, 0.4])], ["jsd"]).rows[0]
+    assert (row.count, row.cells[0].main) == ("2 of 3", "0.3000")
+
+
+def test_real_data_come_last_and_count_each_seed_once(tmp_path):
+    arms = [make_arm(tmp_path, name, [0.1, 0.2]) for name in ("a", "b")]
+    table = comparison_table(arms, ["jsd", "nll_test"])
+    assert [row.label for row in table.rows] == ["a", "b", "real data"]
+    assert (table.rows[-1].count, table.rows[-1].cells[0].main) == ("2", "0.0010")
+    assert table.rows[-1].cells[1].main == "–"
+
+
+def test_arms_on_different_data_have_their_own_real_row(tmp_path):
+    other = {"data": {"name": "text", "path": "other.txt"}}
+    arms = [make_arm(tmp_path, "a", [0.1]), make_arm(tmp_path, "b", [0.1], config=other)]
+    labels = [row.label for row in comparison_table(arms, ["jsd"]).rows]
+    assert labels == ["a", "b", "real data (a)", "real data (b)"]
+
+
+def test_infinite_and_missing_values_show_themselves():
+    infinite, missing = cell(summarise([1.0, "inf", 2.0])), cell(summarise([None, None]))
+    assert (infinite.main, infinite.detail) == ("inf", "1 of 3 not finite")
+    assert (missing.main, missing.detail) == ("–", "")
+    assert cell(summarise([1.0, 3.0, None])).detail == "[1.0000, 3.0000] · 2 of 3"
+
+
+def test_paired_differences_to_the_baseline(tmp_path):
+    arms = [make_arm(tmp_path, "base", [0.1, 0.5]), make_arm(tmp_path, "other", [0.2, 0.8, 9.0])]
+    (row,) = difference_table(arms, "base", ["jsd"]).rows
+    assert (row.label, row.count) == ("other", "2")
+    assert (row.cells[0].main, row.cells[0].detail) == ("+0.2000", "[+0.1000, +0.3000]")
+
+
+def test_an_unknown_baseline_is_refused(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'base'"):
+        difference_table([make_arm(tmp_path, "base", [0.1])], "bass", ["jsd"])
+
+
+def test_metric_names_keep_the_order_of_the_evaluation(tmp_path):
+    assert metric_names([make_arm(tmp_path, "a", [0.1])]) == ["jsd", "nll_test"]
+
+
+def test_terminal_table_marks_null_arms_and_takes_labels_literally(tmp_path):
+    null = make_arm(tmp_path, "[bold]constant", [0.6], null=True, config=estimator(null="constant"))
+    console = Console(file=io.StringIO(), width=100)
+    console.print(to_rich(comparison_table([null], ["jsd"])))
+    text = console.file.getvalue()
+    assert "[bold]constant" in text
+    assert "∅ null" in text
+    assert "single runs" in text
+    assert "0.6000" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0000"), (0.0412, "0.0412"), (0.00004, "4.0e-05"), (-5.745, "-5.7450"),
+     (51.25, "51.250"), (1234.5, "1234.5"), (1e6, "1e+06")],
+)  # fmt: skip
+def test_format_number(value, text):
+    assert format_number(value) == text
