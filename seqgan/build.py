@@ -87,7 +87,9 @@ def build_game(
     generator_player = Player("generator", generator, players.generator)
     if experiment.game.name == "mle":
         return MleGame(generator_player, data.stream)
-    assert experiment.critic and experiment.objective and experiment.estimator
+    assert experiment.critic is not None, "checked by Experiment"
+    assert experiment.objective is not None
+    assert experiment.estimator is not None
     critic = build_critic(experiment.critic, data.space).to(device)
     constrain = _constrain(critic, experiment.penalties)
     cast = {

@@ -109,14 +109,16 @@ def sample_categorical(probs_BV: Tensor, copies: int) -> Tensor:
     """`ids_NB`: `copies` draws from each row of probabilities, by inverting the CDF.
 
     Rows need not sum to one. A symbol of probability 0 is never drawn: the uniform number is
-    kept strictly below the row's total, and the search takes the first entry above it.
+    kept strictly below the row's total, and the search takes the first entry above it. Rows that
+    are not finite get the last symbol: their loss stops the run, not an index out of range.
     """
     cdf_BV = probs_BV.cumsum(-1)
     total_B1 = cdf_BV[:, -1:]
     uniform_BN = torch.rand(len(probs_BV), copies, device=probs_BV.device, dtype=probs_BV.dtype)
     below_B1 = torch.nextafter(total_B1, torch.zeros_like(total_B1))
     target_BN = torch.minimum(uniform_BN * total_B1, below_B1)
-    return torch.searchsorted(cdf_BV, target_BN, right=True).T
+    ids_BN = torch.searchsorted(cdf_BV, target_BN, right=True)
+    return ids_BN.clamp(max=probs_BV.shape[-1] - 1).T
 
 
 def gumbel_noise(like: Tensor) -> Tensor:
@@ -254,8 +256,7 @@ def _join(lanes: list[_Lane], new: _Lane, limit: int) -> None:
     if lanes and len(lanes[-1]) + len(new) <= limit:
         lanes[-1] = _merge(lanes[-1], new)
         return
-    for first in range(0, len(new), limit):
-        lanes.append(_slice(new, first, first + limit))
+    lanes.extend(_slice(new, first, first + limit) for first in range(0, len(new), limit))
 
 
 def _merge(first: _Lane, second: _Lane) -> _Lane:

@@ -8,6 +8,7 @@ An override whose value is a mapping *replaces* the node it names: `estimator={n
 leaves no field of the former estimator behind.
 """
 
+import json
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -106,7 +107,9 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
         )
     if kind == "literal_error":
         context = first.get("ctx", {})
-        expected = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
+        expected = [
+            word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")
+        ]
         return f"{field}={value!r}: unknown{did_you_mean(str(value), expected)}{_choose(expected)}"
     message = first["msg"].removeprefix("Value error, ")
     if kind == "value_error":  # a cross-field check: it names the fields and the remedy itself
@@ -116,7 +119,6 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
 
 def _choose(expected: list[str]) -> str:
     return f"; choose from: {', '.join(expected)}" if expected and expected[0] else ""
-
 
 
 def _dotted(location: tuple[int | str, ...], model: type[Config]) -> str:
@@ -169,3 +171,35 @@ def _child(node: Any, part: int | str) -> Any:
             annotation = fields[part].annotation
             return annotation
     return None
+
+
+def describe(config: Config, indent: int = 0) -> list[str]:
+    """The resolved tree as YAML lines, each field behind a comment with its documentation."""
+    pad = "  " * indent
+    lines = []
+    for key, field in type(config).model_fields.items():
+        if field.description:
+            lines += [f"{pad}# {line.strip()}" for line in field.description.splitlines()]
+        lines += _describe_value(key, getattr(config, key), indent)
+    return lines
+
+
+def _describe_value(key: str, value: Any, indent: int) -> list[str]:
+    pad = "  " * indent
+    if isinstance(value, Config):
+        return [f"{pad}{key}:", *describe(value, indent + 1)]
+    if isinstance(value, list) and any(isinstance(item, Config) for item in value):
+        lines = [f"{pad}{key}:"]
+        for item in value:
+            inner = describe(item, indent + 2)
+            first_field = next(
+                i for i, line in enumerate(inner) if "#" not in line[: indent * 2 + 5]
+            )
+            inner[first_field] = f"{pad}  - {inner[first_field].strip()}"
+            lines += inner
+        return lines
+    text = OmegaConf.to_yaml({"value": value}, resolve=True).strip() if value != [] else "value: []"
+    flow = text.removeprefix("value:").strip()
+    if "\n" in flow or flow.startswith("- "):
+        flow = json.dumps(value)
+    return [f"{pad}{key}: {flow}"]

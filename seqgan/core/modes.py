@@ -1,7 +1,7 @@
 """Modes of networks: evaluating, frozen, and safe for double backward."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -37,9 +37,6 @@ def frozen(module: object) -> Iterator[None]:
 
 @contextmanager
 def double_backward() -> Iterator[None]:
-    """Kernels that can be differentiated twice: no fused attention, no cuDNN or oneDNN RNN."""
-    with ExitStack() as stack:
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+    """Kernels that can be differentiated twice: no fused attention, no cuDNN RNN."""
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
         yield

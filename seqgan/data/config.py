@@ -159,4 +159,3 @@ class HuggingFaceDataConfig(CorpusConfig):
 DataConfig = Annotated[
     OracleDataConfig | TextDataConfig | HuggingFaceDataConfig, Field(discriminator="name")
 ]
-

@@ -77,8 +77,8 @@ class ScoreFunctionConfig(Config):
     """Divide advantages by their standard deviation over the batch (biased: couples the batch)."""
     entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the mean entropy of each step's distribution, in nats."""
-    null: Literal["none", "constant", "shuffled"] = "none"
-    """Null arms: replace the reward by the constant 1, or shuffle it between sequences."""
+    reward: Literal["critic", "constant", "shuffled"] = "critic"
+    """critic; or for null arms the constant 1, or the critic's shuffled between sequences."""
 
 
 class ConstantTemperature(Config):

@@ -12,9 +12,9 @@ Options that change what is estimated:
 - `entropy_bonus` β adds β · mean_t H(p(· | x_<t)). Only the entropy of each step's own
   distribution is differentiated, not the way earlier symbols change which prefixes are met
   (the usual choice of actor-critic methods, Mnih 2016).
-- `null` replaces the returns: `constant` by 1 everywhere, `shuffled` by those of another sequence
-  of the batch. Nothing about the data is left to learn, so whatever still improves is no merit of
-  the critic.
+- `reward` may replace the returns: `constant` by 1 everywhere, `shuffled` by those of another
+  sequence of the batch. Nothing about the data is left to learn, so whatever still improves is no
+  merit of the critic.
 
 The generator samples and is differentiated without dropout: both see the same distribution.
 """
@@ -70,17 +70,15 @@ class ScoreFunction:
         return Surrogate(loss, stats, baseline_loss)
 
     def _returns(self, generator: Generator, rollout: Rollout, reward: Reward) -> Tensor:
-        if self._config.null == "constant":
+        if self._config.reward == "constant":
             return torch.ones(rollout.ids_BT.shape, device=rollout.ids_BT.device)
         returns_BT = returns(self._config.credit, generator, self._space, rollout, reward)
-        if self._config.null == "shuffled":
+        if self._config.reward == "shuffled":
             order_B = torch.rand(len(returns_BT), device=returns_BT.device).argsort()
             return returns_BT[order_B]
         return returns_BT
 
-    def _baseline_of(
-        self, returns_BT: Tensor, rollout: Rollout
-    ) -> tuple[Tensor, Tensor | None]:
+    def _baseline_of(self, returns_BT: Tensor, rollout: Rollout) -> tuple[Tensor, Tensor | None]:
         if self._baseline is not None:
             return self._baseline(returns_BT, rollout.mask_BT), None
         assert self._learned is not None, "the learned baseline needs its network"

@@ -76,9 +76,7 @@ class TextEvaluator:
 
     def _overlap(self, sentences: bleu.Corpus, split: str) -> Metrics:
         real = self._splits[split]
-        references = self._words(
-            real.ids_NT[: self._references], real.mask_NT[: self._references]
-        )
+        references = self._words(real.ids_NT[: self._references], real.mask_NT[: self._references])
         metrics: Metrics = {}
         for order, value in bleu.bleu(sentences, references).items():
             metrics[f"bleu_{order}"] = value

@@ -91,9 +91,7 @@ class AdversarialGame:
         real = self._stream.next() if self._needs_real() else None
         with frozen(self._critic.module):
             rollout = self._estimator.sample(self._generator.module, self._stream.batch_size)
-            surrogate = self._estimator.loss(
-                self._generator.module, rollout, self._reward(real)
-            )
+            surrogate = self._estimator.loss(self._generator.module, rollout, self._reward(real))
         loss, stats = surrogate.loss, dict(surrogate.stats)
         if self._mle_weight:
             assert real is not None

@@ -1,6 +1,6 @@
 """Maximum likelihood: the generator alone, and the yardstick of every adversarial arm.
 
-    loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of symbols       (nats a symbol, pads excluded)
+loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of symbols       (nats a symbol, pads excluded)
 """
 
 from collections.abc import Iterator

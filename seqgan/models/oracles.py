@@ -57,9 +57,7 @@ def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
         return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=False)
     if isinstance(config, BracketsOracleConfig):
         return BracketsOracle(config.pairs, config.length)
-    return NetworkOracle(
-        random_network(config), Space(config.vocab_size, config.length), device
-    )
+    return NetworkOracle(random_network(config), Space(config.vocab_size, config.length), device)
 
 
 # ── Networks ──────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +89,7 @@ def random_network(config: RandomOracleConfig) -> RnnGenerator:
             hidden=config.hidden,
         ),
     )
-    stream = np.random.RandomState(config.seed)  # noqa: NPY002 (its stream never changes)
+    stream = np.random.RandomState(config.seed)  # its stream never changes
     for _, parameter in _trainable(network):
         values = config.std * stream.standard_normal(tuple(parameter.shape))
         parameter.data.copy_(torch.from_numpy(values))
@@ -144,13 +142,13 @@ def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:
     network = RnnGenerator(
         Space(vocab_size, length), RnnGeneratorConfig(name="lstm", embed=embed, hidden=hidden)
     )
-    rnn = network.layers[0].rnn
+    w_ih, w_hh, bias, _ = next(iter(network.layers)).weights
     weights = {
         network.embedding.weight: arrays["embeddings"],
         network.start_E: arrays["embeddings"][0],
-        rnn.weight_ih_l0: torch.cat([arrays[f"W{g}"].T for g in _GATES]),
-        rnn.weight_hh_l0: torch.cat([arrays[f"U{g}"].T for g in _GATES]),
-        rnn.bias_ih_l0: torch.cat([arrays[f"b{g}"] for g in _GATES]),
+        w_ih: torch.cat([arrays[f"W{g}"].T for g in _GATES]),
+        w_hh: torch.cat([arrays[f"U{g}"].T for g in _GATES]),
+        bias: torch.cat([arrays[f"b{g}"] for g in _GATES]),
         network.readout.weight: arrays["Wo"].T,
         network.readout.bias: arrays["bo"],
     }
@@ -172,7 +170,7 @@ class HalvesOracle:
     def __init__(self, vocab_size: int, length: int, seed: int, mirrored: bool) -> None:
         self.space = Space(vocab_size, length)
         self._mirrored = mirrored
-        stream = np.random.RandomState(seed)  # noqa: NPY002 (its stream never changes)
+        stream = np.random.RandomState(seed)  # its stream never changes
         rows = stream.dirichlet(np.ones(vocab_size), size=vocab_size + 1)
         self._initial_V = torch.from_numpy(rows[0]).float()
         self._transition_VV = torch.from_numpy(rows[1:]).float()
@@ -202,9 +200,9 @@ class BracketsOracle:
     def __init__(self, pairs: int, length: int) -> None:
         self.space = Space(2 * pairs, length)
         self._pairs = pairs
-        self._log_count = log(comb(length, length // 2) // (length // 2 + 1)) + (
-            length // 2
-        ) * log(pairs)
+        self._log_count = log(comb(length, length // 2) // (length // 2 + 1)) + (length // 2) * log(
+            pairs
+        )
         self._open_share = _open_shares(length)
 
     def sample(self, rows: int) -> Tensor:

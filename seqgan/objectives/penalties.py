@@ -81,7 +81,7 @@ def apply_spectral_norm(critic: nn.Module, iterations: int) -> None:
     layers are left out (their kernels read flat weights); the configuration refuses them.
     """
     for module in list(critic.modules()):
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
+        if isinstance(
+            module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding
+        ):
             parametrizations.spectral_norm(module, "weight", n_power_iterations=iterations)
-
-

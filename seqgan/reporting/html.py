@@ -140,7 +140,7 @@ def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[
 def _unfinished(arms: list[Arm]) -> list[str]:
     return [
         f"{arm.label}, seed {run.seed}: not finished (last line at step "
-        f"{run.last_line.get('step', 0)}); it is left out of every table."
+        f"{run.last_line.get('step', 0)}); it is left out of the results."
         for arm in arms
         for run in arm.runs
         if not run.finished

@@ -218,7 +218,7 @@ def group_runs(runs: list[Run]) -> list[Arm]:
 def is_null(run: Run) -> bool:
     """Whether the configuration replaces the reward by one without information."""
     estimator = run.config.get("estimator") or {}
-    return estimator.get("null", "none") != "none"
+    return estimator.get("reward", "critic") != "critic"
 
 
 def _check_seeds(group: list[Run]) -> None:

@@ -74,9 +74,11 @@ def cut_back(path: Path, step: int) -> None:
 
 
 def progress_bar() -> Progress:
-    """The bar every longer piece of work shows; on stderr, so that stdout stays parseable."""
+    """The bar every longer piece of work shows: on stderr, so that stdout stays parseable, and in
+    a terminal only, so that a log holds nothing but messages."""
     from rich.console import Console
 
+    console = Console(stderr=True)
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -84,5 +86,6 @@ def progress_bar() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,
     )

@@ -72,10 +72,10 @@ def test_seeds_differ_and_repeat() -> None:
 
 
 def test_streams_leave_the_global_generators_alone() -> None:
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()
     numbers(stream(), 10)
     assert torch.equal(torch.get_rng_state(), torch_state)
-    assert np.array_equal(np.random.get_state()[1], numpy_state[1])  # noqa: NPY002
+    assert np.array_equal(np.random.get_state()[1], numpy_state[1])
 
 
 @pytest.mark.parametrize("make", [stream, fresh])

@@ -14,7 +14,7 @@ CONFIG: dict[str, Any] = {
     "estimator": {
         "name": "score_function",
         "baseline": {"name": "leave_one_out"},
-        "null": "none",
+        "reward": "critic",
     },
     "penalties": [],
     "schedule": [{"phases": ["generator", "critic"], "steps": 1000}],

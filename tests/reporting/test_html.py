@@ -23,7 +23,7 @@ def make_arm(folder, name, null=False, seeds=(0, 1, 2), **options):
 def arms(tmp_path):
     return [
         make_arm(tmp_path, "loo", jsd=0.03),
-        make_arm(tmp_path, "constant", null=True, config=estimator(null="constant"), jsd=0.66),
+        make_arm(tmp_path, "constant", null=True, config=estimator(reward="constant"), jsd=0.66),
     ]
 
 
@@ -64,7 +64,7 @@ def test_everything_from_outside_is_escaped(tmp_path):
 
 def test_the_config_diff_has_exactly_the_differing_keys(arms):
     keys = re.findall(r"<code>(.*?)</code>", section(render_report("Study", arms), "config"))
-    assert keys == ["estimator.null"]
+    assert keys == ["estimator.reward"]
 
 
 def test_null_arms_are_marked_wherever_they_appear(arms):
@@ -138,12 +138,12 @@ def test_a_sweep_is_drawn_where_several_temperatures_were_measured(tmp_path):
 def test_write_report_groups_runs_into_arms(tmp_path):
     paths = [write_run(tmp_path / f"loo-{s}", s) for s in (0, 1)]
     paths += [
-        write_run(tmp_path / f"null-{s}", s, config=estimator(null="shuffled")) for s in (0, 1)
+        write_run(tmp_path / f"null-{s}", s, config=estimator(reward="shuffled")) for s in (0, 1)
     ]
     write_report(paths, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<h1>Comparison of 2 arms</h1>" in page
-    assert "toy (estimator.null=shuffled)" in page
+    assert "toy (estimator.reward=shuffled)" in page
 
 
 def test_write_report_names_a_missing_folder(tmp_path):

@@ -104,7 +104,7 @@ def test_labels_say_what_sets_namesakes_apart(tmp_path):
 
 @pytest.mark.parametrize("null", ["constant", "shuffled"])
 def test_null_arms_are_recognised(tmp_path, null):
-    runs = [read_run(write_run(tmp_path / "run", config=estimator(null=null)))]
+    runs = [read_run(write_run(tmp_path / "run", config=estimator(reward=null)))]
     assert group_runs(runs)[0].null
 
 

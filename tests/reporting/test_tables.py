@@ -89,7 +89,9 @@ def test_metric_names_keep_the_order_of_the_evaluation(tmp_path):
 
 
 def test_terminal_table_marks_null_arms_and_takes_labels_literally(tmp_path):
-    null = make_arm(tmp_path, "[bold]constant", [0.6], null=True, config=estimator(null="constant"))
+    null = make_arm(
+        tmp_path, "[bold]constant", [0.6], null=True, config=estimator(reward="constant")
+    )
     console = Console(file=io.StringIO(), width=100)
     console.print(to_rich(comparison_table([null], ["jsd"])))
     text = console.file.getvalue()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Scores, Space
 from seqgan.models.config import MlpCriticConfig
-from seqgan.models.layers import Stack
+from seqgan.models.layers import Stack, score_in_chunks
 
 
 class MlpCritic(nn.Module):
@@ -26,12 +26,15 @@ class MlpCritic(nn.Module):
         self.vocab_size = space.vocab_size
         widths = [space.length * space.vocab_size] + [config.hidden] * config.layers
         self.layers = Stack[nn.Linear](
-            nn.Linear(*inputs_outputs) for inputs_outputs in pairwise(widths)
+            nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)
         )
         self.readout = nn.Linear(config.hidden, 1)
 
     def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         """One logit a sequence; features are the last hidden layer."""
+        return score_in_chunks(self._score, tokens, mask_BT)
+
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         if not tokens.is_floating_point():
             tokens = F.one_hot(tokens, self.vocab_size).to(self.readout.weight.dtype)
         features_BF = (tokens * mask_BT[..., None]).flatten(1)

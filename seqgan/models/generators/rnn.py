@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Space, State, StepOut
 from seqgan.models.config import RnnGeneratorConfig
-from seqgan.models.layers import Recurrent, TokenEmbedding
+from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 
 
 class RnnGenerator(nn.Module):
@@ -21,7 +21,7 @@ class RnnGenerator(nn.Module):
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)
         self.start_E = nn.Parameter(torch.randn(config.embed))
         widths = [config.embed] + [config.hidden] * config.layers
-        self.layers = nn.ModuleList(
+        self.layers = Stack[Recurrent](
             Recurrent(config.name, width, config.hidden) for width in widths[:-1]
         )
         self.dropout = nn.Dropout(config.dropout)

@@ -1,0 +1,5 @@
+"""`python -m seqgan`."""
+
+from seqgan.cli import main
+
+main()

@@ -1,0 +1,214 @@
+"""The command line. Configurations are validated before torch is imported.
+
+Exit status: 0 on success; 2 for bad input or configuration, with one line on stderr and nothing
+written; 1 for a run that failed (a non-finite loss); 128 + signal for one that was interrupted
+(it is saved and can be resumed).
+"""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from seqgan.core.errors import UserError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Adversarial sequence generation: train, compare and report.",
+)
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="Dotted overrides such as seed=1.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+@app.command()
+def train(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CONFIG [a.b=c …]", help="A YAML file, then dotted overrides."),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this run folder.")] = None,
+) -> None:
+    """Train a run; the last line of stdout is its folder."""
+    words = arguments or []
+    if resume is not None:
+        from seqgan.run import resume as resume_run
+
+        print(resume_run(resume, words))
+        return
+    if not words or "=" in words[0]:
+        raise UserError("train: needs CONFIG.yaml (then overrides), or --resume RUN")
+    from seqgan.experiment import load_experiment
+
+    experiment = load_experiment(Path(words[0]), words[1:])
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path(experiment.run.dir or f"runs/{experiment.name}-{stamp}")
+    from seqgan.run import train as train_run
+
+    print(train_run(experiment, folder))
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sweep: Annotated[bool, typer.Option(help="Sweep temperature and top-p.")] = False,
+) -> None:
+    """Evaluate the selected checkpoint on test data."""
+    from seqgan.run import evaluate_run
+
+    result = evaluate_run(run, sweep)
+    if as_json:
+        print(json.dumps(result, indent=1, ensure_ascii=False))
+        return
+    _print_rows(result["rows"])
+
+
+def _print_rows(rows: list[dict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from seqgan.reporting.tables import format_number
+
+    names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    table = Table()
+    for header in ("metric", *(row["label"] + (" *" if row["selected"] else "") for row in rows)):
+        table.add_column(header, justify="left" if header == "metric" else "right")
+    for name in names:
+        values = [row["metrics"].get(name) for row in rows]
+        shown = [
+            v if isinstance(v, str) else "–" if v is None else format_number(v) for v in values
+        ]
+        table.add_row(name, *shown)
+    Console().print(table)
+
+
+@app.command()
+def sample(
+    run: RunFolder,
+    n: Annotated[int, typer.Option("-n", min=1, help="Sequences.")] = 10,
+    temperature: Annotated[float, typer.Option(help="Above 0.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus mass, above 0, at most 1.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    format: Annotated[str, typer.Option(help="text, ids or jsonl.")] = "text",
+) -> None:
+    """Write samples of a run to stdout, one a line."""
+    if temperature <= 0:
+        raise UserError(f"--temperature={temperature}: must be above 0")
+    if not 0 < top_p <= 1:
+        raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
+    if format not in ("text", "ids", "jsonl"):
+        raise UserError(f"--format={format!r}: choose from: text, ids, jsonl")
+    from seqgan.run import SampleRequest, sample_run
+
+    for line in sample_run(run, SampleRequest(n, temperature, top_p, seed, format)):
+        print(line)
+
+
+@app.command()
+def compare(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml")],
+    jobs: Annotated[int, typer.Option(min=1, help="Runs side by side.")] = 1,
+    dir: Annotated[Path | None, typer.Option(help="Study folder; default runs/<name>.")] = None,
+) -> None:
+    """Run every arm with every seed, then print one table and write one report."""
+    from seqgan.compare import compare_arms
+
+    report, failures = compare_arms(study, dir, jobs)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    print(report)
+    if failures:
+        raise SystemExit(1)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html")],
+) -> None:
+    """Write one self-contained HTML report on any run folders."""
+    from seqgan.reporting.html import write_report
+
+    write_report(runs, output)
+    print(output)
+
+
+@app.command()
+def config(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG.yaml")], overrides: Overrides = None
+) -> None:
+    """Print the resolved configuration with each field's documentation; do nothing else."""
+    from seqgan.core.config import describe
+    from seqgan.experiment import load_experiment
+
+    print("\n".join(describe(load_experiment(path, overrides or []))))
+
+
+@app.command()
+def score(
+    hyp: Annotated[Path, typer.Option(help="Generated sentences, one a line.")],
+    ref: Annotated[Path | None, typer.Option(help="Reference sentences.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Training sentences, for copy_rate.")] = None,
+    metrics: Annotated[str, typer.Option(help="Comma-separated.")] = "bleu,self_bleu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score a file of sentences."""
+    from seqgan.metrics.score import score_files
+
+    result = score_files(hyp, ref, train, [name.strip() for name in metrics.split(",")])
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for row, values in result.items():
+        for name, value in values.items():
+            parts = value.items() if isinstance(value, dict) else [("", value)]
+            for order, number in parts:
+                shown = f"{number:.6f}" if isinstance(number, float) else number
+                print(f"{row}\t{name}{'_' if order else ''}{order}\t{shown}")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit. Never a traceback for what a user can mend."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(args=arguments, prog_name="seqgan", standalone_mode=False)
+    except UserError as error:
+        return _fail(str(error), 2)
+    except typer.TyperException as error:  # typer's own click: bad arguments and options
+        return _fail(f"{error.format_message().rstrip('.')}; see --help", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    except Exception as error:
+        return _training_failure(error)
+    return status if isinstance(status, int) else 0
+
+
+def _training_failure(error: Exception) -> int:
+    """Failures of training have their own exit status; anything else is a bug and shows itself."""
+    if "seqgan.training.trainer" in sys.modules:
+        from seqgan.training.player import NonFiniteError
+        from seqgan.training.trainer import Interrupted
+
+        if isinstance(error, NonFiniteError):
+            return _fail(str(error), 1)
+        if isinstance(error, Interrupted):
+            return _fail(f"{error}: saved; go on with train --resume", 128 + error.number)
+    raise error
+
+
+def _fail(message: str, status: int) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return status

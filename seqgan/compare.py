@@ -1,0 +1,59 @@
+"""`seqgan compare`: plan, run, then one table and one report. No torch in this process."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from seqgan.reporting.html import render_report
+from seqgan.reporting.runs import Arm
+from seqgan.reporting.statistics import paired_difference, summarise
+from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
+from seqgan.study import StudyConfig, arms_of, is_finished, load_study, plan, run_study
+
+
+def compare_arms(path: Path, folder: Path | None, jobs: int) -> tuple[Path, list[str]]:
+    """Run what is missing of a study. Returns the report's path and a line for each failure."""
+    study = load_study(path)
+    folder = folder or Path("runs") / study.name
+    runs = plan(study, path, folder)
+    for run in runs:
+        is_finished(run)  # refuses a folder that holds another study, before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    text = OmegaConf.to_yaml(OmegaConf.create(study.model_dump()))
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    failures = run_study(runs, folder, jobs)
+    arms = arms_of(study, runs)
+    metrics = study.metrics or metric_names(arms)
+    _print_tables(study, arms, metrics)
+    _write_summary(study, arms, folder)
+    report = folder / "report.html"
+    page = render_report(study.name, arms, study.baseline, metrics)
+    report.write_text(page, encoding="utf-8")
+    return report, failures
+
+
+def _print_tables(study: StudyConfig, arms: list[Arm], metrics: list[str]) -> None:
+    console = Console()
+    console.print(to_rich(comparison_table(arms, metrics)))
+    if study.baseline is not None:
+        console.print(to_rich(difference_table(arms, study.baseline, metrics)))
+
+
+def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
+    """comparison.json: every arm's summary of every metric, and its differences."""
+    base = next((arm for arm in arms if arm.name == study.baseline), None)
+    summary = {}
+    for arm in arms:
+        entry = {}
+        for metric in metric_names(arms):
+            values = arm.values_by_seed(metric)
+            entry[metric] = {"values": values, **asdict(summarise(values.values()))}
+            if base is not None and arm is not base:
+                difference = paired_difference(values, base.values_by_seed(metric))
+                entry[metric]["difference"] = asdict(difference)
+        summary[arm.name] = {"null": arm.null, "metrics": entry}
+    text = json.dumps(summary, indent=1)
+    (folder / "comparison.json").write_text(text, encoding="utf-8")

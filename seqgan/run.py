@@ -1,0 +1,283 @@
+"""Run folders: train into one, evaluate one, sample from one. See docs/run-folder.md."""
+
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+import seqgan
+from seqgan.build import DataSide, build_data, build_device, build_game
+from seqgan.core.config import apply_overrides, read_yaml, validate
+from seqgan.core.device import autocast, describe
+from seqgan.core.errors import UserError
+from seqgan.core.rng import isolated
+from seqgan.core.types import Space
+from seqgan.data.config import OracleDataConfig
+from seqgan.data.tokenizers import load_tokenizer
+from seqgan.decoding import Ancestral, sample
+from seqgan.evaluation.decoding_grid import configured, grid
+from seqgan.evaluation.select import evaluate
+from seqgan.experiment import Experiment
+from seqgan.games.adversarial import AdversarialGame
+from seqgan.games.mle import MleGame
+from seqgan.models.build import build_generator
+from seqgan.models.oracles import build_oracle
+from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.runlog import progress_bar, to_json
+from seqgan.training.schedule import Schedule
+from seqgan.training.trainer import Metrics, Selection, Trainer
+
+_RESUMABLE = ("schedule", "train", "device", "evaluation", "run")
+"""Branches of the configuration that may change when a run is resumed."""
+
+
+# ── Training ──────────────────────────────────────────────────────────────────────────────────
+
+
+def train(experiment: Experiment, folder: Path) -> Path:
+    """Train a new run. Everything that can be wrong is found before the folder is made."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(
+            f"run.dir={str(folder)!r}: already holds something; resume it with "
+            f"'train --resume {folder}', or choose another folder"
+        )
+    device = build_device(experiment)
+    data = build_data(experiment, device, None)
+    game = build_game(experiment, data, device)
+    _write_head(experiment, folder, data, device)
+    _train(experiment, folder, data, game, device, resume=False)
+    return folder
+
+
+def resume(folder: Path, overrides: list[str]) -> Path:
+    """Go on from the last checkpoint, to the configured or a raised number of steps."""
+    saved = load_run(folder)
+    tree = apply_overrides(read_yaml(folder / "config.yaml"), overrides)
+    experiment = validate(Experiment, tree, str(folder / "config.yaml"))
+    _check_resumable(saved, experiment)
+    device = build_device(experiment)
+    data = build_data(experiment, device, folder)
+    game = build_game(experiment, data, device)
+    _write_config(experiment, folder)
+    (folder / "evaluation.json").unlink(missing_ok=True)
+    _train(experiment, folder, data, game, device, resume=True)
+    return folder
+
+
+def _check_resumable(saved: Experiment, wanted: Experiment) -> None:
+    for field in Experiment.model_fields:
+        if field not in _RESUMABLE and getattr(saved, field) != getattr(wanted, field):
+            raise UserError(
+                f"{field}: cannot change when a run is resumed; only "
+                f"{', '.join(_RESUMABLE)} can. Start a new run instead"
+            )
+
+
+def _train(
+    experiment: Experiment,
+    folder: Path,
+    data: DataSide,
+    game: MleGame | AdversarialGame,
+    device: torch.device,
+    resume: bool,
+) -> None:
+    evaluation = experiment.evaluation
+    player = game.players["generator"]
+
+    def validation_metrics(step: int) -> Metrics:
+        with player.evaluated() as generator, autocast(device, experiment.train.precision):
+            metrics, samples = data.evaluator.generated(
+                generator, "valid", evaluation.samples_during_training, configured(evaluation)
+            )
+        path = folder / "samples" / f"step-{step:08d}.txt"
+        path.write_text("\n".join(samples) + "\n", encoding="utf-8")
+        return metrics
+
+    trainer = Trainer(
+        game,
+        Schedule(experiment.schedule),
+        experiment.train,
+        device,
+        folder,
+        validation_metrics,
+        Selection(evaluation.select.metric, evaluation.select.mode),
+    )
+    if trainer.run(resume):
+        evaluate_run(folder, sweep=evaluation.sweep)
+
+
+def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: torch.device) -> None:
+    for name in ("checkpoints", "samples"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _write_config(experiment, folder)
+    _write_json(folder / "run.json", _provenance(device))
+    if data.tokenizer is not None:
+        data.tokenizer.save(folder)
+        _write_json(folder / "data.json", data.report)
+
+
+def _write_config(experiment: Experiment, folder: Path) -> None:
+    text = OmegaConf.to_yaml(OmegaConf.create(experiment.model_dump()))
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+
+
+def _provenance(device: torch.device) -> dict[str, Any]:
+    return {
+        "seqgan": seqgan.__version__,
+        "git_revision": _git("rev-parse", "HEAD"),
+        "git_dirty": bool(_git("status", "--porcelain")),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "hardware": f"{_processor()}, {describe(device)}",
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "command": " ".join(sys.argv),
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    source = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(source), *arguments], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+# ── Finished runs ─────────────────────────────────────────────────────────────────────────────
+
+
+def load_run(folder: Path) -> Experiment:
+    """The configuration of a run. Raises `UserError` where the folder is none."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UserError(f"{folder}: no run folder (config.yaml is missing); train one first")
+    return validate(Experiment, read_yaml(path), str(path))
+
+
+def evaluate_run(folder: Path, sweep: bool) -> dict[str, Any]:
+    """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json."""
+    experiment = load_run(folder)
+    device = build_device(experiment)
+    data = build_data(experiment, device, folder)
+    state = _reported_state(folder)
+    generator = _load_generator(experiment, data.space, state, device)
+    config = experiment.evaluation
+    with progress_bar() as bar, autocast(device, experiment.train.precision):
+        settings = len(grid(config)) if sweep else 1
+        task = bar.add_task("evaluating", total=settings, note="")
+        rows, shown = evaluate(data.evaluator, generator, config, sweep, lambda: bar.advance(task))
+    players = state["players"]
+    result = {
+        "split": "test",
+        "step": state["step"],
+        "seconds": round(state["seconds"], 3),
+        **{f"{name}_updates": player["updates"] for name, player in players.items()},
+        "selection": config.select.model_dump(),
+        "rows": rows,
+        "notes": {"samples": config.samples, **data.evaluator.notes},
+        "samples": shown,
+    }
+    _write_json(folder / "evaluation.json", result)
+    return to_json(result)
+
+
+def _reported_state(folder: Path) -> dict[str, Any]:
+    """The selected checkpoint where a rule has picked one, else the last."""
+    checkpoints = Checkpoints(folder / "checkpoints", keep=1)
+    selected = checkpoints.selected()
+    steps = checkpoints.steps()
+    if not steps:
+        raise UserError(f"{folder}: no checkpoint yet; train it first")
+    return checkpoints.load(selected["step"] if selected else steps[-1])
+
+
+def _load_generator(
+    experiment: Experiment, space: Space, state: dict[str, Any], device: torch.device
+) -> torch.nn.Module:
+    generator = build_generator(experiment.generator, space).to(device)
+    player = state["players"]["generator"]
+    generator.load_state_dict(player.get("averaged", player["module"]))
+    return generator.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """What `seqgan sample` asks for."""
+
+    rows: int
+    temperature: float
+    top_p: float
+    seed: int
+    format: str
+
+
+_SAMPLE_BLOCK = 1_000
+
+
+def sample_run(folder: Path, request: SampleRequest) -> list[str]:
+    """Lines of samples: text, ids, or JSON objects with both.
+
+    Needs the run folder only, not the data it was trained on.
+    """
+    experiment = load_run(folder)
+    device = build_device(experiment)
+    tokenizer = None
+    if isinstance(experiment.data, OracleDataConfig):
+        space = _oracle_space(experiment.data)
+    else:
+        tokenizer = load_tokenizer(folder)
+        space = Space(tokenizer.vocab_size, experiment.data.length, tokenizer.end_id)
+    generator = _load_generator(experiment, space, _reported_state(folder), device)
+    draw = Ancestral(request.temperature, top_p=request.top_p)
+    lines: list[str] = []
+    with isolated(request.seed), torch.no_grad(), progress_bar() as bar:
+        task = bar.add_task("sampling", total=request.rows, note="")
+        while len(lines) < request.rows:
+            rows = min(_SAMPLE_BLOCK, request.rows - len(lines))
+            rollout = sample(generator, space, rows, draw)  # type: ignore[arg-type]
+            for ids, kept in zip(rollout.ids_BT.tolist(), rollout.mask_BT.tolist(), strict=True):
+                ids = ids[: sum(kept)]
+                text = tokenizer.decode(ids) if tokenizer else " ".join(map(str, ids))
+                lines.append(_format(request.format, text, ids))
+            bar.update(task, completed=len(lines))
+    return lines
+
+
+def _format(kind: str, text: str, ids: list[int]) -> str:
+    if kind == "text":
+        return text
+    if kind == "ids":
+        return " ".join(map(str, ids))
+    return json.dumps({"text": text, "ids": ids}, ensure_ascii=False)
+
+
+def _oracle_space(config: OracleDataConfig) -> Space:
+    return build_oracle(config.oracle, torch.device("cpu")).space
+
+
+def _write_json(path: Path, tree: Any) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(to_json(tree), indent=1, ensure_ascii=False), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,264 @@
+"""Studies: one experiment, several arms, several seeds, and the processes that run them.
+
+    base: ../oracle/enumerable.yaml       # relative to the study file
+    seeds: [0, 1, 2]
+    baseline: leave_one_out               # the arm that differences are taken to
+    arms:
+      - {name: leave_one_out}
+      - {name: reinforce, set: {estimator.baseline: {name: none}}}
+
+An arm's `set` replaces nodes of the base configuration by dotted keys. How results are evaluated
+and selected is the same for every arm: `evaluation` can be set for the whole study only.
+No torch here: every run is a process of its own.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import Field, model_validator
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from seqgan.core.config import Config, read_yaml, set_node, validate
+from seqgan.core.errors import UserError, did_you_mean
+from seqgan.experiment import Experiment
+from seqgan.reporting.runs import Arm, read_run
+from seqgan.training.schedule import Schedule
+
+
+class ArmConfig(Config):
+    """One arm of a study."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    label: str | None = None
+    """What tables call it; null: its name."""
+    null_arm: bool = False
+    """A control that should not learn; marked in tables and plots."""
+    set: dict[str, Any] = {}
+    """Dotted keys of the experiment and the values they take in this arm."""
+
+
+class StudyConfig(Config):
+    """A comparison."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    base: str
+    """The experiment every arm starts from, relative to this file."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    baseline: str | None = None
+    """Name of the arm that paired differences are taken to; null: no differences."""
+    metrics: list[str] | None = None
+    """Metrics of the headline table; null: all."""
+    set: dict[str, Any] = {}
+    """Set in every arm, before the arm's own."""
+    arms: Annotated[list[ArmConfig], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> "StudyConfig":
+        names = [arm.name for arm in self.arms]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"arms: the name '{doubles[0]}' is used twice; rename one")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds={self.seeds}: a seed stands twice; list each once")
+        if self.baseline is not None and self.baseline not in names:
+            hint = did_you_mean(self.baseline, names)
+            raise ValueError(f"baseline='{self.baseline}': no such arm{hint or ''}")
+        for arm in self.arms:
+            unfair = [key for key in arm.set if key.split(".")[0] in ("evaluation", "seed", "run")]
+            if unfair:
+                raise ValueError(
+                    f"arm '{arm.name}' sets {unfair[0]}, which all arms must share; "
+                    "set it in the study's own 'set'"
+                )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One arm with one seed."""
+
+    arm: str
+    seed: int
+    folder: Path
+    experiment: Experiment
+
+
+def load_study(path: Path) -> StudyConfig:
+    """Read and validate a study file."""
+    return validate(StudyConfig, read_yaml(path), str(path))
+
+
+def plan(study: StudyConfig, path: Path, folder: Path) -> list[PlannedRun]:
+    """Every run of the study, each configuration validated before anything is written."""
+    base = (path.parent / study.base).resolve()
+    tree = read_yaml(base)
+    runs = []
+    for seed in study.seeds:  # seeds outermost: a broken-off study has whole comparisons
+        for arm in study.arms:
+            run_folder = folder / arm.name / f"seed-{seed}"
+            overridden = _overridden(tree, {**study.set, **arm.set}, seed, run_folder)
+            source = f"{path}: arm '{arm.name}'"
+            runs.append(
+                PlannedRun(arm.name, seed, run_folder, validate(Experiment, overridden, source))
+            )
+    return runs
+
+
+def _overridden(tree: DictConfig, values: dict[str, Any], seed: int, folder: Path) -> DictConfig:
+    tree = tree.copy()
+    for key, value in values.items():
+        set_node(tree, key, value)
+    set_node(tree, "seed", seed)
+    set_node(tree, "run.dir", str(folder))
+    return tree
+
+
+def is_finished(run: PlannedRun) -> bool:
+    """Whether the run's result stands. Raises `UserError` if the folder is of another run."""
+    config = run.folder / "config.yaml"
+    if not config.exists():
+        return False
+    if validate(Experiment, read_yaml(config), str(config)) != run.experiment:
+        raise UserError(
+            f"{run.folder}: holds a run with another configuration; move the study folder away, "
+            "or choose another one with --dir"
+        )
+    return (run.folder / "evaluation.json").exists()
+
+
+class _Process:
+    """One training process; its output goes to train.log in the run folder's parent."""
+
+    def __init__(self, run: PlannedRun, configs: Path) -> None:
+        self.run = run
+        self.log = run.folder.parent / f"{run.folder.name}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._output: IO[str] = self.log.open("a", encoding="utf-8")
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "seqgan", "train", *self._arguments(configs)],
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def _arguments(self, configs: Path) -> list[str]:
+        if (self.run.folder / "config.yaml").exists():
+            return ["--resume", str(self.run.folder)]
+        path = configs / f"{self.run.arm}-{self.run.seed}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(OmegaConf.to_yaml(OmegaConf.create(self.run.experiment.model_dump())))
+        return [str(path)]
+
+    def failed(self) -> bool:
+        return self.popen.poll() not in (None, 0)
+
+    def close(self) -> None:
+        self._output.close()
+
+    def reason(self) -> str:
+        """The last line the process wrote."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "no output"
+
+
+def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
+    """Run what is not finished, `jobs` processes at a time. Returns one line for each failure."""
+    waiting = [run for run in runs if not is_finished(run)]
+    active: list[_Process] = []
+    failures: list[str] = []
+    total = sum(Schedule(run.experiment.schedule).steps for run in runs)
+    console = Console(stderr=True)
+    with Progress(*_COLUMNS, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("comparing", total=total, note="")
+        try:
+            while waiting or active:
+                while waiting and len(active) < jobs:
+                    active.append(_Process(waiting.pop(0), folder / "configs"))
+                time.sleep(0.2)
+                active = _reap(active, failures)
+                bar.update(task, completed=sum(map(_steps_done, runs)), note=_note(runs, active))
+        except KeyboardInterrupt:
+            _stop(active)
+            raise
+    return failures
+
+
+_COLUMNS = (
+    TextColumn("[bold]{task.description}"),
+    BarColumn(),
+    TaskProgressColumn(),
+    TimeElapsedColumn(),
+    TimeRemainingColumn(),
+    TextColumn("{task.fields[note]}"),
+)
+
+
+def _note(runs: list[PlannedRun], active: list[_Process]) -> str:
+    names = ", ".join(f"{process.run.arm}/{process.run.seed}" for process in active)
+    return f"{sum(map(run_done, runs))} of {len(runs)} runs; {names}"
+
+
+def _steps_done(run: PlannedRun) -> int:
+    """The step of the last complete line of metrics.jsonl."""
+    path = run.folder / "metrics.jsonl"
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        lines = file.read().split(b"\n")[:-1]
+    try:
+        return int(json.loads(lines[-1])["step"]) if lines else 0
+    except (json.JSONDecodeError, KeyError):
+        return 0
+
+
+def run_done(run: PlannedRun) -> bool:
+    return (run.folder / "evaluation.json").exists()
+
+
+def _reap(active: list[_Process], failures: list[str]) -> list[_Process]:
+    going = []
+    for process in active:
+        if process.popen.poll() is None:
+            going.append(process)
+            continue
+        process.close()
+        if process.failed():
+            run = process.run
+            failures.append(f"arm '{run.arm}' seed {run.seed}: {process.reason()}")
+    return going
+
+
+def _stop(active: list[_Process]) -> None:
+    """Ask every process to save and stop, and wait for it."""
+    for process in active:
+        process.popen.terminate()
+    for process in active:
+        process.popen.wait()
+        process.close()
+
+
+def arms_of(study: StudyConfig, runs: list[PlannedRun]) -> list[Arm]:
+    """The finished runs of each arm, for tables and reports."""
+    arms = []
+    for arm in study.arms:
+        finished = [run.folder for run in runs if run.arm == arm.name and run_done(run)]
+        arms.append(
+            Arm(
+                arm.name, arm.label or arm.name, arm.null_arm, [read_run(path) for path in finished]
+            )
+        )
+    return arms
