@@ -92,15 +92,15 @@ def build_game(
     assert experiment.estimator is not None
     critic = build_critic(experiment.critic, data.space).to(device)
     constrain = _constrain(critic, experiment.penalties)
-    cast = {
-        "generator": generator_player,
-        "critic": Player("critic", critic, players.critic, constrain),
-    }
+    critic_player = Player("critic", critic, players.critic, constrain)
     value_network = _value_network(experiment.estimator, data.space)
+    baseline_player = None
     if value_network is not None:
-        cast["baseline"] = Player("baseline", value_network.to(device), players.baseline)
+        baseline_player = Player("baseline", value_network.to(device), players.baseline)
     return AdversarialGame(
-        cast,
+        generator_player,
+        critic_player,
+        baseline_player,
         build_estimator(experiment.estimator, data.space, device, value_network),
         Objective(experiment.objective),
         experiment.penalties,

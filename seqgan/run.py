@@ -19,7 +19,7 @@ from seqgan.core.config import apply_overrides, read_yaml, validate
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
 from seqgan.core.rng import isolated
-from seqgan.core.types import Space
+from seqgan.core.types import Generator, Space
 from seqgan.data.config import OracleDataConfig
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Ancestral, sample
@@ -31,6 +31,7 @@ from seqgan.games.mle import MleGame
 from seqgan.models.build import build_generator
 from seqgan.models.oracles import build_oracle
 from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.player import Player
 from seqgan.training.runlog import progress_bar, to_json
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Metrics, Selection, Trainer
@@ -90,7 +91,7 @@ def _train(
     resume: bool,
 ) -> None:
     evaluation = experiment.evaluation
-    player = game.players["generator"]
+    player: Player[Generator] = game.players["generator"]
 
     def validation_metrics(step: int) -> Metrics:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):
@@ -215,11 +216,12 @@ def _reported_state(folder: Path) -> dict[str, Any]:
 
 def _load_generator(
     experiment: Experiment, space: Space, state: dict[str, Any], device: torch.device
-) -> torch.nn.Module:
+) -> Generator:
     generator = build_generator(experiment.generator, space).to(device)
     player = state["players"]["generator"]
     generator.load_state_dict(player.get("averaged", player["module"]))
-    return generator.eval().requires_grad_(False)
+    generator.eval().requires_grad_(False)
+    return generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ def sample_run(folder: Path, request: SampleRequest) -> list[str]:
         task = bar.add_task("sampling", total=request.rows, note="")
         while len(lines) < request.rows:
             rows = min(_SAMPLE_BLOCK, request.rows - len(lines))
-            rollout = sample(generator, space, rows, draw)  # type: ignore[arg-type]
+            rollout = sample(generator, space, rows, draw)
             for ids, kept in zip(rollout.ids_BT.tolist(), rollout.mask_BT.tolist(), strict=True):
                 ids = ids[: sum(kept)]
                 text = tokenizer.decode(ids) if tokenizer else " ".join(map(str, ids))

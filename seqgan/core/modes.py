@@ -9,9 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
-def evaluating(module: object) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
     """Dropout off and buffers fixed inside the block; the former mode comes back after it."""
-    assert isinstance(module, nn.Module)
     was_training = module.training
     module.eval()
     try:
@@ -21,9 +20,8 @@ def evaluating(module: object) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(module: object) -> Iterator[None]:
+def frozen(module: nn.Module) -> Iterator[None]:
     """`evaluating`, and no gradient into the parameters. Gradients pass through to the inputs."""
-    assert isinstance(module, nn.Module)
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
     with evaluating(module):
         for parameter in trainable:

@@ -14,10 +14,11 @@ fills the columns behind it. `mask_BT` is True up to and including the first end
 is a prediction like any other, and what stands behind it carries no loss and no reward.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 State = Any
 """A tree (tuples) of tensors with the batch in dim 0; ints in it are shared by all rows."""
@@ -77,28 +78,29 @@ class Scores:
     features_BF: Tensor | None = None
 
 
-class Generator(Protocol):
+class Generator(nn.Module, ABC):
     """An autoregressive model supplies these; `decoding.py` samples from any of them."""
 
     vocab_size: int
 
+    @abstractmethod
     def start(self, batch: int) -> StepOut:
         """Logits of the first symbol. The start symbol lives inside the model."""
-        ...
 
+    @abstractmethod
     def step(self, x: Tensor, state: State) -> StepOut:
         """Read one symbol a row (`ids_B` or `simplex_BV`), return the next distribution."""
-        ...
 
-    def __call__(self, tokens: Tensor) -> Tensor:
+    @abstractmethod
+    def forward(self, tokens: Tensor) -> Tensor:
         """`logits_BTV`: [:, t] predicts symbol t from those before it. Equals the step loop."""
-        ...
 
 
-class Critic(Protocol):
+class Critic(nn.Module, ABC):
     """Differentiable in its tokens, so that a pathwise estimator can pass through it."""
 
-    def __call__(self, tokens: Tensor, mask_BT: Tensor) -> Scores: ...
+    @abstractmethod
+    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores: ...
 
 
 class Reward(Protocol):

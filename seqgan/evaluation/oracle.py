@@ -75,7 +75,9 @@ class OracleEvaluator:
         logp_of_fake: Tensor,
     ) -> Metrics:
         def log_q(ids: Tensor) -> Tensor:
-            return sequence_log_probs(generator, ids, torch.ones_like(ids, dtype=bool), temperature)
+            return sequence_log_probs(
+                generator, ids, torch.ones_like(ids, dtype=torch.bool), temperature
+            )
 
         length = self.space.length
         logq_of_real = log_q(self._real[split])

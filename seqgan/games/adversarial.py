@@ -11,12 +11,13 @@ makes: hard symbols for score functions, soft or straight-through rows for pathw
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Batch, Reward, Rollout, Stateful, Stats
+from seqgan.core.types import Batch, Critic, Generator, Reward, Rollout, Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.estimators.base import Estimator
 from seqgan.games.mle import likelihood_loss
@@ -25,7 +26,7 @@ from seqgan.objectives.divergences import Objective
 from seqgan.objectives.penalties import gradient_penalty, one_hot, r1
 from seqgan.training.player import Player
 
-Updates = Iterator[tuple[Player, Tensor, Stats]]
+Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
 
 
 class AdversarialGame:
@@ -33,7 +34,9 @@ class AdversarialGame:
 
     def __init__(
         self,
-        players: dict[str, Player],
+        generator: Player[Generator],
+        critic: Player[Critic],
+        baseline: Player[Any] | None,
         estimator: Estimator,
         objective: Objective,
         penalties: list[PenaltyConfig],
@@ -41,15 +44,17 @@ class AdversarialGame:
         vocab_size: int,
         mle_weight: float,
     ) -> None:
-        self.players = players
+        self.players: dict[str, Player[Any]] = {"generator": generator, "critic": critic}
+        if baseline is not None:
+            self.players["baseline"] = baseline
         self._estimator = estimator
         self._objective = objective
         self._penalties = penalties
         self._stream = stream
         self._vocab_size = vocab_size
         self._mle_weight = mle_weight
-        self._generator = players["generator"]
-        self._critic = players["critic"]
+        self._generator = generator
+        self._critic = critic
         self._phases = {
             "mle": self._update_likelihood,
             "critic": self._update_critic,

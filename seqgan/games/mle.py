@@ -4,10 +4,11 @@ loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of symbols       (nats a symbol
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor
 
-from seqgan.core.types import Batch, Stateful, Stats
+from seqgan.core.types import Batch, Generator, Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.decoding import token_log_probs
 from seqgan.training.player import Player
@@ -16,19 +17,19 @@ from seqgan.training.player import Player
 class MleGame:
     """One player, one phase: `mle`."""
 
-    def __init__(self, generator: Player, stream: Stream | FreshStream) -> None:
-        self.players = {"generator": generator}
+    def __init__(self, generator: Player[Generator], stream: Stream | FreshStream) -> None:
+        self.players: dict[str, Player[Any]] = {"generator": generator}
         self._stream = stream
+        self._generator = generator
 
-    def updates(self, phase: str) -> Iterator[tuple[Player, Tensor, Stats]]:
-        generator = self.players["generator"]
-        yield generator, likelihood_loss(generator.module, self._stream.next()), {}
+    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+        yield self._generator, likelihood_loss(self._generator.module, self._stream.next()), {}
 
     def stateful(self) -> dict[str, Stateful]:
         return {"stream": self._stream}
 
 
-def likelihood_loss(generator: object, batch: Batch) -> Tensor:
+def likelihood_loss(generator: Generator, batch: Batch) -> Tensor:
     """Mean negative log-likelihood a symbol, in nats; columns behind the end do not count."""
-    logp_BT = token_log_probs(generator, batch.ids_BT, batch.mask_BT)  # type: ignore[arg-type]
+    logp_BT = token_log_probs(generator, batch.ids_BT, batch.mask_BT)
     return -logp_BT.sum() / batch.mask_BT.sum()

@@ -1,9 +1,9 @@
 """A player: one network, its optimizer, and everything that happens around an update."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,16 @@ from torch import Tensor, nn
 from seqgan.core.modes import evaluating
 from seqgan.training.config import PlayerConfig
 
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
 _NEVER = -1
 
 
 class NonFiniteError(Exception):
-    """A loss or gradient was not finite. Nothing is scrubbed and nothing is saved."""
+    """A loss, gradient or parameter was not finite. Nothing is scrubbed and nothing is saved."""
 
 
-class Player:
+class Player(Generic[ModuleT]):
     """Updates one network.
 
     Non-finite losses and gradients are noticed on the device: the update number at which one
@@ -29,7 +31,7 @@ class Player:
     def __init__(
         self,
         name: str,
-        module: nn.Module,
+        module: ModuleT,
         config: PlayerConfig,
         after_step: Callable[[], None] | None = None,
     ) -> None:
@@ -65,28 +67,26 @@ class Player:
             first = (flag == _NEVER) & ~torch.isfinite(value.detach())
             flag.copy_(torch.where(first, self.updates, flag))
 
-    def raise_if_not_finite(self) -> None:
+    def raise_if_not_finite(self, step: int) -> None:
         """Read the flags (this waits for the device) and name the culprit."""
         bad_loss, bad_gradient = int(self._bad_loss), int(self._bad_gradient)
-        if bad_loss == _NEVER and bad_gradient == _NEVER:
-            return
         if bad_loss != _NEVER and (bad_gradient == _NEVER or bad_loss <= bad_gradient):
-            what, update = "loss", bad_loss
+            what, update = "loss", bad_loss + 1
+        elif bad_gradient != _NEVER:
+            gradients = {name: p.grad for name, p in self.module.named_parameters()}
+            what, update = f"gradient of {_first_bad(gradients) or 'a parameter'}", bad_gradient + 1
+        elif name := _first_bad(dict(self.module.named_parameters())):
+            what, update = f"parameter {name}", self.updates
         else:
-            what, update = f"gradient of {self._first_bad_parameter()}", bad_gradient
+            return
         raise NonFiniteError(
-            f"player '{self.name}': {what} is not finite at its update {update + 1}; nothing was "
-            f"saved since. Lower players.{self.name}.lr or players.{self.name}.clip_norm"
+            f"player '{self.name}': {what} is not finite at its update {update} (noticed at step "
+            f"{step}); nothing was saved since. Lower players.{self.name}.lr or "
+            f"players.{self.name}.clip_norm"
         )
 
-    def _first_bad_parameter(self) -> str:
-        for name, parameter in self.module.named_parameters():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                return f"'{name}'"
-        return "a parameter"
-
     @contextmanager
-    def evaluated(self) -> Iterator[nn.Module]:
+    def evaluated(self) -> Iterator[ModuleT]:
         """The network for evaluation: averaged weights where there are any, dropout off."""
         module = self._averaged.module if self._averaged is not None else self.module
         with evaluating(module), torch.no_grad():
@@ -110,19 +110,27 @@ class Player:
             self._averaged.module.load_state_dict(state["averaged"])
 
 
-class _Averaged:
+class _Averaged(Generic[ModuleT]):
     """Exponential moving average of parameters; buffers are copied."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: ModuleT, decay: float) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
+    def update(self, module: ModuleT) -> None:
         for mean, value in zip(self.module.parameters(), module.parameters(), strict=True):
             mean.lerp_(value, 1 - self._decay)
-        for kept, value in zip(self.module.buffers(), module.buffers(), strict=True):
-            kept.copy_(value)
+        for copied, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
+            copied.copy_(buffer)
+
+
+def _first_bad(tensors: Mapping[str, Tensor | None]) -> str | None:
+    """The name, in quotes, of the first tensor that is not finite throughout."""
+    for name, tensor in tensors.items():
+        if tensor is not None and not torch.isfinite(tensor).all():
+            return f"'{name}'"
+    return None
 
 
 def _build_optimizer(config: PlayerConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

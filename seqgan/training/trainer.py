@@ -36,9 +36,9 @@ Metrics = dict[str, float | None]
 class Game(Protocol):
     """Data and players; what a visit of a phase updates."""
 
-    players: dict[str, Player]
+    players: dict[str, Player[Any]]
 
-    def updates(self, phase: str) -> Iterator[tuple[Player, Tensor, Stats]]: ...
+    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]: ...
 
     def stateful(self) -> dict[str, Stateful]:
         """What a checkpoint must hold besides the players."""
@@ -179,7 +179,7 @@ class Trainer:
 
     def raise_if_not_finite(self) -> None:
         for player in self.game.players.values():
-            player.raise_if_not_finite()
+            player.raise_if_not_finite(self.step)
 
     # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
 

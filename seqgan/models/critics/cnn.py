@@ -21,12 +21,12 @@ it takes 350. The maximum is taken before the ReLU, with which it commutes.
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Critic, Scores, Space
 from seqgan.models.config import CnnCriticConfig
 from seqgan.models.layers import Highway, Stack, TokenEmbedding, score_in_chunks
 
 
-class CnnCritic(nn.Module):
+class CnnCritic(Critic):
     """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
 
     def __init__(self, space: Space, config: CnnCriticConfig) -> None:

@@ -13,12 +13,12 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Critic, Scores, Space
 from seqgan.models.config import MlpCriticConfig
 from seqgan.models.layers import Stack, score_in_chunks
 
 
-class MlpCritic(nn.Module):
+class MlpCritic(Critic):
     """See `core.types.Critic` for the contract. Needs all T columns of the space."""
 
     def __init__(self, space: Space, config: MlpCriticConfig) -> None:

@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Critic, Scores, Space
 from seqgan.models.config import PairwiseCriticConfig
 from seqgan.models.layers import TokenEmbedding, score_in_chunks
 
 
-class PairwiseCritic(nn.Module):
+class PairwiseCritic(Critic):
     """See `core.types.Critic` for the contract. Needs all T columns of the space."""
 
     def __init__(self, space: Space, config: PairwiseCriticConfig) -> None:

@@ -9,12 +9,12 @@ What stands behind the end comes too late to influence a score that counts.
 
 from torch import Tensor, nn
 
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Critic, Scores, Space
 from seqgan.models.config import RnnCriticConfig
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chunks
 
 
-class RnnCritic(nn.Module):
+class RnnCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
     def __init__(self, space: Space, config: RnnCriticConfig) -> None:

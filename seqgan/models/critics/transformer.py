@@ -10,12 +10,12 @@ Columns behind the end are hidden from the summary; in the causal critic they co
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Critic, Scores, Space
 from seqgan.models.config import TransformerCriticConfig
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding, score_in_chunks
 
 
-class TransformerCritic(nn.Module):
+class TransformerCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
     def __init__(self, space: Space, config: TransformerCriticConfig) -> None:

@@ -7,12 +7,12 @@ of the embedding of word 0, so every id is an ordinary word; gates have one bias
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Space, State, StepOut
+from seqgan.core.types import Generator, Space, State, StepOut
 from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 
 
-class RnnGenerator(nn.Module):
+class RnnGenerator(Generator):
     """See `core.types.Generator` for the contract."""
 
     def __init__(self, space: Space, config: RnnGeneratorConfig) -> None:

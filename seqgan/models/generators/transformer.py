@@ -9,12 +9,12 @@ weights, and there is no dropout on the attention weights.
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Space, State, StepOut
+from seqgan.core.types import Generator, Space, State, StepOut
 from seqgan.models.config import TransformerGeneratorConfig
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
 
-class TransformerGenerator(nn.Module):
+class TransformerGenerator(Generator):
     """See `core.types.Generator` for the contract.
 
     The state is (columns read, ((keys, values) of each block)).
