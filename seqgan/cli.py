@@ -115,11 +115,14 @@ def compare(
     study: Annotated[Path, typer.Argument(metavar="STUDY.yaml")],
     jobs: Annotated[int, typer.Option(min=1, help="Runs side by side.")] = 1,
     dir: Annotated[Path | None, typer.Option(help="Study folder; default runs/<name>.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override in every arm.")
+    ] = None,
 ) -> None:
     """Run every arm with every seed, then print one table and write one report."""
     from seqgan.compare import compare_arms
 
-    report, failures = compare_arms(study, dir, jobs)
+    report, failures = compare_arms(study, dir, jobs, assignments or [])
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     print(report)

@@ -14,11 +14,13 @@ from seqgan.reporting.tables import comparison_table, difference_table, metric_n
 from seqgan.study import StudyConfig, arms_of, is_finished, load_study, plan, run_study
 
 
-def compare_arms(path: Path, folder: Path | None, jobs: int) -> tuple[Path, list[str]]:
+def compare_arms(
+    path: Path, folder: Path | None, jobs: int, overrides: list[str]
+) -> tuple[Path, list[str]]:
     """Run what is missing of a study. Returns the report's path and a line for each failure."""
     study = load_study(path)
     folder = folder or Path("runs") / study.name
-    runs = plan(study, path, folder)
+    runs = plan(study, path, folder, overrides)
     for run in runs:
         is_finished(run)  # refuses a folder that holds another study, before anything is written
     folder.mkdir(parents=True, exist_ok=True)

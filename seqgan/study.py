@@ -32,7 +32,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from seqgan.core.config import Config, read_yaml, set_node, validate
+from seqgan.core.config import Config, apply_overrides, read_yaml, set_node, validate
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.experiment import Experiment
 from seqgan.reporting.runs import Arm, read_run
@@ -102,10 +102,9 @@ def load_study(path: Path) -> StudyConfig:
     return validate(StudyConfig, read_yaml(path), str(path))
 
 
-def plan(study: StudyConfig, path: Path, folder: Path) -> list[PlannedRun]:
+def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> list[PlannedRun]:
     """Every run of the study, each configuration validated before anything is written."""
-    base = (path.parent / study.base).resolve()
-    tree = read_yaml(base)
+    tree = apply_overrides(read_yaml((path.parent / study.base).resolve()), overrides)
     runs = []
     for seed in study.seeds:  # seeds outermost: a broken-off study has whole comparisons
         for arm in study.arms:

@@ -11,12 +11,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Dropout off and buffers fixed inside the block; the former mode comes back after it."""
-    was_training = module.training
+    if not module.training:  # nested: walking the modules again would only cost time
+        yield
+        return
     module.eval()
     try:
         yield
     finally:
-        module.train(was_training)
+        module.train()
 
 
 @contextmanager

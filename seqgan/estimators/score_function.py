@@ -60,7 +60,8 @@ class ScoreFunction:
             baseline_BT, baseline_loss = self._baseline_of(returns_BT, rollout)
             advantage_BT = (returns_BT - baseline_BT.detach()) * rollout.mask_BT
             if self._config.whiten:
-                advantage_BT = whiten(advantage_BT, rollout.mask_BT)
+                scale = returns_BT.abs().max()
+                advantage_BT = whiten(advantage_BT, rollout.mask_BT, scale)
             loss = policy_gradient_loss(generator, rollout, advantage_BT)
             stats = _stats(returns_BT, advantage_BT, rollout)
             if self._config.entropy_bonus:
@@ -99,12 +100,17 @@ def policy_gradient_loss(generator: Generator, rollout: Rollout, advantage_BT: T
     return -(logp_BT * advantage_BT).sum(1).mean()
 
 
-def whiten(advantage_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """Advantages with mean 0 and standard deviation 1 over the steps that count."""
+def whiten(advantage_BT: Tensor, mask_BT: Tensor, scale: Tensor) -> Tensor:
+    """Advantages with mean 0 and standard deviation 1 over the steps that count.
+
+    `scale` is the size of the returns they came from. Equal returns leave rounding errors of
+    1e-7 · scale, which must not be blown up to 1: the divisor has a floor of 1e-5 · scale.
+    """
     mean = masked_mean(advantage_BT, mask_BT)
     centred_BT = (advantage_BT - mean) * mask_BT
     deviation = masked_mean(centred_BT.square(), mask_BT).sqrt()
-    return centred_BT / (deviation + 1e-8)
+    floor = (1e-5 * scale).clamp(min=torch.finfo(torch.float32).tiny)
+    return centred_BT / (deviation + floor)
 
 
 def step_entropy(generator: Generator, rollout: Rollout) -> Tensor:

@@ -39,12 +39,11 @@ def save_tree(tree: Any, folder: Path) -> None:
 
 def load_tree(folder: Path, device: torch.device | str = "cpu") -> Any:
     """Read what `save_tree` wrote."""
-    try:
-        skeleton = json.loads((folder / _TREE).read_text())
-        tensors = load_file(folder / _TENSORS, device=str(device))
-    except FileNotFoundError as error:
-        raise UserError(f"{folder}: not a checkpoint ({error.filename} is missing)") from error
-    return _restore(skeleton, tensors)
+    for name in (_TREE, _TENSORS):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: not a checkpoint ({name} is missing); remove the folder")
+    skeleton = json.loads((folder / _TREE).read_text())
+    return _restore(skeleton, load_file(folder / _TENSORS, device=str(device)))
 
 
 def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:

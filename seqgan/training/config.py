@@ -37,7 +37,7 @@ class StageConfig(Config):
     """`repeat` rounds of the phases, each visited so many times a round, in this order."""
 
     repeat: Positive
-    phases: dict[PhaseName, Positive]
+    phases: Annotated[dict[PhaseName, Positive], Field(min_length=1)]
 
 
 class TrainConfig(Config):

@@ -1,7 +1,7 @@
 """A player: one network, its optimizer, and everything that happens around an update."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -40,20 +40,25 @@ class Player(Generic[ModuleT]):
         self.updates = 0
         self._config = config
         self._after_step = after_step
-        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        self._names, self._parameters = list(trainable), list(trainable.values())
         self._optimizer = _build_optimizer(config, self._parameters)
         self._averaged = _Averaged(module, config.ema) if config.ema else None
         device = self._parameters[0].device
+        self._zero = torch.zeros((), device=device)
         self._bad_loss = torch.full((), _NEVER, device=device)
         self._bad_gradient = torch.full((), _NEVER, device=device)
+        self._bad_tensor = torch.zeros((), dtype=torch.long, device=device)
 
     def update(self, loss: Tensor) -> Tensor:
         """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        norms_P = self._gradient_norms()
+        norm = norms_P.norm()
+        self._note(loss, norm, norms_P)
         limit = self._config.clip_norm or float("inf")
-        norm = nn.utils.clip_grad_norm_(self._parameters, limit)
-        self._note(loss, norm)
+        nn.utils.clip_grads_with_norm_(self._parameters, limit, norm)
         self._optimizer.step()
         if self._after_step is not None:
             self._after_step()
@@ -62,10 +67,20 @@ class Player(Generic[ModuleT]):
         self.updates += 1
         return norm
 
-    def _note(self, loss: Tensor, norm: Tensor) -> None:
-        for flag, value in ((self._bad_loss, loss), (self._bad_gradient, norm)):
-            first = (flag == _NEVER) & ~torch.isfinite(value.detach())
-            flag.copy_(torch.where(first, self.updates, flag))
+    def _gradient_norms(self) -> Tensor:
+        """Norm of each parameter's gradient, 0 where it has none; taken before clipping, which
+        spreads one infinity over all of them."""
+        gradients = [self._zero if p.grad is None else p.grad for p in self._parameters]
+        return torch.stack(torch._foreach_norm(gradients))
+
+    def _note(self, loss: Tensor, norm: Tensor, norms_P: Tensor) -> None:
+        """Remember the first update whose loss, and whose gradient, is not finite."""
+        bad_loss = (self._bad_loss == _NEVER) & ~torch.isfinite(loss.detach())
+        self._bad_loss.copy_(torch.where(bad_loss, self.updates, self._bad_loss))
+        bad = (self._bad_gradient == _NEVER) & ~torch.isfinite(norm)
+        self._bad_gradient.copy_(torch.where(bad, self.updates, self._bad_gradient))
+        first = (~torch.isfinite(norms_P)).long().argmax()
+        self._bad_tensor.copy_(torch.where(bad, first, self._bad_tensor))
 
     def raise_if_not_finite(self, step: int) -> None:
         """Read the flags (this waits for the device) and name the culprit."""
@@ -73,10 +88,10 @@ class Player(Generic[ModuleT]):
         if bad_loss != _NEVER and (bad_gradient == _NEVER or bad_loss <= bad_gradient):
             what, update = "loss", bad_loss + 1
         elif bad_gradient != _NEVER:
-            gradients = {name: p.grad for name, p in self.module.named_parameters()}
-            what, update = f"gradient of {_first_bad(gradients) or 'a parameter'}", bad_gradient + 1
-        elif name := _first_bad(dict(self.module.named_parameters())):
-            what, update = f"parameter {name}", self.updates
+            name = self._names[int(self._bad_tensor)]
+            what, update = f"gradient of '{name}'", bad_gradient + 1
+        elif bad := [n for n, p in self.module.named_parameters() if not p.isfinite().all()]:
+            what, update = f"parameter '{bad[0]}'", self.updates
         else:
             return
         raise NonFiniteError(
@@ -123,14 +138,6 @@ class _Averaged(Generic[ModuleT]):
             mean.lerp_(value, 1 - self._decay)
         for copied, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
             copied.copy_(buffer)
-
-
-def _first_bad(tensors: Mapping[str, Tensor | None]) -> str | None:
-    """The name, in quotes, of the first tensor that is not finite throughout."""
-    for name, tensor in tensors.items():
-        if tensor is not None and not torch.isfinite(tensor).all():
-            return f"'{name}'"
-    return None
 
 
 def _build_optimizer(config: PlayerConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

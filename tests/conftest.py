@@ -1,0 +1,21 @@
+"""Fixtures that tests of several packages share."""
+
+from pathlib import Path
+
+import pytest
+from tiny_runs import text_data, train
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished tiny run on an oracle. To be read only."""
+    return train(tmp_path_factory.mktemp("finished") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def finished_text_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished tiny run on text whose file is gone since. To be read only."""
+    folder = tmp_path_factory.mktemp("text")
+    run = train(folder / "tiny", text_data(folder / "corpus.txt"))
+    (folder / "corpus.txt").unlink()
+    return run

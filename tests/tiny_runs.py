@@ -1,0 +1,133 @@
+"""A tiny experiment, and helpers to train it in-process and to look at what it left behind."""
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from seqgan.cli import run
+from seqgan.core.config import set_node, validate
+from seqgan.experiment import Experiment
+from seqgan.training.checkpoint import Checkpoints
+
+Overrides = Mapping[str, Any]
+
+_BASE: dict[str, Any] = {
+    "name": "tiny",
+    "device": "cpu",
+    "data": {
+        "name": "oracle",
+        "train": 64,
+        "valid": 32,
+        "test": 32,
+        "oracle": {"name": "random_gru", "vocab_size": 4, "length": 3, "embed": 4, "hidden": 8},
+    },
+    "game": {"name": "adversarial"},
+    "generator": {"name": "gru", "embed": 4, "hidden": 8},
+    "critic": {"name": "mlp", "hidden": 8, "layers": 1},
+    "objective": {"name": "non_saturating", "value": "logit"},
+    "estimator": {"name": "score_function", "baseline": {"name": "leave_one_out"}},
+    "schedule": [{"repeat": 4, "phases": {"mle": 1, "critic": 1, "generator": 1}}],
+    "train": {
+        "batch_size": 8,
+        "log_every": 2,
+        "eval_every": 4,
+        "checkpoint_every": 5,
+        "threads": 1,
+        "tensorboard": False,
+    },
+    "evaluation": {"samples": 32, "samples_during_training": 16},
+}
+"""Twelve steps over V = 4, T = 3."""
+
+_WORDS = ("a", "dog", "cat", "bird", "sees", "hears", "the", "moon", "sun")
+
+
+def tiny_tree(overrides: Overrides | None = None) -> dict[str, Any]:
+    """The tiny experiment; each dotted key replaces the node it names."""
+    tree = OmegaConf.create(copy.deepcopy(_BASE))
+    for key, value in (overrides or {}).items():
+        set_node(tree, key, value)
+    plain = OmegaConf.to_container(tree)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def tiny_experiment(overrides: Overrides | None = None) -> Experiment:
+    return validate(Experiment, tiny_tree(overrides), "tiny")
+
+
+def write_config(path: Path, overrides: Overrides | None = None) -> Path:
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(tiny_tree(overrides))), encoding="utf-8")
+    return path
+
+
+def write_text(path: Path) -> Path:
+    """Sixty distinct sentences of three to five words."""
+    rows = [
+        [_WORDS[i % 3], _WORDS[1 + i % 5], _WORDS[i // 9], *_WORDS[7 : 7 + i % 3]]
+        for i in range(60)
+    ]
+    path.write_text("".join(" ".join(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def text_data(path: Path) -> dict[str, Any]:
+    """Overrides that train on `write_text(path)`."""
+    return {"data": {"name": "text", "path": str(write_text(path)), "length": 6}}
+
+
+def train(folder: Path, overrides: Overrides | None = None) -> Path:
+    """Train the tiny experiment into `folder`; its configuration is written beside it."""
+    config = write_config(folder.parent / f"{folder.name}.yaml", overrides)
+    assert run(["train", str(config), f"run.dir={folder}"]) == 0
+    return folder
+
+
+def metric_lines(folder: Path) -> list[dict[str, Any]]:
+    """Lines of metrics.jsonl without what depends on the clock."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def last_checkpoint(folder: Path) -> dict[str, Any]:
+    checkpoints = Checkpoints(folder / "checkpoints", keep=1)
+    return checkpoints.load(checkpoints.steps()[-1])
+
+
+def assert_same_tree(left: Any, right: Any, where: str = "") -> None:
+    """Bit for bit, dtypes and the order of keys aside."""
+    assert type(left) is type(right), where
+    if isinstance(left, torch.Tensor):
+        assert left.dtype == right.dtype, where
+        assert torch.equal(left, right), where
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys(), where
+        for key in left:
+            assert_same_tree(left[key], right[key], f"{where}.{key}")
+    elif isinstance(left, list | tuple):
+        assert len(left) == len(right), where
+        for position, (a, b) in enumerate(zip(left, right, strict=True)):
+            assert_same_tree(a, b, f"{where}.{position}")
+    else:
+        assert left == right, where
+
+
+def assert_same_run(left: Path, right: Path) -> None:
+    """The last checkpoints and the logs agree in everything but the clock."""
+    first, second = last_checkpoint(left), last_checkpoint(right)
+    del first["seconds"], second["seconds"]
+    assert_same_tree(first, second)
+    assert metric_lines(left) == metric_lines(right)
+
+
+def same_weights(left: Path, right: Path) -> bool:
+    """Whether two runs ended with the same generator."""
+    first, second = (
+        last_checkpoint(folder)["players"]["generator"]["module"] for folder in (left, right)
+    )
+    return all(torch.equal(first[name], second[name]) for name in first)

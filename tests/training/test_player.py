@@ -1,0 +1,181 @@
+"""Players: clipping, averaging, constraints, and non-finite losses noticed without waiting."""
+
+import copy
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqgan.training.config import PlayerConfig
+from seqgan.training.player import NonFiniteError, Player
+
+
+def sgd(**fields: Any) -> PlayerConfig:
+    return PlayerConfig(optimizer="sgd", lr=1.0, **fields)
+
+
+def linear() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(3, 2)
+
+
+def loss_of(module: nn.Module, scale: float = 1.0) -> Tensor:
+    return scale * module(torch.tensor([[1.0, 2.0, 3.0]])).square().sum()
+
+
+def gradient_norm(module: nn.Module, scale: float) -> float:
+    gradients = torch.autograd.grad(loss_of(module, scale), list(module.parameters()))
+    return math.sqrt(sum(float(g.square().sum()) for g in gradients))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 100.0])
+def test_the_step_has_the_clipped_norm_and_the_returned_norm_is_before_clipping(
+    scale: float,
+) -> None:
+    module = linear()
+    before = copy.deepcopy(module)
+    expected = gradient_norm(module, scale)
+    norm = Player("generator", module, sgd(clip_norm=0.5)).update(loss_of(module, scale))
+    moved = math.sqrt(
+        sum(
+            float((new - old).detach().square().sum())
+            for new, old in zip(module.parameters(), before.parameters(), strict=True)
+        )
+    )
+    assert float(norm) == pytest.approx(expected, rel=1e-5)
+    assert moved == pytest.approx(min(expected, 0.5), rel=1e-4)  # lr = 1
+
+
+def test_without_a_limit_nothing_is_clipped() -> None:
+    module = linear()
+    weight = module.weight.detach().clone()
+    loss = loss_of(module, 1e4)
+    gradient = torch.autograd.grad(loss, module.weight, retain_graph=True)[0]
+    Player("generator", module, sgd(clip_norm=None)).update(loss)
+    assert torch.equal(module.weight, weight - gradient)
+
+
+def test_gradients_of_former_updates_do_not_add_up() -> None:
+    module = linear()
+    player = Player("generator", module, sgd(clip_norm=None))
+    player.update(loss_of(module, 1e-3))
+    weight = module.weight.detach().clone()
+    loss = loss_of(module, 1e-3)
+    gradient = torch.autograd.grad(loss, module.weight, retain_graph=True)[0]
+    player.update(loss)
+    torch.testing.assert_close(module.weight, weight - gradient)
+
+
+def test_the_average_follows_its_formula_and_evaluation_uses_it() -> None:
+    module = nn.Sequential(linear(), nn.BatchNorm1d(2, affine=False))
+    player = Player("generator", module, sgd(ema=0.9))
+    mean = module[0].weight.detach().clone()
+    for _ in range(3):
+        player.update(module(torch.randn(4, 3)).pow(3).sum())
+        mean = 0.9 * mean + 0.1 * module[0].weight.detach()
+    with player.evaluated() as averaged:
+        assert averaged is not module
+        assert not averaged.training
+        torch.testing.assert_close(averaged[0].weight, mean)
+        assert not torch.equal(averaged[0].weight, module[0].weight)
+        # Buffers are copied, not averaged: the mean of integers or of norms means nothing.
+        assert torch.equal(averaged[1].running_mean, module[1].running_mean)
+    assert module.training
+
+
+def test_without_an_average_evaluation_uses_the_network_itself_in_evaluation_mode() -> None:
+    module = linear()
+    with Player("generator", module, sgd()).evaluated() as evaluated:
+        assert evaluated is module
+        assert not module.training
+    assert module.training
+
+
+def test_constraints_act_after_the_step_and_before_the_average() -> None:
+    module = linear()
+
+    def clamp() -> None:
+        with torch.no_grad():
+            module.weight.clamp_(-0.01, 0.01)
+
+    player = Player("critic", module, sgd(ema=0.5), after_step=clamp)
+    start = module.weight.detach().clone()
+    player.update(loss_of(module))
+    assert module.weight.abs().max() <= 0.01
+    with player.evaluated() as averaged:
+        torch.testing.assert_close(averaged.weight, 0.5 * start + 0.5 * module.weight)
+
+
+def test_a_bad_loss_names_player_update_and_step_even_when_later_ones_are_finite() -> None:
+    module = linear()
+    player = Player("critic", module, sgd(clip_norm=1e-6))
+    player.update(loss_of(module))
+    player.raise_if_not_finite(1)
+    bad = loss_of(module) * 0 + torch.tensor(float("inf"))  # its gradient is finite
+    player.update(bad)
+    player.update(loss_of(module))
+    with pytest.raises(NonFiniteError, match=r"'critic': loss .* update 2 \(noticed at step 3\)"):
+        player.raise_if_not_finite(3)
+
+
+def test_a_bad_gradient_names_its_tensor() -> None:
+    module = linear()
+    player = Player("generator", module, sgd())
+    # sqrt at 0 is finite, its derivative is not
+    player.update(loss_of(module) + (module.bias * 0).sum().abs().sqrt())
+    player.update(loss_of(module))  # by now every gradient is NaN: the first one is named
+    with pytest.raises(NonFiniteError, match=r"'generator': gradient of 'bias' .* update 1 "):
+        player.raise_if_not_finite(2)
+
+
+def test_a_step_to_infinity_is_noticed_although_loss_and_gradient_were_finite() -> None:
+    module = linear()
+    player = Player("generator", module, PlayerConfig(optimizer="sgd", lr=3e38, clip_norm=None))
+    player.update(loss_of(module, 1e3))
+    with pytest.raises(NonFiniteError, match=r"parameter 'weight' .* update 1 "):
+        player.raise_if_not_finite(1)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+def test_an_update_never_waits_for_the_device(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = linear()
+    player = Player("generator", module, PlayerConfig(optimizer=optimizer, ema=0.9))
+    with monkeypatch.context() as patch:
+        for name in ("item", "tolist", "__bool__", "__int__", "__float__", "cpu", "numpy"):
+            patch.setattr(Tensor, name, _refuse)
+        for _ in range(2):
+            player.update(loss_of(module))
+    assert player.updates == 2
+    player.raise_if_not_finite(2)
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    raise AssertionError("reads a tensor from the device")
+
+
+def test_the_guard_of_the_test_above_notices_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tensor, "__bool__", _refuse)
+    with pytest.raises(AssertionError, match="reads"):
+        bool(torch.ones(()))
+
+
+def test_a_restored_player_goes_on_as_if_nothing_had_happened() -> None:
+    def play(player: Player, updates: int) -> None:
+        for _ in range(updates):
+            player.update(loss_of(player.module))
+
+    config = PlayerConfig(ema=0.9)
+    whole, first = Player("p", linear(), config), Player("p", linear(), config)
+    play(whole, 4)
+    play(first, 2)
+    second = Player("p", nn.Linear(3, 2), config)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    play(second, 2)
+    assert second.updates == 4
+    assert torch.equal(second.module.weight, whole.module.weight)
+    with second.evaluated() as left, whole.evaluated() as right:
+        assert torch.equal(left.weight, right.weight)

@@ -1,0 +1,38 @@
+"""Schedules: the phase of every step, from the step alone."""
+
+import pytest
+from pydantic import ValidationError
+
+from seqgan.training.config import StageConfig
+from seqgan.training.schedule import Schedule
+
+STAGES = [
+    StageConfig(repeat=2, phases={"mle": 1}),
+    StageConfig(repeat=2, phases={"critic": 2, "generator": 1}),
+    StageConfig(repeat=1, phases={"generator": 1, "critic": 1}),
+]
+VISITS = ["mle"] * 2 + ["critic", "critic", "generator"] * 2 + ["generator", "critic"]
+
+
+def test_every_step_has_its_phase_and_the_end_has_none() -> None:
+    schedule = Schedule(STAGES)
+    assert schedule.steps == len(VISITS)
+    assert [schedule.phase(step) for step in range(len(VISITS))] == VISITS
+    assert schedule.phase(len(VISITS)) is None
+    assert schedule.phase(10 * len(VISITS)) is None
+
+
+def test_the_phase_needs_no_history() -> None:
+    assert [Schedule(STAGES).phase(step) for step in (9, 2, 5)] == [VISITS[9], "critic", "critic"]
+
+
+def test_raising_the_last_repeat_changes_no_earlier_step() -> None:
+    longer = Schedule([*STAGES[:2], StageConfig(repeat=5, phases=STAGES[2].phases)])
+    assert [longer.phase(step) for step in range(len(VISITS))] == VISITS
+    assert longer.steps == len(VISITS) + 8
+
+
+@pytest.mark.parametrize("fields", [{"repeat": 0}, {"phases": {"mle": 0}}, {"phases": {}}])
+def test_a_stage_without_steps_is_refused(fields: dict) -> None:
+    with pytest.raises(ValidationError):
+        StageConfig.model_validate({"repeat": 1, "phases": {"mle": 1}, **fields})
