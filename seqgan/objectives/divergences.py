@@ -16,7 +16,7 @@ Jolicoeur-Martineau 2019.
 
 `Objective.value` is the hinge of the project: one value a sample, whose mean has the objective's
 gradient. Score-function estimators take it as the reward; pathwise ones back-propagate it.
-Everything is computed from logits (softplus), so that log σ(d) keeps its gradient of 1 at
+Everything is computed in float32 from logits (softplus), so that log σ(d) keeps its gradient of 1 at
 d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
 
 Deviations. RSGAN's value averages over *all* real samples of the batch instead of one partner
@@ -91,15 +91,17 @@ class Objective:
 
     def critic_loss(self, real: Scores, fake: Scores) -> Tensor:
         """The critic's loss, a scalar. Steps behind an end do not count."""
+        real_score, fake_score = real.score.float(), fake.score.float()
         if self.relativistic:
             both = None if fake.mask_BT is None else fake.mask_BT & _mask(real)
-            return masked_mean(F.softplus(fake.score - real.score), both)
+            return masked_mean(F.softplus(fake_score - real_score), both)
         terms = _POINTWISE[self._name]
-        real_loss = masked_mean(terms.real_loss(real.score), real.mask_BT)
-        return real_loss + masked_mean(terms.fake_loss(fake.score), fake.mask_BT)
+        real_loss = masked_mean(terms.real_loss(real_score), real.mask_BT)
+        return real_loss + masked_mean(terms.fake_loss(fake_score), fake.mask_BT)
 
     def value(self, fake: Tensor, real: Scores | None = None) -> Tensor:
         """Worth of each score to the generator, in the shape of `fake` ([R] or [R, T])."""
+        fake = fake.float()
         if self._value != "objective":
             return _VALUES[self._value](fake)
         if not self.relativistic:

@@ -130,12 +130,21 @@ class Trainer:
                 return
 
     def _step(self, phase: str) -> None:
-        with autocast(self.device, self.config.precision):
-            for player, loss, stats in self.game.updates(phase):
-                norm = player.update(loss)
-                kept = {"loss": loss.detach(), "gradient_norm": norm, **stats}
-                self._accumulate({f"{player.name}/{key}": value for key, value in kept.items()})
+        for player, loss, stats in self._losses(phase):
+            norm = player.update(loss)
+            kept = {"loss": loss.detach(), "gradient_norm": norm, **stats}
+            self._accumulate({f"{player.name}/{key}": value for key, value in kept.items()})
         self.step += 1
+
+    def _losses(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+        """The game's losses, computed under autocast; backward passes stay outside of it."""
+        updates = self.game.updates(phase)
+        while True:
+            with autocast(self.device, self.config.precision):
+                update = next(updates, None)
+            if update is None:
+                return
+            yield update
 
     def _out_of_time(self, started: float) -> bool:
         limit = self.config.max_minutes

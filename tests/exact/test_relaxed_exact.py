@@ -1,0 +1,331 @@
+"""Pathwise estimators against their *own* expectations, by quadrature and enumeration.
+
+They are biased for the discrete game, so a bug could hide in the bias. What each one's gradient
+must average to is therefore computed here from its definition, without sampling.
+"""
+
+from collections.abc import Callable
+from math import log, pi
+
+import pytest
+import torch
+import torch.nn.functional as F
+from enumeration import (
+    PrefixTable,
+    SentenceReward,
+    assert_mean_is,
+    assert_same_vector,
+    chi_square_is_plausible,
+    gradient,
+    log_probs,
+    make_generator,
+    sentences,
+)
+from torch import Tensor, nn
+
+from seqgan.core.types import Space
+from seqgan.decoding import GumbelSoftmax, StraightThrough, gumbel_noise, sample
+from seqgan.estimators.config import RelaxedConfig
+from seqgan.estimators.relaxed import Relaxed
+
+Value = Callable[[Tensor], Tensor]
+
+
+def estimator_of(name: str, space: Space, tau: float) -> Relaxed:
+    temperature = {"name": "constant", "value": tau}
+    return Relaxed(
+        RelaxedConfig.model_validate({"name": name, "temperature": temperature}), space
+    )
+
+
+def curved_value(space: Space) -> Value:
+    """A smooth value that is not linear in the rows, different at every position."""
+    stream = torch.Generator().manual_seed(3)
+    weight = torch.randn(space.length * space.vocab_size, 6, generator=stream)
+    readout = torch.randn(6, generator=stream)
+    return lambda x_BTV: torch.tanh(x_BTV.flatten(1) @ weight) @ readout + 2
+
+
+def sampled_gradients(
+    generator: nn.Module, estimator: Relaxed, value: Value, batches: int, rows: int
+) -> Tensor:
+    """Independent estimates [K, D], each from `rows` sentences of the estimator's own."""
+    gradients = []
+    for seed in range(batches):
+        torch.manual_seed(seed)
+        rollout = estimator.sample(generator, rows)
+        loss = estimator.loss(generator, rollout, lambda x, mask: value(x)).loss
+        gradients.append(gradient(loss, generator))
+    return torch.stack(gradients)
+
+
+# ── Straight-through ──────────────────────────────────────────────────────────────────────────
+
+
+def test_straight_through_is_exact_for_a_linear_value_at_length_one() -> None:
+    """∇ Σ_v p_v w_v, whatever was drawn: not only on average."""
+    space = Space(vocab_size=4, length=1)
+    generator = make_generator("gru", space)
+    weight_V = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    prob_V = generator.start(1).logits_BV.softmax(-1)[0]
+    expected = gradient(-(prob_V * weight_V).sum(), generator)
+    estimator = estimator_of("straight_through", space, tau=1.0)
+    for rows in (1, 7):
+        rollout = estimator.sample(generator, rows)
+        loss = estimator.loss(generator, rollout, lambda x, m: x[:, 0] @ weight_V).loss
+        assert_same_vector(gradient(loss, generator), expected)
+
+
+@pytest.mark.parametrize("tau", [1.0, 0.5])
+@pytest.mark.parametrize("name", ["gru", "transformer"])
+def test_straight_through_has_its_own_enumerated_expectation(name, tau) -> None:
+    """Σ_x p(x) ∇ value(one-hot x with the slope of softmax(o/τ)), x fed back with its slope."""
+    space = Space(vocab_size=3, length=2)
+    generator, value = make_generator(name, space), curved_value(space)
+    ids_RT = sentences(space)
+    prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
+    out, rows = generator.start(len(ids_RT)), []
+    for time in range(space.length):
+        soft_RV = (out.logits_BV / tau).softmax(-1)
+        rows.append(F.one_hot(ids_RT[:, time], 3) + soft_RV - soft_RV.detach())
+        if time == 0:
+            out = generator.step(rows[0], out.state)
+    expected = gradient(-(prob_R * value(torch.stack(rows, 1))).sum(), generator)
+    estimator = estimator_of("straight_through", space, tau)
+    samples = sampled_gradients(generator, estimator, value, batches=30, rows=2000)
+    assert_mean_is(samples, expected, relative=0.05)
+
+
+# ── Gumbel: V = 2, where the difference of two Gumbels is one logistic number ─────────────────
+
+
+def grid(size: int, dimensions: int) -> Tensor:
+    """Logistic noise at the midpoints of a uniform grid: [size^dimensions, dimensions]."""
+    points = torch.logit((torch.arange(size, dtype=torch.float64) + 0.5) / size).float()
+    return torch.cartesian_prod(*[points] * dimensions).view(-1, dimensions)
+
+
+def by_quadrature(
+    generator: nn.Module, length: int, tau: float, hard: bool, value: Value, size: int
+) -> Tensor:
+    """Gradient of the mean of −value over all noise."""
+    noise_RT = grid(size, length)
+    out, rows = generator.start(len(noise_RT)), []
+    for time in range(length):
+        if time:
+            out = generator.step(rows[-1], out.state)
+        margin_R = out.logits_BV[:, 0] - out.logits_BV[:, 1] + noise_RT[:, time]
+        first_R = torch.sigmoid(margin_R / tau)
+        if hard:
+            first_R = (margin_R > 0).float() + first_R - first_R.detach()
+        rows.append(torch.stack([first_R, 1 - first_R], 1))
+    return gradient(-value(torch.stack(rows, 1)).mean(), generator)
+
+
+@pytest.mark.parametrize("tau", [0.4, 1.5])
+@pytest.mark.parametrize("length", [1, 2])
+@pytest.mark.parametrize("name", ["soft_gumbel", "straight_through_gumbel"])
+def test_gumbel_estimators_have_the_expectation_that_quadrature_gives(name, length, tau) -> None:
+    space = Space(vocab_size=2, length=length)
+    generator, value = make_generator("gru", space), curved_value(space)
+    hard = name == "straight_through_gumbel"
+    expected = by_quadrature(generator, length, tau, hard, value, size=4000 if length == 1 else 400)
+    samples = sampled_gradients(
+        generator, estimator_of(name, space, tau), value, batches=30, rows=4000
+    )
+    assert_mean_is(samples, expected, relative=0.05, slack=5e-3)
+
+
+def test_gumbel_argmax_is_a_sample_of_the_softmax_at_every_temperature() -> None:
+    torch.manual_seed(0)
+    logits_BV = torch.tensor([[0.0, 1.0, -1.0, 2.5]])
+    for tau in (0.1, 3.0):
+        ids_R = GumbelSoftmax(tau, hard=False)(logits_BV, 50_000).ids_R
+        counts_V = ids_R.bincount(minlength=4)
+        assert chi_square_is_plausible(counts_V, logits_BV.softmax(-1)[0])
+
+
+def test_gumbel_noise_has_the_moments_of_the_standard_gumbel() -> None:
+    """Mean γ = 0.5772, variance π²/6, skewness 1.1395 (of max, not of min)."""
+    torch.manual_seed(0)
+    noise = gumbel_noise(torch.empty(1_000_000)).double()
+    assert abs(noise.mean() - 0.5772157) < 0.007
+    assert abs(noise.var() - pi**2 / 6) < 0.02
+    assert abs(((noise - noise.mean()) / noise.std()).pow(3).mean() - 1.1395) < 0.06
+
+
+# ── Temperature ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("config", "values"),
+    [
+        ({"name": "constant", "value": 0.3}, {0: 0.3, 7: 0.3}),
+        (
+            {"name": "linear", "start": 2.0, "end": 0.5, "steps": 3},
+            {0: 2.0, 1: 1.5, 2: 1.0, 3: 0.5, 9: 0.5},
+        ),
+        (
+            {"name": "exponential", "start": 4.0, "end": 0.25, "steps": 4},
+            {0: 4.0, 1: 2.0, 2: 1.0, 3: 0.5, 4: 0.25, 9: 0.25},
+        ),
+    ],
+    ids=["constant", "linear", "exponential"],
+)
+def test_temperature_follows_its_schedule_by_generator_updates(config, values) -> None:
+    """Sampling for the critic does not move it; a loss moves it by one; a checkpoint holds it."""
+    space = Space(vocab_size=2, length=2)
+    generator = make_generator("gru", space)
+    settings = RelaxedConfig.model_validate({"name": "soft_gumbel", "temperature": config})
+    estimator = Relaxed(settings, space)
+    for update in range(10):
+        if update in values:
+            assert estimator.temperature == pytest.approx(values[update])
+        resumed = Relaxed(settings, space)
+        resumed.load_state_dict(estimator.state_dict())
+        assert resumed.temperature == estimator.temperature
+        estimator.sample(generator, 2)
+        rollout = estimator.sample(generator, 2)
+        estimator.loss(generator, rollout, lambda x, m: x[:, 0, 0])
+
+
+def test_lower_temperature_makes_sharper_rows() -> None:
+    space = Space(vocab_size=4, length=2)
+    generator = make_generator("gru", space)
+    peaks = []
+    for tau in (5.0, 1.0, 0.05):
+        torch.manual_seed(0)
+        rollout = estimator_of("soft_gumbel", space, tau).sample(generator, 500)
+        torch.testing.assert_close(rollout.tokens.sum(-1), torch.ones(500, 2))
+        assert torch.equal(rollout.tokens.argmax(-1), rollout.ids_BT)
+        peaks.append(float(rollout.tokens.detach().amax(-1).mean()))
+    assert peaks[0] < 0.5 < peaks[1] < 0.9 < peaks[2]
+
+
+# ── What flows, and what does not ─────────────────────────────────────────────────────────────
+
+DRAWS = {
+    "soft_gumbel": GumbelSoftmax(0.7, hard=False),
+    "straight_through_gumbel": GumbelSoftmax(0.7, hard=True),
+    "straight_through": StraightThrough(1.0),
+}
+
+
+@pytest.mark.parametrize("name", ["straight_through_gumbel", "straight_through"])
+def test_hard_rows_are_exactly_one_hot_in_front(name) -> None:
+    space = Space(vocab_size=5, length=4)
+    torch.manual_seed(0)
+    rollout = estimator_of(name, space, 0.7).sample(make_generator("gru", space), 200)
+    assert torch.equal(rollout.tokens, F.one_hot(rollout.ids_BT, 5).float())
+    assert rollout.tokens.requires_grad
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_the_symbol_fed_back_carries_gradient(name) -> None:
+    """A value of the second symbol alone reaches the logits of the first."""
+    space = Space(vocab_size=3, length=2)
+    generator = make_generator("gru", space)
+    first_logits = []
+    start = generator.start
+
+    def watched(batch: int):
+        out = start(batch)
+        out.logits_BV.retain_grad()
+        first_logits.append(out.logits_BV)
+        return out
+
+    generator.start = watched
+    torch.manual_seed(0)
+    rollout = sample(generator, space, 8, DRAWS[name])
+    rollout.tokens[:, 1, 0].sum().backward()
+    assert first_logits[0].grad.abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_rows_behind_the_end_are_the_end_symbol_and_carry_no_gradient(name) -> None:
+    space = Space(vocab_size=3, length=4, end_id=2)
+    generator = make_generator("gru", space)
+    torch.manual_seed(0)
+    rollout = sample(generator, space, 64, DRAWS[name])
+    behind_BT = ~rollout.mask_BT
+    assert behind_BT.any()
+    assert rollout.mask_BT.all(1).any()
+    end_V = torch.tensor([0.0, 0.0, 1.0])
+    assert (rollout.tokens[behind_BT] == end_V).all()
+    assert (rollout.ids_BT[behind_BT] == 2).all()
+    # A value that weighs what stands behind the end, and nothing else, has no gradient at all.
+    weight = torch.randn(3)
+    behind = (rollout.tokens @ weight * behind_BT).sum()
+    flow = torch.autograd.grad(behind, list(generator.parameters()), allow_unused=True, retain_graph=True)
+    assert all(piece is None or (piece == 0).all() for piece in flow)
+    # While the end symbol itself does carry one.
+    ends_BT = rollout.mask_BT & (rollout.ids_BT == 2)
+    assert gradient((rollout.tokens @ weight * ends_BT).sum(), generator).norm() > 1e-4
+
+
+def test_a_value_per_step_counts_until_the_end_only() -> None:
+    space = Space(vocab_size=3, length=4, end_id=2)
+    generator = make_generator("gru", space)
+    estimator = estimator_of("straight_through", space, 1.0)
+    torch.manual_seed(0)
+    rollout = estimator.sample(generator, 32)
+    step_BT = torch.randn(32, 4)
+    loss = estimator.loss(generator, rollout, lambda x, m: torch.where(m, step_BT, 1e6)).loss
+    rows = [step_BT[b][rollout.mask_BT[b]].mean() for b in range(32)]
+    torch.testing.assert_close(loss, -torch.stack(rows).mean())
+
+
+def test_the_reward_is_raised_not_lowered() -> None:
+    """Gradient ascent on the estimate raises the expected reward (a wrong sign lowers it)."""
+    space = Space(vocab_size=3, length=2)
+    reward = SentenceReward(space).table
+    for name in DRAWS:
+        generator = make_generator("gru", space)
+        estimator = estimator_of(name, space, 0.7)
+        optimizer = torch.optim.Adam([p for p in generator.parameters() if p.requires_grad], 0.05)
+
+        def expectation(generator=generator) -> float:
+            with torch.no_grad():
+                return float(log_probs(generator, sentences(space)).sum(1).exp() @ reward)
+
+        before = expectation()
+        torch.manual_seed(0)
+        for _ in range(30):
+            rollout = estimator.sample(generator, 64)
+            table = reward.view(3, 3)
+            value = lambda x, m: torch.einsum("bi,ij,bj->b", x[:, 0], table, x[:, 1])  # noqa: E731, B023
+            optimizer.zero_grad()
+            estimator.loss(generator, rollout, value).loss.backward()
+            optimizer.step()
+        assert expectation() > before + 0.3
+
+
+# ── Precision ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_noise_and_softmax_stay_float32_under_autocast(name) -> None:
+    space = Space(vocab_size=6, length=3)
+    generator = make_generator("gru", space)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert generator.readout(torch.zeros(1, 5)).dtype == torch.bfloat16
+        rollout = sample(generator, space, 500, DRAWS[name])
+        assert gumbel_noise(torch.zeros(3, dtype=torch.bfloat16)).dtype == torch.float32
+    assert rollout.tokens.dtype == torch.float32
+    assert rollout.tokens.isfinite().all()
+    # bf16 rows would sum to one within 1e-2 only.
+    assert (rollout.tokens.sum(-1) - 1).abs().max() < 1e-5
+
+
+def test_gumbel_noise_is_finite_even_where_the_exponential_is_zero(monkeypatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "exponential_", lambda self: self.zero_())
+    noise = gumbel_noise(torch.zeros(4))
+    assert noise.isfinite().all()
+    assert float(noise[0]) == pytest.approx(-log(torch.finfo(torch.float32).tiny), rel=1e-5)
+
+
+def test_prefix_table_agrees_with_itself() -> None:
+    """The table generator that other tests rely on sums to one and reads its prefix."""
+    space = Space(vocab_size=3, length=3)
+    generator = PrefixTable(space)
+    assert float(log_probs(generator, sentences(space)).sum(1).exp().sum()) == pytest.approx(1)

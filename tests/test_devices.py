@@ -1,0 +1,67 @@
+"""Every game runs on whatever device is there, in float32 and under bfloat16 autocast."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqgan.build import build_data, build_device, build_game
+from seqgan.core.device import autocast
+from seqgan.experiment import load_experiment
+
+CONFIG = Path(__file__).parents[1] / "configs/oracle/enumerable.yaml"
+
+GAMES = {
+    "mle": ["game={name: mle}", "critic=null", "objective=null", "estimator=null"],
+    "reinforce": [],
+    "rollout": ["estimator.credit={name: rollout, continuations: 2}"],
+    "per_step": ["estimator.credit={name: per_step}", "critic={name: rnn}"],
+    "learned": ["estimator.baseline={name: learned}"],
+    "soft_gumbel": ["estimator={name: soft_gumbel}"],
+    "gradient_penalty": ["estimator={name: soft_gumbel}", "penalties=[{name: gradient_penalty}]"],
+    "transformers": [
+        "generator={name: transformer, width: 16, heads: 2}",
+        "critic={name: transformer, width: 16, heads: 2}",
+    ],
+}
+
+
+def run_phases(device: str, precision: str, overrides: list[str]) -> None:
+    game_phases = ["mle"] if "game={name: mle}" in overrides else ["mle", "critic", "generator"]
+    experiment = load_experiment(
+        CONFIG,
+        [
+            f"device={device}",
+            f"train.precision={precision}",
+            "train.batch_size=8",
+            "data.train=64",
+            "data.valid=8",
+            "data.test=8",
+            "schedule=[{repeat: 1, phases: {mle: 1}}]",
+            *overrides,
+        ],
+    )
+    where = build_device(experiment)
+    game = build_game(experiment, build_data(experiment, where, None), where)
+    for phase in game_phases * 2:
+        with autocast(where, precision):
+            updates = list(game.updates(phase))
+        for player, loss, _ in updates:
+            assert loss.dtype == torch.float32
+            assert loss.device.type == where.type
+            player.update(loss)
+    for player in game.players.values():
+        player.raise_if_not_finite(step=0)
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_game_runs_on_the_cpu(game, precision):
+    run_phases("cpu", precision, GAMES[game])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_game_runs_on_cuda(game, precision):
+    run_phases("cuda", precision, GAMES[game])
