@@ -9,12 +9,13 @@ each prefix enters at its own column from the state cached there, so that nothin
 and all prefixes advance in one batch. Rows stay in the order in which they joined.
 
 Sampling inverts the cumulative distribution: one uniform number a symbol, where
-`torch.multinomial` draws V exponentials. The softmax, its cumulative sum and Gumbel noise are
-float32 under autocast too. With V = 5,000 a probability is resolved to about 6e-8.
+`torch.multinomial` draws V exponentials. The softmax, its cumulative sums and Gumbel noise are
+float32 under autocast too. A probability is resolved to about 6e-8.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Protocol
 
 import torch
@@ -54,7 +55,9 @@ class Ancestral:
     top_p: float = 1.0
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
-        logits_BV = logits_BV.float() / self.temperature
+        logits_BV = logits_BV.float()
+        if self.temperature != 1:
+            logits_BV = logits_BV / self.temperature
         if self.top_k is not None:
             logits_BV = keep_top_k(logits_BV, self.top_k)
         probs_BV = logits_BV.softmax(-1)
@@ -108,17 +111,44 @@ class StraightThrough:
 def sample_categorical(probs_BV: Tensor, copies: int) -> Tensor:
     """`ids_NB`: `copies` draws from each row of probabilities, by inverting the CDF.
 
-    Rows need not sum to one. A symbol of probability 0 is never drawn: the uniform number is
-    kept strictly below the row's total, and the search takes the first entry above it. Rows that
-    are not finite get the last symbol: their loss stops the run, not an index out of range.
+    Rows need not sum to one. A symbol of probability 0 is never drawn. Rows that are not finite
+    get the last symbol: their loss stops the run, not an index out of range. The search is done
+    twice, for a block of about √V symbols and inside it: a cumulative sum over all V would cost
+    more than the softmax before it.
     """
-    cdf_BV = probs_BV.cumsum(-1)
-    total_B1 = cdf_BV[:, -1:]
-    uniform_BN = torch.rand(len(probs_BV), copies, device=probs_BV.device, dtype=probs_BV.dtype)
-    below_B1 = torch.nextafter(total_B1, torch.zeros_like(total_B1))
-    target_BN = torch.minimum(uniform_BN * total_B1, below_B1)
-    ids_BN = torch.searchsorted(cdf_BV, target_BN, right=True)
-    return ids_BN.clamp(max=probs_BV.shape[-1] - 1).T
+    batch, vocab = probs_BV.shape
+    size = _block_size(vocab)
+    blocks_BKS = F.pad(probs_BV, (0, -vocab % size)).view(batch, -1, size)
+    mass_BK = blocks_BKS.sum(-1)
+    uniform_BN = torch.rand(batch, copies, device=probs_BV.device, dtype=probs_BV.dtype)
+    block_BN, rest_BN = _invert_cdf(mass_BK, uniform_BN * mass_BK.sum(-1, keepdim=True))
+    row_B1 = torch.arange(batch, device=probs_BV.device)[:, None]
+    chosen_BNS = blocks_BKS[row_B1, block_BN]
+    inside_BN1, _ = _invert_cdf(chosen_BNS, rest_BN[..., None])
+    ids_BN = block_BN * size + inside_BN1[..., 0]
+    return ids_BN.clamp(max=vocab - 1).T
+
+
+def _block_size(vocab: int) -> int:
+    """A divisor of V near √V, so that nothing is copied to pad; else √V itself."""
+    root = max(1, isqrt(vocab))
+    return next((size for size in range(root, 2 * root + 1) if vocab % size == 0), root)
+
+
+def _invert_cdf(weights: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The first entry (in the last dimension) at which the cumulative sum exceeds the target, and
+    how far the target reaches into that entry.
+
+    The target is kept strictly below the total, whatever rounding did to it. An entry of weight 0
+    never lifts the sum above the target, so it is never found. Without a finite total it is the
+    last entry.
+    """
+    cdf = weights.cumsum(-1)
+    total = cdf[..., -1:]
+    target = torch.minimum(target, torch.nextafter(total, torch.zeros_like(total)))
+    index = torch.searchsorted(cdf, target, right=True).clamp(max=weights.shape[-1] - 1)
+    before = (cdf - weights).gather(-1, index)
+    return index, (target - before).clamp(min=0)
 
 
 def gumbel_noise(like: Tensor) -> Tensor:

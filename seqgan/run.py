@@ -54,6 +54,7 @@ def train(experiment: Experiment, folder: Path) -> Path:
     data = build_data(experiment, device, None)
     game = build_game(experiment, data, device)
     _write_head(experiment, folder, data, device)
+    _tell_about(data.report)
     _train(experiment, folder, data, game, device, resume=False)
     return folder
 
@@ -123,6 +124,14 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
     if data.tokenizer is not None:
         data.tokenizer.save(folder)
         _write_json(folder / "data.json", data.report)
+
+
+def _tell_about(report: dict[str, Any]) -> None:
+    """One line a split on stderr: what was read, left out, doubled or leaked."""
+    for split in ("train", "valid", "test"):
+        if split in report:
+            counts = ", ".join(f"{name} {value:.4g}" for name, value in report[split].items())
+            print(f"{split}: {counts}", file=sys.stderr)
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:
@@ -196,6 +205,7 @@ def evaluate_run(folder: Path, sweep: bool) -> dict[str, Any]:
         "seconds": round(state["seconds"], 3),
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
         "selection": config.select.model_dump(),
+        "sweep_selection": config.sweep_select.model_dump() if sweep else None,
         "rows": rows,
         "notes": {"samples": config.samples, **data.evaluator.notes},
         "samples": shown,

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_runs import text_data, train
+
+torch.set_num_threads(1)  # tests are tiny and run side by side
 
 
 @pytest.fixture(scope="session")

@@ -139,10 +139,10 @@ class PrefixTable(nn.Module):
         return step_logits(self, tokens)
 
 
-def gradient(loss: Tensor, generator: nn.Module) -> Tensor:
+def gradient(loss: Tensor, generator: nn.Module, retain_graph: bool = False) -> Tensor:
     """The gradient over all trainable parameters as one vector in float64."""
     parameters = [p for p in generator.parameters() if p.requires_grad]
-    pieces = torch.autograd.grad(loss, parameters, allow_unused=True)
+    pieces = torch.autograd.grad(loss, parameters, allow_unused=True, retain_graph=retain_graph)
     return torch.cat(
         [
             (torch.zeros_like(p) if piece is None else piece).flatten().double()

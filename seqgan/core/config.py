@@ -99,7 +99,7 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
         context = first.get("ctx", {})
         expected = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",")]
         if kind == "union_tag_not_found":
-            return f"{field}: needs a 'name'{_choose(expected)}{more}"
+            return f"{field}: needs a 'name'{_choose(_tags_at(model, location))}{more}"
         tag = str(context.get("tag"))
         return (
             f"{field}.name={tag!r}: unknown name{did_you_mean(tag, expected)}"
@@ -142,6 +142,16 @@ def _fields_at(model: type[Config], location: tuple[int | str, ...]) -> list[str
         tagged = _tagged_member(node, part)
         node = tagged if tagged is not None else _child(node, part)
     return list(getattr(node, "model_fields", {}))
+
+
+def _tags_at(model: type[Config], location: tuple[int | str, ...]) -> list[str]:
+    """The names that the discriminated union at a location knows."""
+    node: Any = model
+    for part in location:
+        tagged = _tagged_member(node, part)
+        node = tagged if tagged is not None else _child(node, part)
+    members = [member for member in _members(node) if "name" in getattr(member, "model_fields", {})]
+    return [tag for member in members for tag in get_args(member.model_fields["name"].annotation)]
 
 
 def _members(annotation: Any) -> list[Any]:
@@ -198,8 +208,7 @@ def _describe_value(key: str, value: Any, indent: int) -> list[str]:
             inner[first_field] = f"{pad}  - {inner[first_field].strip()}"
             lines += inner
         return lines
-    text = OmegaConf.to_yaml({"value": value}, resolve=True).strip() if value != [] else "value: []"
-    flow = text.removeprefix("value:").strip()
-    if "\n" in flow or flow.startswith("- "):
+    flow = OmegaConf.to_yaml({"value": value}).removeprefix("value:").strip()
+    if "\n" in flow or isinstance(value, list | dict):
         flow = json.dumps(value)
     return [f"{pad}{key}: {flow}"]

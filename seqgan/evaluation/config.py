@@ -11,13 +11,11 @@ Temperature = Annotated[float, Field(gt=0)]
 
 
 class SelectionConfig(Config):
-    """One rule for every arm: the checkpoint (and, in a sweep, the decoding) that is reported.
-
-    `metric` is measured on validation data only.
-    """
+    """A rule that picks what is reported, the same for every arm; it sees validation data only."""
 
     metric: str | None = None
-    """A metric of the validation evaluations, e.g. nll_valid; null: the last checkpoint."""
+    """A metric of the validation evaluations, e.g. nll_valid; null: nothing is picked (the last
+    checkpoint, the configured temperature)."""
     mode: Literal["min", "max"] = "min"
 
 
@@ -32,8 +30,11 @@ class EvaluationConfig(Config):
     temperature: Temperature = 1.0
     """Of the reported samples and densities alike."""
     sweep: bool = False
-    """Also evaluate at every temperature and top-p below; the rule picks one of them."""
+    """Also evaluate at every temperature and top-p below; `sweep_select` picks one of them."""
     sweep_temperatures: list[Temperature] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
     sweep_top_p: list[Annotated[float, Field(gt=0, le=1)]] = [0.8, 0.9]
     select: SelectionConfig = SelectionConfig()
+    """Picks the checkpoint."""
+    sweep_select: SelectionConfig = SelectionConfig(metric="nll_valid")
+    """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid."""
     seed: Annotated[int, Field(ge=0)] = 1234

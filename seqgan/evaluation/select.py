@@ -55,7 +55,7 @@ def _choose(
     config: EvaluationConfig,
     settings: list[DecodingSetting],
 ) -> DecodingSetting:
-    rule = config.select
+    rule = config.sweep_select
     if len(settings) == 1 or rule.metric is None:
         return settings[0]
     scored = []

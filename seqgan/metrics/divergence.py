@@ -37,8 +37,10 @@ def exact_divergences(logp_R: Tensor, logq_R: Tensor) -> dict[str, float]:
 
 
 def _kl(loga_R: Tensor, logb_R: Tensor) -> float:
-    terms = loga_R.exp() * (loga_R - logb_R)
-    return float(torch.where(loga_R == -torch.inf, 0.0, terms).sum())
+    ratio_R = loga_R - logb_R
+    # A probability that underflows to 0 is still positive: excluded by b, it costs infinity.
+    terms_R = torch.where(ratio_R == torch.inf, ratio_R, loga_R.exp() * ratio_R)
+    return float(torch.where(loga_R == -torch.inf, 0.0, terms_R).sum())
 
 
 def sampled_divergences(

@@ -16,8 +16,8 @@ Jolicoeur-Martineau 2019.
 
 `Objective.value` is the hinge of the project: one value a sample, whose mean has the objective's
 gradient. Score-function estimators take it as the reward; pathwise ones back-propagate it.
-Everything is computed in float32 from logits (softplus), so that log σ(d) keeps its gradient of 1 at
-d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
+Everything is computed in float32 from logits (softplus), so that log σ(d) keeps its gradient of 1
+at d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
 
 Deviations. RSGAN's value averages over *all* real samples of the batch instead of one partner
 each: the same expectation with less variance, and no pairing to keep when one sequence has

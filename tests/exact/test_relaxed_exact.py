@@ -33,9 +33,7 @@ Value = Callable[[Tensor], Tensor]
 
 def estimator_of(name: str, space: Space, tau: float) -> Relaxed:
     temperature = {"name": "constant", "value": tau}
-    return Relaxed(
-        RelaxedConfig.model_validate({"name": name, "temperature": temperature}), space
-    )
+    return Relaxed(RelaxedConfig.model_validate({"name": name, "temperature": temperature}), space)
 
 
 def curved_value(space: Space) -> Value:
@@ -256,8 +254,7 @@ def test_rows_behind_the_end_are_the_end_symbol_and_carry_no_gradient(name) -> N
     # A value that weighs what stands behind the end, and nothing else, has no gradient at all.
     weight = torch.randn(3)
     behind = (rollout.tokens @ weight * behind_BT).sum()
-    flow = torch.autograd.grad(behind, list(generator.parameters()), allow_unused=True, retain_graph=True)
-    assert all(piece is None or (piece == 0).all() for piece in flow)
+    assert (gradient(behind, generator, retain_graph=True) == 0).all()
     # While the end symbol itself does carry one.
     ends_BT = rollout.mask_BT & (rollout.ids_BT == 2)
     assert gradient((rollout.tokens @ weight * ends_BT).sum(), generator).norm() > 1e-4
@@ -275,29 +272,31 @@ def test_a_value_per_step_counts_until_the_end_only() -> None:
     torch.testing.assert_close(loss, -torch.stack(rows).mean())
 
 
-def test_the_reward_is_raised_not_lowered() -> None:
-    """Gradient ascent on the estimate raises the expected reward (a wrong sign lowers it)."""
+@pytest.mark.parametrize("name", DRAWS)
+def test_the_reward_is_raised_not_lowered(name) -> None:
+    """Thirty steps along the estimate raise the enumerated expected reward."""
     space = Space(vocab_size=3, length=2)
-    reward = SentenceReward(space).table
-    for name in DRAWS:
-        generator = make_generator("gru", space)
-        estimator = estimator_of(name, space, 0.7)
-        optimizer = torch.optim.Adam([p for p in generator.parameters() if p.requires_grad], 0.05)
+    reward_R = SentenceReward(space).table
 
-        def expectation(generator=generator) -> float:
-            with torch.no_grad():
-                return float(log_probs(generator, sentences(space)).sum(1).exp() @ reward)
+    def value(x_BTV: Tensor, mask_BT: Tensor) -> Tensor:
+        """The table's bilinear continuation to soft rows."""
+        return torch.einsum("bi,ij,bj->b", x_BTV[:, 0], reward_R.view(3, 3), x_BTV[:, 1])
 
-        before = expectation()
-        torch.manual_seed(0)
-        for _ in range(30):
-            rollout = estimator.sample(generator, 64)
-            table = reward.view(3, 3)
-            value = lambda x, m: torch.einsum("bi,ij,bj->b", x[:, 0], table, x[:, 1])  # noqa: E731, B023
-            optimizer.zero_grad()
-            estimator.loss(generator, rollout, value).loss.backward()
-            optimizer.step()
-        assert expectation() > before + 0.3
+    def expectation() -> float:
+        with torch.no_grad():
+            return float(log_probs(generator, sentences(space)).sum(1).exp() @ reward_R)
+
+    generator = make_generator("gru", space)
+    estimator = estimator_of(name, space, 0.7)
+    optimizer = torch.optim.Adam([p for p in generator.parameters() if p.requires_grad], 0.05)
+    before = expectation()
+    torch.manual_seed(0)
+    for _ in range(30):
+        loss = estimator.loss(generator, estimator.sample(generator, 64), value).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert expectation() > before + 0.3
 
 
 # ── Precision ─────────────────────────────────────────────────────────────────────────────────
@@ -328,4 +327,5 @@ def test_prefix_table_agrees_with_itself() -> None:
     """The table generator that other tests rely on sums to one and reads its prefix."""
     space = Space(vocab_size=3, length=3)
     generator = PrefixTable(space)
-    assert float(log_probs(generator, sentences(space)).sum(1).exp().sum()) == pytest.approx(1)
+    total = log_probs(generator, sentences(space)).sum(1).exp().sum()
+    assert float(total.detach()) == pytest.approx(1)

@@ -264,8 +264,9 @@ def test_constant_reward_teaches_nothing_on_average(space) -> None:
     def never_asked(tokens: Tensor, mask_BT: Tensor) -> Tensor:
         raise AssertionError("the constant arm must not look at the critic")
 
-    build = lambda: estimator_of(space, SEQUENCE, NONE, reward="constant")  # noqa: E731
-    loss = loss_of(build, generator, never_asked)
+    loss = loss_of(
+        lambda: estimator_of(space, SEQUENCE, NONE, reward="constant"), generator, never_asked
+    )
     assert gradient(expected_loss(generator, space, 1, loss), generator).norm() < 1e-5
     for row in sentences(space):
         single = gradient(loss(rollout_of(row[None], space)), generator)

@@ -1,0 +1,493 @@
+"""Time the work that a text GAN consists of, beside naive implementations where a ratio is claimed.
+
+    reward      one SeqGAN reward pass (64 sentences of 20 symbols, 16 continuations of every
+                prefix, the published CNN critic), against re-decoding every prefix from the start,
+                `torch.multinomial`, and 16 × 20 critic calls with `conv1d`
+    sampling    10,000 sequences, against `nn.LSTM` and `torch.multinomial` one step at a time
+    self_bleu   Self-BLEU-2..5 of 10,000 captions
+    steps       one update of each player, the generator's for every estimator
+
+The two sides of a ratio run alternately in one process; all runs are recorded and medians
+compared. What is compared must be the same computation: `checks` holds the evidence (equal scores
+for equal sequences, equal distributions of symbols, equal rewards up to Monte-Carlo error).
+JSON goes to stdout, progress to stderr.
+
+    python scripts/bench.py [--device auto|cpu|cuda] [--quick] [--json FILE] [--captions FILE]
+"""
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import typer
+from scipy.stats import chi2
+from torch import Tensor, nn
+
+from seqgan.build import build_estimator
+from seqgan.core.device import describe, resolve_device
+from seqgan.core.errors import UserError
+from seqgan.core.modes import frozen
+from seqgan.core.text_files import read_lines
+from seqgan.core.types import Batch, Reward, Rollout, Space
+from seqgan.decoding import Ancestral, continuations, sample
+from seqgan.estimators.config import (
+    EstimatorConfig,
+    PerStepCreditConfig,
+    RelaxedConfig,
+    RolloutCreditConfig,
+    ScoreFunctionConfig,
+    SequenceCreditConfig,
+)
+from seqgan.estimators.credit import rollout_returns
+from seqgan.games.mle import likelihood_loss
+from seqgan.metrics.bleu import Corpus, self_bleu
+from seqgan.models.config import CnnCriticConfig, RnnCriticConfig, RnnGeneratorConfig
+from seqgan.models.critics.cnn import CnnCritic
+from seqgan.models.critics.rnn import RnnCritic
+from seqgan.models.generators.rnn import RnnGenerator
+from seqgan.models.layers import Highway
+from seqgan.objectives.config import ObjectiveConfig
+from seqgan.objectives.divergences import Objective
+from seqgan.training.config import PlayerConfig
+from seqgan.training.player import Player
+
+Json = dict[str, Any]
+Timings = dict[str, list[float]]
+
+CHECK_VOCAB = 50
+"""Distributions are compared over few symbols and peaked rows: every count is then large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much work; the defaults are those the project's targets are stated for."""
+
+    batch: int = 64
+    length: int = 20
+    vocab: int = 5000
+    copies: int = 16
+    """Continuations of every prefix."""
+    samples: int = 10_000
+    captions: int = 10_000
+    repeats: int = 3
+    """Runs of each side of a ratio."""
+    step_repeats: int = 5
+    critic: CnnCriticConfig = field(default_factory=partial(CnnCriticConfig, name="cnn"))
+
+    @property
+    def space(self) -> Space:
+        return Space(self.vocab, self.length)
+
+
+QUICK = Sizes(copies=2, samples=1000, repeats=1, step_repeats=1)
+
+
+# ── The naive side ────────────────────────────────────────────────────────────────────────────
+
+
+class NaiveGenerator:
+    """The same network, with its `nn.LSTM` called on one symbol at a time."""
+
+    def __init__(self, generator: RnnGenerator) -> None:
+        self._embedding = generator.embedding
+        self._start_E = generator.start_E
+        self._lstm: nn.LSTM = next(iter(generator.layers)).rnn  # type: ignore[assignment]
+        self._readout = generator.readout
+
+    def sample(self, rows: int, length: int) -> Tensor:
+        """`ids_BT` from the start."""
+        return self.finish(self._start_E.new_zeros(rows, 0, dtype=torch.long), length)
+
+    def finish(self, prefix_BT: Tensor, length: int) -> Tensor:
+        """Read the prefix from the start symbol on, then sample up to `length` columns."""
+        h_B1H, state = self._lstm(self._start_E.expand(len(prefix_BT), 1, -1))
+        columns = list(prefix_BT.unbind(1))
+        for ids_B in columns:
+            h_B1H, state = self._lstm(self._embedding(ids_B[:, None]), state)
+        while len(columns) < length:
+            probs_BV = self._readout(h_B1H[:, 0]).softmax(-1)
+            columns.append(torch.multinomial(probs_BV, 1)[:, 0])
+            h_B1H, state = self._lstm(self._embedding(columns[-1][:, None]), state)
+        return torch.stack(columns, 1)
+
+
+class NaiveCritic:
+    """The same network out of `conv1d`, pooling and plain linear layers, in evaluation mode."""
+
+    def __init__(self, critic: CnnCritic) -> None:
+        self._critic = critic
+        width = critic.embedding.embedding_dim
+        self._filters = [
+            layer.weight.unflatten(1, (-1, width)).transpose(1, 2).contiguous()
+            for layer in critic.filters
+        ]
+
+    def __call__(self, ids_BT: Tensor) -> Tensor:
+        """`score_B`."""
+        embedded_BET = F.embedding(ids_BT, self._critic.embedding.weight).transpose(1, 2)
+        pooled = []
+        for linear, weight in zip(self._critic.filters, self._filters, strict=True):
+            response_BFT = F.conv1d(embedded_BET, weight, linear.bias).relu()
+            pooled.append(F.max_pool1d(response_BFT, response_BFT.shape[2])[:, :, 0])
+        features_BF = torch.cat(pooled, 1)
+        for layer in self._critic.highways:
+            highway = cast(Highway, layer)
+            gate = highway.gate(features_BF).sigmoid()
+            new = highway.transform(features_BF).relu()
+            features_BF = gate * new + (1 - gate) * features_BF
+        return self._critic.readout(features_BF)[:, 0]
+
+
+def naive_returns(
+    generator: NaiveGenerator, critic: NaiveCritic, ids_BT: Tensor, copies: int
+) -> Tensor:
+    """`returns_BT` as SeqGAN's code computes them: one prefix and one continuation at a time."""
+    length = ids_BT.shape[1]
+    total_TB = torch.zeros(length, len(ids_BT), device=ids_BT.device)
+    for _ in range(copies):
+        for given in range(1, length + 1):
+            finished_BT = generator.finish(ids_BT[:, :given], length)
+            total_TB[given - 1] += critic(finished_BT).sigmoid()
+    return total_TB.T / copies
+
+
+# ── Timing ────────────────────────────────────────────────────────────────────────────────────
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Wall-clock time of one call, the device's queue drained before and after."""
+    _drain(device)
+    start = time.perf_counter()
+    work()
+    _drain(device)
+    return time.perf_counter() - start
+
+
+def _drain(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def alternate(
+    works: dict[str, Callable[[], object]], repeats: int, device: torch.device
+) -> Timings:
+    """Run A B A B …, so that a disturbance of the machine meets both."""
+    runs: Timings = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            runs[name].append(seconds(work, device))
+            _say(f"  {name} {runs[name][-1]:.3f} s")
+    return runs
+
+
+def summary(runs: list[float]) -> Json:
+    return {"median_s": median(runs), "runs_s": runs}
+
+
+def ratio(runs: Timings) -> Json:
+    """Both sides, and how many times faster ours is by the medians and in each pair."""
+    pairs = zip(runs["naive"], runs["ours"], strict=True)
+    return {
+        **{name: summary(times) for name, times in runs.items()},
+        "ratio": median(runs["naive"]) / median(runs["ours"]),
+        "ratio_of_each_pair": [naive / ours for naive, ours in pairs],
+    }
+
+
+# ── Checks ────────────────────────────────────────────────────────────────────────────────────
+
+
+def score_difference(critic: CnnCritic, ids_RT: Tensor) -> float:
+    """The largest difference between our scores and the naive ones for the same sequences."""
+    with torch.no_grad():
+        ours_R = critic(ids_RT, torch.ones_like(ids_RT, dtype=torch.bool)).score
+        return float((ours_R - NaiveCritic(critic)(ids_RT)).abs().max())
+
+
+def same_symbols(first_R: Tensor, second_R: Tensor, vocab: int) -> float:
+    """p-value of the two-sample chi-square test that both were drawn from one distribution."""
+    a_V = torch.bincount(first_R.flatten(), minlength=vocab).double()
+    b_V = torch.bincount(second_R.flatten(), minlength=vocab).double()
+    total_V = a_V + b_V
+    seen = total_V > 0
+    weight = (b_V.sum() / a_V.sum()).sqrt()
+    statistic = ((a_V * weight - b_V / weight).square() / total_V)[seen].sum()
+    return float(chi2.sf(float(statistic), int(seen.sum()) - 1))
+
+
+@torch.no_grad()
+def check_distributions(sizes: Sizes, device: torch.device) -> Json:
+    """p-values for the last symbol of samples and of continuations."""
+    space = Space(CHECK_VOCAB, sizes.length)
+    generator = build_lstm(space, device, std=1.0)
+    naive = NaiveGenerator(generator)
+    sampled = sample(generator, space, sizes.samples, Ancestral())
+    rollout = sample(generator, space, sizes.batch, Ancestral())
+    ours_PNBT = continuations(generator, space, rollout, sizes.copies, Ancestral())
+    theirs = [
+        naive.finish(rollout.ids_BT[:, :given].repeat(sizes.copies, 1), space.length)[:, -1]
+        for given in range(1, space.length)
+    ]
+    return {
+        "sample_p_value": same_symbols(
+            sampled.ids_BT[:, -1], naive.sample(sizes.samples, space.length)[:, -1], CHECK_VOCAB
+        ),
+        "continuation_p_value": same_symbols(ours_PNBT[..., -1], torch.cat(theirs), CHECK_VOCAB),
+    }
+
+
+def reward_z(ours_BT: Tensor, naive_BT: Tensor) -> float:
+    """Mean difference of the returns in standard errors over sentences (which both share)."""
+    difference_B = (ours_BT - naive_BT)[:, :-1].mean(1)
+    return float(difference_B.mean() / (difference_B.std() / len(difference_B) ** 0.5))
+
+
+# ── The measurements ──────────────────────────────────────────────────────────────────────────
+
+
+def build_lstm(space: Space, device: torch.device, std: float = 0.1) -> RnnGenerator:
+    return RnnGenerator(space, RnnGeneratorConfig(name="lstm", init_std=std)).to(device).eval()
+
+
+def critic_reward(critic: nn.Module) -> Reward:
+    """σ(score), SeqGAN's reward."""
+    return lambda tokens, mask_BT: critic(tokens, mask_BT).score.sigmoid()
+
+
+@torch.no_grad()
+def bench_reward(sizes: Sizes, device: torch.device) -> Json:
+    """One reward pass, and the evidence that both sides compute the same."""
+    generator = build_lstm(sizes.space, device)
+    critic = CnnCritic(sizes.space, sizes.critic).to(device).eval()
+    naive_generator, naive_critic = NaiveGenerator(generator), NaiveCritic(critic)
+    reward, copies = critic_reward(critic), sizes.copies
+    rollout = sample(generator, sizes.space, sizes.batch, Ancestral())
+    found: dict[str, Tensor] = {}
+
+    def ours() -> None:
+        found["ours"] = rollout_returns(generator, sizes.space, rollout, reward, copies)
+
+    def naive() -> None:
+        found["naive"] = naive_returns(naive_generator, naive_critic, rollout.ids_BT, copies)
+
+    rollout_returns(generator, sizes.space, rollout, reward, 1)  # warm up
+    naive_returns(naive_generator, naive_critic, rollout.ids_BT[:1], 1)
+    result = ratio(alternate({"naive": naive, "ours": ours}, sizes.repeats, device))
+    ids_PNBT = continuations(generator, sizes.space, rollout, 1, Ancestral())
+    result["checks"] = {
+        "score_difference": score_difference(critic, ids_PNBT.flatten(0, 2)),
+        "mean_return": {name: float(values.mean()) for name, values in found.items()},
+        "mean_return_z": reward_z(found["ours"], found["naive"]),
+        **check_distributions(sizes, device),
+    }
+    return result
+
+
+@torch.no_grad()
+def bench_sampling(sizes: Sizes, device: torch.device) -> Json:
+    """The naive side works in batches of 64, at which it is fastest."""
+    generator = build_lstm(sizes.space, device)
+    naive_generator = NaiveGenerator(generator)
+
+    def ours() -> None:
+        sample(generator, sizes.space, sizes.samples, Ancestral())
+
+    def naive() -> None:
+        for first in range(0, sizes.samples, sizes.batch):
+            naive_generator.sample(min(sizes.batch, sizes.samples - first), sizes.length)
+
+    sample(generator, sizes.space, sizes.batch, Ancestral())  # warm up
+    naive_generator.sample(sizes.batch, 2)
+    return ratio(alternate({"naive": naive, "ours": ours}, sizes.repeats, device))
+
+
+def bench_self_bleu(sizes: Sizes, captions: Path | None) -> Json:
+    corpus = read_captions(captions, sizes.captions) if captions else zipf_captions(sizes.captions)
+    runs = alternate({"self_bleu": lambda: self_bleu(corpus)}, sizes.repeats, torch.device("cpu"))
+    return {**summary(runs["self_bleu"]), "captions": len(corpus), "words": len(corpus.ids)}
+
+
+def zipf_captions(rows: int) -> Corpus:
+    """Captions of 7 to 16 words, ranked like natural ones: p(word k) ∝ 1/k over 5,000 words."""
+    random = np.random.default_rng(0)
+    share = 1 / np.arange(1, 5001)
+    lengths = random.integers(7, 17, rows)
+    ids = random.choice(len(share), lengths.sum(), p=share / share.sum())
+    return Corpus(ids.astype(np.int64), lengths)
+
+
+def read_captions(path: Path, rows: int) -> Corpus:
+    """The first `rows` lines, in lower case, split at spaces."""
+    known: dict[str, int] = {}
+    lines = [line.lower().split() for line in read_lines(path)[:rows]]
+    return Corpus.from_lists([[known.setdefault(w, len(known)) for w in line] for line in lines])
+
+
+# ── Steps ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def estimators(sizes: Sizes) -> dict[str, EstimatorConfig]:
+    """Every path of the critic's score to the generator, with its default options."""
+    return {
+        "score_function_sequence": ScoreFunctionConfig(
+            name="score_function", credit=SequenceCreditConfig(name="sequence")
+        ),
+        "score_function_per_step": ScoreFunctionConfig(
+            name="score_function", credit=PerStepCreditConfig(name="per_step")
+        ),
+        "score_function_rollout": ScoreFunctionConfig(
+            name="score_function",
+            credit=RolloutCreditConfig(name="rollout", continuations=sizes.copies),
+        ),
+        "soft_gumbel": RelaxedConfig(name="soft_gumbel"),
+        "straight_through_gumbel": RelaxedConfig(name="straight_through_gumbel"),
+    }
+
+
+def bench_steps(sizes: Sizes, device: torch.device) -> Json:
+    """Seconds an update: likelihood, critic, and the generator by each estimator."""
+    generator = build_lstm(sizes.space, device).train()
+    critic = CnnCritic(sizes.space, sizes.critic).to(device).train()
+    causal = RnnCritic(sizes.space, RnnCriticConfig(name="rnn")).to(device).train()
+    player = Player("generator", generator, PlayerConfig())
+    real = _batch(generator, sizes)
+    works: dict[str, Callable[[], object]] = {
+        "mle": lambda: player.update(likelihood_loss(generator, real)),
+        "critic": _critic_update(Player("critic", critic, PlayerConfig()), real, generator, sizes),
+    }
+    for name, config in estimators(sizes).items():
+        judge = causal if name == "score_function_per_step" else critic
+        works[name] = _generator_update(player, config, judge, sizes, device)
+    for name, work in works.items():
+        if name != "score_function_rollout":  # long enough not to need it
+            work()  # warm up: allocates gradients and the optimizer's state
+    runs = alternate(works, sizes.step_repeats, device)
+    return {name: summary(times) for name, times in runs.items()}
+
+
+@torch.no_grad()
+def _batch(generator: RnnGenerator, sizes: Sizes) -> Batch:
+    rollout = sample(generator, sizes.space, sizes.batch, Ancestral())
+    return Batch(rollout.ids_BT, rollout.mask_BT)
+
+
+def _critic_update(
+    player: Player, real: Batch, generator: RnnGenerator, sizes: Sizes
+) -> Callable[[], object]:
+    """As the adversarial game does it: fresh samples, then one update on both halves."""
+    objective = Objective(ObjectiveConfig(name="non_saturating"))
+
+    def update() -> None:
+        fake = _batch(generator, sizes)
+        scores = [player.module(batch.ids_BT, batch.mask_BT) for batch in (real, fake)]
+        player.update(objective.critic_loss(*scores))
+
+    return update
+
+
+def _generator_update(
+    player: Player, config: EstimatorConfig, critic: nn.Module, sizes: Sizes, device: torch.device
+) -> Callable[[], object]:
+    estimator = build_estimator(config, sizes.space, device)
+    generator: Any = player.module
+
+    def update() -> None:
+        with frozen(critic):
+            rollout: Rollout = estimator.sample(generator, sizes.batch)
+            loss = estimator.loss(generator, rollout, critic_reward(critic)).loss
+        player.update(loss)
+
+    return update
+
+
+# ── Report ────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_all(sizes: Sizes, device: torch.device, captions: Path | None = None) -> Json:
+    """Every measurement, with what it was measured on."""
+    torch.manual_seed(0)
+    result: Json = {"machine": machine(device), "sizes": _sizes(sizes)}
+    _say("reward pass")
+    result["reward"] = bench_reward(sizes, device)
+    _say("sampling")
+    result["sampling"] = bench_sampling(sizes, device)
+    _say("Self-BLEU")
+    result["self_bleu"] = bench_self_bleu(sizes, captions)
+    _say("updates")
+    result["steps"] = bench_steps(sizes, device)
+    result["targets"] = targets(result)
+    return result
+
+
+def targets(result: Json) -> Json:
+    """What the project promises for the default sizes on two CPU cores, and what was found."""
+    return {
+        "reward_seconds_at_most_7": result["reward"]["ours"]["median_s"],
+        "reward_ratio_at_least_6": result["reward"]["ratio"],
+        "sampling_ratio_at_least_4": result["sampling"]["ratio"],
+        "self_bleu_seconds_below_1": result["self_bleu"]["median_s"],
+    }
+
+
+def machine(device: torch.device) -> Json:
+    return {
+        "device": describe(device),
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
+
+
+def _sizes(sizes: Sizes) -> Json:
+    """As JSON, and whether this is less work than the targets are stated for."""
+    return {**asdict(sizes), "critic": sizes.critic.model_dump(), "quick": sizes == QUICK}
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:i] or mps")] = "auto",
+    quick: Annotated[bool, typer.Option(help="less work; not what the targets are for")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="also write the JSON to this file")
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="a text file for Self-BLEU, one caption a line")
+    ] = None,
+) -> None:
+    """Time sampling, rewards, Self-BLEU and updates; print JSON."""
+    try:
+        result = run_all(QUICK if quick else Sizes(), resolve_device(device), captions)
+    except UserError as error:
+        _say(str(error))
+        raise typer.Exit(2) from None
+    text = json.dumps(result, indent=2)
+    print(text)
+    if json_file is not None:
+        json_file.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

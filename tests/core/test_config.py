@@ -1,0 +1,257 @@
+"""Configurations: one clear line for every mistake, exact overrides, and a faithful print-out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from tiny_runs import tiny_experiment, tiny_tree, write_config
+
+from seqgan.cli import run
+from seqgan.core.config import apply_overrides, describe, read_yaml, validate
+from seqgan.core.errors import UserError
+from seqgan.experiment import Experiment, load_experiment
+from seqgan.study import load_study, plan
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+STUDIES = sorted((CONFIGS / "studies").glob("*.yaml"))
+EXPERIMENTS = sorted(set(CONFIGS.rglob("*.yaml")) - set(STUDIES))
+
+
+def complaint(overrides: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as caught:
+        tiny_experiment(overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        ({"generator.hiden": 3}, ["generator.hiden=3", "did you mean 'hidden'", "known keys"]),
+        ({"sede": 3}, ["sede=3", "did you mean 'seed'"]),
+        ({"data.oracle.lenght": 3}, ["data.oracle.lenght=3", "did you mean 'length'"]),
+        ({"generator.name": "lstn"}, ["generator.name='lstn'", "did you mean 'lstm'", "gru"]),
+        ({"generator": {"embed": 4}}, ["generator", "needs a 'name'", "lstm"]),
+        ({"estimator.name": "reinforce"}, ["estimator.name='reinforce'", "score_function"]),
+        ({"data.oracle.name": "random_gro"}, ["data.oracle.name='random_gro'", "'random_gru'"]),
+        (
+            {"estimator.baseline.name": "leave_on_out"},
+            ["estimator.baseline.name='leave_on_out'", "did you mean 'leave_one_out'"],
+        ),
+        ({"game.name": "adverserial"}, ["game.name='adverserial'", "did you mean 'adversarial'"]),
+        (
+            {"players.generator": {"optimizer": "adma"}},
+            ["players.generator.optimizer='adma'", "did you mean 'adam'", "sgd"],
+        ),
+        (
+            {"penalties": [{"name": "r1"}, {"name": "gradient_penalti"}]},
+            ["penalties.1.name='gradient_penalti'", "did you mean 'gradient_penalty'"],
+        ),
+        ({"penalties": [{"name": "r1", "wieght": 1}]}, ["penalties.0.wieght=1", "'weight'"]),
+        (
+            {"schedule": [{"repeat": 1, "phases": {"critik": 1}}]},
+            ["schedule.0.phases", "critik", "did you mean 'critic'"],
+        ),
+        ({"schedule": []}, ["schedule=[]", "at least 1"]),
+        ({"schedule": [{"repeat": 0, "phases": {"mle": 1}}]}, ["schedule.0.repeat=0", "greater"]),
+        ({"schedule": [{"phases": {"mle": 1}}]}, ["schedule.0.repeat", "missing", "add it"]),
+        ({"train.batch_size": "eight"}, ["train.batch_size='eight'", "integer"]),
+        ({"train.batch_size": 0}, ["train.batch_size=0", "greater than 0"]),
+        ({"train.batch_size": 2.5}, ["train.batch_size=2.5", "integer"]),
+        ({"train.tensorboard": "perhaps"}, ["train.tensorboard='perhaps'", "boolean"]),
+        ({"generator.dropout": 1.0}, ["generator.dropout=1.0", "less than 1"]),
+        ({"seed": -1}, ["seed=-1", "greater than or equal to 0"]),
+        ({"device": "gpu"}, ["device='gpu'", "cuda"]),
+        ({"name": "a/b"}, ["name='a/b'"]),
+        ({"critic": None}, ["game.name=adversarial", "needs critic", "add it"]),
+        ({"objective": None}, ["needs objective"]),
+        ({"game.name": "mle"}, ["game.name=mle", "no use for critic", "remove it"]),
+        (
+            {"estimator.credit": {"name": "per_step"}},
+            ["estimator.credit.name=per_step", "critic.name=mlp", "use critic rnn"],
+        ),
+        ({"train.batch_size": 1}, ["train.batch_size=1", "leave-one-out", "at least 2"]),
+        (
+            {"critic": {"name": "cnn", "widths": [1, 4], "filters": [2, 2]}},
+            ["critic.widths", "4", "3 symbols", "drop"],
+        ),
+        (
+            {"critic": {"name": "cnn", "widths": [1, 2], "filters": [2]}},
+            ["critic", "2 entries", "filters 1", "one filter count"],
+        ),
+        (
+            {"generator": {"name": "transformer", "width": 6, "heads": 4}},
+            ["generator", "heads=4", "width=6"],
+        ),
+    ],
+    ids=str,
+)
+def test_every_mistake_names_field_value_and_remedy(
+    overrides: dict[str, Any], parts: list[str]
+) -> None:
+    message = complaint(overrides)
+    assert message.startswith("tiny: ")
+    for part in parts:
+        assert part in message
+
+
+def test_an_mle_game_refuses_phases_that_it_does_not_know() -> None:
+    alone = {"game.name": "mle", "critic": None, "objective": None, "estimator": None}
+    assert "schedule[0].phases has 'critic'" in complaint(alone)
+    tiny_experiment({**alone, "schedule": [{"repeat": 1, "phases": {"mle": 1}}]})
+
+
+def test_further_mistakes_are_counted() -> None:
+    assert complaint({"seed": -1, "train.batch_size": 0}).endswith("(and 1 more)")
+
+
+# ── Reading and overriding ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"a: [1,\n", "not readable as YAML"),
+        (b"- a\n- b\n", "at the top level"),
+        (b"\xff\xfe\x00bad", "not readable as YAML"),
+        (b"just words\n", "missing"),
+        (b"", "missing"),
+        (b"name: ${nothing}\n", "nothing"),
+    ],
+    ids=["broken", "a list", "binary", "a word", "empty", "interpolation"],
+)
+def test_a_file_that_is_no_configuration(content: bytes, part: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=part) as caught:
+        load_experiment(path, [])
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def overridden(*overrides: str) -> Experiment:
+    tree = apply_overrides(OmegaConf.create(tiny_tree()), list(overrides))
+    return validate(Experiment, tree, "tiny")
+
+
+def test_an_override_sets_one_leaf_and_leaves_the_rest() -> None:
+    experiment = overridden("players.generator.lr=1e-4", "seed=7")
+    assert experiment.players.generator.lr == 1e-4  # a number, not the string that PyYAML makes
+    assert experiment.seed == 7
+    assert experiment.generator == tiny_experiment().generator
+
+
+def test_a_mapping_replaces_the_node() -> None:
+    tree = apply_overrides(
+        OmegaConf.create(tiny_tree()), ["estimator={name: soft_gumbel}", "generator.embed=5"]
+    )
+    assert OmegaConf.to_container(tree.estimator) == {"name": "soft_gumbel"}
+    assert validate(Experiment, tree, "tiny").generator.embed == 5
+
+
+def test_the_tree_that_is_overridden_stays_as_it_was() -> None:
+    tree = OmegaConf.create(tiny_tree())
+    apply_overrides(tree, ["seed=3", "schedule.0.repeat=9"])
+    assert OmegaConf.to_container(tree) == tiny_tree()
+
+
+@pytest.mark.parametrize("key", ["schedule.0.repeat", "schedule[0].repeat"])
+def test_items_of_lists_are_named_by_index(key: str) -> None:
+    experiment = overridden(f"{key}=9")
+    assert experiment.schedule[0].repeat == 9
+    assert experiment.schedule[0].phases == tiny_experiment().schedule[0].phases
+
+
+def test_null_and_lists_are_values() -> None:
+    experiment = overridden("players.critic.clip_norm=null", "players.critic.betas=[0.5, 0.9]")
+    assert experiment.players.critic.clip_norm is None
+    assert experiment.players.critic.betas == [0.5, 0.9]
+
+
+@pytest.mark.parametrize(
+    "override", ["seed", "=3", "seed=[1,", "schedule.7.repeat=1", "schedule.x=1"]
+)
+def test_an_override_that_cannot_be_applied_is_named(override: str) -> None:
+    with pytest.raises(UserError) as caught:
+        overridden(override)
+    assert override.split("=")[0] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ── The configurations that we ship, and how they are shown ───────────────────────────────────
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_shipped_experiment_is_valid(path: Path) -> None:
+    load_experiment(path, _data_path(path))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_shipped_study_is_valid(path: Path, tmp_path: Path) -> None:
+    study = load_study(path)
+    overrides = _data_path((path.parent / study.base).resolve())
+    runs = plan(study, path, tmp_path, overrides)
+    assert len(runs) == len(study.arms) * len(study.seeds)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _data_path(path: Path) -> list[str]:
+    """What a user has to name: the corpus, or the oracle's parameters."""
+    data = read_yaml(path).data
+    if data.name == "text" and "path" not in data:
+        return ["data.path=corpus.txt"]
+    if data.name == "oracle" and data.oracle.name == "seqgan_paper" and "path" not in data.oracle:
+        return ["data.oracle.path=oracle.npz"]
+    return []
+
+
+RICH = {
+    "penalties": [{"name": "r1", "weight": 2.0}, {"name": "gradient_penalty"}],
+    "players.critic": {"betas": [0.5, 0.9], "clip_norm": None, "ema": 0.99},
+    "schedule": [
+        {"repeat": 2, "phases": {"mle": 1}},
+        {"repeat": 3, "phases": {"critic": 2, "generator": 1}},
+    ],
+    "estimator": {
+        "name": "soft_gumbel",
+        "temperature": {"name": "linear", "start": 1.0, "end": 1e-5, "steps": 3},
+    },
+    "critic": {"name": "cnn", "widths": [1, 2], "filters": [4, 4]},
+    "run.dir": "a folder: with #signs",
+}
+
+
+@pytest.mark.parametrize("overrides", [{}, RICH], ids=["tiny", "rich"])
+def test_the_printed_tree_is_yaml_of_the_same_experiment(
+    overrides: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_config(tmp_path / "c.yaml", overrides)
+    before = sorted(tmp_path.rglob("*"))
+    assert run(["config", str(path), "seed=5"]) == 0
+    printed = capsys.readouterr().out
+    tree = OmegaConf.create(printed)
+    assert validate(Experiment, tree, "printed") == tiny_experiment({**overrides, "seed": 5})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_shipped_experiments_print_faithfully(path: Path) -> None:
+    experiment = load_experiment(path, _data_path(path))
+    printed = OmegaConf.create("\n".join(describe(experiment)))
+    assert validate(Experiment, printed, "printed") == experiment
+
+
+def test_the_print_out_documents_fields_above_their_lines() -> None:
+    lines = describe(tiny_experiment({"penalties": [{"name": "spectral_norm"}]}))
+    clip = lines.index("    clip_norm: 5.0")
+    assert lines[clip - 1].startswith("    # Largest norm of the gradient")
+    iterations = next(i for i, line in enumerate(lines) if "iterations: 1" in line)
+    assert "# Power iterations an update." in lines[iterations - 1]
+
+
+def test_every_field_is_in_the_print_out() -> None:
+    experiment = tiny_experiment()
+    printed = OmegaConf.to_container(OmegaConf.create("\n".join(describe(experiment))))
+    assert printed == experiment.model_dump()

@@ -1,0 +1,284 @@
+"""Penalties: per sample, closed forms, second derivatives, and the order around a step."""
+
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqgan.core.modes import frozen
+from seqgan.core.types import Scores, Space
+from seqgan.models.build import build_critic
+from seqgan.models.config import (
+    CnnCriticConfig,
+    MlpCriticConfig,
+    RnnCriticConfig,
+    TransformerCriticConfig,
+)
+from seqgan.objectives.config import GradientPenaltyConfig, R1Config
+from seqgan.objectives.penalties import (
+    apply_spectral_norm,
+    clip_weights,
+    gradient_norm,
+    gradient_penalty,
+    one_hot,
+    r1,
+)
+from seqgan.training.config import PlayerConfig
+from seqgan.training.player import Player
+
+WEIGHT_ONE = GradientPenaltyConfig(name="gradient_penalty", weight=1.0)
+
+
+class Linear(nn.Module):
+    """score = w · x with a weight of the given norm, over all entries of a sample."""
+
+    def __init__(self, shape: tuple[int, ...], norm: float) -> None:
+        super().__init__()
+        weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        self.weight = nn.Parameter(norm * weight / weight.norm())
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Scores:
+        return Scores((x * self.weight).flatten(1).sum(1))
+
+
+class Square(nn.Module):
+    """score = ½ ‖x‖², so that the gradient is x itself."""
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Scores:
+        return Scores(0.5 * x.square().flatten(1).sum(1))
+
+
+# ── Gradient penalty ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+@pytest.mark.parametrize("shape", [(4, 5), (3, 8, 8)], ids=["tokens", "pixels"])
+def test_a_linear_critic_of_norm_one_pays_nothing_whatever_the_batch(batch, shape) -> None:
+    """torchgan takes the norm over the whole batch: √64 = 8, a penalty of 49 where 0 is right."""
+    real, fake = torch.randn(batch, *shape), torch.randn(batch, *shape)
+    mask = torch.ones(batch, shape[0], dtype=torch.bool)
+    penalty = gradient_penalty(Linear(shape, 1.0), real, fake, mask, WEIGHT_ONE)
+    assert float(penalty.detach()) == pytest.approx(0, abs=1e-10)
+
+
+def test_the_whole_batch_norm_would_be_forty_nine() -> None:
+    """The counter-example itself, so that the pin means something."""
+    critic, x = Linear((4, 5), 1.0), torch.randn(64, 4, 5).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(x).score.sum(), x)
+    assert float((slope.norm(2) - 1) ** 2) == pytest.approx(49, rel=1e-4)
+
+
+@pytest.mark.parametrize(("norm", "target", "weight"), [(3.0, 1.0, 10.0), (3.0, 0.0, 1.0)])
+def test_a_linear_critic_pays_weight_times_squared_excess(norm, target, weight) -> None:
+    config = GradientPenaltyConfig(name="gradient_penalty", weight=weight, target=target)
+    x, mask = torch.randn(6, 4, 5), torch.ones(6, 4, dtype=torch.bool)
+    penalty = gradient_penalty(Linear((4, 5), norm), x, torch.randn_like(x), mask, config)
+    assert float(penalty.detach()) == pytest.approx(weight * (norm - target) ** 2, rel=1e-5)
+
+
+def test_norms_differ_from_sample_to_sample() -> None:
+    """E(‖∇‖ − 1)², not (E‖∇‖ − 1)²: with D = ½‖x‖² the norm of sample b is ‖x_b‖."""
+    x = torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]]])  # norms 5 and 1
+    mask = torch.ones(2, 1, dtype=torch.bool)
+    penalty = gradient_penalty(Square(), x, x, mask, WEIGHT_ONE)
+    assert float(penalty.detach()) == pytest.approx(((5 - 1) ** 2 + 0) / 2, rel=1e-5)
+    torch.testing.assert_close(gradient_norm(Square(), x, mask), torch.tensor([5.0, 1.0]))
+
+
+def test_the_mixture_has_one_epsilon_a_sample_and_lies_between_real_and_generated() -> None:
+    """Real rows are 1, generated ones 0: the mixture shows ε, equal within a sample, different
+    between samples, uniform."""
+    seen: list[Tensor] = []
+
+    class Watching(Square):
+        def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Scores:
+            seen.append(x.detach())
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    mask = torch.ones(2000, 3, dtype=torch.bool)
+    gradient_penalty(Watching(), torch.ones(2000, 3, 4), torch.zeros(2000, 3, 4), mask, WEIGHT_ONE)
+    mixed = seen[0].flatten(1)
+    assert torch.equal(mixed, mixed[:, :1].expand_as(mixed))
+    epsilon = mixed[:, 0]
+    assert len(epsilon.unique()) > 1900
+    assert 0 <= float(epsilon.min()) < 0.02 < 0.98 < float(epsilon.max()) <= 1
+    assert abs(float(epsilon.mean()) - 0.5) < 0.04
+
+
+def test_no_gradient_reaches_real_or_generated_rows() -> None:
+    real, fake = (torch.randn(3, 2, 4, requires_grad=True) for _ in range(2))
+    mask = torch.ones(3, 2, dtype=torch.bool)
+    gradient_penalty(Linear((2, 4), 2.0), real, fake, mask, WEIGHT_ONE).backward()
+    assert real.grad is None
+    assert fake.grad is None
+
+
+SPACE = Space(vocab_size=4, length=4)
+CRITICS = {
+    "mlp": MlpCriticConfig(name="mlp", hidden=8),
+    "cnn": CnnCriticConfig(name="cnn", embed=4, widths=[1, 2], filters=[4, 4], dropout=0.0),
+    "lstm": RnnCriticConfig(name="rnn", cell="lstm", embed=4, hidden=6),
+    "gru": RnnCriticConfig(name="rnn", cell="gru", embed=4, hidden=6),
+    "transformer": TransformerCriticConfig(name="transformer", width=8, heads=2, layers=1),
+    "causal": TransformerCriticConfig(name="transformer", width=8, heads=2, layers=1, causal=True),
+}
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_the_penalty_has_the_derivative_that_finite_differences_give(name) -> None:
+    """Double backward through every critic: directional derivative against (f(+h) − f(−h))/2h."""
+    torch.manual_seed(0)
+    critic = build_critic(CRITICS[name], SPACE).double()
+    real = torch.rand(5, 4, 4, dtype=torch.double).softmax(-1)
+    mask = torch.ones(5, 4, dtype=torch.bool)
+    mask[0, 2:] = False
+    parameters = [p for p in critic.parameters() if p.requires_grad]
+    config = R1Config(name="r1", weight=2.0)
+    slopes = torch.autograd.grad(r1(critic, real, mask, config), parameters, allow_unused=True)
+    direction = [torch.randn_like(p) for p in parameters]
+    analytic = sum(
+        float((s * d).sum()) for s, d in zip(slopes, direction, strict=True) if s is not None
+    )
+
+    def moved(step: float) -> float:
+        with torch.no_grad():
+            for p, d in zip(parameters, direction, strict=True):
+                p += step * d
+        value = float(r1(critic, real, mask, config).detach())
+        with torch.no_grad():
+            for p, d in zip(parameters, direction, strict=True):
+                p -= step * d
+        return value
+
+    h = 1e-6
+    numeric = (moved(h) - moved(-h)) / (2 * h)
+    assert analytic == pytest.approx(numeric, rel=1e-3, abs=1e-7)
+    assert abs(analytic) > 1e-8
+
+
+# ── R1 ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_r1_is_half_the_weight_times_the_mean_squared_norm() -> None:
+    x = torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]]])
+    mask = torch.ones(2, 1, dtype=torch.bool)
+    for weight in (1.0, 6.0):
+        penalty = r1(Square(), x, mask, R1Config(name="r1", weight=weight))
+        assert float(penalty.detach()) == pytest.approx(weight / 2 * (25 + 1) / 2, rel=1e-5)
+
+
+def test_r1_of_a_linear_critic_is_that_of_its_weight_and_trains_it() -> None:
+    critic = Linear((2, 3), 4.0)
+    x, mask = torch.randn(5, 2, 3), torch.ones(5, 2, dtype=torch.bool)
+    penalty = r1(critic, x, mask, R1Config(name="r1", weight=3.0))
+    assert float(penalty.detach()) == pytest.approx(1.5 * 16, rel=1e-5)
+    penalty.backward()
+    torch.testing.assert_close(critic.weight.grad, 3.0 * critic.weight.detach())
+
+
+def test_a_score_per_step_enters_as_its_mean_over_the_steps_that_count() -> None:
+    class PerStep(nn.Module):
+        def forward(self, x: Tensor, mask_BT: Tensor) -> Scores:
+            return Scores(x.sum(-1), mask_BT)
+
+    mask = torch.tensor([[True, True, False, False]])
+    norm_B = gradient_norm(PerStep(), torch.randn(1, 4, 3), mask)
+    # ∂/∂x of the mean of two sums over three entries: six entries of ½.
+    assert float(norm_B[0]) == pytest.approx((6 * 0.25) ** 0.5, rel=1e-5)
+
+
+def test_ids_become_one_hot_rows_and_simplices_pass() -> None:
+    ids = torch.tensor([[2, 0]])
+    assert one_hot(ids, 3).tolist() == [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+    soft = torch.rand(1, 2, 3)
+    assert one_hot(soft, 3) is soft
+
+
+# ── Weight clipping ───────────────────────────────────────────────────────────────────────────
+
+
+def test_weights_are_clipped_after_the_step_not_before_it() -> None:
+    """A step of 1 leaves weights at ±0.01, not near ±1 as when clipping comes first."""
+    critic = nn.Linear(4, 1)
+    player = Player(
+        "critic",
+        critic,
+        PlayerConfig(optimizer="sgd", lr=1.0, clip_norm=None),
+        partial(clip_weights, critic, 0.01),
+    )
+    for sign in (1, -1):
+        player.update(sign * (critic.weight.sum() + critic.bias.sum()))
+        assert torch.allclose(critic.weight, torch.full((1, 4), -0.01 * sign))
+        assert torch.allclose(critic.bias, torch.tensor([-0.01 * sign]))
+
+
+def test_clipping_leaves_small_weights_and_frozen_parameters_alone() -> None:
+    critic = nn.Linear(2, 1)
+    critic.weight.data.copy_(torch.tensor([[0.005, -3.0]]))
+    critic.bias.data.fill_(7.0)
+    critic.bias.requires_grad_(False)
+    clip_weights(critic, 0.01)
+    torch.testing.assert_close(critic.weight.data, torch.tensor([[0.005, -0.01]]))
+    assert float(critic.bias) == 7.0
+
+
+# ── Spectral norm ─────────────────────────────────────────────────────────────────────────────
+
+
+def normalised_weights(critic: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: module.weight
+        for name, module in critic.named_modules()
+        if hasattr(module, "parametrizations")
+    }
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "transformer"])
+def test_after_some_updates_every_matrix_has_largest_singular_value_one(name) -> None:
+    torch.manual_seed(0)
+    critic = build_critic(CRITICS[name], SPACE)
+    apply_spectral_norm(critic, iterations=1)
+    player = Player("critic", critic, PlayerConfig(lr=1e-3))
+    ids, mask = torch.randint(4, (16, 4)), torch.ones(16, 4, dtype=torch.bool)
+    target = torch.randn(16)
+    for _ in range(100):
+        player.update((critic(ids, mask).score - target).square().mean())
+    critic.eval()
+    weights = normalised_weights(critic)
+    assert len(weights) >= 3
+    for where, weight in weights.items():
+        sigma_max = float(torch.linalg.matrix_norm(weight.detach().flatten(1), ord=2))
+        assert sigma_max == pytest.approx(1, abs=0.02), where
+
+
+def test_spectral_norm_of_a_known_matrix() -> None:
+    layer = nn.Linear(3, 3, bias=False)
+    layer.weight.data.copy_(torch.diag(torch.tensor([5.0, 2.0, 1.0])))
+    critic = nn.Sequential(layer)
+    apply_spectral_norm(critic, iterations=5)
+    for _ in range(5):
+        critic(torch.ones(1, 3))
+    expected = torch.diag(torch.tensor([1.0, 0.4, 0.2]))
+    torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_frozen_critic_does_not_move_its_power_iteration_and_passes_gradients() -> None:
+    torch.manual_seed(0)
+    critic = build_critic(CRITICS["mlp"], SPACE)
+    apply_spectral_norm(critic, iterations=1)
+    x = F.one_hot(torch.randint(4, (6, 4)), 4).float().requires_grad_()
+    mask = torch.ones(6, 4, dtype=torch.bool)
+    before = {name: value.clone() for name, value in critic.state_dict().items()}
+    with frozen(critic):
+        for _ in range(3):
+            score = critic(x, mask).score.sum()
+    score.backward()
+    assert all(torch.equal(before[name], value) for name, value in critic.state_dict().items())
+    assert x.grad.abs().max() > 0
+    assert all(p.grad is None for p in critic.parameters())
+    critic(x, mask)
+    moved = [name for name, value in critic.named_buffers() if not torch.equal(before[name], value)]
+    assert moved, "in training mode it does move"

@@ -1,0 +1,303 @@
+"""Resume: 2N steps = N + resume + N, bit for bit, whatever broke the run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import (
+    assert_same_run,
+    assert_same_tree,
+    last_checkpoint,
+    metric_lines,
+    same_weights,
+    text_data,
+    train,
+    write_config,
+)
+
+from seqgan.cli import run
+from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.trainer import Trainer
+
+SPECTRAL = {"penalties": [{"name": "spectral_norm"}]}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "moving average": {
+        "estimator": {"name": "score_function", "baseline": {"name": "moving_average"}}
+    },
+    "learned baseline": {"estimator": {"name": "score_function", "baseline": {"name": "learned"}}},
+    "rollout": {
+        "estimator": {"name": "score_function", "credit": {"name": "rollout", "continuations": 2}},
+        "generator": {"name": "transformer", "width": 4, "layers": 1, "heads": 2},
+    },
+    "annealed temperature": {
+        "estimator": {
+            "name": "soft_gumbel",
+            "temperature": {"name": "exponential", "start": 2.0, "end": 0.2, "steps": 4},
+        },
+        **SPECTRAL,
+    },
+    "ema": {"players.generator": {"ema": 0.8, "optimizer": "rmsprop"}},
+    "dropout": {
+        "generator": {"name": "lstm", "embed": 4, "hidden": 4, "dropout": 0.3},
+        "critic": {"name": "cnn", "embed": 4, "widths": [1, 2], "filters": [4, 4], "dropout": 0.5},
+    },
+    "fresh data": {"data.fresh": True, "data.train": 12},
+    "penalty": {"penalties": [{"name": "gradient_penalty"}], "game.mle_weight": 0.5},
+}
+
+
+class Killed(BaseException):
+    """Ends a run in-process as SIGKILL would: nothing of ours runs after it."""
+
+
+def crash_at(step: int, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Let every training run die before it takes `step`."""
+    take = Trainer._step
+
+    def step_or_die(trainer: Trainer, phase: str) -> None:
+        if trainer.step == step:
+            raise Killed
+        take(trainer, phase)
+
+    monkeypatch.setattr(Trainer, "_step", step_or_die)
+    return monkeypatch
+
+
+def broken_run(folder: Path, overrides: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Killed at step 8, behind the checkpoint of step 5 and log lines of steps 6 and 8."""
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        crash_at(8, patch)
+        train(folder, overrides)
+    assert Checkpoints(folder / "checkpoints", 1).steps() == [5]
+    assert metric_lines(folder)[-1]["step"] == 8
+    return folder
+
+
+@pytest.mark.parametrize("overrides", VARIANTS.values(), ids=VARIANTS.keys())
+def test_a_killed_run_goes_on_bit_for_bit(
+    overrides: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tmp_path / "whole", overrides)
+    broken = broken_run(tmp_path / "broken", overrides, monkeypatch)
+    assert run(["train", "--resume", str(broken)]) == 0
+    assert_same_run(whole, broken)
+    assert last_checkpoint(broken)["step"] == 12
+
+
+def test_text_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = text_data(tmp_path / "corpus.txt")
+    whole = train(tmp_path / "whole", data)
+    broken = broken_run(tmp_path / "broken", data, monkeypatch)
+    assert run(["train", "--resume", str(broken)]) == 0
+    assert_same_run(whole, broken)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        crash_at(3, patch)
+        train(tmp_path / "broken")
+    assert run(["train", "--resume", str(tmp_path / "broken")]) == 0
+    assert_same_run(whole, tmp_path / "broken")
+
+
+def test_every_single_break_gives_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed again and again, with a checkpoint at every second step."""
+    overrides = {"train.checkpoint_every": 2, **VARIANTS["dropout"]}
+    whole = train(tmp_path / "whole", overrides)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        crash_at(3, patch)
+        train(tmp_path / "broken", overrides)
+    for step in (5, 8, 11):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            crash_at(step, patch)
+            run(["train", "--resume", str(tmp_path / "broken")])
+    assert run(["train", "--resume", str(tmp_path / "broken")]) == 0
+    assert_same_run(whole, tmp_path / "broken")
+
+
+def test_a_raised_number_of_rounds_continues_the_run(tmp_path: Path) -> None:
+    """Six steps, then six more. The log of step 6 falls where the unbroken run logs anyway."""
+    intervals = {"train.eval_every": 6}
+    whole = train(tmp_path / "whole", intervals)
+    half = {
+        **intervals,
+        "schedule": [{"repeat": 2, "phases": {"mle": 1, "critic": 1, "generator": 1}}],
+    }
+    folder = train(tmp_path / "half", half)
+    assert last_checkpoint(folder)["step"] == 6
+    assert run(["train", "--resume", str(folder), "schedule.0.repeat=4"]) == 0
+    assert_same_run(whole, folder)
+    assert "repeat: 4" in (folder / "config.yaml").read_text()
+    assert (folder / "evaluation.json").exists()
+
+
+def test_a_finished_run_that_is_resumed_changes_nothing(tmp_path: Path) -> None:
+    folder = train(tmp_path / "run")
+    before = metric_lines(folder)
+    evaluation = (folder / "evaluation.json").read_text()
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert metric_lines(folder) == before
+    assert (folder / "evaluation.json").read_text() == evaluation
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_the_run_goes_on_bit_for_bit(
+    number: signal.Signals,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    overrides = VARIANTS["dropout"]
+    whole = train(tmp_path / "whole", overrides)
+    config = write_config(tmp_path / "c.yaml", overrides)
+    take = Trainer._step
+
+    def step_and_signal(trainer: Trainer, phase: str) -> None:
+        take(trainer, phase)
+        if trainer.step == 7:
+            os.kill(os.getpid(), number)
+
+    folder = tmp_path / "broken"
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", step_and_signal)
+        assert run(["train", str(config), f"run.dir={folder}"]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert number.name in line
+    assert "--resume" in line
+    assert last_checkpoint(folder)["step"] == 7
+    assert not (folder / "evaluation.json").exists()
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert_same_run(whole, folder)
+
+
+def test_the_time_limit_stops_cleanly_and_the_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole")
+    folder = train(tmp_path / "limited", {"train.max_minutes": 1e-9})
+    assert last_checkpoint(folder)["step"] == 1
+    assert not (folder / "evaluation.json").exists()
+    assert run(["train", "--resume", str(folder), "train.max_minutes=null"]) == 0
+    assert_same_run(whole, folder)
+
+
+def test_selection_survives_a_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"evaluation.select": {"metric": "nll_valid", "mode": "max"}, "train.keep": 1}
+    whole = train(tmp_path / "whole", rule)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        crash_at(8, patch)
+        train(tmp_path / "broken", rule)
+    assert run(["train", "--resume", str(tmp_path / "broken")]) == 0
+    assert_same_run(whole, tmp_path / "broken")
+    best = [
+        Checkpoints(tmp_path / name / "checkpoints", 1).selected() for name in ("whole", "broken")
+    ]
+    assert best[0] == best[1]
+    assert best[0] is not None
+
+
+# ── Through a real process ────────────────────────────────────────────────────────────────────
+
+LONG = {
+    "schedule": [{"repeat": 100, "phases": {"mle": 1, "critic": 1, "generator": 1}}],
+    "train.checkpoint_every": 7,
+    "train.eval_every": 50,
+    "train.log_every": 10,
+    "generator.dropout": 0.2,
+}
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three hundred steps without a break."""
+    return train(tmp_path_factory.mktemp("long") / "whole", LONG)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_is_stopped_goes_on_bit_for_bit(
+    number: signal.Signals, tmp_path: Path, long_run: Path
+) -> None:
+    folder = tmp_path / "broken"
+    config = write_config(tmp_path / "c.yaml", LONG)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seqgan", "train", str(config), f"run.dir={folder}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    checkpoints = Checkpoints(folder / "checkpoints", 1)
+    deadline = time.monotonic() + 60
+    while not checkpoints.steps() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert not (folder / "evaluation.json").exists(), "it was not stopped in time"
+    assert stdout == ""
+    if number == signal.SIGTERM:
+        assert process.returncode == 143
+        assert stderr.count("\n") == 1
+        assert "--resume" in stderr
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert_same_run(long_run, folder)
+
+
+# ── What may change, and what decides a run ───────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("override", "field"),
+    [
+        ("generator.hidden=16", "generator"),
+        ("critic.hidden=16", "critic"),
+        ("seed=1", "seed"),
+        ("players.generator.lr=0.5", "players"),
+        ("data.train=65", "data"),
+        ("estimator.whiten=true", "estimator"),
+    ],
+)
+def test_what_decides_the_run_cannot_change_when_it_is_resumed(
+    override: str, field: str, finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")}
+    assert run(["train", "--resume", str(finished_run), override]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"error: {field}")
+    assert "new run" in line
+    assert captured.out == ""
+    assert {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")} == before
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path: Path) -> None:
+    first, second = train(tmp_path / "first"), train(tmp_path / "second")
+    assert_same_run(first, second)
+    assert not same_weights(first, train(tmp_path / "third", {"seed": 1}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train.eval_every": 1},
+        {"train.eval_every": 50},
+        {"evaluation.samples_during_training": 5, "evaluation.seed": 9},
+        {"train.log_every": 5},
+        {"train.checkpoint_every": 1},
+    ],
+    ids=str,
+)
+def test_looking_at_a_run_does_not_change_it(change: dict[str, Any], tmp_path: Path) -> None:
+    overrides = {**VARIANTS["dropout"], "players.generator": {"ema": 0.9}}
+    plain = last_checkpoint(train(tmp_path / "plain", overrides))
+    looked = last_checkpoint(train(tmp_path / "looked", overrides | change))
+    for name in ("players", "game", "rng"):
+        assert_same_tree(plain[name], looked[name])

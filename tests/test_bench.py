@@ -1,0 +1,131 @@
+"""The benchmark compares like with like and reports in a stable shape. No timing is tested."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from seqgan.core.types import Space
+from seqgan.decoding import Ancestral, sample
+from seqgan.models.config import CnnCriticConfig
+from seqgan.models.critics.cnn import CnnCritic
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
+CPU = torch.device("cpu")
+
+
+def _load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("bench", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    return _load()
+
+
+@pytest.fixture(scope="module")
+def tiny(bench: ModuleType) -> Any:
+    critic = CnnCriticConfig(name="cnn", embed=4, widths=[1, 2, 5], filters=[3, 4, 5])
+    return bench.Sizes(
+        batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
+        step_repeats=1, critic=critic,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def result(bench: ModuleType, tiny: Any) -> Any:
+    return bench.run_all(tiny, CPU)
+
+
+def test_the_naive_critic_gives_our_scores(bench: ModuleType, tiny: Any) -> None:
+    critic = CnnCritic(tiny.space, tiny.critic).eval()
+    ids_RT = torch.randint(tiny.vocab, (30, tiny.length))
+    assert bench.score_difference(critic, ids_RT) <= 1e-5
+
+
+def test_the_naive_generator_reads_its_prefix_as_ours_does(bench: ModuleType) -> None:
+    # With a generator this peaked the most likely symbol is nearly certain, so a wrong state or
+    # a missing start symbol changes what is written.
+    torch.manual_seed(0)
+    space = Space(bench.CHECK_VOCAB, 6)
+    generator = bench.build_lstm(space, CPU, std=1.0)
+    generator.readout.weight.data *= 1000
+    with torch.no_grad():
+        ids_BT = sample(generator, space, 40, Ancestral()).ids_BT
+        for given in range(6):
+            finished_BT = bench.NaiveGenerator(generator).finish(ids_BT[:, :given], 6)
+            assert torch.equal(finished_BT[:, :given], ids_BT[:, :given])
+            assert (finished_BT == ids_BT).float().mean() > 0.95
+
+
+def test_naive_and_packed_returns_agree(bench: ModuleType, tiny: Any) -> None:
+    torch.manual_seed(0)
+    generator = bench.build_lstm(tiny.space, CPU)
+    critic = CnnCritic(tiny.space, tiny.critic).eval()
+    with torch.no_grad():
+        rollout = sample(generator, tiny.space, 16, Ancestral())
+        naive_BT = bench.naive_returns(
+            bench.NaiveGenerator(generator), bench.NaiveCritic(critic), rollout.ids_BT, 100
+        )
+        ours_BT = bench.rollout_returns(
+            generator, tiny.space, rollout, bench.critic_reward(critic), 100
+        )
+    # The last column has no randomness; the others have Monte-Carlo error.
+    torch.testing.assert_close(ours_BT[:, -1], naive_BT[:, -1])
+    torch.testing.assert_close(ours_BT, naive_BT, atol=0.1, rtol=0)
+    assert abs(bench.reward_z(ours_BT, naive_BT)) < 4
+
+
+def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
+    torch.manual_seed(0)
+    even, other = torch.randint(10, (2, 5000))
+    assert bench.same_symbols(even, other, 10) > 1e-3
+    assert bench.same_symbols(even, other.clamp(max=8), 10) < 1e-6
+
+
+def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
+    tree = json.loads(json.dumps(result))
+    assert set(tree) == {"machine", "sizes", "reward", "sampling", "self_bleu", "steps", "targets"}
+    assert tree["sizes"]["quick"] is False
+    assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
+    for name in ("reward", "sampling"):
+        assert len(tree[name]["ratio_of_each_pair"]) == 2
+        assert tree[name]["ratio"] > 0
+        assert all(len(tree[name][side]["runs_s"]) == 2 for side in ("naive", "ours"))
+    assert tree["self_bleu"]["captions"] == 50
+    assert set(tree["steps"]) == {
+        "mle",
+        "critic",
+        "score_function_sequence",
+        "score_function_per_step",
+        "score_function_rollout",
+        "soft_gumbel",
+        "straight_through_gumbel",
+    }
+
+
+def test_the_checks_of_the_result_hold(result: Any) -> None:
+    checks = result["reward"]["checks"]
+    assert checks["score_difference"] <= 1e-5
+    assert abs(checks["mean_return_z"]) < 5
+    assert checks["sample_p_value"] > 1e-4
+    assert checks["continuation_p_value"] > 1e-4
+    assert set(checks["mean_return"]) == {"ours", "naive"}
+
+
+def test_captions_come_from_a_file_too(bench: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "captions.txt"
+    path.write_text("A man rides\na dog\n\na MAN rides\n", encoding="utf-8")
+    corpus = bench.read_captions(path, 10)
+    assert [row.tolist() for row in corpus.rows()] == [[0, 1, 2], [0, 3], [0, 1, 2]]

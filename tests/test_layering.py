@@ -1,0 +1,197 @@
+"""A room may only look down: the imports of every module, by its place in the layers.
+
+    core                                                              0
+    decoding                                                          1
+    models, objectives, estimators, data, metrics, training           2
+    games, evaluation, reporting                                      3
+    experiment, build, run, study, compare                            4
+    cli, __main__                                                     5
+
+Packages of one rank do not know each other; at rank 2 they may read each other's `config` modules,
+which are torch-free. `reporting` reads run folders only, so it knows `core` and itself.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from tiny_runs import write_config
+
+import seqgan
+
+ROOT = Path(seqgan.__file__).parent
+RANKS = {
+    0: ("core",),
+    1: ("decoding",),
+    2: ("models", "objectives", "estimators", "data", "metrics", "training"),
+    3: ("games", "evaluation", "reporting"),
+    4: ("experiment", "build", "run", "study", "compare"),
+    5: ("cli", "__main__"),
+}
+RANK = {room: rank for rank, rooms in RANKS.items() for room in rooms}
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """Dotted names of our own modules that are imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("seqgan"))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            module = node.module or ""
+            if module == "seqgan":
+                yield from (f"seqgan.{alias.name}" for alias in node.names)
+            elif module.startswith("seqgan."):
+                yield module
+
+
+def complaints(module: str, tree: ast.Module) -> list[str]:
+    """What `module` (dotted, without `seqgan.`) imports and may not."""
+    room = module.split(".")[0]
+    wrong = []
+    for name in imports(tree):
+        target = name.removeprefix("seqgan").lstrip(".")
+        other = target.split(".")[0]
+        if other not in RANK:  # the version, or something that has no place yet
+            if target not in ("", "__version__"):
+                wrong.append(f"{module} imports {name}, which has no layer")
+        elif not allowed(room, other, target):
+            wrong.append(f"{module} imports {name}")
+    return wrong
+
+
+def allowed(room: str, other: str, target: str) -> bool:
+    if room == other:
+        return True
+    if room == "reporting":
+        return other == "core"
+    if RANK[other] < RANK[room]:
+        return True
+    if RANK[other] > RANK[room] or RANK[room] == 3:
+        return False
+    return RANK[room] >= 4 or (RANK[room] == 2 and target == f"{other}.config")
+
+
+def modules() -> list[tuple[str, Path]]:
+    paths = [p for p in sorted(ROOT.rglob("*.py")) if p.name != "__init__.py"]
+    return [(".".join(p.relative_to(ROOT).with_suffix("").parts), p) for p in paths]
+
+
+def test_every_room_has_a_layer() -> None:
+    assert {module.split(".")[0] for module, _ in modules()} == set(RANK)
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=[name for name, _ in modules()])
+def test_a_module_imports_from_lower_layers_only(module: str, path: Path) -> None:
+    assert complaints(module, ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_packages_are_marked_by_empty_files() -> None:
+    """So that importing a package imports nothing behind one's back."""
+    for path in ROOT.rglob("__init__.py"):
+        assert not list(imports(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("core.masks", "import seqgan.decoding"),
+        ("decoding", "def f():\n    from seqgan.models.build import build_critic"),
+        ("training.trainer", "from seqgan.games.mle import MleGame"),
+        ("estimators.credit", "from seqgan.models.layers import Block"),
+        ("games.mle", "from seqgan.evaluation.base import Metrics"),
+        ("reporting.html", "from seqgan.metrics import bleu"),
+        ("metrics.bleu", "from seqgan import experiment"),
+        ("run", "from seqgan.cli import run"),
+        ("evaluation.base", "from seqgan.nowhere import x"),
+    ],
+)
+def test_the_rules_notice(module: str, source: str) -> None:
+    assert len(complaints(module, ast.parse(source))) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("models.oracles", "from seqgan.data.config import OracleConfig"),
+        ("run", "import seqgan\nfrom seqgan.build import build_game"),
+        ("estimators.credit", "from seqgan.decoding import continuations"),
+    ],
+)
+def test_the_rules_allow(module: str, source: str) -> None:
+    assert complaints(module, ast.parse(source)) == []
+
+
+# ── Torch stays away ──────────────────────────────────────────────────────────────────────────
+
+
+_GUARD = """
+import sys
+class Guard:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise RuntimeError("torch is imported")
+sys.meta_path.insert(0, Guard())
+"""
+
+
+def run_without_torch(source: str) -> str:
+    """Run Python in a process where `import torch` fails."""
+    done = subprocess.run(
+        [sys.executable, "-c", _GUARD + source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_validation_comes_before_torch(tmp_path: Path, finished_run: Path) -> None:
+    """One process: configurations, plans, reports, scores, and everything that is refused."""
+    good = write_config(tmp_path / "good.yaml")
+    bad = write_config(tmp_path / "bad.yaml", {"generator.hiden": 3})
+    clash = write_config(tmp_path / "clash.yaml", {"estimator.credit": {"name": "per_step"}})
+    (tmp_path / "lines.txt").write_text("a b c\nb c d\n")
+    arms = [{"name": "a"}, {"name": "b", "set": {"estimator": {"name": "soft_gumbel"}}}]
+    study = {"name": "s", "base": "good.yaml", "seeds": [0, 1], "arms": arms}
+    (tmp_path / "study.yaml").write_text(OmegaConf.to_yaml(study))
+    wrong = {**study, "arms": [{"name": "a", "set": {"generator.name": "gruu"}}]}
+    (tmp_path / "wrong.yaml").write_text(OmegaConf.to_yaml(wrong))
+    enumerable = ROOT.parent / "configs" / "oracle" / "enumerable.yaml"
+    source = f"""
+from pathlib import Path
+from seqgan.cli import run
+from seqgan.study import load_study, plan
+folder = Path({str(tmp_path)!r})
+assert run(["config", {str(enumerable)!r}]) == 0
+assert run(["train", {str(bad)!r}]) == 2
+assert run(["train", {str(clash)!r}]) == 2
+assert run(["train", {str(good)!r}, "seed=x"]) == 2
+assert run(["train", str(folder / "missing.yaml")]) == 2
+assert run(["compare", str(folder / "wrong.yaml"), "--dir", str(folder / "s")]) == 2
+assert run(["sample", {str(finished_run)!r}, "--temperature", "0"]) == 2
+assert len(plan(load_study(folder / "study.yaml"), folder / "study.yaml", folder / "s", [])) == 4
+assert run(["report", {str(finished_run)!r}, "-o", str(folder / "r.html")]) == 0
+lines = str(folder / "lines.txt")
+assert run(["score", "--hyp", lines, "--ref", lines]) == 0
+print("done")
+"""
+    assert run_without_torch(source).endswith("done\n")
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_guard_notices_torch() -> None:
+    with pytest.raises(AssertionError, match="torch is imported"):
+        run_without_torch("import seqgan.run")
+
+
+def test_every_config_module_is_torch_free() -> None:
+    names = [module for module, _ in modules() if module.endswith(".config")]
+    assert len(names) >= 6
+    lines = [f"import seqgan.{name}" for name in names]
+    run_without_torch("\n".join([*lines, "import seqgan.experiment", "import seqgan.compare"]))
