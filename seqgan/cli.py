@@ -98,8 +98,8 @@ def sample(
     format: Annotated[str, typer.Option(help="text, ids or jsonl.")] = "text",
 ) -> None:
     """Write samples of a run to stdout, one a line."""
-    if temperature <= 0:
-        raise UserError(f"--temperature={temperature}: must be above 0")
+    if not 0 < temperature < float("inf"):
+        raise UserError(f"--temperature={temperature}: must be above 0 and finite")
     if not 0 < top_p <= 1:
         raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
     if format not in ("text", "ids", "jsonl"):

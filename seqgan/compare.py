@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from seqgan.core.errors import UserError
 from seqgan.reporting.html import render_report
 from seqgan.reporting.runs import Arm
 from seqgan.reporting.statistics import paired_difference, summarise
@@ -28,6 +29,10 @@ def compare_arms(
     (folder / "study.yaml").write_text(text, encoding="utf-8")
     failures = run_study(runs, folder, jobs)
     arms = arms_of(study, runs)
+    if not arms:
+        raise UserError(f"{path}: no run could start; {failures[0]}")
+    if study.baseline not in [arm.name for arm in arms]:  # it failed, and is among the failures
+        study = study.model_copy(update={"baseline": None})
     metrics = study.metrics or metric_names(arms)
     _print_tables(study, arms, metrics)
     _write_summary(study, arms, folder)

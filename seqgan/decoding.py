@@ -28,6 +28,9 @@ from seqgan.core.types import Generator, Rollout, Space, State, StepOut
 _CPU_LOGITS = 1_300_000
 """Logits a CPU lane computes at once: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
 
+_ONE_SEARCH = 256
+"""Vocabularies up to this size are searched at once."""
+
 
 # ── Draws ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -112,15 +115,17 @@ def sample_categorical(probs_BV: Tensor, copies: int) -> Tensor:
     """`ids_NB`: `copies` draws from each row of probabilities, by inverting the CDF.
 
     Rows need not sum to one. A symbol of probability 0 is never drawn. Rows that are not finite
-    get the last symbol: their loss stops the run, not an index out of range. The search is done
-    twice, for a block of about √V symbols and inside it: a cumulative sum over all V would cost
-    more than the softmax before it.
+    get the last symbol: their loss stops the run, not an index out of range. Over a large
+    vocabulary the search is done twice, for a block of about √V symbols and inside it: a
+    cumulative sum over all V would cost more than the softmax before it.
     """
     batch, vocab = probs_BV.shape
+    uniform_BN = torch.rand(batch, copies, device=probs_BV.device, dtype=probs_BV.dtype)
+    if vocab <= _ONE_SEARCH:
+        return _invert_cdf(probs_BV, uniform_BN * probs_BV.sum(-1, keepdim=True))[0].T
     size = _block_size(vocab)
     blocks_BKS = F.pad(probs_BV, (0, -vocab % size)).view(batch, -1, size)
     mass_BK = blocks_BKS.sum(-1)
-    uniform_BN = torch.rand(batch, copies, device=probs_BV.device, dtype=probs_BV.dtype)
     block_BN, rest_BN = _invert_cdf(mass_BK, uniform_BN * mass_BK.sum(-1, keepdim=True))
     row_B1 = torch.arange(batch, device=probs_BV.device)[:, None]
     chosen_BNS = blocks_BKS[row_B1, block_BN]

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config, apply_overrides, read_yaml, validate
+from seqgan.core.errors import did_you_mean
 from seqgan.data.config import DataConfig
 from seqgan.estimators.config import EstimatorConfig, ScoreFunctionConfig
-from seqgan.evaluation.config import EvaluationConfig
+from seqgan.evaluation.config import ORACLE_METRICS, TEXT_METRICS, EvaluationConfig
 from seqgan.models.config import CnnCriticConfig, CriticConfig, GeneratorConfig
 from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
@@ -58,7 +59,9 @@ class Experiment(Config):
     def _parts_fit(self) -> "Experiment":
         _check_game(self)
         _check_estimator(self)
+        _check_penalties(self)
         _check_lengths(self)
+        _check_selection(self)
         return self
 
 
@@ -101,6 +104,33 @@ def _check_estimator(experiment: Experiment) -> None:
             raise ValueError(
                 "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
                 "whitening; use at least 2"
+            )
+
+
+def _check_penalties(experiment: Experiment) -> None:
+    names = [penalty.name for penalty in experiment.penalties]
+    critic = None if experiment.critic is None else experiment.critic.name
+    if names and critic is None:
+        raise ValueError(f"penalties has '{names[0]}', but there is no critic; remove it")
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise ValueError(f"penalties has '{doubles[0]}' twice; keep one")
+    if "spectral_norm" in names and critic in ("rnn", "pairwise"):
+        raise ValueError(
+            f"penalties has 'spectral_norm', which critic.name={critic} does not "
+            "support (recurrent, bilinear weights); use gradient_penalty or r1, or another critic"
+        )
+
+
+def _check_selection(experiment: Experiment) -> None:
+    known = ORACLE_METRICS if experiment.data.name == "oracle" else TEXT_METRICS
+    for field in ("select", "sweep_select"):
+        metric = getattr(experiment.evaluation, field).metric
+        if metric is not None and metric not in known:
+            hint = did_you_mean(metric, known) or ";"
+            raise ValueError(
+                f"evaluation.{field}.metric='{metric}': unknown{hint} choose from: "
+                f"{', '.join(known)}"
             )
 
 

@@ -45,6 +45,8 @@ _RESUMABLE = ("schedule", "train", "device", "evaluation", "run")
 
 def train(experiment: Experiment, folder: Path) -> Path:
     """Train a new run. Everything that can be wrong is found before the folder is made."""
+    if any(part.is_file() for part in (folder, *folder.parents)):
+        raise UserError(f"run.dir={str(folder)!r}: there is a file in its way; choose another")
     if folder.exists() and any(folder.iterdir()):
         raise UserError(
             f"run.dir={str(folder)!r}: already holds something; resume it with "

@@ -251,13 +251,11 @@ def _stop(active: list[_Process]) -> None:
 
 
 def arms_of(study: StudyConfig, runs: list[PlannedRun]) -> list[Arm]:
-    """The finished runs of each arm, for tables and reports."""
+    """The runs of each arm that have a folder, for tables and reports; without any, no arm."""
     arms = []
     for arm in study.arms:
-        finished = [run.folder for run in runs if run.arm == arm.name and run_done(run)]
-        arms.append(
-            Arm(
-                arm.name, arm.label or arm.name, arm.null_arm, [read_run(path) for path in finished]
-            )
-        )
+        folders = [run.folder for run in runs if run.arm == arm.name]
+        found = [read_run(path) for path in folders if (path / "run.json").exists()]
+        if found:
+            arms.append(Arm(arm.name, arm.label or arm.name, arm.null_arm, found))
     return arms

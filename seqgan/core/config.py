@@ -141,7 +141,7 @@ def _fields_at(model: type[Config], location: tuple[int | str, ...]) -> list[str
     for part in location:
         tagged = _tagged_member(node, part)
         node = tagged if tagged is not None else _child(node, part)
-    return list(getattr(node, "model_fields", {}))
+    return [name for member in _members(node) for name in getattr(member, "model_fields", {})]
 
 
 def _tags_at(model: type[Config], location: tuple[int | str, ...]) -> list[str]:

@@ -10,6 +10,18 @@ Positive = Annotated[int, Field(gt=0)]
 Temperature = Annotated[float, Field(gt=0)]
 
 
+ORACLE_METRICS = (
+    *("nll_valid", "nll_oracle", "kl_forward", "kl_reverse", "jsd", "entropy"),
+    *("valid", "unique"),
+)
+TEXT_METRICS = (
+    *("nll_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
+    *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
+    *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length"),
+)
+"""What validation measures, by kind of data: the names a selection rule can use."""
+
+
 class SelectionConfig(Config):
     """A rule that picks what is reported, the same for every arm; it sees validation data only."""
 

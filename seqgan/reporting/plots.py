@@ -93,6 +93,8 @@ def _curve(arm: Arm, metric: str) -> dict[int, Summary]:
     there are any; a mean over changing sets of seeds would jump.
     """
     points = [_finite_points(run, metric) for run in arm.finished or arm.runs]
+    if not points:  # every run of the arm failed
+        return {}
     common = set.intersection(*(set(by_update) for by_update in points))
     return {update: summarise(by[update] for by in points) for update in sorted(common)}
 

@@ -54,6 +54,14 @@ def complaint(overrides: dict[str, Any]) -> str:
             {"schedule": [{"repeat": 1, "phases": {"critik": 1}}]},
             ["schedule.0.phases", "critik", "did you mean 'critic'"],
         ),
+        (
+            {"schedule": [{"repeats": 1, "phases": {"mle": 1}}]},
+            ["schedule.0.repeat", "missing"],
+        ),
+        (
+            {"schedule": [{"repeat": 1, "phases": {"mle": 1}, "repeats": 1}]},
+            ["schedule.0.repeats=1", "did you mean 'repeat'", "known keys: repeat, phases"],
+        ),
         ({"schedule": []}, ["schedule=[]", "at least 1"]),
         ({"schedule": [{"repeat": 0, "phases": {"mle": 1}}]}, ["schedule.0.repeat=0", "greater"]),
         ({"schedule": [{"phases": {"mle": 1}}]}, ["schedule.0.repeat", "missing", "add it"]),

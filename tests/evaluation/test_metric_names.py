@@ -1,0 +1,35 @@
+"""The names a selection rule may use are the names that validation measures."""
+
+from pathlib import Path
+
+import torch
+
+from seqgan.build import build_data, build_game
+from seqgan.evaluation.config import ORACLE_METRICS, TEXT_METRICS
+from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.experiment import load_experiment
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def measured(path: Path, overrides: list[str]) -> list[str]:
+    experiment = load_experiment(path, overrides)
+    device = torch.device("cpu")
+    data = build_data(experiment, device, None)
+    with build_game(experiment, data, device).players["generator"].evaluated() as generator:
+        metrics, _ = data.evaluator.generated(generator, "valid", 20, DecodingSetting())
+    real = data.evaluator.real("valid", 20)
+    assert set(real) <= set(metrics)
+    return sorted(metrics)
+
+
+def test_oracle_metrics():
+    overrides = ["data.train=50", "data.valid=20", "data.test=20"]
+    assert measured(CONFIGS / "oracle/enumerable.yaml", overrides) == sorted(ORACLE_METRICS)
+
+
+def test_text_metrics(tmp_path):
+    text = tmp_path / "sentences.txt"
+    text.write_text("".join(f"the cat number {i} sat on mat {i % 7}\n" for i in range(60)))
+    found = measured(CONFIGS / "corpus/starter.yaml", [f"data.path={text}"])
+    assert found == sorted(TEXT_METRICS)

@@ -1,0 +1,295 @@
+"""The command line from end to end, on runs that take a second."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from tiny_runs import text_data, train, write_config, write_text
+
+from seqgan.cli import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+def succeed(capsys: Capture, *arguments: str) -> str:
+    """Run a command and return its stdout; there is nothing to complain about."""
+    capsys.readouterr()
+    assert run(list(arguments)) == 0
+    captured = capsys.readouterr()
+    assert "error" not in captured.err
+    return captured.out
+
+
+@pytest.fixture
+def own_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy that may be written to."""
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+# ── train ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_train_ends_with_the_folder_and_leaves_what_is_documented(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    config = write_config(tmp_path / "c.yaml", {"train.tensorboard": True})
+    folder = tmp_path / "deep" / "run"
+    out = succeed(capsys, "train", str(config), f"run.dir={folder}", "seed=3")
+    assert out.splitlines()[-1] == str(folder)
+    names = {path.name for path in folder.iterdir()}
+    documented = {"config.yaml", "run.json", "metrics.jsonl", "samples", "checkpoints"}
+    assert names == documented | {"evaluation.json", "tensorboard"}
+    assert "seed: 3" in (folder / "config.yaml").read_text()
+    record = json.loads((folder / "run.json").read_text())
+    for key in ("git_revision", "python", "torch", "hardware", "command", "started"):
+        assert key in record
+    assert [path.name for path in sorted((folder / "samples").iterdir())] == [
+        f"step-{step:08d}.txt" for step in (0, 4, 8, 12)
+    ]
+
+
+def test_the_default_folder_is_named_after_the_configuration(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = succeed(capsys, "train", str(write_config(tmp_path / "c.yaml")))
+    folder = Path(out.splitlines()[-1])
+    assert folder.parent == Path("runs")
+    assert folder.name.startswith("tiny-")
+    assert (folder / "evaluation.json").exists()
+
+
+# ── evaluate ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_evaluate_prints_what_it_writes(own_run: Path, capsys: Capture) -> None:
+    written = json.loads((own_run / "evaluation.json").read_text())
+    (own_run / "evaluation.json").unlink()
+    printed = json.loads(succeed(capsys, "evaluate", str(own_run), "--json"))
+    assert printed == json.loads((own_run / "evaluation.json").read_text())
+    assert printed["rows"] == written["rows"]  # the same as at the end of training
+    assert [row["label"] for row in printed["rows"]][-1] == "real data"
+    assert printed["step"] == 12
+
+
+def test_evaluate_prints_a_table(own_run: Path, capsys: Capture) -> None:
+    out = succeed(capsys, "evaluate", str(own_run))
+    for word in ("jsd", "nll_test", "real data"):
+        assert word in out
+
+
+def test_a_sweep_marks_exactly_one_decoding(own_run: Path, capsys: Capture) -> None:
+    result = json.loads(succeed(capsys, "evaluate", str(own_run), "--sweep", "--json"))
+    generated = result["rows"][:-1]
+    settings = [(row["temperature"], row["top_p"]) for row in generated]
+    assert len(set(settings)) == len(settings) == 9  # seven temperatures, two nuclei
+    assert [row["selected"] for row in generated].count(True) == 1
+    assert not result["rows"][-1]["selected"]
+
+
+def test_the_sweeps_rule_is_the_configured_one(tmp_path: Path, capsys: Capture) -> None:
+    """Entropy rises with the temperature, so each direction picks one end."""
+    chosen = {}
+    for mode in ("min", "max"):
+        rule = {"evaluation.sweep_select": {"metric": "entropy", "mode": mode}}
+        folder = train(tmp_path / mode, rule)
+        result = json.loads(succeed(capsys, "evaluate", str(folder), "--sweep", "--json"))
+        chosen[mode] = [row["temperature"] for row in result["rows"] if row["selected"]]
+    assert chosen == {"min": [0.7], "max": [1.3]}
+
+
+def test_the_selected_checkpoint_is_the_one_that_is_evaluated(tmp_path: Path) -> None:
+    rule = {"evaluation.select": {"metric": "nll_valid", "mode": "max"}, "train.keep": 1}
+    folder = train(tmp_path / "run", {**rule, "players.generator": {"lr": 0.05}})
+    best = json.loads((folder / "checkpoints" / "best.json").read_text())
+    evals = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    values = {e["step"]: e["metrics"]["nll_valid"] for e in evals if e["kind"] == "eval"}
+    assert best["step"] == max(values, key=values.__getitem__)
+    assert best["step"] != 12, "the test says nothing"
+    assert json.loads((folder / "evaluation.json").read_text())["step"] == best["step"]
+
+
+# ── sample ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_samples_of_an_oracle_run(finished_run: Path, capsys: Capture) -> None:
+    lines = succeed(capsys, "sample", str(finished_run), "-n", "7").splitlines()
+    assert len(lines) == 7
+    for line in lines:
+        ids = [int(word) for word in line.split()]
+        assert len(ids) == 3
+        assert all(0 <= symbol < 4 for symbol in ids)
+
+
+def test_the_three_formats_show_the_same_samples(finished_text_run: Path, capsys: Capture) -> None:
+    """The text file is gone: a run folder is enough to sample from."""
+
+    def lines(format: str) -> list[str]:
+        options = ("-n", "5", "--seed", "3", "--format", format)
+        return succeed(capsys, "sample", str(finished_text_run), *options).split("\n")[:-1]
+
+    objects = [json.loads(line) for line in lines("jsonl")]
+    assert len(objects) == 5
+    assert lines("text") == [item["text"] for item in objects]
+    assert lines("ids") == [" ".join(map(str, item["ids"])) for item in objects]
+    assert any(item["text"] for item in objects)
+    for item in objects:
+        assert 1 <= len(item["ids"]) <= 6
+
+
+def test_a_seed_is_reproducible_and_another_one_differs(
+    finished_run: Path, capsys: Capture
+) -> None:
+    def drawn(*options: str) -> str:
+        return succeed(capsys, "sample", str(finished_run), "-n", "20", *options)
+
+    assert drawn("--seed", "1") == drawn("--seed", "1")
+    assert drawn("--seed", "1") != drawn("--seed", "2")
+    assert drawn() == drawn("--seed", "0")
+
+
+def test_temperature_and_nucleus_narrow_the_samples(finished_run: Path, capsys: Capture) -> None:
+    def distinct(*options: str) -> int:
+        out = succeed(capsys, "sample", str(finished_run), "-n", "200", *options)
+        return len(set(out.splitlines()))
+
+    assert distinct() > 20
+    assert distinct("--temperature", "0.001") == 1
+    assert distinct("--top-p", "0.001") == 1
+
+
+# ── report, score ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_report_writes_one_self_contained_file(
+    finished_run: Path, finished_text_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    page = tmp_path / "report.html"
+    out = succeed(capsys, "report", str(finished_run), str(finished_text_run), "-o", str(page))
+    assert out == f"{page}\n"
+    html = page.read_text()
+    assert "<svg" in html
+    assert "tiny" in html
+    assert 'src="http' not in html
+
+
+def test_score_prints_numbers_or_json(tmp_path: Path, capsys: Capture) -> None:
+    path = str(write_text(tmp_path / "a.txt"))
+    options = ("score", "--hyp", path, "--ref", path, "--metrics", "bleu,distinct")
+    result = json.loads(succeed(capsys, *options, "--json"))
+    assert result["hypotheses"]["bleu"]["2"] == pytest.approx(1.0)
+    assert result["hypotheses"]["unique"] == 1.0
+    assert "hypotheses\tbleu_2\t1.000000\n" in succeed(capsys, *options)
+
+
+# ── Text ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_text_from_end_to_end(tmp_path: Path, capsys: Capture) -> None:
+    overrides = text_data(tmp_path / "corpus.txt") | {
+        "schedule": [
+            {"repeat": 40, "phases": {"mle": 3}},
+            {"repeat": 2, "phases": {"critic": 1, "generator": 1}},
+        ],
+        "generator.hidden": 16,
+        "players.generator": {"lr": 0.02},
+    }
+    folder = train(tmp_path / "run", overrides)
+    result = json.loads((folder / "evaluation.json").read_text())
+    generated, real = (row["metrics"] for row in result["rows"])
+    for name in ("nll_test", "bleu_2", "self_bleu_2", "distinct_1", "copied"):
+        assert name in generated
+    assert real["bleu_2"] > 0.3
+    assert generated["nll_test"] < 2.0  # of ln 11 = 2.4 for the untrained
+    assert result["notes"]["bleu_references"]["test"] > 0
+    assert result["notes"]["data"]["train"]["lines"] == 54
+    words = set((tmp_path / "corpus.txt").read_text().split())
+    shown = succeed(capsys, "sample", str(folder), "-n", "20").split()
+    assert set(shown) <= words | {"<unk>"}
+    assert len(set(shown)) > 3
+
+
+def test_what_was_left_out_of_a_text_is_counted(tmp_path: Path) -> None:
+    data: dict[str, Any] = text_data(tmp_path / "corpus.txt")["data"]
+    with (tmp_path / "corpus.txt").open("a") as file:
+        file.writelines(["dog " * 8 + f"{i}\n" for i in range(20)])
+    folder = train(tmp_path / "run", {"data": data | {"overlong": "drop"}})
+    report = json.loads((folder / "data.json").read_text())
+    assert sum(report[split]["dropped"] for split in ("train", "valid", "test")) == 20
+
+
+# ── compare ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study file: two arms, two seeds."""
+    folder = tmp_path_factory.mktemp("study")
+    write_config(folder / "base.yaml")
+    tree = {
+        "name": "pair",
+        "base": "base.yaml",
+        "seeds": [0, 1],
+        "baseline": "loo",
+        "arms": [
+            {"name": "loo"},
+            {"name": "null", "null_arm": True, "set": {"estimator.reward": "constant"}},
+        ],
+    }
+    (folder / "study.yaml").write_text(OmegaConf.to_yaml(tree))
+    return folder
+
+
+def results(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in sorted(folder.glob("*/seed-*/evaluation.json"))
+    }
+
+
+def test_compare_runs_every_arm_and_repeats_nothing_that_is_finished(
+    study: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = study / "out"
+    command = ["compare", str(study / "study.yaml"), "--dir", str(folder), "--jobs", "2"]
+    assert run(command) == 0
+    out = capfd.readouterr().out
+    assert out.splitlines()[-1] == str(folder / "report.html")
+    assert "jsd" in out
+    before = results(folder)
+    assert list(before) == [
+        f"{arm}/seed-{seed}/evaluation.json" for arm in ("loo", "null") for seed in (0, 1)
+    ]
+    summary = json.loads((folder / "comparison.json").read_text())
+    assert summary["null"]["null"]
+    assert set(summary["null"]["metrics"]["jsd"]["values"]) == {"0", "1"}
+    assert "difference" in summary["null"]["metrics"]["jsd"]
+    assert "difference" not in summary["loo"]["metrics"]["jsd"]
+
+    shutil.rmtree(folder / "null" / "seed-1")  # one run is missing: only it is trained
+    assert run(command) == 0
+    after = results(folder)
+    assert after.keys() == before.keys()
+    repeated = [name for name in before if after[name] != before[name]]
+    assert repeated == ["null/seed-1/evaluation.json"]
+    assert json.loads((folder / "comparison.json").read_text()) == summary  # the same seed
+
+
+def test_a_failed_run_is_named_and_does_not_stop_the_others(
+    study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tree = OmegaConf.load(study / "study.yaml")
+    tree.seeds = [0]
+    tree.base = str(study / "base.yaml")
+    tree.arms = [{"name": "loo"}, {"name": "wild", "set": {"players.critic": {"lr": 1e30}}}]
+    (tmp_path / "study.yaml").write_text(OmegaConf.to_yaml(tree))
+    folder = tmp_path / "out"
+    assert run(["compare", str(tmp_path / "study.yaml"), "--dir", str(folder), "--jobs", "2"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: arm 'wild' seed 0: ")
+    assert "not finite" in line
+    assert (folder / "loo" / "seed-0" / "evaluation.json").exists()
+    assert (folder / "report.html").exists()
