@@ -12,9 +12,10 @@ Options that change what is estimated:
 - `entropy_bonus` β adds β · mean_t H(p(· | x_<t)). Only the entropy of each step's own
   distribution is differentiated, not the way earlier symbols change which prefixes are met
   (the usual choice of actor-critic methods, Mnih 2016).
-- `reward` may replace the returns: `constant` by 1 everywhere, `shuffled` by those of another
-  sequence of the batch. Nothing about the data is left to learn, so whatever still improves is no
-  merit of the critic.
+- `reward` may replace the returns: `constant` by 1 everywhere; `shuffled` permutes them between the
+  sequences of the batch, uniformly. Nothing about the data is left to learn, so whatever still
+  improves is no merit of the critic. (A sequence may draw its own reward: with baseline none 1/B
+  of the true gradient remains, with leave-one-out exactly none.)
 
 The generator samples and is differentiated without dropout: both see the same distribution.
 """

@@ -116,9 +116,15 @@ def _mask(scores: Scores) -> Tensor:
 
 
 def _mean_over_real(fake: Tensor, real: Scores) -> Tensor:
-    """mean_j log σ(d_f − d_r[j]), at the same step where scores are per step."""
+    """mean_j log σ(d_f − d_r[j]), at the same step where scores are per step.
+
+    A step that no real sentence of the batch reaches is compared with the mean real score: left
+    at 0, the most that log σ can be, it would reward sentences for being too long.
+    """
     margins = F.logsigmoid(fake[:, None] - real.score[None])  # [R, B] or [R, B, T]
     if real.mask_BT is None:
         return margins.mean(1)
-    counts_T = real.mask_BT.sum(0).clamp(min=1)
-    return (margins * real.mask_BT).sum(1) / counts_T
+    counts_T = real.mask_BT.sum(0)
+    at_step_RT = (margins * real.mask_BT).sum(1) / counts_T.clamp(min=1)
+    beyond_RT = F.logsigmoid(fake - masked_mean(real.score, real.mask_BT))
+    return torch.where(counts_T > 0, at_step_RT, beyond_RT)

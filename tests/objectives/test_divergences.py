@@ -197,3 +197,12 @@ def test_rsgan_compares_steps_that_both_sentences_have() -> None:
     value = objective("rsgan").value(fake.score, real)
     at_second = torch.nn.functional.logsigmoid(fake.score[1, 1] - real.score[0, 1])
     torch.testing.assert_close(value[1, 1], at_second)
+
+
+def test_rsgan_does_not_reward_steps_that_no_real_sentence_reaches():
+    mask_BT = torch.tensor([[True, True, False], [True, False, False]])
+    real = Scores(torch.tensor([[1.0, 2.0, 9.0], [3.0, 9.0, 9.0]]), mask_BT)
+    objective = Objective(ObjectiveConfig(name="rsgan"))
+    value_RT = objective.value(torch.tensor([[0.0, 0.0, 0.0]]), real)
+    expected = torch.nn.functional.logsigmoid(torch.tensor(-2.0))  # the mean real score is 2
+    torch.testing.assert_close(value_RT[0, 2], expected)
