@@ -38,7 +38,7 @@ from seqgan.core.device import describe, resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.text_files import read_lines
-from seqgan.core.types import Batch, Reward, Rollout, Space
+from seqgan.core.types import Batch, Critic, Reward, Rollout, Space
 from seqgan.decoding import Ancestral, continuations, sample
 from seqgan.estimators.config import (
     EstimatorConfig,
@@ -49,6 +49,7 @@ from seqgan.estimators.config import (
     SequenceCreditConfig,
 )
 from seqgan.estimators.credit import rollout_returns
+from seqgan.games.adversarial import critic_reward
 from seqgan.games.mle import likelihood_loss
 from seqgan.metrics.bleu import Corpus, self_bleu
 from seqgan.models.config import CnnCriticConfig, RnnCriticConfig, RnnGeneratorConfig
@@ -261,9 +262,10 @@ def build_lstm(space: Space, device: torch.device, std: float = 0.1) -> RnnGener
     return RnnGenerator(space, RnnGeneratorConfig(name="lstm", init_std=std)).to(device).eval()
 
 
-def critic_reward(critic: nn.Module) -> Reward:
-    """σ(score), SeqGAN's reward."""
-    return lambda tokens, mask_BT: critic(tokens, mask_BT).score.sigmoid()
+def prob_reward(critic: Critic) -> Reward:
+    """σ(score), SeqGAN's reward, as the adversarial game makes it."""
+    objective = Objective(ObjectiveConfig(name="non_saturating", value="prob"))
+    return critic_reward(critic, objective, None)
 
 
 @torch.no_grad()
@@ -272,7 +274,7 @@ def bench_reward(sizes: Sizes, device: torch.device) -> Json:
     generator = build_lstm(sizes.space, device)
     critic = CnnCritic(sizes.space, sizes.critic).to(device).eval()
     naive_generator, naive_critic = NaiveGenerator(generator), NaiveCritic(critic)
-    reward, copies = critic_reward(critic), sizes.copies
+    reward, copies = prob_reward(critic), sizes.copies
     rollout = sample(generator, sizes.space, sizes.batch, Ancestral())
     found: dict[str, Tensor] = {}
 
@@ -398,7 +400,7 @@ def _critic_update(
 
 
 def _generator_update(
-    player: Player, config: EstimatorConfig, critic: nn.Module, sizes: Sizes, device: torch.device
+    player: Player, config: EstimatorConfig, critic: Critic, sizes: Sizes, device: torch.device
 ) -> Callable[[], object]:
     estimator = build_estimator(config, sizes.space, device)
     generator: Any = player.module
@@ -406,7 +408,7 @@ def _generator_update(
     def update() -> None:
         with frozen(critic):
             rollout: Rollout = estimator.sample(generator, sizes.batch)
-            loss = estimator.loss(generator, rollout, critic_reward(critic)).loss
+            loss = estimator.loss(generator, rollout, prob_reward(critic)).loss
         player.update(loss)
 
     return update

@@ -89,7 +89,7 @@ class SentenceReward:
         self._vocab_size = space.vocab_size
         self.table = 1 + 2 * torch.randn(space.vocab_size**space.length, generator=stream)
 
-    def __call__(self, tokens: Tensor, mask_BT: Tensor) -> Tensor:
+    def __call__(self, tokens: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
         return self.table[index_of(tokens, self._vocab_size)]
 
 
@@ -105,7 +105,7 @@ class PrefixReward:
             for t in range(space.length)
         ]
 
-    def __call__(self, tokens: Tensor, mask_BT: Tensor) -> Tensor:
+    def __call__(self, tokens: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
         columns = [
             table[index_of(tokens[:, : t + 1], self._vocab_size)]
             for t, table in enumerate(self._tables)

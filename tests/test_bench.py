@@ -79,7 +79,7 @@ def test_naive_and_packed_returns_agree(bench: ModuleType, tiny: Any) -> None:
             bench.NaiveGenerator(generator), bench.NaiveCritic(critic), rollout.ids_BT, 100
         )
         ours_BT = bench.rollout_returns(
-            generator, tiny.space, rollout, bench.critic_reward(critic), 100
+            generator, tiny.space, rollout, bench.prob_reward(critic), 100
         )
     # The last column has no randomness; the others have Monte-Carlo error.
     torch.testing.assert_close(ours_BT[:, -1], naive_BT[:, -1])

@@ -66,6 +66,17 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Rows that are continuations of common prefixes, block after block.
+
+    Row n·B + b is copy n of sentence b; the copies of a sentence agree in the first `columns`.
+    """
+
+    batch: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """A critic's opinion: one score a sequence, or from a causal critic one a step.
 
@@ -102,11 +113,18 @@ class Critic(nn.Module, ABC):
     @abstractmethod
     def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores: ...
 
+    def score_continuations(self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared) -> Scores:
+        """The same scores; a critic that can look at a shared prefix once overrides this."""
+        return self(ids_RT, mask_RT)
+
 
 class Reward(Protocol):
-    """What the estimator is to raise: one value a row, or one a step (where it is causal)."""
+    """What the estimator is to raise: one value a row, or one a step (where it is causal).
 
-    def __call__(self, tokens: Tensor, mask_BT: Tensor) -> Tensor: ...
+    `shared` says that the rows are continuations, which may save work and changes no value.
+    """
+
+    def __call__(self, tokens: Tensor, mask_BT: Tensor, shared: Shared | None = None) -> Tensor: ...
 
 
 class Stateful(Protocol):

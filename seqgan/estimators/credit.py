@@ -14,13 +14,11 @@ rollout policy is the generator itself (the published `update_rate` averaging ne
 there). A prefix that has ended has one continuation, itself.
 """
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end, mean_per_row
-from seqgan.core.types import Generator, Reward, Rollout, Space
+from seqgan.core.types import Generator, Reward, Rollout, Shared, Space
 from seqgan.decoding import Ancestral, continuations
 from seqgan.estimators.config import CreditConfig, PerStepCreditConfig, RolloutCreditConfig
 
@@ -37,9 +35,11 @@ def returns(
         return sequence_returns(rollout, reward)
 
 
-def value_per_sequence(reward: Reward, tokens: Tensor, mask_BT: Tensor) -> Tensor:
+def value_per_sequence(
+    reward: Reward, tokens: Tensor, mask_BT: Tensor, shared: Shared | None = None
+) -> Tensor:
     """`value_B`: a per-step reward is averaged over the steps that count."""
-    value = reward(tokens, mask_BT)
+    value = reward(tokens, mask_BT, shared)
     return value if value.dim() == 1 else mean_per_row(value, mask_BT)
 
 
@@ -64,10 +64,13 @@ def rollout_returns(
     generator: Generator, space: Space, rollout: Rollout, reward: Reward, copies: int
 ) -> Tensor:
     """Mean value of `copies` continuations of each prefix; the last column is the value itself."""
-    value = partial(value_per_sequence, reward)
     ids_PNBT = continuations(generator, space, rollout, copies, Ancestral())
-    ids_RT = ids_PNBT.flatten(0, 2)
-    value_R = value(ids_RT, mask_until_end(ids_RT, space.end_id))
-    value_PB = value_R.view(ids_PNBT.shape[:3]).mean(1)
-    last_B = value(rollout.tokens, rollout.mask_BT)
-    return torch.cat([value_PB, last_B[None]]).T
+    batch = len(rollout.ids_BT)
+    columns = []
+    for prefix, ids_NBT in enumerate(ids_PNBT, start=1):
+        ids_RT = ids_NBT.flatten(0, 1)
+        mask_RT = mask_until_end(ids_RT, space.end_id)
+        value_R = value_per_sequence(reward, ids_RT, mask_RT, Shared(batch, prefix))
+        columns.append(value_R.view(copies, batch).mean(0))
+    columns.append(value_per_sequence(reward, rollout.tokens, rollout.mask_BT))
+    return torch.stack(columns, 1)

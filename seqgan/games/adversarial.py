@@ -17,7 +17,17 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Batch, Critic, Generator, Reward, Rollout, Stateful, Stats
+from seqgan.core.types import (
+    Batch,
+    Critic,
+    Generator,
+    Reward,
+    Rollout,
+    Scores,
+    Shared,
+    Stateful,
+    Stats,
+)
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.estimators.base import Estimator
 from seqgan.games.mle import likelihood_loss
@@ -113,18 +123,12 @@ class AdversarialGame:
         return self._mle_weight > 0 or self._objective.needs_real
 
     def _reward(self, real: Batch | None) -> Reward:
-        """The value of the critic's scores, as a function of sequences."""
         critic = self._critic.module
-        real_scores = None
-        if self._objective.needs_real:
-            assert real is not None
-            with torch.no_grad():
-                real_scores = critic(real.ids_BT, real.mask_BT)
-
-        def reward(tokens: Tensor, mask_BT: Tensor) -> Tensor:
-            return self._objective.value(critic(tokens, mask_BT).score, real_scores)
-
-        return reward
+        if not self._objective.needs_real:
+            return critic_reward(critic, self._objective, None)
+        assert real is not None
+        with torch.no_grad():
+            return critic_reward(critic, self._objective, critic(real.ids_BT, real.mask_BT))
 
     def _penalty(self, penalty: PenaltyConfig, real: Batch, fake: Rollout) -> Tensor | None:
         """The penalties that are terms of the loss; constraints act elsewhere."""
@@ -138,6 +142,19 @@ class AdversarialGame:
         if isinstance(penalty, R1Config):
             return r1(critic, real_BTV, real.mask_BT, penalty)
         return None
+
+
+def critic_reward(critic: Critic, objective: Objective, real: Scores | None) -> Reward:
+    """The value of the critic's scores, as a function of sequences."""
+
+    def reward(tokens: Tensor, mask_BT: Tensor, shared: Shared | None = None) -> Tensor:
+        if shared is None:
+            scores = critic(tokens, mask_BT)
+        else:
+            scores = critic.score_continuations(tokens, mask_BT, shared)
+        return objective.value(scores.score, real)
+
+    return reward
 
 
 def _accuracy(real: Tensor, fake: Tensor) -> Tensor:

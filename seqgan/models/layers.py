@@ -14,6 +14,9 @@ LayerT = TypeVar("LayerT", bound=nn.Module)
 RecurrentState = tuple[Tensor, ...]
 """(h_BH, c_BH) of an LSTM, (h_BH,) of a GRU."""
 
+CHUNK_ROWS = 512
+"""Rows a critic scores at once where no gradient is wanted."""
+
 KeyValue = tuple[Tensor, Tensor]
 """Keys and values of the columns read so far, each [B, heads, t, d]."""
 
@@ -184,7 +187,10 @@ class Block(nn.Module):
 
 
 def score_in_chunks(
-    score: Callable[[Tensor, Tensor], Scores], tokens: Tensor, mask_BT: Tensor, rows: int = 512
+    score: Callable[[Tensor, Tensor], Scores],
+    tokens: Tensor,
+    mask_BT: Tensor,
+    rows: int = CHUNK_ROWS,
 ) -> Scores:
     """Apply `score(tokens, mask_BT)` to `rows` rows at a time where no gradient is wanted.
 

@@ -17,7 +17,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Rollout, Scores, Space
+from seqgan.core.types import Critic, Rollout, Scores, Space
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, prefix_states
 from seqgan.estimators.config import ScoreFunctionConfig
@@ -61,7 +61,7 @@ def test_a_reward_of_the_first_symbol_comes_back_to_its_sentence_at_every_positi
     rollout = sampled(generator, SPACE, 50)
     value_V = torch.tensor([0.25, -3.0, 7.0])
     returns_BT = rollout_returns(
-        generator, SPACE, rollout, lambda x, mask: value_V[x[:, 0]], copies=4
+        generator, SPACE, rollout, lambda x, *_: value_V[x[:, 0]], copies=4
     )
     expected_B1 = value_V[rollout.ids_BT[:, :1]]
     assert torch.equal(returns_BT, expected_B1.expand(50, 4))
@@ -74,7 +74,7 @@ def test_a_reward_of_one_position_is_certain_from_there_on(position) -> None:
     rollout = sampled(generator, SPACE, 200)
     value_V = torch.tensor([0.0, 1.0, 4.0])
     returns_BT = rollout_returns(
-        generator, SPACE, rollout, lambda x, mask: value_V[x[:, position]], copies=3
+        generator, SPACE, rollout, lambda x, *_: value_V[x[:, position]], copies=3
     )
     own_B = value_V[rollout.ids_BT[:, position]]
     assert torch.equal(returns_BT[:, position:], own_B[:, None].expand(200, 4 - position))
@@ -122,7 +122,7 @@ def test_text_gan_pytorch_scrambles_what_comes_back_in_order_here() -> None:
         return value_V[ids_RT[:, 0]]
 
     right_BT = value(rollout.ids_BT)[:, None].expand(256, 8)
-    ours_BT = rollout_returns(generator, space, rollout, lambda x, mask: value(x), copies=4)
+    ours_BT = rollout_returns(generator, space, rollout, lambda x, *_: value(x), copies=4)
     ids_PNBT = continuations(generator, space, rollout, 4, Ancestral())
     theirs_BT = scrambled_returns(ids_PNBT, rollout, value)
 
@@ -214,7 +214,7 @@ def test_the_critic_sees_the_mask_of_each_continuation_not_that_of_its_sentence(
     rollout = sampled(generator, ENDING, 30)
     seen = []
 
-    def reward(tokens: Tensor, mask_BT: Tensor) -> Tensor:
+    def reward(tokens: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
         seen.append((tokens, mask_BT))
         return tokens[:, 0].float()
 
@@ -228,14 +228,14 @@ def test_sequences_of_one_symbol_need_no_continuation() -> None:
     space = Space(vocab_size=3, length=1)
     generator = make_generator("gru", space)
     rollout = sampled(generator, space, 5)
-    returns_BT = rollout_returns(generator, space, rollout, lambda x, m: x[:, 0].float(), copies=2)
+    returns_BT = rollout_returns(generator, space, rollout, lambda x, *_: x[:, 0].float(), copies=2)
     assert torch.equal(returns_BT, rollout.ids_BT.float())
 
 
 # ── The critic while it rewards ───────────────────────────────────────────────────────────────
 
 
-class NoisyCritic(nn.Module):
+class NoisyCritic(Critic):
     """Dropout, a batch norm with buffers, and a diary of the mode it was called in."""
 
     def __init__(self, space: Space) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import double_backward
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Scores, Shared, Space
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
@@ -217,3 +217,21 @@ def test_pairwise_table_is_the_bilinear_form() -> None:
     forms = critic.bilinear.weight.unflatten(0, (2, 4))  # M_c
     expected = embedded_BTE[1, 3] @ forms[1] @ embedded_BTE[1, 2] / 2
     close(table[1, 1, 3, 2], expected)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 6])
+def test_continuations_of_shared_prefixes_score_as_they_do_alone(columns, monkeypatch):
+    """Also where the rows fill several chunks."""
+    monkeypatch.setattr("seqgan.models.critics.cnn.CHUNK_ROWS", 10)
+    torch.manual_seed(0)
+    config = CnnCriticConfig(name="cnn", embed=5, widths=[1, 2, 4, 7], filters=[3, 4, 5, 2])
+    critic = CnnCritic(Space(9, 7, end_id=0), config).eval()
+    batch, copies = 4, 6
+    prefix = torch.randint(9, (batch, columns)).repeat(copies, 1)
+    ids_RT = torch.cat([prefix, torch.randint(9, (batch * copies, 7 - columns))], 1)
+    mask_RT = mask_until_end(ids_RT, 0)
+    with torch.no_grad():
+        ours = critic.score_continuations(ids_RT, mask_RT, Shared(batch, columns))
+        rows = zip(ids_RT.split(1), mask_RT.split(1), strict=True)
+        alone = torch.cat([critic(row, mask).score for row, mask in rows])
+    torch.testing.assert_close(ours.score, alone)

@@ -18,12 +18,14 @@ sequences of 20 symbols that takes 70 ms where `conv1d` takes 85, and with gradi
 it takes 350. The maximum is taken before the ReLU, with which it commutes.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, Space
+from seqgan.core.types import Critic, Scores, Shared, Space
 from seqgan.models.config import CnnCriticConfig
-from seqgan.models.layers import Highway, Stack, TokenEmbedding, score_in_chunks
+from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
 
 
 class CnnCritic(Critic):
@@ -46,9 +48,44 @@ class CnnCritic(Critic):
         """One logit a sequence, and the features in front of dropout and read-out."""
         return score_in_chunks(self._score, tokens, mask_BT)
 
+    def score_continuations(self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared) -> Scores:
+        """Windows that lie wholly inside a shared prefix are convolved once for all its copies."""
+        batch = shared.batch
+        prefix_BTE = self._embed(ids_RT[:batch], mask_RT[:batch])[:, : shared.columns]
+        known = [
+            self._strongest(layer, prefix_BTE) if self._width(layer) <= shared.columns else None
+            for layer in self.filters
+        ]
+        score = partial(self._score_behind, shared.columns, known)
+        blocks = max(1, CHUNK_ROWS // batch)
+        return score_in_chunks(score, ids_RT, mask_RT, rows=blocks * batch)
+
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
-        embedded_BTE = self.embedding(tokens) * mask_BT[..., None]
-        pooled = [self._strongest(layer, embedded_BTE) for layer in self.filters]
+        embedded_BTE = self._embed(tokens, mask_BT)
+        return self._read([self._strongest(layer, embedded_BTE) for layer in self.filters])
+
+    def _score_behind(
+        self, columns: int, known: list[Tensor | None], ids_RT: Tensor, mask_RT: Tensor
+    ) -> Scores:
+        """Scores from what is known of the first columns and the windows that reach behind them."""
+        embedded_RTE = self._embed(ids_RT, mask_RT)
+        pooled = []
+        for layer, known_BF in zip(self.filters, known, strict=True):
+            first = max(0, columns - self._width(layer) + 1)
+            strongest_RF = self._strongest(layer, embedded_RTE[:, first:])
+            if known_BF is not None:
+                copies = len(ids_RT) // len(known_BF)
+                strongest_RF = torch.maximum(strongest_RF, known_BF.repeat(copies, 1))
+            pooled.append(strongest_RF)
+        return self._read(pooled)
+
+    def _embed(self, tokens: Tensor, mask_BT: Tensor) -> Tensor:
+        return self.embedding(tokens) * mask_BT[..., None]
+
+    def _width(self, layer: nn.Linear) -> int:
+        return layer.in_features // self.embedding.embedding_dim
+
+    def _read(self, pooled: list[Tensor]) -> Scores:
         features_BF = self.highways(torch.cat(pooled, 1).relu())
         score_B = self.readout(self.dropout(features_BF))[:, 0]
         return Scores(score_B, features_BF=features_BF)
