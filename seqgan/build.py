@@ -56,8 +56,9 @@ def build_data(experiment: Experiment, device: torch.device, run: Path | None) -
     config, batch_size, seed = experiment.data, experiment.train.batch_size, experiment.seed
     evaluation = experiment.evaluation
     if isinstance(config, OracleDataConfig):
+        # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
+        samples = draw_samples(config, build_oracle(config.oracle, torch.device("cpu")))
         oracle = build_oracle(config.oracle, device)
-        samples = draw_samples(config, oracle)
         stream: Stream | FreshStream
         if config.fresh:
             stream = FreshStream(lambda block: samples.block(block).to(device), batch_size)
@@ -84,7 +85,7 @@ def build_game(
     seed_everything(experiment.seed)
     generator = build_generator(experiment.generator, data.space).to(device)
     players = experiment.players
-    generator_player = Player("generator", generator, players.generator)
+    generator_player = Player("generator", generator, players.generator, ema=players.generator.ema)
     if experiment.game.name == "mle":
         return MleGame(generator_player, data.stream)
     assert experiment.critic is not None, "checked by Experiment"

@@ -9,11 +9,14 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from seqgan.core.errors import UserError
+
+if TYPE_CHECKING:
+    from seqgan.experiment import Experiment
 
 app = typer.Typer(
     add_completion=False,
@@ -23,6 +26,7 @@ app = typer.Typer(
 )
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Dotted overrides such as seed=1.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps; default: the run's own.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 
@@ -37,9 +41,12 @@ def train(
     """Train a run; the last line of stdout is its folder."""
     words = arguments or []
     if resume is not None:
+        from seqgan.experiment import load_resumed
+
+        resumed = load_resumed(resume, words)
         from seqgan.run import resume as resume_run
 
-        print(resume_run(resume, words))
+        print(resume_run(resumed, resume))
         return
     if not words or "=" in words[0]:
         raise UserError("train: needs CONFIG.yaml (then overrides), or --resume RUN")
@@ -58,15 +65,24 @@ def evaluate(
     run: RunFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sweep: Annotated[bool, typer.Option(help="Sweep temperature and top-p.")] = False,
+    device: Device = None,
 ) -> None:
     """Evaluate the selected checkpoint on test data."""
+    experiment = _run_elsewhere(run, device, ["evaluation.sweep=true"] if sweep else [])
     from seqgan.run import evaluate_run
 
-    result = evaluate_run(run, sweep)
+    result = evaluate_run(experiment, run)
     if as_json:
         print(json.dumps(result, indent=1, ensure_ascii=False))
         return
     _print_rows(result["rows"])
+
+
+def _run_elsewhere(run: Path, device: str | None, overrides: list[str]) -> "Experiment":
+    """A run's configuration, perhaps on another device than it was trained on."""
+    from seqgan.experiment import load_run
+
+    return load_run(run, overrides + ([f"device={device}"] if device else []))
 
 
 def _print_rows(rows: list[dict]) -> None:
@@ -96,6 +112,7 @@ def sample(
     top_p: Annotated[float, typer.Option(help="Nucleus mass, above 0, at most 1.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     format: Annotated[str, typer.Option(help="text, ids or jsonl.")] = "text",
+    device: Device = None,
 ) -> None:
     """Write samples of a run to stdout, one a line."""
     if not 0 < temperature < float("inf"):
@@ -104,9 +121,11 @@ def sample(
         raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
     if format not in ("text", "ids", "jsonl"):
         raise UserError(f"--format={format!r}: choose from: text, ids, jsonl")
+    experiment = _run_elsewhere(run, device, [])
     from seqgan.run import SampleRequest, sample_run
 
-    for line in sample_run(run, SampleRequest(n, temperature, top_p, seed, format)):
+    request = SampleRequest(n, temperature, top_p, seed, format)
+    for line in sample_run(experiment, run, request):
         print(line)
 
 
@@ -190,6 +209,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(str(error), 2)
     except typer.TyperException as error:  # typer's own click: bad arguments and options
         return _fail(f"{error.format_message().rstrip('.')}; see --help", 2)
+    except OSError as error:  # a folder that cannot be written, a full disk
+        return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
     except SystemExit as exit_:

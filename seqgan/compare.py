@@ -13,6 +13,7 @@ from seqgan.reporting.runs import Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
 from seqgan.study import StudyConfig, arms_of, is_finished, load_study, plan, run_study
+from seqgan.training.runlog import to_json
 
 
 def compare_arms(
@@ -62,5 +63,5 @@ def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
                 difference = paired_difference(values, base.values_by_seed(metric))
                 entry[metric]["difference"] = asdict(difference)
         summary[arm.name] = {"null": arm.null, "metrics": entry}
-    text = json.dumps(summary, indent=1)
+    text = json.dumps(to_json(summary), indent=1)
     (folder / "comparison.json").write_text(text, encoding="utf-8")

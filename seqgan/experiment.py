@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config, apply_overrides, read_yaml, validate
-from seqgan.core.errors import did_you_mean
+from seqgan.core.errors import UserError, did_you_mean
 from seqgan.data.config import DataConfig
 from seqgan.estimators.config import EstimatorConfig, ScoreFunctionConfig
 from seqgan.evaluation.config import ORACLE_METRICS, TEXT_METRICS, EvaluationConfig
@@ -23,6 +23,7 @@ class GameConfig(Config):
     """Who plays. `mle` has a generator only; `adversarial` adds a critic."""
 
     name: Literal["mle", "adversarial"]
+    """Kind of game."""
     mle_weight: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the likelihood loss on real data, added to every adversarial generator update."""
 
@@ -39,21 +40,34 @@ class Experiment(Config):
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     """A short name for folders and reports."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of initial parameters, batches and samples."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     data: DataConfig
+    """What the generator learns from."""
     game: GameConfig
+    """Who plays, and for what besides the objective."""
     generator: GeneratorConfig
+    """The network that writes sequences."""
     critic: CriticConfig | None = None
+    """The network that scores sequences; null in game mle."""
     objective: ObjectiveConfig | None = None
+    """What the two players play for; null in game mle."""
     penalties: list[PenaltyConfig] = []
+    """What keeps the critic smooth, each kind at most once."""
     estimator: EstimatorConfig | None = None
+    """How the critic's score becomes a gradient of the generator; null in game mle."""
     players: PlayersConfig = PlayersConfig()
+    """How each network is updated."""
     schedule: Annotated[list[StageConfig], Field(min_length=1)]
+    """Stages of training, one after the other."""
     train: TrainConfig = TrainConfig()
+    """Batch size, intervals and limits of the training loop."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """How much is sampled, and which rule picks what is reported."""
     run: RunConfig = RunConfig()
+    """Where results go."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Experiment":
@@ -76,6 +90,10 @@ def _check_game(experiment: Experiment) -> None:
         if missing:
             raise ValueError(f"game.name=adversarial needs {missing[0]}; add it, or use game mle")
     else:
+        if experiment.game.mle_weight:
+            raise ValueError(
+                "game.mle_weight belongs to game.name=adversarial; game mle is likelihood alone"
+            )
         present = [name for name, part in parts.items() if part is not None]
         if present:
             raise ValueError(f"game.name=mle has no use for {present[0]}; remove it")
@@ -142,6 +160,30 @@ def _check_lengths(experiment: Experiment) -> None:
             f"critic.widths has {max(critic.widths)}, longer than the sequences ({length} "
             "symbols); drop the wider windows and their filters"
         )
+
+
+RESUMABLE = ("schedule", "train", "device", "evaluation", "run")
+"""Branches of the configuration that may change when a run is resumed."""
+
+
+def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
+    """The configuration of a run folder. Raises `UserError` where the folder is none."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UserError(f"{folder}: no run folder (config.yaml is missing); train one first")
+    return validate(Experiment, apply_overrides(read_yaml(path), overrides or []), str(path))
+
+
+def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
+    """A run's configuration with changes that leave its past valid."""
+    saved, wanted = load_run(folder), load_run(folder, overrides)
+    for field in Experiment.model_fields:
+        if field not in RESUMABLE and getattr(saved, field) != getattr(wanted, field):
+            raise UserError(
+                f"{field}: cannot change when a run is resumed; only "
+                f"{', '.join(RESUMABLE)} can. Start a new run instead"
+            )
+    return wanted
 
 
 def load_experiment(path: Path, overrides: list[str]) -> Experiment:

@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from omegaconf import OmegaConf
 
 import seqgan
 from seqgan.build import DataSide, build_data, build_device, build_game
-from seqgan.core.config import apply_overrides, read_yaml, validate
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
 from seqgan.core.rng import isolated
@@ -29,16 +28,11 @@ from seqgan.experiment import Experiment
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mle import MleGame
 from seqgan.models.build import build_generator
-from seqgan.models.oracles import build_oracle
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.player import Player
 from seqgan.training.runlog import progress_bar, to_json
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Metrics, Selection, Trainer
-
-_RESUMABLE = ("schedule", "train", "device", "evaluation", "run")
-"""Branches of the configuration that may change when a run is resumed."""
-
 
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
 
@@ -61,14 +55,11 @@ def train(experiment: Experiment, folder: Path) -> Path:
     return folder
 
 
-def resume(folder: Path, overrides: list[str]) -> Path:
+def resume(experiment: Experiment, folder: Path) -> Path:
     """Go on from the last checkpoint, to the configured or a raised number of steps."""
-    saved = load_run(folder)
-    tree = apply_overrides(read_yaml(folder / "config.yaml"), overrides)
-    experiment = validate(Experiment, tree, str(folder / "config.yaml"))
-    _check_resumable(saved, experiment)
     device = build_device(experiment)
     data = build_data(experiment, device, folder)
+    _check_same_data(folder, data)
     game = build_game(experiment, data, device)
     _write_config(experiment, folder)
     (folder / "evaluation.json").unlink(missing_ok=True)
@@ -76,13 +67,13 @@ def resume(folder: Path, overrides: list[str]) -> Path:
     return folder
 
 
-def _check_resumable(saved: Experiment, wanted: Experiment) -> None:
-    for field in Experiment.model_fields:
-        if field not in _RESUMABLE and getattr(saved, field) != getattr(wanted, field):
-            raise UserError(
-                f"{field}: cannot change when a run is resumed; only "
-                f"{', '.join(_RESUMABLE)} can. Start a new run instead"
-            )
+def _check_same_data(folder: Path, data: DataSide) -> None:
+    path = folder / "data.json"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != data.report:
+        raise UserError(
+            f"{path}: the data files have changed since the run started; put the former ones back, "
+            "or start a new run"
+        )
 
 
 def _train(
@@ -115,24 +106,32 @@ def _train(
         Selection(evaluation.select.metric, evaluation.select.mode),
     )
     if trainer.run(resume):
-        evaluate_run(folder, sweep=evaluation.sweep)
+        evaluate_run(experiment, folder)
+        return
+    print(
+        f"stopped at step {trainer.step} of {trainer.schedule.steps}; "
+        f"go on with: seqgan train --resume {folder}",
+        file=sys.stderr,
+    )
 
 
 def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: torch.device) -> None:
     for name in ("checkpoints", "samples"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_config(experiment, folder)
     _write_json(folder / "run.json", _provenance(device))
+    _write_json(folder / "space.json", asdict(data.space))
     if data.tokenizer is not None:
         data.tokenizer.save(folder)
         _write_json(folder / "data.json", data.report)
+    _write_config(experiment, folder)  # last: it makes the folder a run
 
 
 def _tell_about(report: dict[str, Any]) -> None:
     """One line a split on stderr: what was read, left out, doubled or leaked."""
     for split in ("train", "valid", "test"):
         if split in report:
-            counts = ", ".join(f"{name} {value:.4g}" for name, value in report[split].items())
+            numbers = {k: v for k, v in report[split].items() if k != "sha256"}
+            counts = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
             print(f"{split}: {counts}", file=sys.stderr)
 
 
@@ -180,20 +179,13 @@ def _processor() -> str:
 # ── Finished runs ─────────────────────────────────────────────────────────────────────────────
 
 
-def load_run(folder: Path) -> Experiment:
-    """The configuration of a run. Raises `UserError` where the folder is none."""
-    path = folder / "config.yaml"
-    if not path.is_file():
-        raise UserError(f"{folder}: no run folder (config.yaml is missing); train one first")
-    return validate(Experiment, read_yaml(path), str(path))
-
-
-def evaluate_run(folder: Path, sweep: bool) -> dict[str, Any]:
+def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json."""
-    experiment = load_run(folder)
     device = build_device(experiment)
+    state, last_step = _reported_state(folder)
     data = build_data(experiment, device, folder)
-    state = _reported_state(folder)
+    _check_same_data(folder, data)
+    sweep = experiment.evaluation.sweep
     generator = _load_generator(experiment, data.space, state, device)
     config = experiment.evaluation
     with progress_bar() as bar, autocast(device, experiment.train.precision):
@@ -203,6 +195,7 @@ def evaluate_run(folder: Path, sweep: bool) -> dict[str, Any]:
     players = state["players"]
     result = {
         "split": "test",
+        "finished": last_step >= Schedule(experiment.schedule).steps,
         "step": state["step"],
         "seconds": round(state["seconds"], 3),
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
@@ -216,14 +209,14 @@ def evaluate_run(folder: Path, sweep: bool) -> dict[str, Any]:
     return to_json(result)
 
 
-def _reported_state(folder: Path) -> dict[str, Any]:
-    """The selected checkpoint where a rule has picked one, else the last."""
+def _reported_state(folder: Path) -> tuple[dict[str, Any], int]:
+    """The selected checkpoint where a rule has picked one, else the last; and the last step."""
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
     selected = checkpoints.selected()
     steps = checkpoints.steps()
     if not steps:
         raise UserError(f"{folder}: no checkpoint yet; train it first")
-    return checkpoints.load(selected["step"] if selected else steps[-1])
+    return checkpoints.load(selected["step"] if selected else steps[-1]), steps[-1]
 
 
 def _load_generator(
@@ -250,23 +243,20 @@ class SampleRequest:
 _SAMPLE_BLOCK = 1_000
 
 
-def sample_run(folder: Path, request: SampleRequest) -> list[str]:
+def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
     """Lines of samples: text, ids, or JSON objects with both.
 
     Needs the run folder only, not the data it was trained on.
     """
-    experiment = load_run(folder)
     device = build_device(experiment)
-    tokenizer = None
-    if isinstance(experiment.data, OracleDataConfig):
-        space = _oracle_space(experiment.data)
-    else:
-        tokenizer = load_tokenizer(folder)
-        space = Space(tokenizer.vocab_size, experiment.data.length, tokenizer.end_id)
-    generator = _load_generator(experiment, space, _reported_state(folder), device)
+    state, _ = _reported_state(folder)
+    space = Space(**json.loads((folder / "space.json").read_text(encoding="utf-8")))
+    tokenizer = None if isinstance(experiment.data, OracleDataConfig) else load_tokenizer(folder)
+    generator = _load_generator(experiment, space, state, device)
     draw = Ancestral(request.temperature, top_p=request.top_p)
     lines: list[str] = []
-    with isolated(request.seed), torch.no_grad(), progress_bar() as bar:
+    precision = autocast(device, experiment.train.precision)
+    with isolated(request.seed), torch.no_grad(), precision, progress_bar() as bar:
         task = bar.add_task("sampling", total=request.rows, note="")
         while len(lines) < request.rows:
             rows = min(_SAMPLE_BLOCK, request.rows - len(lines))
@@ -285,10 +275,6 @@ def _format(kind: str, text: str, ids: list[int]) -> str:
     if kind == "ids":
         return " ".join(map(str, ids))
     return json.dumps({"text": text, "ids": ids}, ensure_ascii=False)
-
-
-def _oracle_space(config: OracleDataConfig) -> Space:
-    return build_oracle(config.oracle, torch.device("cpu")).space
 
 
 def _write_json(path: Path, tree: Any) -> None:

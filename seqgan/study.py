@@ -13,6 +13,8 @@ No torch here: every run is a process of its own.
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, model_validator
 from rich.console import Console
 from rich.progress import (
@@ -43,6 +46,7 @@ class ArmConfig(Config):
     """One arm of a study."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    """A short name for folders; `baseline` refers to it."""
     label: str | None = None
     """What tables call it; null: its name."""
     null_arm: bool = False
@@ -55,9 +59,11 @@ class StudyConfig(Config):
     """A comparison."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    """A short name for folders and reports."""
     base: str
     """The experiment every arm starts from, relative to this file."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """Every arm is run once with each of these seeds."""
     baseline: str | None = None
     """Name of the arm that paired differences are taken to; null: no differences."""
     metrics: list[str] | None = None
@@ -65,6 +71,7 @@ class StudyConfig(Config):
     set: dict[str, Any] = {}
     """Set in every arm, before the arm's own."""
     arms: Annotated[list[ArmConfig], Field(min_length=1)]
+    """What is compared: variations of the base experiment."""
 
     @model_validator(mode="after")
     def _names_fit(self) -> "StudyConfig":
@@ -104,26 +111,30 @@ def load_study(path: Path) -> StudyConfig:
 
 def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> list[PlannedRun]:
     """Every run of the study, each configuration validated before anything is written."""
-    tree = apply_overrides(read_yaml((path.parent / study.base).resolve()), overrides)
+    tree = read_yaml((path.parent / study.base).resolve())
+    _set_all(tree, study.set, f"{path}: set")
+    tree = apply_overrides(tree, overrides)
     runs = []
     for seed in study.seeds:  # seeds outermost: a broken-off study has whole comparisons
         for arm in study.arms:
             run_folder = folder / arm.name / f"seed-{seed}"
-            overridden = _overridden(tree, {**study.set, **arm.set}, seed, run_folder)
             source = f"{path}: arm '{arm.name}'"
+            overridden = tree.copy()
+            _set_all(overridden, arm.set, source)
+            _set_all(overridden, {"seed": seed, "run.dir": str(run_folder)}, source)
             runs.append(
                 PlannedRun(arm.name, seed, run_folder, validate(Experiment, overridden, source))
             )
     return runs
 
 
-def _overridden(tree: DictConfig, values: dict[str, Any], seed: int, folder: Path) -> DictConfig:
-    tree = tree.copy()
+def _set_all(tree: DictConfig, values: dict[str, Any], source: str) -> None:
     for key, value in values.items():
-        set_node(tree, key, value)
-    set_node(tree, "seed", seed)
-    set_node(tree, "run.dir", str(folder))
-    return tree
+        try:
+            set_node(tree, key, value)
+        except (OmegaConfBaseException, ValueError, TypeError, IndexError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(f"{source}: {key}={value!r} cannot be set ({reason})") from error
 
 
 def is_finished(run: PlannedRun) -> bool:
@@ -136,11 +147,11 @@ def is_finished(run: PlannedRun) -> bool:
             f"{run.folder}: holds a run with another configuration; move the study folder away, "
             "or choose another one with --dir"
         )
-    return (run.folder / "evaluation.json").exists()
+    return run_done(run)
 
 
 class _Process:
-    """One training process; its output goes to train.log in the run folder's parent."""
+    """One training process; its output goes to seed-S.log beside the run folder."""
 
     def __init__(self, run: PlannedRun, configs: Path) -> None:
         self.run = run
@@ -151,6 +162,7 @@ class _Process:
             [sys.executable, "-m", "seqgan", "train", *self._arguments(configs)],
             stdout=self._output,
             stderr=subprocess.STDOUT,
+            env={"OMP_NUM_THREADS": "1", **os.environ},  # side by side; train.threads may raise it
         )
 
     def _arguments(self, configs: Path) -> list[str]:
@@ -175,6 +187,7 @@ class _Process:
 
 def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
     """Run what is not finished, `jobs` processes at a time. Returns one line for each failure."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     waiting = [run for run in runs if not is_finished(run)]
     active: list[_Process] = []
     failures: list[str] = []
@@ -189,7 +202,7 @@ def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
                 time.sleep(0.2)
                 active = _reap(active, failures)
                 bar.update(task, completed=sum(map(_steps_done, runs)), note=_note(runs, active))
-        except KeyboardInterrupt:
+        except BaseException:  # Ctrl-C, SIGTERM, or an error of our own: leave no orphans
             _stop(active)
             raise
     return failures
@@ -225,7 +238,9 @@ def _steps_done(run: PlannedRun) -> int:
 
 
 def run_done(run: PlannedRun) -> bool:
-    return (run.folder / "evaluation.json").exists()
+    """Whether the run reached the end of its schedule and was evaluated there."""
+    path = run.folder / "evaluation.json"
+    return path.exists() and bool(json.loads(path.read_text(encoding="utf-8"))["finished"])
 
 
 def _reap(active: list[_Process], failures: list[str]) -> list[_Process]:
@@ -235,8 +250,8 @@ def _reap(active: list[_Process], failures: list[str]) -> list[_Process]:
             going.append(process)
             continue
         process.close()
-        if process.failed():
-            run = process.run
+        run = process.run
+        if process.failed() or not run_done(run):
             failures.append(f"arm '{run.arm}' seed {run.seed}: {process.reason()}")
     return going
 

@@ -41,6 +41,7 @@ def test_train_ends_with_the_folder_and_leaves_what_is_documented(
     assert out.splitlines()[-1] == str(folder)
     names = {path.name for path in folder.iterdir()}
     documented = {"config.yaml", "run.json", "metrics.jsonl", "samples", "checkpoints"}
+    documented |= {"space.json"}
     assert names == documented | {"evaluation.json", "tensorboard"}
     assert "seed: 3" in (folder / "config.yaml").read_text()
     record = json.loads((folder / "run.json").read_text())
@@ -205,7 +206,8 @@ def test_text_from_end_to_end(tmp_path: Path, capsys: Capture) -> None:
     assert real["bleu_2"] > 0.3
     assert generated["nll_test"] < 2.0  # of ln 11 = 2.4 for the untrained
     assert result["notes"]["bleu_references"]["test"] > 0
-    assert result["notes"]["data"]["train"]["lines"] == 54
+    report = json.loads((folder / "data.json").read_text())
+    assert report["train"]["lines"] == 54
     words = set((tmp_path / "corpus.txt").read_text().split())
     shown = succeed(capsys, "sample", str(folder), "-n", "20").split()
     assert set(shown) <= words | {"<unk>"}

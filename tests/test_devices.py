@@ -50,6 +50,9 @@ def run_phases(device: str, precision: str, overrides: list[str]) -> None:
             assert loss.dtype == torch.float32
             assert loss.device.type == where.type
             player.update(loss)
+            # Autocast must not have cached a weight that it met without a gradient.
+            for name, parameter in player.module.named_parameters():
+                assert parameter.grad is not None or not parameter.requires_grad, name
     for player in game.players.values():
         player.raise_if_not_finite(step=0)
 

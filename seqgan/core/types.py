@@ -5,6 +5,7 @@ Shape suffixes, used in every name of a tensor:
     B  batch            T  time, columns of a sequence     V  vocabulary
     E  embedding        H  hidden                          F  features
     N  continuations    P  prefix lengths                  R  rows of any kind
+    (N also: the sentences of a set)    S  symbols of a block    K  blocks, samples
 
 A *token tensor* is either `ids_BT` (long) or `simplex_BTV` (float, rows on the simplex: one-hot,
 soft, or straight-through). Everything that reads tokens takes both.

@@ -7,19 +7,26 @@ from pydantic import Field
 from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class RandomOracleConfig(Config):
     """A recurrent network with N(0, std²) parameters drawn from a seed."""
 
     name: Literal["random_lstm", "random_gru"]
+    """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different symbols."""
     length: Positive = 4
     """Symbols a sequence."""
     embed: Positive = 16
+    """Width of the symbol embedding."""
     hidden: Positive = 32
+    """Width of the recurrent state."""
     std: Annotated[float, Field(gt=0)] = 1.0
-    seed: Annotated[int, Field(ge=0)] = 0
+    """Standard deviation of the parameters; larger makes a sharper distribution."""
+    seed: Seed = 0
+    """Seed of the parameters."""
     sha256: str | None = None
     """First hex digits of the parameters' SHA-256; building stops where they differ."""
 
@@ -28,18 +35,23 @@ class PaperOracleConfig(Config):
     """The SeqGAN paper's oracle LSTM from its published parameters (.npz)."""
 
     name: Literal["seqgan_paper"]
+    """Kind of oracle."""
     path: str
     """The .npz file with arrays embeddings, Wi, Ui, bi, … Wo, bo."""
     length: Positive = 20
+    """Symbols a sequence."""
 
 
 class PalindromeOracleConfig(Config):
     """A Markov chain writes the first half; the second half is its mirror image."""
 
     name: Literal["palindrome"]
+    """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different symbols."""
     length: Annotated[int, Field(gt=1, multiple_of=2)] = 12
-    seed: Annotated[int, Field(ge=0)] = 0
+    """Symbols a sequence, both halves together."""
+    seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
 
@@ -47,17 +59,24 @@ class CopyOracleConfig(Config):
     """A Markov chain writes the first half; the second half repeats it."""
 
     name: Literal["copy"]
+    """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different symbols."""
     length: Annotated[int, Field(gt=1, multiple_of=2)] = 12
-    seed: Annotated[int, Field(ge=0)] = 0
+    """Symbols a sequence, both halves together."""
+    seed: Seed = 0
+    """Seed of the chain's initial and transition probabilities."""
 
 
 class BracketsOracleConfig(Config):
     """Balanced strings over `pairs` kinds of brackets, each as likely as any other."""
 
     name: Literal["brackets"]
+    """Kind of oracle."""
     pairs: Positive = 2
+    """Kinds of brackets; each is two symbols, one that opens and one that closes."""
     length: Annotated[int, Field(gt=1, multiple_of=2)] = 12
+    """Symbols a sequence, an even number."""
 
 
 OracleConfig = Annotated[
@@ -74,14 +93,18 @@ class OracleDataConfig(Config):
     """Samples of an oracle. Training data are a fixed set, or drawn afresh for ever."""
 
     name: Literal["oracle"]
+    """Kind of data."""
     oracle: OracleConfig
+    """The distribution that the generator should learn."""
     train: Positive = 10_000
     """Training sequences; with `fresh`, the size of each block that is drawn."""
     fresh: bool = False
     """Draw a new block whenever one is used up, so that no sequence is seen twice."""
     valid: Positive = 2_000
+    """Validation sequences, for evaluations during training and for selection."""
     test: Positive = 5_000
-    seed: Annotated[int, Field(ge=0)] = 0
+    """Test sequences, for final evaluations."""
+    seed: Seed = 0
     """Seed of the samples (not of the oracle)."""
 
 
@@ -89,7 +112,9 @@ class WordTokenizerConfig(Config):
     """Whitespace-separated words, the most frequent first."""
 
     name: Literal["word"]
+    """Kind of tokenizer."""
     lowercase: bool = True
+    """Turn capital letters into small ones first."""
     split_punctuation: bool = True
     """Make . , ! ? ; : " ' ( ) words of their own."""
     min_count: Positive = 1
@@ -104,8 +129,11 @@ class SentencePieceConfig(Config):
     """A SentencePiece model, trained on the training split or loaded from `model`."""
 
     name: Literal["sentencepiece"]
+    """Kind of tokenizer."""
     vocab_size: Positive = 2_000
+    """Vocabulary entries of a trained model, special symbols included."""
     kind: Literal["unigram", "bpe"] = "unigram"
+    """Algorithm that finds the pieces."""
     model: str | None = None
     """A trained .model file to use instead of training one."""
 
@@ -117,43 +145,51 @@ class CorpusConfig(Config):
     """What text files and Hugging Face corpora have in common."""
 
     tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
+    """How a sentence is cut into symbols."""
     length: Annotated[int, Field(gt=1)] = 32
     """Columns of a sequence, the end symbol included."""
     overlong: Literal["error", "drop", "truncate"] = "error"
     """What to do with sentences that do not fit; drops and cuts are counted and reported."""
     max_train: Positive | None = None
     """Use the first so many training sentences only."""
+    valid_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the training text held out as validation data where none are given."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the training text held out as test data where none are given."""
+    split_seed: Seed = 0
+    """Seed that decides which sentences are held out."""
 
 
 class TextDataConfig(CorpusConfig):
     """One sentence a line, plain or gzipped, UTF-8."""
 
     name: Literal["text"]
+    """Kind of data."""
     path: str
     """The training file."""
     valid_path: str | None = None
+    """The validation file; null: `valid_fraction` of the training file."""
     test_path: str | None = None
-    valid_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Share of the training file held out as validation data where no file is given."""
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Share held out as test data where no file is given."""
-    split_seed: Annotated[int, Field(ge=0)] = 0
+    """The test file; null: `test_fraction` of the training file."""
 
 
 class HuggingFaceDataConfig(CorpusConfig):
     """A corpus of the `datasets` library: a hub id, or a local folder or file."""
 
     name: Literal["huggingface"]
+    """Kind of data."""
     dataset: str
     """Hub id such as `wikitext`, or a local path."""
     subset: str | None = None
+    """Which part of the dataset, e.g. wikitext-2-raw-v1; null: the only or default one."""
     column: str = "text"
+    """Column that holds the sentences, one a row."""
     train_split: str = "train"
+    """Name of the training split."""
     valid_split: str | None = "validation"
+    """Name of the validation split; null: `valid_fraction` of the training split."""
     test_split: str | None = "test"
-    valid_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    split_seed: Annotated[int, Field(ge=0)] = 0
+    """Name of the test split; null: `test_fraction` of the training split."""
 
 
 DataConfig = Annotated[

@@ -9,6 +9,8 @@ Decisions
   after overlong sentences were dropped.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -136,7 +138,8 @@ def _report(
     length: int,
     canonical: Callable[[str], str],
 ) -> dict[str, Any]:
-    """Counts by split. `longest` is in tokens, the end symbol included, before drops and cuts."""
+    """Counts by split. `longest` is in tokens, the end symbol included, before drops and cuts.
+    The hash of the ids tells a resumed run whether the files are still the same."""
     keys = {name: [canonical(line) for line in split.lines] for name, split in splits.items()}
     train_keys = set(keys["train"])
     report: dict[str, Any] = {"vocabulary": tokenizer.vocab_size, "length": length}
@@ -149,6 +152,7 @@ def _report(
             "longest": split.longest,
             "unk_rate": _unknown_rate(split.ids, tokenizer.unk_id),
             "duplicates": len(keys[name]) - len(set(keys[name])),
+            "sha256": hashlib.sha256(json.dumps(split.ids).encode()).hexdigest(),
         }
         if name != "train":
             report[name]["in_train"] = sum(key in train_keys for key in keys[name])

@@ -11,20 +11,25 @@ class SequenceCreditConfig(Config):
     """Every symbol is credited with the value of the whole sequence."""
 
     name: Literal["sequence"]
+    """Kind of credit."""
 
 
 class PerStepCreditConfig(Config):
     """Discounted sum of a causal critic's values from this step on."""
 
     name: Literal["per_step"]
+    """Kind of credit."""
     discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
 
 
 class RolloutCreditConfig(Config):
     """Mean value of Monte-Carlo continuations from each prefix (SeqGAN)."""
 
     name: Literal["rollout"]
+    """Kind of credit."""
     continuations: Annotated[int, Field(gt=0)] = 16
+    """Continuations drawn for each prefix."""
 
 
 CreditConfig = Annotated[
@@ -37,12 +42,14 @@ class NoBaselineConfig(Config):
     """The bare return."""
 
     name: Literal["none"]
+    """Kind of baseline."""
 
 
 class MovingAverageConfig(Config):
     """Exponentially weighted mean of past returns, one a step."""
 
     name: Literal["moving_average"]
+    """Kind of baseline."""
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Weight of the old mean when a new batch comes in."""
 
@@ -51,14 +58,18 @@ class LeaveOneOutConfig(Config):
     """Mean return of the other sequences of the batch, one a step."""
 
     name: Literal["leave_one_out"]
+    """Kind of baseline."""
 
 
 class LearnedBaselineConfig(Config):
     """A recurrent network that predicts the return from the prefix; trained by its own player."""
 
     name: Literal["learned"]
+    """Kind of baseline."""
     embed: Annotated[int, Field(gt=0)] = 32
+    """Width of the symbol embedding."""
     hidden: Annotated[int, Field(gt=0)] = 32
+    """Width of the recurrent state."""
 
 
 BaselineConfig = Annotated[
@@ -71,8 +82,11 @@ class ScoreFunctionConfig(Config):
     """REINFORCE and its relatives: reward times the gradient of the log-probability."""
 
     name: Literal["score_function"]
+    """Kind of estimator."""
     credit: CreditConfig = SequenceCreditConfig(name="sequence")
+    """How the value of a sequence is spread over its symbols."""
     baseline: BaselineConfig = LeaveOneOutConfig(name="leave_one_out")
+    """What is subtracted from a return to lower the variance of the gradient."""
     whiten: bool = False
     """Divide advantages by their standard deviation over the batch (biased: couples the batch)."""
     entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
@@ -85,16 +99,22 @@ class ConstantTemperature(Config):
     """The same temperature at every update."""
 
     name: Literal["constant"]
+    """How the temperature changes during training."""
     value: Annotated[float, Field(gt=0)] = 0.7
+    """Temperature τ of the softmax; lower is closer to one-hot rows."""
 
 
 class AnnealedTemperature(Config):
     """From `start` to `end` in `steps` generator updates, then constant."""
 
     name: Literal["linear", "exponential"]
+    """Whether each update adds the same amount or multiplies by the same factor."""
     start: Annotated[float, Field(gt=0)]
+    """Temperature τ of the first generator update."""
     end: Annotated[float, Field(gt=0)]
+    """Temperature τ after `steps` generator updates."""
     steps: Annotated[int, Field(gt=0)]
+    """Generator updates on the way from `start` to `end`."""
 
 
 TemperatureConfig = Annotated[
@@ -111,7 +131,9 @@ class RelaxedConfig(Config):
     """
 
     name: Literal["soft_gumbel", "straight_through_gumbel", "straight_through"]
+    """Soft rows (soft_gumbel), or hard symbols whose gradient is that of soft rows."""
     temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+    """Temperature τ of the softmax, by generator update."""
 
 
 EstimatorConfig = Annotated[ScoreFunctionConfig | RelaxedConfig, Field(discriminator="name")]

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
-from seqgan.core.modes import evaluating
+from seqgan.core.modes import evaluating, frozen
 from seqgan.core.types import Generator, Reward, Rollout, Space, Stats
 from seqgan.decoding import Ancestral, sample, token_log_probs
 from seqgan.estimators.base import Surrogate
@@ -52,7 +52,8 @@ class ScoreFunction:
 
     def sample(self, generator: Generator, rows: int) -> Rollout:
         """Hard sequences, without gradient."""
-        with torch.no_grad(), evaluating(generator):
+        # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
+        with torch.no_grad(), frozen(generator):
             return sample(generator, self._space, rows, Ancestral())
 
     def loss(self, generator: Generator, rollout: Rollout, reward: Reward) -> Surrogate:
@@ -74,7 +75,8 @@ class ScoreFunction:
     def _returns(self, generator: Generator, rollout: Rollout, reward: Reward) -> Tensor:
         if self._config.reward == "constant":
             return torch.ones(rollout.ids_BT.shape, device=rollout.ids_BT.device)
-        returns_BT = returns(self._config.credit, generator, self._space, rollout, reward)
+        with frozen(generator):
+            returns_BT = returns(self._config.credit, generator, self._space, rollout, reward)
         if self._config.reward == "shuffled":
             order_B = torch.rand(len(returns_BT), device=returns_BT.device).argsort()
             return returns_BT[order_B]

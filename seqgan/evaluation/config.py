@@ -7,7 +7,8 @@ from pydantic import Field
 from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
-Temperature = Annotated[float, Field(gt=0)]
+AtLeastTwo = Annotated[int, Field(ge=2)]  # Self-BLEU compares a sentence with others
+Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 ORACLE_METRICS = (
@@ -29,14 +30,16 @@ class SelectionConfig(Config):
     """A metric of the validation evaluations, e.g. nll_valid; null: nothing is picked (the last
     checkpoint, the configured temperature)."""
     mode: Literal["min", "max"] = "min"
+    """Whether the smallest or the largest value of the metric is best."""
 
 
 class EvaluationConfig(Config):
     """Final evaluations use the test split, those during training the validation split."""
 
-    samples: Positive = 5_000
+    samples: AtLeastTwo = 5_000
     """Generated sequences a final evaluation."""
-    samples_during_training: Positive = 1_000
+    samples_during_training: AtLeastTwo = 1_000
+    """Generated sequences an evaluation during training."""
     references: Positive = 5_000
     """Reference sentences of BLEU at most; recorded with the result."""
     temperature: Temperature = 1.0
@@ -44,9 +47,12 @@ class EvaluationConfig(Config):
     sweep: bool = False
     """Also evaluate at every temperature and top-p below; `sweep_select` picks one of them."""
     sweep_temperatures: list[Temperature] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
+    """Temperatures of a sweep, each with top-p 1."""
     sweep_top_p: list[Annotated[float, Field(gt=0, le=1)]] = [0.8, 0.9]
+    """Top-p values of a sweep: draw from the likeliest symbols that hold this much probability."""
     select: SelectionConfig = SelectionConfig()
     """Picks the checkpoint."""
     sweep_select: SelectionConfig = SelectionConfig(metric="nll_valid")
     """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid."""
-    seed: Annotated[int, Field(ge=0)] = 1234
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234
+    """Seed of the generated sequences, the same in every evaluation."""

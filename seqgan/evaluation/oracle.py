@@ -46,6 +46,7 @@ class OracleEvaluator:
         }
         self._logp_of_real = {name: oracle.log_prob(ids) for name, ids in self._real.items()}
         self._listed_RT = _listed(samples.space, device)
+        self._logp_listed_R = None if self._listed_RT is None else oracle.log_prob(self._listed_RT)
         self.notes: dict[str, object] = {
             "divergences": "exact" if self._listed_RT is not None else "Monte Carlo",
             "oracle_sequences": {name: len(ids) for name, ids in self._real.items()},
@@ -83,7 +84,8 @@ class OracleEvaluator:
         logq_of_real = log_q(self._real[split])
         metrics: Metrics = {f"nll_{split}": -float(logq_of_real.mean()) / length}
         if self._listed_RT is not None:
-            logp_R, logq_R = self._oracle.log_prob(self._listed_RT), log_q(self._listed_RT)
+            assert self._logp_listed_R is not None
+            logp_R, logq_R = self._logp_listed_R, log_q(self._listed_RT)
             divergences = exact_divergences(logp_R, logq_R)
             metrics["nll_oracle"] = _cross_entropy(logq_R, logp_R) / length
             metrics["entropy"] = _cross_entropy(logq_R, logq_R) / length
@@ -102,10 +104,12 @@ class OracleEvaluator:
         """The oracle's own samples held against it: what a perfect generator would get."""
         ids_BT, logp_B = self._real[split][:samples], self._logp_of_real[split][:samples]
         own = -float(logp_B.mean()) / self.space.length
+        logp_R = self._logp_listed_R
+        entropy = own if logp_R is None else _cross_entropy(logp_R, logp_R) / self.space.length
         return {
-            "nll_oracle": own,
+            "nll_oracle": entropy,
             f"nll_{split}": own,
-            "entropy": own,
+            "entropy": entropy,
             "kl_forward": 0.0,
             "kl_reverse": 0.0,
             "jsd": 0.0,
@@ -126,5 +130,5 @@ def _listed(space: Space, device: torch.device) -> Tensor | None:
 
 def _cross_entropy(loga_R: Tensor, logb_R: Tensor) -> float:
     """−Σ a log b over all sequences."""
-    terms = loga_R.double().exp() * logb_R.double()
-    return -float(torch.where(loga_R == -torch.inf, 0.0, terms).sum())
+    terms = loga_R.cpu().double().exp() * logb_R.cpu().double()
+    return -float(torch.where(loga_R.cpu() == -torch.inf, 0.0, terms).sum())

@@ -9,7 +9,8 @@
     length         mean words a sample
 
 BLEU and Self-BLEU depend on how many sentences are compared: both counts are in `notes`. The
-real-data row puts as many training sentences in the samples' place.
+real-data row puts as many training sentences in the samples' place, so there are never more
+samples than training sentences (`most_sentences`).
 """
 
 import torch
@@ -35,11 +36,13 @@ class TextEvaluator:
         self._references = references
         self._splits: dict[str, EncodedSplit] = {"valid": corpus.valid, "test": corpus.test}
         self._train = self._words(corpus.train.ids_NT, corpus.train.mask_NT)
+        # BLEU and its like depend on the number of sentences: both rows have to have as many.
+        self._most = len(corpus.train.ids_NT)
         self.notes: dict[str, object] = {
             "bleu_references": {
                 name: min(references, len(split.ids_NT)) for name, split in self._splits.items()
             },
-            "data": corpus.report,
+            "most_sentences": self._most,
         }
 
     def generated(
@@ -48,7 +51,7 @@ class TextEvaluator:
         """Metrics of a generator, and some of its sentences."""
         draw = Ancestral(setting.temperature, top_p=setting.top_p)
         with isolated(self._seed):
-            rollout = sample(generator, self.space, samples, draw)
+            rollout = sample(generator, self.space, min(samples, self._most), draw)
         metrics: Metrics = {}
         if setting.top_p == 1:
             real = self._splits[split]
@@ -66,7 +69,7 @@ class TextEvaluator:
     ) -> float:
         ids_NT, mask_NT = ids_NT.to(self._device), mask_NT.to(self._device)
         logp_N = sequence_log_probs(generator, ids_NT, mask_NT, temperature)
-        return -float(logp_N.double().sum() / mask_NT.sum())
+        return -float(logp_N.cpu().double().sum() / mask_NT.sum().cpu())
 
     def real(self, split: str, samples: int) -> Metrics:
         """Training sentences against the same references; of likelihoods there are none."""

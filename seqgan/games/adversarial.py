@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqgan.core.masks import masked_mean
 from seqgan.core.modes import frozen
 from seqgan.core.types import (
     Batch,
@@ -91,9 +92,9 @@ class AdversarialGame:
         fake_scores = critic(fake.tokens, fake.mask_BT)
         loss = self._objective.critic_loss(real_scores, fake_scores)
         stats = {
-            "real_score": real_scores.score.detach().mean(),
-            "fake_score": fake_scores.score.detach().mean(),
-            "accuracy": _accuracy(real_scores.score, fake_scores.score),
+            "real_score": masked_mean(real_scores.score.detach(), real_scores.mask_BT),
+            "fake_score": masked_mean(fake_scores.score.detach(), fake_scores.mask_BT),
+            "accuracy": _accuracy(real_scores, fake_scores),
         }
         for penalty in self._penalties:
             term = self._penalty(penalty, real, fake)
@@ -133,14 +134,14 @@ class AdversarialGame:
     def _penalty(self, penalty: PenaltyConfig, real: Batch, fake: Rollout) -> Tensor | None:
         """The penalties that are terms of the loss; constraints act elsewhere."""
         critic = self._critic.module
-        real_BTV = one_hot(real.ids_BT, self._vocab_size)
         if isinstance(penalty, GradientPenaltyConfig):
+            real_BTV = one_hot(real.ids_BT, self._vocab_size)
             fake_BTV = one_hot(fake.tokens, self._vocab_size)
             return gradient_penalty(
                 critic, real_BTV, fake_BTV, real.mask_BT | fake.mask_BT, penalty
             )
         if isinstance(penalty, R1Config):
-            return r1(critic, real_BTV, real.mask_BT, penalty)
+            return r1(critic, one_hot(real.ids_BT, self._vocab_size), real.mask_BT, penalty)
         return None
 
 
@@ -157,6 +158,7 @@ def critic_reward(critic: Critic, objective: Objective, real: Scores | None) -> 
     return reward
 
 
-def _accuracy(real: Tensor, fake: Tensor) -> Tensor:
+def _accuracy(real: Scores, fake: Scores) -> Tensor:
     """Share of scores on the right side of zero."""
-    return 0.5 * ((real > 0).float().mean() + (fake < 0).float().mean())
+    right_real = masked_mean((real.score > 0).float(), real.mask_BT)
+    return 0.5 * (right_real + masked_mean((fake.score < 0).float(), fake.mask_BT))

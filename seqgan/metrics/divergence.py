@@ -27,7 +27,7 @@ def all_sequences(vocab_size: int, length: int) -> Tensor:
 
 def exact_divergences(logp_R: Tensor, logq_R: Tensor) -> dict[str, float]:
     """KL both ways and JSD a sequence, from the log-probabilities of all sequences."""
-    logp_R, logq_R = logp_R.double(), logq_R.double()
+    logp_R, logq_R = logp_R.cpu().double(), logq_R.cpu().double()  # mps has no float64
     logm_R = torch.logaddexp(logp_R, logq_R) - log(2)
     return {
         "kl_forward": _kl(logp_R, logq_R),
@@ -47,8 +47,8 @@ def sampled_divergences(
     logp_of_real: Tensor, logq_of_real: Tensor, logp_of_fake: Tensor, logq_of_fake: Tensor
 ) -> dict[str, float]:
     """The same by Monte-Carlo, from log-densities [R] of samples of p (real) and q (fake)."""
-    p_real, q_real = logp_of_real.double(), logq_of_real.double()
-    p_fake, q_fake = logp_of_fake.double(), logq_of_fake.double()
+    p_real, q_real = logp_of_real.cpu().double(), logq_of_real.cpu().double()
+    p_fake, q_fake = logp_of_fake.cpu().double(), logq_of_fake.cpu().double()
     to_middle_real = p_real - torch.logaddexp(p_real, q_real) + log(2)
     to_middle_fake = q_fake - torch.logaddexp(p_fake, q_fake) + log(2)
     return {

@@ -1,6 +1,6 @@
 """Configuration of generators and critics."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,31 +14,42 @@ class RnnGeneratorConfig(Config):
     """One or more recurrent layers over an embedding, a linear read-out."""
 
     name: Literal["lstm", "gru"]
+    """Kind of recurrent generator."""
     embed: Positive = 32
     """Width of the symbol embedding."""
     hidden: Positive = 32
     """Width of the recurrent state."""
     layers: Positive = 1
+    """Recurrent layers, each reading the one below."""
     dropout: Fraction = 0.0
     """Probability of zeroing an entry of the embedding and of each layer's output."""
     init_std: Annotated[float, Field(gt=0)] | None = None
     """Draw all parameters from N(0, init_std²), as SeqGAN does with 0.1; null: torch's default."""
 
 
-class TransformerGeneratorConfig(Config):
-    """A pre-norm decoder-only transformer with a key-value cache."""
+class _TransformerConfig(Config):
+    """What transformers have in common."""
 
     name: Literal["transformer"]
+    """Kind of network."""
     width: Positive = 64
+    """Width of the symbol embedding and of every layer's output."""
     layers: Positive = 2
+    """Transformer blocks, each reading the one below."""
     heads: Positive = 4
+    """Attention heads of a layer; must divide `width`."""
     dropout: Fraction = 0.0
+    """Probability of zeroing an entry of the embedding and of what each half of a layer adds."""
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> "TransformerGeneratorConfig":
+    def _heads_divide_width(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"heads={self.heads} does not divide width={self.width}")
         return self
+
+
+class TransformerGeneratorConfig(_TransformerConfig):
+    """A pre-norm decoder-only transformer with a key-value cache."""
 
 
 GeneratorConfig = Annotated[
@@ -50,7 +61,9 @@ class MlpCriticConfig(Config):
     """Sees the whole sequence as one flat vector: for short sequences over small vocabularies."""
 
     name: Literal["mlp"]
+    """Kind of critic."""
     hidden: Positive = 128
+    """Units of each hidden layer."""
     layers: Positive = 2
     """Hidden layers, each followed by a leaky ReLU."""
 
@@ -59,12 +72,15 @@ class CnnCriticConfig(Config):
     """The SeqGAN critic: convolutions of many widths, max over time, a highway layer."""
 
     name: Literal["cnn"]
+    """Kind of critic."""
     embed: Positive = 64
+    """Width of the symbol embedding."""
     widths: list[Positive] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20]
     """Window widths, in symbols; none may exceed the sequence length."""
     filters: list[Positive] = [100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160]
     """Filters of each width."""
     highways: Annotated[int, Field(ge=0)] = 1
+    """Gated layers that mix the features of all filters."""
     dropout: Fraction = 0.25
     """On the features before the read-out."""
 
@@ -82,38 +98,37 @@ class RnnCriticConfig(Config):
     """A causal recurrent critic: one score a step, which has seen the symbols up to there."""
 
     name: Literal["rnn"]
+    """Kind of critic."""
     cell: Literal["lstm", "gru"] = "gru"
+    """Kind of recurrent layer."""
     embed: Positive = 64
+    """Width of the symbol embedding."""
     hidden: Positive = 64
+    """Width of the recurrent state."""
     layers: Positive = 1
+    """Recurrent layers, each reading the one below."""
     dropout: Fraction = 0.0
+    """Probability of zeroing an entry of the embedding and of each layer's output."""
 
 
-class TransformerCriticConfig(Config):
+class TransformerCriticConfig(_TransformerConfig):
     """A transformer encoder with a summary position; with `causal`, one score a step."""
 
-    name: Literal["transformer"]
-    width: Positive = 64
-    layers: Positive = 2
-    heads: Positive = 4
-    dropout: Fraction = 0.0
     causal: bool = False
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> "TransformerCriticConfig":
-        if self.width % self.heads:
-            raise ValueError(f"heads={self.heads} does not divide width={self.width}")
-        return self
+    """Score every step from the symbols up to there, not the sequence as a whole."""
 
 
 class PairwiseCriticConfig(Config):
     """Compares every pair of positions by a learned bilinear form, then reads the table."""
 
     name: Literal["pairwise"]
+    """Kind of critic."""
     embed: Positive = 16
+    """Width of the symbol embedding."""
     channels: Positive = 4
     """Bilinear similarities learned side by side."""
     hidden: Positive = 128
+    """Units of the hidden layer that reads the table."""
 
 
 CriticConfig = Annotated[

@@ -13,6 +13,7 @@ import hashlib
 from math import comb, log
 from pathlib import Path
 from typing import Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -50,7 +51,8 @@ class Oracle(Protocol):
 def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
     """The configured oracle. Raises `UserError` where parameters are missing or differ."""
     if isinstance(config, PaperOracleConfig):
-        return NetworkOracle(load_paper_oracle(config), Space(5000, config.length), device)
+        network = load_paper_oracle(config)
+        return NetworkOracle(network, Space(network.vocab_size, config.length), device)
     if isinstance(config, PalindromeOracleConfig):
         return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=True)
     if isinstance(config, CopyOracleConfig):
@@ -122,14 +124,19 @@ def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, BadZipFile, AttributeError) as error:
         raise UserError(
             f"data.oracle.path={config.path!r}: not an .npz of plain arrays ({error})"
         ) from error
     missing = [name for name in _PAPER_ARRAYS if name not in arrays]
     if missing:
         raise UserError(f"data.oracle.path={config.path!r}: lacks the array {missing[0]!r}")
-    return _paper_network(arrays, config.length)
+    try:
+        return _paper_network(arrays, config.length)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"data.oracle.path={config.path!r}: its arrays do not fit one another ({error})"
+        ) from error
 
 
 _GATES = ("i", "f", "c", "og")  # torch's order: input, forget, cell, output

@@ -121,10 +121,11 @@ def _mean_over_real(fake: Tensor, real: Scores) -> Tensor:
     A step that no real sentence of the batch reaches is compared with the mean real score: left
     at 0, the most that log σ can be, it would reward sentences for being too long.
     """
-    margins = F.logsigmoid(fake[:, None] - real.score[None])  # [R, B] or [R, B, T]
+    real_score = real.score.float()
+    margins = F.logsigmoid(fake[:, None] - real_score[None])  # [R, B] or [R, B, T]
     if real.mask_BT is None:
         return margins.mean(1)
     counts_T = real.mask_BT.sum(0)
     at_step_RT = (margins * real.mask_BT).sum(1) / counts_T.clamp(min=1)
-    beyond_RT = F.logsigmoid(fake - masked_mean(real.score, real.mask_BT))
+    beyond_RT = F.logsigmoid(fake - masked_mean(real_score, real.mask_BT))
     return torch.where(counts_T > 0, at_step_RT, beyond_RT)

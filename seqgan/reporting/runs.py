@@ -104,6 +104,8 @@ def read_run(path: Path) -> Run:
     final = _read_object(evaluation) if evaluation.exists() else None
     if final is not None:
         _check_rows(final.get("rows"), evaluation)
+    if final is not None and not final.get("finished", True):
+        final = None  # evaluated on the way: not a result yet
     samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
     return Run(path, config, info, train, evals, final, samples)
 

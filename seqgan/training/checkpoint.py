@@ -12,7 +12,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -37,13 +36,13 @@ def save_tree(tree: Any, folder: Path) -> None:
     _sync(folder.parent)
 
 
-def load_tree(folder: Path, device: torch.device | str = "cpu") -> Any:
-    """Read what `save_tree` wrote."""
+def load_tree(folder: Path) -> Any:
+    """Read what `save_tree` wrote, onto the CPU."""
     for name in (_TREE, _TENSORS):
         if not (folder / name).is_file():
             raise UserError(f"{folder}: not a checkpoint ({name} is missing); remove the folder")
     skeleton = json.loads((folder / _TREE).read_text())
-    return _restore(skeleton, load_file(folder / _TENSORS, device=str(device)))
+    return _restore(skeleton, load_file(folder / _TENSORS))
 
 
 def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:
@@ -90,15 +89,19 @@ class Checkpoints:
         self._keep = keep
 
     def save(self, step: int, tree: Any) -> None:
-        """Write `step`, then drop the oldest beyond `keep` (the selected one stays)."""
+        """Write `step` if it is not there yet, then drop the oldest beyond `keep` (the selected one
+        stays)."""
+        if step in self.steps():
+            return
         save_tree(tree, self.path(step))
         selected = self.selected()
         for old in self.steps()[: -self._keep]:
             if selected is None or old != selected["step"]:
                 shutil.rmtree(self.path(old))
 
-    def load(self, step: int, device: torch.device | str = "cpu") -> Any:
-        return load_tree(self.path(step), device)
+    def load(self, step: int) -> Any:
+        """The tree saved at `step`, on the CPU."""
+        return load_tree(self.path(step))
 
     def path(self, step: int) -> Path:
         return self._folder / f"step-{step:08d}"
@@ -108,11 +111,15 @@ class Checkpoints:
         folders = self._folder.glob("step-????????")
         return sorted(int(folder.name.removeprefix("step-")) for folder in folders)
 
-    def select(self, step: int, metric: str, value: float) -> None:
-        """Declare `step`, which must be saved, the best so far."""
-        partial = self._folder / "best.json.partial"
-        partial.write_text(json.dumps({"step": step, "metric": metric, "value": value}))
-        partial.replace(self._folder / "best.json")
+    def select(self, best: dict[str, Any] | None) -> None:
+        """Declare a saved step the best so far, or with None that there is none."""
+        path = self._folder / "best.json"
+        if best is None:
+            path.unlink(missing_ok=True)
+            return
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(best))
+        partial.replace(path)
 
     def selected(self) -> dict[str, Any] | None:
         """`{"step", "metric", "value"}` of the best so far; None where no rule is set."""

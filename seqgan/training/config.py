@@ -7,6 +7,7 @@ from pydantic import Field
 from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 PhaseName = Literal["mle", "critic", "generator"]
 
 
@@ -14,12 +15,20 @@ class PlayerConfig(Config):
     """How one network is updated."""
 
     optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
+    """adam is AdamW (weight decay decoupled); in sgd and rmsprop weight_decay is an L2 term."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    betas: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.9, 0.999]
-    """Adam's decay rates of the first and second moment."""
+    """Step size of the optimizer."""
+    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = [0.9, 0.999]
+    """Decay rates of the first and second moment; adam only."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Strength with which parameters are pulled towards 0; see `optimizer`."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     """Largest norm of the gradient over all parameters; null: not clipped."""
+
+
+class GeneratorPlayerConfig(PlayerConfig):
+    """The generator's, which is also sampled and evaluated."""
+
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the weights, which evaluation then uses."""
 
@@ -27,8 +36,10 @@ class PlayerConfig(Config):
 class PlayersConfig(Config):
     """One entry a player; phases that update the same player share its optimizer."""
 
-    generator: PlayerConfig = PlayerConfig()
+    generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
+    """Updated in the phases mle and generator."""
     critic: PlayerConfig = PlayerConfig()
+    """Updated in the phase critic."""
     baseline: PlayerConfig = PlayerConfig()
     """For `estimator.baseline.name: learned`."""
 
@@ -37,18 +48,22 @@ class StageConfig(Config):
     """`repeat` rounds of the phases, each visited so many times a round, in this order."""
 
     repeat: Positive
+    """Rounds of this stage."""
     phases: Annotated[dict[PhaseName, Positive], Field(min_length=1)]
+    """Steps of each phase in a round, e.g. {critic: 5, generator: 1}."""
 
 
 class TrainConfig(Config):
     """The loop."""
 
     batch_size: Positive = 64
+    """Real sequences in a batch, and as many generated ones."""
     log_every: Positive = 50
     """Steps between lines in metrics.jsonl; non-finite losses are noticed at these steps."""
     eval_every: Positive = 500
     """Steps between evaluations on validation data."""
     checkpoint_every: Positive = 500
+    """Steps between checkpoints."""
     keep: Positive = 2
     """Checkpoints kept besides the selected one."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
@@ -56,5 +71,6 @@ class TrainConfig(Config):
     threads: Positive | None = None
     """CPU threads of torch; null: torch's default."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """Number format of forward passes; parameters and gradients of parameters stay float32."""
     tensorboard: bool = True
     """Also write TensorBoard events."""

@@ -34,6 +34,7 @@ class Player(Generic[ModuleT]):
         module: ModuleT,
         config: PlayerConfig,
         after_step: Callable[[], None] | None = None,
+        ema: float | None = None,
     ) -> None:
         self.name = name
         self.module = module
@@ -43,7 +44,7 @@ class Player(Generic[ModuleT]):
         trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self._names, self._parameters = list(trainable), list(trainable.values())
         self._optimizer = _build_optimizer(config, self._parameters)
-        self._averaged = _Averaged(module, config.ema) if config.ema else None
+        self._averaged = _Averaged(module, ema) if ema else None
         device = self._parameters[0].device
         self._zero = torch.zeros((), device=device)
         self._bad_loss = torch.full((), _NEVER, device=device)

@@ -77,9 +77,12 @@ class Trainer:
     selection: Selection = field(default_factory=Selection)
     step: int = 0
     seconds: float = 0.0
+    best: dict[str, Any] | None = None
+    """Step, metric and value of the checkpoint that the rule has selected so far."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _signal: int | None = None
+    _clock: float = 0.0
 
     def __post_init__(self) -> None:
         self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config.keep)
@@ -100,6 +103,7 @@ class Trainer:
                 def show(note: str) -> None:
                     bar.update(task, completed=self.step, note=note)
 
+                self._clock = time.perf_counter()
                 if restored is None:
                     self._evaluate(log, show)
                 self._loop(log, show)
@@ -112,9 +116,7 @@ class Trainer:
     def _loop(self, log: RunLog, show: Callable[[str], None]) -> None:
         started = time.monotonic()
         while (phase := self.schedule.phase(self.step)) is not None:
-            before = time.perf_counter()
             self._step(phase)
-            self.seconds += time.perf_counter() - before
             at_end = self.schedule.phase(self.step) is None
             if self.step % self.config.log_every == 0 or at_end:
                 self._log(log)
@@ -161,46 +163,54 @@ class Trainer:
         updates = {f"{name}_updates": p.updates for name, p in self.game.players.items()}
         return {"step": self.step, "seconds": round(self.seconds, 3), **updates}
 
+    def _wait(self) -> None:
+        """Wait for the device, look for non-finite values, and stop the clock there: `seconds` is
+        time spent on training, without evaluations and saves."""
+        for player in self.game.players.values():
+            player.raise_if_not_finite(self.step)
+        self.seconds += time.perf_counter() - self._clock
+        self._clock = time.perf_counter()
+
     def _log(self, log: RunLog) -> None:
-        self.raise_if_not_finite()
+        self._wait()
         names = list(self._sums)
         means = torch.stack([self._sums[name] / self._counts[name] for name in names]).tolist()
         log.write({"kind": "train", **self._position(), **dict(zip(names, means, strict=True))})
         self._sums, self._counts = {}, {}
 
     def _evaluate(self, log: RunLog, show: Callable[[str], None]) -> None:
-        self.raise_if_not_finite()
+        self._wait()
         show("evaluating")
         metrics = self.evaluate(self.step)
         log.write({"kind": "eval", "split": "valid", **self._position(), "metrics": metrics})
         show("")
         self._select(metrics)
+        self._clock = time.perf_counter()
 
     def _select(self, metrics: Metrics) -> None:
         rule = self.selection
         value = metrics.get(rule.metric) if rule.metric else None
-        if rule.metric is None or value is None:
+        if value is None:
             return
-        best = self.checkpoints.selected()
-        if best is None or rule.better(value, best["value"]):
+        if self.best is None or rule.better(value, self.best["value"]):
+            # The checkpoint knows that it is the best: a kill in between loses nothing.
+            self.best = {"step": self.step, "metric": rule.metric, "value": value}
             self._save()
-            self.checkpoints.select(self.step, rule.metric, value)
-
-    def raise_if_not_finite(self) -> None:
-        for player in self.game.players.values():
-            player.raise_if_not_finite(self.step)
+            self.checkpoints.select(self.best)
 
     # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
 
     def _save(self) -> None:
-        self.raise_if_not_finite()
+        self._wait()
         self.checkpoints.save(self.step, self.state_dict())
+        self._clock = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what comes next."""
         return {
             "step": self.step,
             "seconds": self.seconds,
+            "best": self.best,
             "players": {name: p.state_dict() for name, p in self.game.players.items()},
             "game": {name: part.state_dict() for name, part in self.game.stateful().items()},
             "statistics": {"sums": self._sums, "counts": self._counts},
@@ -210,6 +220,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
         self.seconds = state["seconds"]
+        self.best = state["best"]
         for name, player in self.game.players.items():
             player.load_state_dict(state["players"][name])
         for name, part in self.game.stateful().items():
@@ -225,6 +236,9 @@ class Trainer:
         if not steps:
             return None
         self.load_state_dict(self.checkpoints.load(steps[-1]))
+        if self.best is not None and self.best["metric"] != self.selection.metric:
+            self.best = None  # resumed with another rule: its values cannot be compared
+        self.checkpoints.select(self.best)
         return self.step
 
     # ── Signals ───────────────────────────────────────────────────────────────────────────────

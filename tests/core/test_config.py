@@ -1,17 +1,17 @@
 """Configurations: one clear line for every mistake, exact overrides, and a faithful print-out."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from omegaconf import OmegaConf
 from tiny_runs import tiny_experiment, tiny_tree, write_config
 
 from seqgan.cli import run
-from seqgan.core.config import apply_overrides, describe, read_yaml, validate
+from seqgan.core.config import Config, apply_overrides, describe, read_yaml, validate
 from seqgan.core.errors import UserError
 from seqgan.experiment import Experiment, load_experiment
-from seqgan.study import load_study, plan
+from seqgan.study import StudyConfig, load_study, plan
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STUDIES = sorted((CONFIGS / "studies").glob("*.yaml"))
@@ -217,7 +217,8 @@ def _data_path(path: Path) -> list[str]:
 
 RICH = {
     "penalties": [{"name": "r1", "weight": 2.0}, {"name": "gradient_penalty"}],
-    "players.critic": {"betas": [0.5, 0.9], "clip_norm": None, "ema": 0.99},
+    "players.generator": {"ema": 0.99},
+    "players.critic": {"betas": [0.5, 0.9], "clip_norm": None},
     "schedule": [
         {"repeat": 2, "phases": {"mle": 1}},
         {"repeat": 3, "phases": {"critic": 2, "generator": 1}},
@@ -256,7 +257,29 @@ def test_the_print_out_documents_fields_above_their_lines() -> None:
     clip = lines.index("    clip_norm: 5.0")
     assert lines[clip - 1].startswith("    # Largest norm of the gradient")
     iterations = next(i for i, line in enumerate(lines) if "iterations: 1" in line)
-    assert "# Power iterations an update." in lines[iterations - 1]
+    assert "# Power iterations in each forward pass" in lines[iterations - 1]
+
+
+def classes_below(annotation: Any) -> set[type[Config]]:
+    """The configuration classes that a value of this type can hold, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        fields = annotation.model_fields.values()
+        return {annotation}.union(*(classes_below(field.annotation) for field in fields))
+    return set().union(*map(classes_below, get_args(annotation)))
+
+
+CLASSES = sorted(classes_below(Experiment | StudyConfig), key=lambda model: model.__name__)
+
+
+def test_the_walk_reaches_unions_lists_and_nested_classes() -> None:
+    names = {model.__name__ for model in CLASSES}
+    assert names >= {"ArmConfig", "RolloutCreditConfig", "R1Config", "SentencePieceConfig"}
+
+
+@pytest.mark.parametrize("model", CLASSES, ids=lambda model: model.__name__)
+def test_every_field_is_documented(model: type[Config]) -> None:
+    bare = [name for name, field in model.model_fields.items() if not field.description]
+    assert bare == []
 
 
 def test_every_field_is_in_the_print_out() -> None:

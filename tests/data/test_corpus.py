@@ -168,6 +168,7 @@ def test_the_report_is_json(write: Write) -> None:
     report = load_corpus(text(write("train.txt", SENTENCES))).report
     assert json.loads(json.dumps(report)) == report
     assert (report["vocabulary"], report["length"]) == (13, 8)
+    assert len(report["train"].pop("sha256")) == 64
     assert report["train"] == {
         "lines": 90,
         "dropped": 0,

@@ -79,10 +79,10 @@ def test_the_last_k_and_the_selected_one_stay(tmp_path: Path) -> None:
     for step in range(1, 7):
         checkpoints.save(step, {"step": step})
         if step == 2:
-            checkpoints.select(2, "jsd", 0.5)
+            checkpoints.select({"step": 2, "metric": "jsd", "value": 0.5})
     assert checkpoints.steps() == [2, 5, 6]
     assert checkpoints.selected() == {"step": 2, "metric": "jsd", "value": 0.5}
-    checkpoints.select(6, "jsd", 0.25)
+    checkpoints.select({"step": 6, "metric": "jsd", "value": 0.25})
     checkpoints.save(7, {"step": 7})
     assert checkpoints.steps() == [6, 7]
     assert checkpoints.load(6) == {"step": 6}

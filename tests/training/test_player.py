@@ -70,7 +70,7 @@ def test_gradients_of_former_updates_do_not_add_up() -> None:
 
 def test_the_average_follows_its_formula_and_evaluation_uses_it() -> None:
     module = nn.Sequential(linear(), nn.BatchNorm1d(2, affine=False))
-    player = Player("generator", module, sgd(ema=0.9))
+    player = Player("generator", module, sgd(), ema=0.9)
     mean = module[0].weight.detach().clone()
     for _ in range(3):
         player.update(module(torch.randn(4, 3)).pow(3).sum())
@@ -100,7 +100,7 @@ def test_constraints_act_after_the_step_and_before_the_average() -> None:
         with torch.no_grad():
             module.weight.clamp_(-0.01, 0.01)
 
-    player = Player("critic", module, sgd(ema=0.5), after_step=clamp)
+    player = Player("critic", module, sgd(), after_step=clamp, ema=0.5)
     start = module.weight.detach().clone()
     player.update(loss_of(module))
     assert module.weight.abs().max() <= 0.01
@@ -143,7 +143,7 @@ def test_an_update_never_waits_for_the_device(
     optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = linear()
-    player = Player("generator", module, PlayerConfig(optimizer=optimizer, ema=0.9))
+    player = Player("generator", module, PlayerConfig(optimizer=optimizer), ema=0.9)
     with monkeypatch.context() as patch:
         for name in ("item", "tolist", "__bool__", "__int__", "__float__", "cpu", "numpy"):
             patch.setattr(Tensor, name, _refuse)
@@ -168,11 +168,10 @@ def test_a_restored_player_goes_on_as_if_nothing_had_happened() -> None:
         for _ in range(updates):
             player.update(loss_of(player.module))
 
-    config = PlayerConfig(ema=0.9)
-    whole, first = Player("p", linear(), config), Player("p", linear(), config)
+    whole, first = (Player("p", linear(), PlayerConfig(), ema=0.9) for _ in range(2))
     play(whole, 4)
     play(first, 2)
-    second = Player("p", nn.Linear(3, 2), config)
+    second = Player("p", nn.Linear(3, 2), PlayerConfig(), ema=0.9)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     play(second, 2)
     assert second.updates == 4
