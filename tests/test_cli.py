@@ -10,6 +10,9 @@ from omegaconf import OmegaConf
 from tiny_runs import text_data, train, write_config, write_text
 
 from seqgan.cli import run
+from seqgan.core.errors import UserError
+from seqgan.reporting.runs import read_run
+from seqgan.study import load_study, plan
 
 Capture = pytest.CaptureFixture[str]
 
@@ -295,3 +298,55 @@ def test_a_failed_run_is_named_and_does_not_stop_the_others(
     assert "not finite" in line
     assert (folder / "loo" / "seed-0" / "evaluation.json").exists()
     assert (folder / "report.html").exists()
+
+
+def test_an_override_reaches_every_arm_and_yields_to_what_an_arm_is_about(study: Path) -> None:
+    path = study / "study.yaml"
+    config = load_study(path).model_copy(update={"set": {"train.batch_size": 4}})
+    overrides = ["train.batch_size=6", "estimator.reward=shuffled"]
+    planned = {run.arm: run.experiment for run in plan(config, path, study / "x", overrides)}
+    assert {e.train.batch_size for e in planned.values()} == {6}
+    assert planned["loo"].estimator.reward == "shuffled"
+    assert planned["null"].estimator.reward == "constant"
+
+
+def test_a_key_that_cannot_be_set_is_named_with_its_arm(study: Path, tmp_path: Path) -> None:
+    tree = OmegaConf.load(study / "study.yaml")
+    tree.base = str(study / "base.yaml")
+    tree.arms = [{"name": "loo", "set": {"schedule.9.repeat": 3}}]
+    tree.baseline = None
+    path = tmp_path / "study.yaml"
+    path.write_text(OmegaConf.to_yaml(tree))
+    with pytest.raises(UserError, match=r"arm 'loo'.*schedule\.9\.repeat=3"):
+        plan(load_study(path), path, tmp_path / "x", [])
+
+
+# ── Runs that are not finished, or not where they were ────────────────────────────────────────
+
+
+def test_evaluating_on_the_way_does_not_finish_a_run(tmp_path: Path, capsys: Capture) -> None:
+    folder = train(tmp_path / "run", {"train.max_minutes": 1e-9})
+    assert "go on with: seqgan train --resume" in capsys.readouterr().err
+    assert not json.loads(succeed(capsys, "evaluate", str(folder), "--json"))["finished"]
+    assert read_run(folder).final is None
+
+
+def test_an_oracle_run_is_sampled_without_its_oracle(own_run: Path, capsys: Capture) -> None:
+    text = (own_run / "config.yaml").read_text()
+    paper = {"name": "seqgan_paper", "path": "gone.npz", "length": 3}
+    tree = OmegaConf.create(text)
+    tree.data.oracle = paper
+    tree.device = "cuda:63"
+    (own_run / "config.yaml").write_text(OmegaConf.to_yaml(tree))
+    assert run(["sample", str(own_run), "-n", "2"]) == 2  # no such device
+    assert len(succeed(capsys, "sample", str(own_run), "-n", "2", "--device", "cpu").split()) == 6
+
+
+def test_a_run_refuses_data_that_have_changed(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "corpus.txt"
+    folder = train(tmp_path / "run", text_data(file))
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[1:], lines[1]]) + "\n")
+    capsys.readouterr()
+    assert run(["train", "--resume", str(folder)]) == 2
+    assert "data files have changed" in capsys.readouterr().err
