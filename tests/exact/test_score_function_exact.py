@@ -237,7 +237,7 @@ def test_whitening_forgets_scale_and_offset_of_the_reward() -> None:
     rollout = rollout_of(sentences(FIXED)[[3, 7, 8, 20]], FIXED)
     estimator = estimator_of(FIXED, SEQUENCE, NONE, whiten=True)
     one = gradient(estimator.loss(generator, rollout, reward).loss, generator)
-    other = estimator.loss(generator, rollout, lambda x, m: 10 * reward(x, m) - 4).loss
+    other = estimator.loss(generator, rollout, lambda x, m, *_: 10 * reward(x, m) - 4).loss
     assert_same_vector(gradient(other, generator), one)
 
 
@@ -248,7 +248,7 @@ def test_whitening_does_not_blow_up_the_rounding_of_equal_rewards(baseline, valu
     generator = make_generator("gru", ENDING)
     rollout = rollout_of(torch.tensor([[0, 2, 1]] * 5 + [[0, 1, 1]] * 2), ENDING)
     estimator = estimator_of(ENDING, SEQUENCE, baseline, whiten=True)
-    loss = estimator.loss(generator, rollout, lambda x, m: torch.full((len(x),), value)).loss
+    loss = estimator.loss(generator, rollout, lambda x, *_: torch.full((len(x),), value)).loss
     unit = manual_loss(generator, rollout, ENDING, torch.ones(7, 3))
     assert gradient(loss, generator).norm() < 0.03 * gradient(unit, generator).norm()
 
@@ -318,7 +318,7 @@ def test_shuffled_reward_permutes_whole_rows_anew_at_every_call() -> None:
     torch.manual_seed(0)
     seen = set()
     for _ in range(100):
-        returns = estimator._returns(generator, rollout, lambda x, m: torch.tensor([1.0, 2.0, 4.0]))
+        returns = estimator._returns(generator, rollout, lambda x, *_: torch.tensor([1.0, 2.0, 4.0]))
         seen.add(tuple(returns[:, 0].tolist()))
     assert seen == set(permutations([1.0, 2.0, 4.0]))
 
@@ -452,7 +452,7 @@ def test_pads_carry_no_loss() -> None:
     generator = make_generator("gru", ENDING)
     rollout = rollout_of(torch.tensor([[1, 1, 1]]), ENDING)
     estimator = estimator_of(ENDING, SEQUENCE, NONE)
-    loss = estimator.loss(generator, rollout, lambda x, m: torch.tensor([3.0])).loss
+    loss = estimator.loss(generator, rollout, lambda x, *_: torch.tensor([3.0])).loss
     first_logp = generator.start(1).logits_BV.log_softmax(-1)[0, 1]
     assert_same_vector(gradient(loss, generator), gradient(-3 * first_logp, generator))
 
@@ -499,7 +499,7 @@ def test_no_gradient_flows_through_the_reward() -> None:
     scale = torch.tensor(2.0, requires_grad=True)
     for credit in (SEQUENCE, rollout_credit(2)):
         estimator = estimator_of(FIXED, credit, NONE)
-        loss = estimator.loss(generator, rollout, lambda x, m: scale * x.float().sum(1)).loss
+        loss = estimator.loss(generator, rollout, lambda x, *_: scale * x.float().sum(1)).loss
         (flow,) = torch.autograd.grad(loss, scale, allow_unused=True)
         assert flow is None
 
