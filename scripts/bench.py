@@ -6,6 +6,9 @@
     sampling    10,000 sequences, against `nn.LSTM` and `torch.multinomial` one step at a time
     self_bleu   Self-BLEU-2..5 of 10,000 captions
     steps       one update of each player, the generator's for every estimator
+    picture     a DCGAN of 32 × 32 pixels through the trainer, against the same networks in a loop
+                written by hand
+    prdc        precision, recall, density and coverage of 10,000 against 10,000 features
 
 The two sides of a ratio run alternately in one process; all runs are recorded and medians
 compared. What is compared must be the same computation: `checks` holds the evidence (equal scores
@@ -17,6 +20,7 @@ JSON goes to stdout, progress to stderr.
 
 import json
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +28,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, cast
 
 import numpy as np
@@ -33,12 +38,16 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.build import build_estimator
+from seqgan.build import DataSide, build_estimator, build_game
+from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
+from seqgan.core.pictures import to_unit
 from seqgan.core.text_files import read_lines
-from seqgan.core.types import Batch, Critic, Reward, Rollout, Space
+from seqgan.core.types import ArraySpace, Batch, Critic, Request, Reward, Rollout, SequenceSpace
+from seqgan.data.faces import draw_faces, sample_labels
+from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, sample
 from seqgan.estimators.config import (
     EstimatorConfig,
@@ -49,9 +58,12 @@ from seqgan.estimators.config import (
     SequenceCreditConfig,
 )
 from seqgan.estimators.credit import rollout_returns
-from seqgan.games.adversarial import critic_reward
+from seqgan.evaluation.base import Evaluator
+from seqgan.experiment import Experiment
+from seqgan.games.critics import critic_reward
 from seqgan.games.mle import likelihood_loss
 from seqgan.metrics.bleu import Corpus, self_bleu
+from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import CnnCriticConfig, RnnCriticConfig, RnnGeneratorConfig
 from seqgan.models.critics.cnn import CnnCritic
 from seqgan.models.critics.rnn import RnnCritic
@@ -59,8 +71,10 @@ from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import Highway
 from seqgan.objectives.config import ObjectiveConfig
 from seqgan.objectives.divergences import Objective
-from seqgan.training.config import PlayerConfig
+from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
 from seqgan.training.player import Player
+from seqgan.training.schedule import Schedule
+from seqgan.training.trainer import Trainer
 
 Json = dict[str, Any]
 Timings = dict[str, list[float]]
@@ -83,14 +97,18 @@ class Sizes:
     repeats: int = 3
     """Runs of each side of a ratio."""
     step_repeats: int = 5
+    picture_rounds: int = 40
+    """Rounds (critic, generator) of each run of the picture GAN."""
+    picture_width: int = 32
+    features: int = 10_000
     critic: CnnCriticConfig = field(default_factory=partial(CnnCriticConfig, name="cnn"))
 
     @property
-    def space(self) -> Space:
-        return Space(self.vocab, self.length)
+    def space(self) -> SequenceSpace:
+        return SequenceSpace(self.vocab, self.length)
 
 
-QUICK = Sizes(copies=2, samples=1000, repeats=1, step_repeats=1)
+QUICK = Sizes(copies=2, samples=1000, repeats=1, step_repeats=1, picture_rounds=5, features=1000)
 
 
 # ── The naive side ────────────────────────────────────────────────────────────────────────────
@@ -231,7 +249,7 @@ def same_symbols(first_R: Tensor, second_R: Tensor, vocab: int) -> float:
 @torch.no_grad()
 def check_distributions(sizes: Sizes, device: torch.device) -> Json:
     """p-values for the last symbol of samples and of continuations."""
-    space = Space(CHECK_VOCAB, sizes.length)
+    space = SequenceSpace(CHECK_VOCAB, sizes.length)
     generator = build_lstm(space, device, std=1.0)
     naive = NaiveGenerator(generator)
     sampled = sample(generator, space, sizes.samples, Ancestral())
@@ -258,7 +276,7 @@ def reward_z(ours_BT: Tensor, naive_BT: Tensor) -> float:
 # ── The measurements ──────────────────────────────────────────────────────────────────────────
 
 
-def build_lstm(space: Space, device: torch.device, std: float = 0.1) -> RnnGenerator:
+def build_lstm(space: SequenceSpace, device: torch.device, std: float = 0.1) -> RnnGenerator:
     return RnnGenerator(space, RnnGeneratorConfig(name="lstm", init_std=std)).to(device).eval()
 
 
@@ -393,7 +411,7 @@ def _critic_update(
 
     def update() -> None:
         fake = _batch(generator, sizes)
-        scores = [player.module(batch.ids_BT, batch.mask_BT) for batch in (real, fake)]
+        scores = [player.module(batch.x, batch.mask) for batch in (real, fake)]
         player.update(objective.critic_loss(*scores))
 
     return update
@@ -407,11 +425,146 @@ def _generator_update(
 
     def update() -> None:
         with frozen(critic):
-            rollout: Rollout = estimator.sample(generator, sizes.batch)
+            rollout: Rollout = estimator.sample(generator, Request(sizes.batch))
             loss = estimator.loss(generator, rollout, prob_reward(critic)).loss
         player.update(loss)
 
     return update
+
+
+# ── Pictures ──────────────────────────────────────────────────────────────────────────────────
+
+
+def bench_picture(sizes: Sizes, device: torch.device) -> Json:
+    """Rounds of one critic and one generator update: what the trainer costs over a bare loop.
+
+    The whole of `Trainer.run` is timed, with its log lines and the checkpoint at the end, but
+    without evaluation. Both sides train networks of equal initial weights on the same pictures.
+    """
+    experiment = picture_experiment(sizes)
+    x_NCHW = draw_faces(sample_labels(2_000, 0), 32, "day", 0).to(device)
+    space = ArraySpace((3, 32, 32))
+
+    def ours() -> None:
+        trainer.schedule = Schedule([StageConfig(repeat=done(), phases=ROUND)])
+        trainer.run()
+
+    def done() -> int:
+        return trainer.step // len(ROUND) + sizes.picture_rounds
+
+    with TemporaryDirectory() as folder:
+        stream = Stream(Batch(x_NCHW), sizes.batch, 0, prepare=to_unit)
+        game = build_game(experiment, DataSide(space, (stream,), cast(Evaluator, None)), device)
+        trainer = Trainer(
+            game,
+            Schedule(experiment.schedule),
+            experiment.train,
+            device,
+            Path(folder),
+            evaluate=lambda step: {},
+            show=lambda step: None,
+        )
+        naive = HandWritten(experiment, space, x_NCHW, sizes, device)
+        (Path(folder) / "checkpoints").mkdir()
+        ours()  # warm up
+        naive.train()
+        runs = alternate({"naive": naive.train, "ours": ours}, 2 * sizes.repeats - 1, device)
+    result = ratio(runs)
+    result["ms_a_round"] = {
+        name: 1000 * median(times) / sizes.picture_rounds for name, times in runs.items()
+    }
+    result["overhead"] = median(runs["ours"]) / median(runs["naive"]) - 1
+    return result
+
+
+ROUND: dict[PhaseName, int] = {"critic": 1, "generator": 1}
+
+
+def picture_experiment(sizes: Sizes) -> Experiment:
+    network = {"name": "dcgan", "width": sizes.picture_width}
+    player = {"lr": 2e-4, "betas": [0.5, 0.999], "clip_norm": None}
+    tree = {
+        "name": "bench",
+        "data": {"name": "pictures", "source": {"name": "faces"}},
+        "game": {"name": "adversarial"},
+        "generator": {**network, "latent": 64},
+        "critic": network,
+        "objective": {"name": "non_saturating"},
+        "estimator": {"name": "pathwise"},
+        "players": {"generator": player, "critic": player},
+        "schedule": [{"repeat": sizes.picture_rounds, "phases": ROUND}],
+        "train": {
+            "batch_size": sizes.batch,
+            "eval_every": 1_000_000,
+            "checkpoint_every": 1_000_000,
+            "tensorboard": False,
+        },
+    }
+    return validate(Experiment, tree, "bench")
+
+
+class HandWritten:
+    """The same GAN as one writes it in a notebook: nothing is logged, checked or saved."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        space: ArraySpace,
+        x_NCHW: Tensor,
+        sizes: Sizes,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(experiment.seed)
+        assert experiment.critic is not None
+        self._generator: Any = build_generator(experiment.generator, space).to(device)
+        self._critic: Any = build_critic(experiment.critic, space).to(device)
+        self._optimizers = [
+            torch.optim.AdamW(
+                module.parameters(), lr=2e-4, betas=(0.5, 0.999), weight_decay=0, fused=True
+            )
+            for module in (self._generator, self._critic)
+        ]
+        self._x_NCHW = x_NCHW
+        self._sizes = sizes
+
+    def train(self) -> None:
+        generator, critic = self._generator, self._critic
+        batch, latent = self._sizes.batch, generator.latent
+        step_generator, step_critic = self._optimizers
+        device = self._x_NCHW.device
+        for _ in range(self._sizes.picture_rounds):
+            rows = torch.randint(len(self._x_NCHW), (batch,), device=device)
+            real = self._x_NCHW[rows].float() / 127.5 - 1
+            with torch.no_grad():
+                fake = generator(torch.randn(batch, latent, device=device))
+            loss = F.softplus(-critic(real).score).mean() + F.softplus(critic(fake).score).mean()
+            step_critic.zero_grad()
+            loss.backward()
+            step_critic.step()
+            critic.requires_grad_(False)
+            fake = generator(torch.randn(batch, latent, device=device))
+            loss = F.softplus(-critic(fake).score).mean()
+            step_generator.zero_grad()
+            loss.backward()
+            step_generator.step()
+            critic.requires_grad_(True)
+
+
+def bench_prdc(sizes: Sizes) -> Json:
+    """In a process of its own, so that its peak of memory is its own."""
+    code = (
+        "import json, resource, time, torch\n"
+        "from seqgan.metrics.coverage import prdc\n"
+        f"torch.manual_seed(0); real, fake = torch.randn(2, {sizes.features}, 128)\n"
+        "prdc(real[:100], fake[:100])\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "before, start = peak(), time.perf_counter()\n"
+        "found = prdc(real, fake)\n"
+        "seconds = time.perf_counter() - start\n"
+        "print(json.dumps({'seconds': seconds, 'bytes': peak() - before, 'found': found}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 # ── Report ────────────────────────────────────────────────────────────────────────────────────
@@ -429,6 +582,10 @@ def run_all(sizes: Sizes, device: torch.device, captions: Path | None = None) ->
     result["self_bleu"] = bench_self_bleu(sizes, captions)
     _say("updates")
     result["steps"] = bench_steps(sizes, device)
+    _say("picture GAN")
+    result["picture"] = bench_picture(sizes, device)
+    _say("PRDC")
+    result["prdc"] = bench_prdc(sizes)
     result["targets"] = targets(result)
     return result
 
@@ -440,6 +597,8 @@ def targets(result: Json) -> Json:
         "reward_ratio_at_least_6": result["reward"]["ratio"],
         "sampling_ratio_at_least_4": result["sampling"]["ratio"],
         "self_bleu_seconds_below_1": result["self_bleu"]["median_s"],
+        "picture_overhead_at_most_0.1": result["picture"]["overhead"],
+        "prdc_gib_below_2": result["prdc"]["bytes"] / 2**30,
     }
 
 

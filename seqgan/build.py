@@ -4,111 +4,331 @@ This is the one place that knows every package: networks are made here and hande
 oracles to data and evaluation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
+from seqgan.core.faces import ATTRIBUTES
+from seqgan.core.pictures import to_unit
 from seqgan.core.rng import seed_everything
-from seqgan.core.types import Space
-from seqgan.data.config import OracleDataConfig
+from seqgan.core.types import ArraySpace, Batch, SequenceSpace, Space
+from seqgan.data.config import (
+    FacesSourceConfig,
+    HuggingFaceDataConfig,
+    OracleDataConfig,
+    PictureDataConfig,
+    PictureSetConfig,
+    PointsDataConfig,
+    TextDataConfig,
+    UnpairedPicturesConfig,
+)
 from seqgan.data.corpus import load_corpus
 from seqgan.data.oracle_samples import draw_samples
+from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
+from seqgan.data.points import draw_points
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
 from seqgan.estimators.base import Estimator
-from seqgan.estimators.config import EstimatorConfig, LearnedBaselineConfig, ScoreFunctionConfig
+from seqgan.estimators.config import (
+    EstimatorConfig,
+    LearnedBaselineConfig,
+    PathwiseConfig,
+    ScoreFunctionConfig,
+)
+from seqgan.estimators.pathwise import Pathwise
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.evaluation.base import Evaluator
+from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
+from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
 from seqgan.evaluation.oracle import OracleEvaluator
+from seqgan.evaluation.pictures import Detector, PictureEvaluator
+from seqgan.evaluation.points import PointsEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.experiment import Experiment
 from seqgan.games.adversarial import AdversarialGame
+from seqgan.games.autoencode import AutoencodeGame
+from seqgan.games.config import (
+    AutoencodeGameConfig,
+    ConditionalGameConfig,
+    CycleGameConfig,
+    MleGameConfig,
+)
+from seqgan.games.cycle import CycleGame, Side, mean_absolute_difference
 from seqgan.games.mle import MleGame
-from seqgan.models.build import build_critic, build_generator
+from seqgan.games.pool import Pool
+from seqgan.metrics.faces import detect
+from seqgan.models.build import build_autoencoder, build_critic, build_generator
+from seqgan.models.config import CriticConfig
 from seqgan.models.oracles import build_oracle
 from seqgan.models.value import PrefixValue
 from seqgan.objectives.config import PenaltyConfig, SpectralNormConfig, WeightClipConfig
 from seqgan.objectives.divergences import Objective
 from seqgan.objectives.penalties import apply_spectral_norm, clip_weights
-from seqgan.training.player import Player
+from seqgan.training.player import ModuleT, Player
+from seqgan.training.trainer import Game
+
+TRAINING_STREAM = 4
+"""Training points come from this stream of draws and those behind it; evaluation has the others."""
+POINTS_A_BLOCK = 25_600
 
 
 @dataclass(frozen=True, slots=True)
 class DataSide:
-    """What the data decide."""
+    """What the data decide. A cycle game has two streams, every other one."""
 
     space: Space
-    stream: Stream | FreshStream
+    streams: tuple[Stream | FreshStream, ...]
     evaluator: Evaluator
-    tokenizer: Tokenizer | None
-    report: dict[str, Any]
+    tokenizer: Tokenizer | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> Stream | FreshStream:
+        (only,) = self.streams
+        return only
 
 
 def build_data(experiment: Experiment, device: torch.device, run: Path | None) -> DataSide:
     """Read or draw the data. An existing run brings its own tokenizer."""
-    config, batch_size, seed = experiment.data, experiment.train.batch_size, experiment.seed
-    evaluation = experiment.evaluation
+    config = experiment.data
     if isinstance(config, OracleDataConfig):
-        # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
-        samples = draw_samples(config, build_oracle(config.oracle, torch.device("cpu")))
-        oracle = build_oracle(config.oracle, device)
-        stream: Stream | FreshStream
-        if config.fresh:
-            stream = FreshStream(lambda block: samples.block(block).to(device), batch_size)
-        else:
-            ids_NT = samples.train_NT.to(device)
-            stream = Stream(ids_NT, torch.ones_like(ids_NT, dtype=torch.bool), batch_size, seed)
-        evaluator = OracleEvaluator(oracle, samples, device, evaluation.seed)
-        return DataSide(samples.space, stream, evaluator, None, {})
+        return _oracle_side(experiment, config, device)
+    if isinstance(config, PointsDataConfig):
+        return _points_side(experiment, config, device)
+    if isinstance(config, PictureDataConfig):
+        return _pictures_side(experiment, config, device)
+    if isinstance(config, UnpairedPicturesConfig):
+        return _unpaired_side(experiment, config, device)
+    return _corpus_side(experiment, config, device, run)
+
+
+def _oracle_side(
+    experiment: Experiment, config: OracleDataConfig, device: torch.device
+) -> DataSide:
+    # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
+    samples = draw_samples(config, build_oracle(config.oracle, torch.device("cpu")))
+    oracle = build_oracle(config.oracle, device)
+
+    def batch(ids_NT: Tensor) -> Batch:
+        ids_NT = ids_NT.to(device)
+        return Batch(ids_NT, torch.ones_like(ids_NT, dtype=torch.bool))
+
+    batch_size = experiment.train.batch_size
+    stream: Stream | FreshStream
+    if config.fresh:
+        stream = FreshStream(lambda block: batch(samples.block(block)), batch_size)
+    else:
+        stream = Stream(batch(samples.train_NT), batch_size, experiment.seed)
+    evaluator = OracleEvaluator(oracle, samples, device, experiment.evaluation.seed)
+    return DataSide(samples.space, (stream,), evaluator)
+
+
+def _corpus_side(
+    experiment: Experiment,
+    config: TextDataConfig | HuggingFaceDataConfig,
+    device: torch.device,
+    run: Path | None,
+) -> DataSide:
     corpus = load_corpus(config, load_tokenizer(run) if run is not None else None)
-    train = corpus.train
+    evaluation = experiment.evaluation
+    train = Batch(corpus.train.ids_NT.to(device), corpus.train.mask_NT.to(device))
     return DataSide(
         corpus.space,
-        Stream(train.ids_NT.to(device), train.mask_NT.to(device), batch_size, seed),
+        (Stream(train, experiment.train.batch_size, experiment.seed),),
         TextEvaluator(corpus, device, evaluation.seed, evaluation.references),
         corpus.tokenizer,
         corpus.report,
     )
 
 
-def build_game(
-    experiment: Experiment, data: DataSide, device: torch.device
-) -> MleGame | AdversarialGame:
+def _points_side(
+    experiment: Experiment, config: PointsDataConfig, device: torch.device
+) -> DataSide:
+    space = ArraySpace((2,))
+
+    def block(index: int) -> Batch:
+        return Batch(draw_points(config, TRAINING_STREAM + index, POINTS_A_BLOCK).to(device))
+
+    stream = FreshStream(block, experiment.train.batch_size)
+    return DataSide(space, (stream,), PointsEvaluator(config, space, experiment.evaluation.seed))
+
+
+def _pictures_side(
+    experiment: Experiment, config: PictureDataConfig, device: torch.device
+) -> DataSide:
+    pictures = load_pictures(config)
+    told = experiment.game.name == "conditional"
+    if told and not pictures.label_sizes:
+        raise UserError(
+            "game.name=conditional: the pictures have no labels; name them in data.source, "
+            "or use game adversarial"
+        )
+    space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
+    seed = experiment.evaluation.seed
+    judge = _judge(experiment, pictures, device)
+    evaluator = PictureEvaluator(pictures, space, judge, _detector(config), device, seed)
+    stream = _picture_stream(experiment, pictures, told, device, experiment.seed)
+    return DataSide(space, (stream,), evaluator, None, pictures.report)
+
+
+def _unpaired_side(
+    experiment: Experiment, config: UnpairedPicturesConfig, device: torch.device
+) -> DataSide:
+    kinds = load_unpaired(config)
+    space = ArraySpace(kinds[0].shape)
+    judged = [
+        JudgedKind(name, pictures, _judge(experiment, pictures, device), _detector(side))
+        for name, pictures, side in zip("ab", kinds, (config.a, config.b), strict=True)
+    ]
+    evaluator = CycleEvaluator(space, judged[0], judged[1], device, experiment.evaluation.seed)
+    streams = tuple(
+        # Seeds of their own: equal ones would pair what lies in the same place.
+        _picture_stream(experiment, pictures, False, device, 2 * experiment.seed + position)
+        for position, pictures in enumerate(kinds)
+    )
+    report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
+    return DataSide(space, streams, evaluator, None, report)
+
+
+def _picture_stream(
+    experiment: Experiment, pictures: Pictures, told: bool, device: torch.device, seed: int
+) -> Stream:
+    labels_NA = pictures.train.labels_NA if told else None
+    data = Batch(
+        pictures.train.x_NCHW.to(device),
+        cond=None if labels_NA is None else labels_NA.to(device),
+    )
+    return Stream(data, experiment.train.batch_size, seed, prepare=to_unit)
+
+
+def _judge(experiment: Experiment, pictures: Pictures, device: torch.device) -> Judge:
+    """The network these pictures are measured with; trained at most once on one machine."""
+    config = experiment.evaluation.judge
+    kind = config.kind
+    if kind == "auto":
+        kind = "labels" if pictures.label_sizes else "rotations"
+    if kind == "labels" and not pictures.label_sizes:
+        raise UserError(
+            "evaluation.judge.kind='labels': the pictures have none; use rotations or random"
+        )
+    spec = JudgeSpec(
+        kind=kind,
+        label_sizes=pictures.label_sizes if kind == "labels" else (),
+        channels=pictures.shape[0],
+        seed=config.seed,
+        updates=config.updates,
+    )
+    return cached_judge(spec, pictures.judge.x_NCHW, pictures.judge.labels_NA, device)
+
+
+def _detector(config: PictureSetConfig) -> Detector | None:
+    """Rules that read cartoon faces; None for every other kind of picture."""
+    if not isinstance(config.source, FacesSourceConfig):
+        return None
+    names = tuple(attribute.name for attribute in ATTRIBUTES)
+    return Detector(names, partial(detect, palette=config.source.palette))
+
+
+def build_generating_module(experiment: Experiment, space: Space) -> Any:
+    """What the player `generator` trains: one network, a decoder with its encoder, or two ways."""
+    config = experiment.generator
+    if isinstance(experiment.game, CycleGameConfig):
+        return nn.ModuleDict({way: build_generator(config, space) for way in ("a2b", "b2a")})
+    if isinstance(experiment.game, AutoencodeGameConfig):
+        assert experiment.encoder is not None, "checked by Experiment"
+        assert isinstance(space, ArraySpace)
+        return build_autoencoder(config, experiment.encoder, space)
+    return build_generator(config, space)
+
+
+def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> Game:
     """The networks, from the experiment's seed, and the game they play."""
     seed_everything(experiment.seed)
-    generator = build_generator(experiment.generator, data.space).to(device)
-    players = experiment.players
-    generator_player = Player("generator", generator, players.generator, ema=players.generator.ema)
-    if experiment.game.name == "mle":
-        return MleGame(generator_player, data.stream)
-    assert experiment.critic is not None, "checked by Experiment"
-    assert experiment.objective is not None
-    assert experiment.estimator is not None
-    critic = build_critic(experiment.critic, data.space).to(device)
-    constrain = _constrain(critic, experiment.penalties)
-    critic_player = Player("critic", critic, players.critic, constrain)
+    game, players = experiment.game, experiment.players
+    module = build_generating_module(experiment, data.space).to(device)
+    generator = Player("generator", module, players.generator, ema=players.generator.ema)
+    if isinstance(game, MleGameConfig):
+        return MleGame(generator, data.stream)
+    if isinstance(game, AutoencodeGameConfig):
+        return AutoencodeGame(generator, data.stream, game)
+    if isinstance(game, CycleGameConfig):
+        return _cycle_game(experiment, game, data, generator, device)
+    critic = _critic_player(experiment, build_critic(_critic(experiment), data.space).to(device))
     value_network = _value_network(experiment.estimator, data.space)
     baseline_player = None
     if value_network is not None:
         baseline_player = Player("baseline", value_network.to(device), players.baseline)
     return AdversarialGame(
-        generator_player,
-        critic_player,
+        generator,
+        critic,
         baseline_player,
-        build_estimator(experiment.estimator, data.space, device, value_network),
-        Objective(experiment.objective),
+        build_estimator(_estimator(experiment), data.space, device, value_network),
+        _objective(experiment),
         experiment.penalties,
         data.stream,
-        data.space.vocab_size,
-        experiment.game.mle_weight,
+        data.space,
+        experiment.mle_weight,
+        game.mismatched if isinstance(game, ConditionalGameConfig) else 0.0,
     )
+
+
+def _cycle_game(
+    experiment: Experiment,
+    config: CycleGameConfig,
+    data: DataSide,
+    generators: Player[nn.ModuleDict],
+    device: torch.device,
+) -> CycleGame:
+    critics = nn.ModuleDict(
+        {name: build_critic(_critic(experiment), data.space) for name in ("a", "b")}
+    ).to(device)
+    sides = [
+        Side(
+            name,
+            stream,
+            data.space,
+            Pool(config.pool),
+            build_estimator(_estimator(experiment), data.space, device),
+        )
+        for name, stream in zip("ab", data.streams, strict=True)
+    ]
+    return CycleGame(
+        generators,
+        _critic_player(experiment, critics),
+        sides[0],
+        sides[1],
+        _objective(experiment),
+        experiment.penalties,
+        mean_absolute_difference,
+        config,
+    )
+
+
+def _critic_player(experiment: Experiment, critic: ModuleT) -> Player[ModuleT]:
+    constrain = _constrain(critic, experiment.penalties)
+    return Player("critic", critic, experiment.players.critic, constrain)
+
+
+def _critic(experiment: Experiment) -> CriticConfig:
+    assert experiment.critic is not None, "checked by Experiment"
+    return experiment.critic
+
+
+def _estimator(experiment: Experiment) -> EstimatorConfig:
+    assert experiment.estimator is not None, "checked by Experiment"
+    return experiment.estimator
+
+
+def _objective(experiment: Experiment) -> Objective:
+    assert experiment.objective is not None, "checked by Experiment"
+    return Objective(experiment.objective)
 
 
 def build_estimator(
@@ -117,14 +337,18 @@ def build_estimator(
     device: torch.device,
     value_network: nn.Module | None = None,
 ) -> Estimator:
+    if isinstance(config, PathwiseConfig):
+        return Pathwise()
+    assert isinstance(space, SequenceSpace), "checked by Experiment"
     if isinstance(config, ScoreFunctionConfig):
         return ScoreFunction(config, space, device, value_network)
     return Relaxed(config, space)
 
 
-def _value_network(config: EstimatorConfig, space: Space) -> PrefixValue | None:
+def _value_network(config: EstimatorConfig | None, space: Space) -> PrefixValue | None:
     if not isinstance(config, ScoreFunctionConfig):
         return None
+    assert isinstance(space, SequenceSpace), "checked by Experiment"
     baseline = config.baseline
     if not isinstance(baseline, LearnedBaselineConfig):
         return None

@@ -111,22 +111,46 @@ def sample(
     temperature: Annotated[float, typer.Option(help="Above 0.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Nucleus mass, above 0, at most 1.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    format: Annotated[str, typer.Option(help="text, ids or jsonl.")] = "text",
+    format: Annotated[
+        str | None, typer.Option(help="text, ids or jsonl; png for pictures.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Of a sheet of pictures; default: in RUN.")
+    ] = None,
     device: Device = None,
 ) -> None:
-    """Write samples of a run to stdout, one a line."""
+    """Write samples of a run to stdout, one a line; pictures as one sheet into a file."""
     if not 0 < temperature < float("inf"):
         raise UserError(f"--temperature={temperature}: must be above 0 and finite")
     if not 0 < top_p <= 1:
         raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
-    if format not in ("text", "ids", "jsonl"):
-        raise UserError(f"--format={format!r}: choose from: text, ids, jsonl")
+    if format not in (None, "text", "ids", "jsonl", "png"):
+        raise UserError(f"--format={format!r}: choose from: text, ids, jsonl, png")
     experiment = _run_elsewhere(run, device, [])
-    from seqgan.run import SampleRequest, sample_run
+    from seqgan.produce import SampleRequest, sample_run
 
-    request = SampleRequest(n, temperature, top_p, seed, format)
+    format = format or ("png" if experiment.data.name == "pictures" else "text")
+    request = SampleRequest(n, temperature, top_p, seed, format, output)
     for line in sample_run(experiment, run, request):
         print(line)
+
+
+@app.command()
+def transform(
+    run: RunFolder,
+    input: Annotated[Path, typer.Option(metavar="FOLDER", help="Pictures to translate.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where translations go.")],
+    direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
+    device: Device = None,
+) -> None:
+    """Translate a folder of pictures with a cycle run."""
+    if direction not in ("a2b", "b2a"):
+        raise UserError(f"--direction={direction!r}: choose from: a2b, b2a")
+    experiment = _run_elsewhere(run, device, [])
+    from seqgan.produce import transform_run
+
+    count = transform_run(experiment, run, input, output, direction)
+    print(f"{count} pictures in {output}", file=sys.stderr)
 
 
 @app.command()

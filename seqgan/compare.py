@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from seqgan.core.errors import UserError
+from seqgan.core.metric_names import find
 from seqgan.reporting.html import render_report
 from seqgan.reporting.runs import Arm
 from seqgan.reporting.statistics import paired_difference, summarise
@@ -34,7 +35,8 @@ def compare_arms(
         raise UserError(f"{path}: no run could start; {failures[0]}")
     if study.baseline not in [arm.name for arm in arms]:  # it failed, and is among the failures
         study = study.model_copy(update={"baseline": None})
-    metrics = study.metrics or metric_names(arms)
+    recorded = metric_names(arms)
+    metrics = [find(name, recorded) or name for name in study.metrics or recorded]
     _print_tables(study, arms, metrics)
     _write_summary(study, arms, folder)
     report = folder / "report.html"

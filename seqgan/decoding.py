@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows, take_rows, tree_cat
-from seqgan.core.types import Generator, Rollout, Space, State, StepOut
+from seqgan.core.types import DirectGenerator, Generator, Rollout, SequenceSpace, State, StepOut
 
 _CPU_LOGITS = 1_300_000
 """Logits a CPU lane computes at once: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
@@ -318,7 +318,7 @@ def _slice(lane: _Lane, first: int, last: int) -> _Lane:
 # ── What people ask for ───────────────────────────────────────────────────────────────────────
 
 
-def sample(generator: Generator, space: Space, rows: int, draw: Draw) -> Rollout:
+def sample(generator: Generator, space: SequenceSpace, rows: int, draw: Draw) -> Rollout:
     """Write `rows` sequences from the start. Relaxed draws keep their gradient."""
     # Every row starts alike, so one row of logits serves them all.
     entry = Entry(0, generator.start(1), copies=rows)
@@ -327,6 +327,27 @@ def sample(generator: Generator, space: Space, rows: int, draw: Draw) -> Rollout
     relaxed = columns[0].x.is_floating_point()
     tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT
     return Rollout(tokens, ids_BT, torch.stack([column.alive_R for column in columns], 1))
+
+
+GENERATED_AT_ONCE = 1_000
+
+
+@torch.no_grad()
+def generate(
+    generator: DirectGenerator, rows: int, temperature: float = 1.0, cond: Tensor | None = None
+) -> Tensor:
+    """`rows` samples of a direct generator, block by block; `cond` has a row for each.
+
+    The noise is drawn at once, so that the block size changes no sample. The generator is to be
+    in evaluation mode.
+    """
+    z_BL = generator.draw(rows, temperature)
+    blocks = []
+    for first in range(0, rows, GENERATED_AT_ONCE):
+        block = slice(first, first + GENERATED_AT_ONCE)
+        told = None if cond is None else cond[block].to(z_BL.device)
+        blocks.append(generator(z_BL[block], told))
+    return torch.cat(blocks)
 
 
 @torch.no_grad()
@@ -340,7 +361,7 @@ def prefix_states(generator: Generator, ids_BT: Tensor) -> list[StepOut]:
 
 @torch.no_grad()
 def continuations(
-    generator: Generator, space: Space, rollout: Rollout, copies: int, draw: Draw
+    generator: Generator, space: SequenceSpace, rollout: Rollout, copies: int, draw: Draw
 ) -> Tensor:
     """`ids_PNBT`: N continuations of every proper prefix of every sentence.
 

@@ -5,27 +5,44 @@ each factor is one line of YAML. Nothing here imports torch: `build.py` makes th
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config, apply_overrides, read_yaml, validate
 from seqgan.core.errors import UserError, did_you_mean
-from seqgan.data.config import DataConfig
+from seqgan.core.metric_names import base
+from seqgan.data.config import (
+    DataConfig,
+    PictureDataConfig,
+    PointsDataConfig,
+    UnpairedPicturesConfig,
+)
 from seqgan.estimators.config import EstimatorConfig, ScoreFunctionConfig
-from seqgan.evaluation.config import ORACLE_METRICS, TEXT_METRICS, EvaluationConfig
-from seqgan.models.config import CnnCriticConfig, CriticConfig, GeneratorConfig
+from seqgan.evaluation.config import (
+    CYCLE_METRICS,
+    DEFAULT_SWEEP_METRIC,
+    ORACLE_METRICS,
+    PICTURE_METRICS,
+    POINT_METRICS,
+    TEXT_METRICS,
+    EvaluationConfig,
+)
+from seqgan.games.config import AdversarialGameConfig, GameConfig
+from seqgan.models.config import (
+    PICTURE_CRITICS,
+    PICTURE_GENERATORS,
+    POINT_CRITICS,
+    POINT_GENERATORS,
+    SEQUENCE_CRITICS,
+    SEQUENCE_GENERATORS,
+    TRANSLATORS,
+    CnnCriticConfig,
+    CriticConfig,
+    GeneratorConfig,
+)
 from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
-
-
-class GameConfig(Config):
-    """Who plays. `mle` has a generator only; `adversarial` adds a critic."""
-
-    name: Literal["mle", "adversarial"]
-    """Kind of game."""
-    mle_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the likelihood loss on real data, added to every adversarial generator update."""
 
 
 class RunConfig(Config):
@@ -49,15 +66,17 @@ class Experiment(Config):
     game: GameConfig
     """Who plays, and for what besides the objective."""
     generator: GeneratorConfig
-    """The network that writes sequences."""
+    """The network that writes sequences, or makes pictures or points."""
     critic: CriticConfig | None = None
-    """The network that scores sequences; null in game mle."""
+    """The network that scores samples; null in games without a critic."""
+    encoder: CriticConfig | None = None
+    """The network whose features become codes, in game autoencode; null elsewhere."""
     objective: ObjectiveConfig | None = None
-    """What the two players play for; null in game mle."""
+    """What the two players play for; null in games without a critic."""
     penalties: list[PenaltyConfig] = []
     """What keeps the critic smooth, each kind at most once."""
     estimator: EstimatorConfig | None = None
-    """How the critic's score becomes a gradient of the generator; null in game mle."""
+    """How the critic's score becomes a gradient of the generator; null without a critic."""
     players: PlayersConfig = PlayersConfig()
     """How each network is updated."""
     schedule: Annotated[list[StageConfig], Field(min_length=1)]
@@ -72,44 +91,120 @@ class Experiment(Config):
     @model_validator(mode="after")
     def _parts_fit(self) -> "Experiment":
         _check_game(self)
+        _check_networks(self)
         _check_estimator(self)
         _check_penalties(self)
         _check_lengths(self)
         _check_selection(self)
         return self
 
+    @property
+    def mle_weight(self) -> float:
+        """Weight of the likelihood in the generator's loss, for games that have one."""
+        return self.game.mle_weight if isinstance(self.game, AdversarialGameConfig) else 0.0
+
+
+PHASES = {
+    "mle": ("mle",),
+    "adversarial": ("mle", "critic", "generator"),
+    "conditional": ("critic", "generator"),
+    "autoencode": ("reconstruct",),
+    "cycle": ("critic", "generator"),
+}
+"""The phases that each game knows."""
+
+GAMES = {
+    "oracle": ("mle", "adversarial"),
+    "text": ("mle", "adversarial"),
+    "huggingface": ("mle", "adversarial"),
+    "points": ("adversarial", "autoencode"),
+    "pictures": ("adversarial", "conditional", "autoencode"),
+    "unpaired": ("cycle",),
+}
+"""The games that can be played on each kind of data."""
+
+DIRECT_DATA = ("points", "pictures", "unpaired")
+"""Data whose samples are made in one pass, with a gradient all the way."""
+
 
 def _check_game(experiment: Experiment) -> None:
-    parts = {
-        "critic": experiment.critic,
-        "objective": experiment.objective,
-        "estimator": experiment.estimator,
+    game, data = experiment.game.name, experiment.data.name
+    if game not in GAMES[data]:
+        raise ValueError(
+            f"game.name={game} cannot be played on data.name={data}; "
+            f"choose from: {', '.join(GAMES[data])}"
+        )
+    _check_parts(experiment)
+    for position, stage in enumerate(experiment.schedule):
+        for phase in stage.phases:
+            if phase not in PHASES[game]:
+                raise ValueError(
+                    f"schedule[{position}].phases has '{phase}', which game.name={game} does not "
+                    f"know; it has: {', '.join(PHASES[game])}"
+                )
+            if phase == "mle" and data in DIRECT_DATA:
+                raise ValueError(
+                    f"schedule[{position}].phases has 'mle', but pictures and points have no "
+                    "likelihood here; use game autoencode for a generator alone"
+                )
+
+
+def _check_parts(experiment: Experiment) -> None:
+    """Each game has the parts that it plays with, and no other."""
+    game = experiment.game.name
+    with_critic = game in ("adversarial", "conditional", "cycle")
+    needed = {
+        "critic": with_critic,
+        "objective": with_critic,
+        "estimator": with_critic,
+        "encoder": game == "autoencode",
     }
-    if experiment.game.name == "adversarial":
-        missing = [name for name, part in parts.items() if part is None]
-        if missing:
-            raise ValueError(f"game.name=adversarial needs {missing[0]}; add it, or use game mle")
-    else:
-        if experiment.game.mle_weight:
+    for name, wanted in needed.items():
+        present = getattr(experiment, name) is not None
+        if wanted and not present:
+            other = " or use game mle" if game == "adversarial" else " see configs/ for examples"
+            raise ValueError(f"game.name={game} needs {name}; add it,{other}")
+        if present and not wanted:
+            raise ValueError(f"game.name={game} has no use for {name}; remove it")
+    if experiment.mle_weight and experiment.data.name in DIRECT_DATA:
+        raise ValueError(
+            "game.mle_weight: pictures and points have no likelihood here; set it to 0"
+        )
+
+
+FITTING_NETWORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "points": (POINT_GENERATORS, POINT_CRITICS),
+    "pictures": (PICTURE_GENERATORS, PICTURE_CRITICS),
+    "unpaired": (TRANSLATORS, PICTURE_CRITICS),
+}
+"""Generators and critics by kind of data; what is not here are sequences."""
+
+
+def _check_networks(experiment: Experiment) -> None:
+    """Every network can make or read the samples of the data."""
+    data = experiment.data.name
+    generators, critics = FITTING_NETWORKS.get(data, (SEQUENCE_GENERATORS, SEQUENCE_CRITICS))
+    fitting = {"generator": generators, "critic": critics, "encoder": critics}
+    for field, names in fitting.items():
+        part = getattr(experiment, field)
+        if part is not None and part.name not in names:
             raise ValueError(
-                "game.mle_weight belongs to game.name=adversarial; game mle is likelihood alone"
+                f"{field}.name={part.name} does not fit data.name={data}; "
+                f"choose from: {', '.join(names)}"
             )
-        present = [name for name, part in parts.items() if part is not None]
-        if present:
-            raise ValueError(f"game.name=mle has no use for {present[0]}; remove it")
-        for position, stage in enumerate(experiment.schedule):
-            for phase in stage.phases:
-                if phase != "mle":
-                    raise ValueError(
-                        f"schedule[{position}].phases has '{phase}', which game.name=mle does not "
-                        "know; use mle, or game adversarial"
-                    )
 
 
 def _check_estimator(experiment: Experiment) -> None:
     estimator, critic = experiment.estimator, experiment.critic
     if estimator is None or critic is None:
         return
+    if (estimator.name == "pathwise") != (experiment.data.name in DIRECT_DATA):
+        others = "score_function, soft_gumbel, straight_through_gumbel, straight_through"
+        fitting = "pathwise" if experiment.data.name in DIRECT_DATA else others
+        raise ValueError(
+            f"estimator.name={estimator.name} does not fit data.name={experiment.data.name}; "
+            f"choose from: {fitting}"
+        )
     causal = critic.name == "rnn" or getattr(critic, "causal", False)
     if isinstance(estimator, ScoreFunctionConfig):
         if estimator.credit.name == "per_step" and not causal:
@@ -140,11 +235,25 @@ def _check_penalties(experiment: Experiment) -> None:
         )
 
 
+METRICS = {
+    "oracle": ORACLE_METRICS,
+    "text": TEXT_METRICS,
+    "huggingface": TEXT_METRICS,
+    "points": POINT_METRICS,
+    "pictures": PICTURE_METRICS,
+    "unpaired": CYCLE_METRICS,
+}
+"""What can be selected by, by kind of data."""
+
+
 def _check_selection(experiment: Experiment) -> None:
-    known = ORACLE_METRICS if experiment.data.name == "oracle" else TEXT_METRICS
+    known = METRICS[experiment.data.name]
     for field in ("select", "sweep_select"):
         metric = getattr(experiment.evaluation, field).metric
-        if metric is not None and metric not in known:
+        unused = field == "sweep_select" and not experiment.evaluation.sweep
+        if unused and metric == DEFAULT_SWEEP_METRIC:  # the default, which is for sequences
+            continue
+        if metric is not None and base(metric) not in known:
             hint = did_you_mean(metric, known) or ";"
             raise ValueError(
                 f"evaluation.{field}.metric='{metric}': unknown{hint} choose from: "
@@ -154,6 +263,8 @@ def _check_selection(experiment: Experiment) -> None:
 
 def _check_lengths(experiment: Experiment) -> None:
     critic, data = experiment.critic, experiment.data
+    if isinstance(data, PointsDataConfig | PictureDataConfig | UnpairedPicturesConfig):
+        return
     length = data.oracle.length if data.name == "oracle" else data.length
     if isinstance(critic, CnnCriticConfig) and max(critic.widths) > length:
         raise ValueError(

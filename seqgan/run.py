@@ -1,10 +1,10 @@
-"""Run folders: train into one, evaluate one, sample from one. See docs/run-folder.md."""
+"""Run folders: train into one, evaluate one. See docs/run-folder.md."""
 
 import json
 import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from PIL.Image import Image
 
 import seqgan
-from seqgan.build import DataSide, build_data, build_device, build_game
+from seqgan.build import DataSide, build_data, build_device, build_game, build_generating_module
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
-from seqgan.core.rng import isolated
-from seqgan.core.types import Generator, Space
-from seqgan.data.config import OracleDataConfig
-from seqgan.data.tokenizers import load_tokenizer
-from seqgan.decoding import Ancestral, sample
-from seqgan.evaluation.decoding_grid import configured, grid
+from seqgan.core.types import ArraySpace, SequenceSpace, Space
+from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.select import evaluate
+from seqgan.evaluation.sheets import write_gif
 from seqgan.experiment import Experiment
-from seqgan.games.adversarial import AdversarialGame
-from seqgan.games.mle import MleGame
-from seqgan.models.build import build_generator
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.player import Player
 from seqgan.training.runlog import progress_bar, to_json
 from seqgan.training.schedule import Schedule
-from seqgan.training.trainer import Metrics, Selection, Trainer
+from seqgan.training.trainer import Game, Metrics, Selection, Trainer
 
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
 
@@ -80,21 +75,22 @@ def _train(
     experiment: Experiment,
     folder: Path,
     data: DataSide,
-    game: MleGame | AdversarialGame,
+    game: Game,
     device: torch.device,
     resume: bool,
 ) -> None:
     evaluation = experiment.evaluation
-    player: Player[Generator] = game.players["generator"]
+    player: Player[Any] = game.players["generator"]
+    setting, count = configured(evaluation), evaluation.samples_during_training
 
     def validation_metrics(step: int) -> Metrics:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):
-            metrics, samples = data.evaluator.generated(
-                generator, "valid", evaluation.samples_during_training, configured(evaluation)
-            )
-        path = folder / "samples" / f"step-{step:08d}.txt"
-        path.write_text("\n".join(samples) + "\n", encoding="utf-8")
-        return metrics
+            return data.evaluator.generated(generator, "valid", count, setting)
+
+    def show(step: int) -> None:
+        with player.evaluated() as generator, autocast(device, experiment.train.precision):
+            shown = data.evaluator.show(generator, setting)
+        shown.save(folder / "samples" / f"step-{step:08d}")
 
     trainer = Trainer(
         game,
@@ -103,6 +99,7 @@ def _train(
         device,
         folder,
         validation_metrics,
+        show,
         Selection(evaluation.select.metric, evaluation.select.mode),
     )
     if trainer.run(resume):
@@ -122,6 +119,7 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
     _write_json(folder / "space.json", asdict(data.space))
     if data.tokenizer is not None:
         data.tokenizer.save(folder)
+    if data.report:
         _write_json(folder / "data.json", data.report)
     _write_config(experiment, folder)  # last: it makes the folder a run
 
@@ -182,16 +180,16 @@ def _processor() -> str:
 def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json."""
     device = build_device(experiment)
-    state, last_step = _reported_state(folder)
+    state, last_step = reported_state(folder)
     data = build_data(experiment, device, folder)
     _check_same_data(folder, data)
-    sweep = experiment.evaluation.sweep
-    generator = _load_generator(experiment, data.space, state, device)
-    config = experiment.evaluation
+    config, evaluator = experiment.evaluation, data.evaluator
+    generator = load_generator(experiment, data.space, state, device)
+    settings = evaluator.settings(config, config.sweep)
     with progress_bar() as bar, autocast(device, experiment.train.precision):
-        settings = len(grid(config)) if sweep else 1
-        task = bar.add_task("evaluating", total=settings, note="")
-        rows, shown = evaluate(data.evaluator, generator, config, sweep, lambda: bar.advance(task))
+        task = bar.add_task("evaluating", total=len(settings), note="")
+        rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
+        _write_sheets(folder, evaluator.sheets(generator))
     players = state["players"]
     result = {
         "split": "test",
@@ -200,16 +198,26 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
         "seconds": round(state["seconds"], 3),
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
         "selection": config.select.model_dump(),
-        "sweep_selection": config.sweep_select.model_dump() if sweep else None,
+        "sweep_selection": config.sweep_select.model_dump() if config.sweep else None,
         "rows": rows,
-        "notes": {"samples": config.samples, **data.evaluator.notes},
-        "samples": shown,
+        "notes": {"samples": config.samples, **evaluator.notes},
+        "samples": shown.lines,
     }
     _write_json(folder / "evaluation.json", result)
     return to_json(result)
 
 
-def _reported_state(folder: Path) -> tuple[dict[str, Any], int]:
+def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
+    """Pictures about the finished generator, and the fixed noise's way through training."""
+    for name, image in sheets.items():
+        (folder / "pictures").mkdir(exist_ok=True)
+        image.save(folder / "pictures" / f"{name}.png")
+    frames = sorted((folder / "samples").glob("step-*.png"))
+    if frames:
+        write_gif(frames, folder / "samples" / "progress.gif")
+
+
+def reported_state(folder: Path) -> tuple[dict[str, Any], int]:
     """The selected checkpoint where a rule has picked one, else the last; and the last step."""
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
     selected = checkpoints.selected()
@@ -219,62 +227,23 @@ def _reported_state(folder: Path) -> tuple[dict[str, Any], int]:
     return checkpoints.load(selected["step"] if selected else steps[-1]), steps[-1]
 
 
-def _load_generator(
+def read_space(folder: Path) -> Space:
+    """What the samples of a run look like."""
+    tree = json.loads((folder / "space.json").read_text(encoding="utf-8"))
+    if "shape" in tree:
+        return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]))
+    return SequenceSpace(**tree)
+
+
+def load_generator(
     experiment: Experiment, space: Space, state: dict[str, Any], device: torch.device
-) -> Generator:
-    generator = build_generator(experiment.generator, space).to(device)
+) -> Any:
+    """The player `generator` of a checkpoint, for use: averaged weights where there are any."""
+    generator = build_generating_module(experiment, space).to(device)
     player = state["players"]["generator"]
     generator.load_state_dict(player.get("averaged", player["module"]))
     generator.eval().requires_grad_(False)
     return generator
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRequest:
-    """What `seqgan sample` asks for."""
-
-    rows: int
-    temperature: float
-    top_p: float
-    seed: int
-    format: str
-
-
-_SAMPLE_BLOCK = 1_000
-
-
-def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
-    """Lines of samples: text, ids, or JSON objects with both.
-
-    Needs the run folder only, not the data it was trained on.
-    """
-    device = build_device(experiment)
-    state, _ = _reported_state(folder)
-    space = Space(**json.loads((folder / "space.json").read_text(encoding="utf-8")))
-    tokenizer = None if isinstance(experiment.data, OracleDataConfig) else load_tokenizer(folder)
-    generator = _load_generator(experiment, space, state, device)
-    draw = Ancestral(request.temperature, top_p=request.top_p)
-    lines: list[str] = []
-    precision = autocast(device, experiment.train.precision)
-    with isolated(request.seed), torch.no_grad(), precision, progress_bar() as bar:
-        task = bar.add_task("sampling", total=request.rows, note="")
-        while len(lines) < request.rows:
-            rows = min(_SAMPLE_BLOCK, request.rows - len(lines))
-            rollout = sample(generator, space, rows, draw)
-            for ids, kept in zip(rollout.ids_BT.tolist(), rollout.mask_BT.tolist(), strict=True):
-                ids = ids[: sum(kept)]
-                text = tokenizer.decode(ids) if tokenizer else " ".join(map(str, ids))
-                lines.append(_format(request.format, text, ids))
-            bar.update(task, completed=len(lines))
-    return lines
-
-
-def _format(kind: str, text: str, ids: list[int]) -> str:
-    if kind == "text":
-        return text
-    if kind == "ids":
-        return " ".join(map(str, ids))
-    return json.dumps({"text": text, "ids": ids}, ensure_ascii=False)
 
 
 def _write_json(path: Path, tree: Any) -> None:

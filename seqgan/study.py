@@ -67,7 +67,7 @@ class StudyConfig(Config):
     baseline: str | None = None
     """Name of the arm that paired differences are taken to; null: no differences."""
     metrics: list[str] | None = None
-    """Metrics of the headline table; null: all."""
+    """Metrics of the headline table; null: all. What stands behind an @ can be left out."""
     set: dict[str, Any] = {}
     """Set in every arm, before the arm's own."""
     arms: Annotated[list[ArmConfig], Field(min_length=1)]

@@ -10,14 +10,14 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, Rollout, Space, StepOut
+from seqgan.core.types import Generator, Rollout, SequenceSpace, StepOut
 from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig, TransformerGeneratorConfig
 
 GENERATORS = ["lstm", "gru", "transformer"]
 
 
-def make_generator(name: str, space: Space, seed: int = 0, scale: float = 1.5) -> nn.Module:
+def make_generator(name: str, space: SequenceSpace, seed: int = 0, scale: float = 1.5) -> nn.Module:
     """A small generator whose distributions are far from uniform."""
     torch.manual_seed(seed)
     if name == "transformer":
@@ -31,7 +31,7 @@ def make_generator(name: str, space: Space, seed: int = 0, scale: float = 1.5) -
     return generator
 
 
-def sentences(space: Space) -> Tensor:
+def sentences(space: SequenceSpace) -> Tensor:
     """Every distinct sentence; columns behind the first end symbol hold end symbols."""
     rows = []
     for row in product(range(space.vocab_size), repeat=space.length):
@@ -52,7 +52,7 @@ def mask_of(ids_BT: Tensor, end_id: int | None) -> Tensor:
     return mask_BT
 
 
-def rollout_of(ids_BT: Tensor, space: Space) -> Rollout:
+def rollout_of(ids_BT: Tensor, space: SequenceSpace) -> Rollout:
     return Rollout(ids_BT, ids_BT, mask_of(ids_BT, space.end_id))
 
 
@@ -84,7 +84,7 @@ def index_of(ids_BT: Tensor, vocab_size: int) -> Tensor:
 class SentenceReward:
     """An arbitrary number for every sentence, from a table."""
 
-    def __init__(self, space: Space, seed: int = 0) -> None:
+    def __init__(self, space: SequenceSpace, seed: int = 0) -> None:
         stream = torch.Generator().manual_seed(seed)
         self._vocab_size = space.vocab_size
         self.table = 1 + 2 * torch.randn(space.vocab_size**space.length, generator=stream)
@@ -96,7 +96,7 @@ class SentenceReward:
 class PrefixReward:
     """An arbitrary number for every prefix: what a causal critic may say. Noise on the pads."""
 
-    def __init__(self, space: Space, seed: int = 0, on_pads: float = 0.0) -> None:
+    def __init__(self, space: SequenceSpace, seed: int = 0, on_pads: float = 0.0) -> None:
         stream = torch.Generator().manual_seed(seed)
         self._vocab_size = space.vocab_size
         self._on_pads = on_pads
@@ -116,7 +116,7 @@ class PrefixReward:
 class PrefixTable(nn.Module):
     """A generator with an arbitrary distribution after every prefix. Its state is the prefix."""
 
-    def __init__(self, space: Space, seed: int = 0, sharpness: float = 1.5) -> None:
+    def __init__(self, space: SequenceSpace, seed: int = 0, sharpness: float = 1.5) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
         stream = torch.Generator().manual_seed(seed)
@@ -157,7 +157,7 @@ def batches_of(ids_RT: Tensor, size: int) -> Iterator[tuple[int, ...]]:
 
 
 def expected_loss(
-    generator: Generator, space: Space, size: int, loss_of: Callable[[Rollout], Tensor]
+    generator: Generator, space: SequenceSpace, size: int, loss_of: Callable[[Rollout], Tensor]
 ) -> Tensor:
     """Σ over all batches of P(batch) · loss(batch): its gradient is the exact expectation."""
     ids_RT = sentences(space)

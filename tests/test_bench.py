@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.decoding import Ancestral, sample
 from seqgan.models.config import CnnCriticConfig
 from seqgan.models.critics.cnn import CnnCritic
@@ -58,7 +58,7 @@ def test_the_naive_generator_reads_its_prefix_as_ours_does(bench: ModuleType) ->
     # With a generator this peaked the most likely symbol is nearly certain, so a wrong state or
     # a missing start symbol changes what is written.
     torch.manual_seed(0)
-    space = Space(bench.CHECK_VOCAB, 6)
+    space = SequenceSpace(bench.CHECK_VOCAB, 6)
     generator = bench.build_lstm(space, CPU, std=1.0)
     generator.readout.weight.data *= 1000
     with torch.no_grad():

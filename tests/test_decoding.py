@@ -19,7 +19,7 @@ from torch import Tensor
 
 from seqgan import decoding
 from seqgan.core.masks import mask_until_end
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.decoding import (
     Ancestral,
     Entry,
@@ -34,12 +34,12 @@ from seqgan.decoding import (
     token_log_probs,
 )
 
-FIXED = Space(vocab_size=4, length=3)
-ENDING = Space(vocab_size=4, length=3, end_id=2)
+FIXED = SequenceSpace(vocab_size=4, length=3)
+ENDING = SequenceSpace(vocab_size=4, length=3, end_id=2)
 BOTH = {"fixed": FIXED, "ending": ENDING}
 
 
-def counts_of(ids_BT: Tensor, space: Space) -> Tensor:
+def counts_of(ids_BT: Tensor, space: SequenceSpace) -> Tensor:
     """How often each of the space's distinct sentences occurs; nothing else may occur."""
     index_R = index_of(sentences(space), space.vocab_size)
     counts = index_of(ids_BT, space.vocab_size).bincount(minlength=space.vocab_size**space.length)
@@ -48,7 +48,9 @@ def counts_of(ids_BT: Tensor, space: Space) -> Tensor:
 
 
 def enumerated(
-    generator, space: Space, change: Callable[[Tensor], Tensor] = lambda logits: logits.softmax(-1)
+    generator,
+    space: SequenceSpace,
+    change: Callable[[Tensor], Tensor] = lambda logits: logits.softmax(-1),
 ) -> Tensor:
     """Probability of every sentence when each step draws from `change(logits_RV)`."""
     ids_RT = sentences(space)
@@ -61,7 +63,7 @@ def enumerated(
     return prob_R
 
 
-def drawn(generator, space: Space, draw, rows: int = 30_000) -> Tensor:
+def drawn(generator, space: SequenceSpace, draw, rows: int = 30_000) -> Tensor:
     torch.manual_seed(0)
     with torch.no_grad():
         return sample(generator, space, rows, draw).ids_BT
@@ -260,7 +262,7 @@ def test_many_lanes_sample_the_same_distribution(name, space) -> None:
 def test_rows_keep_their_order_and_their_state_across_lanes(name) -> None:
     """Greedy continuations have one answer a row: rows that join at columns 1, 2 and 3, too many
     for a lane, must each get the answer of their own prefix."""
-    space = Space(vocab_size=4, length=5)
+    space = SequenceSpace(vocab_size=4, length=5)
     generator = make_generator(name, space)
     torch.manual_seed(1)
     ids_BT = torch.randint(4, (150, 5))
@@ -336,7 +338,7 @@ def test_token_log_probs_are_log_softmax_and_gather_of_the_step_loop(
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_cached_steps_equal_the_forward_pass(name) -> None:
-    space = Space(vocab_size=5, length=6)
+    space = SequenceSpace(vocab_size=5, length=6)
     generator = make_generator(name, space)
     ids_BT = torch.randint(5, (7, 6), generator=torch.Generator().manual_seed(0))
     stepped, forward = step_logits(generator, ids_BT), generator(ids_BT)

@@ -47,6 +47,55 @@ _BASE: dict[str, Any] = {
 _WORDS = ("a", "dog", "cat", "bird", "sees", "hears", "the", "moon", "sun")
 
 
+_MLP = {"name": "mlp", "hidden": 8, "layers": 1}
+_FACES = {"name": "faces", "train": 24, "judge": 24, "valid": 16, "test": 16}
+_DIRECT: dict[str, Any] = {
+    "generator": {**_MLP, "latent": 3},
+    "estimator": {"name": "pathwise"},
+    "schedule": [{"repeat": 6, "phases": {"critic": 1, "generator": 1}}],
+    "evaluation": {"samples": 16, "samples_during_training": 16, "judge": {"updates": 2}},
+}
+POINTS: dict[str, Any] = {
+    **_DIRECT,
+    "data": {"name": "points", "layout": "grid", "valid": 64, "test": 64},
+}
+"""Twelve steps on points in the plane."""
+PICTURES: dict[str, Any] = {
+    **_DIRECT,
+    "data": {"name": "pictures", "source": _FACES, "size": 16},
+}
+"""Twelve steps on cartoon faces of 16 × 16 pixels, with the perceptrons of the toys."""
+CONDITIONAL: dict[str, Any] = {**PICTURES, "game": {"name": "conditional"}}
+AUTOENCODER: dict[str, Any] = {
+    **PICTURES,
+    "game": {"name": "autoencode"},
+    "critic": None,
+    "encoder": _MLP,
+    "objective": None,
+    "estimator": None,
+    "schedule": [{"repeat": 12, "phases": {"reconstruct": 1}}],
+}
+CYCLE: dict[str, Any] = {
+    **PICTURES,
+    "data": {
+        "name": "unpaired",
+        "a": {"source": _FACES, "size": 16},
+        "b": {"source": {**_FACES, "palette": "night", "seed": 1}, "size": 16},
+    },
+    "game": {"name": "cycle", "pool": 12},
+    "generator": {"name": "translator", "width": 4, "blocks": 1},
+    "critic": {"name": "patch", "width": 4, "layers": 1},
+}
+DIRECT = {
+    "points": POINTS,
+    "pictures": PICTURES,
+    "conditional": CONDITIONAL,
+    "autoencoder": AUTOENCODER,
+    "cycle": CYCLE,
+}
+"""One tiny experiment for each game on pictures and points."""
+
+
 def tiny_tree(overrides: Overrides | None = None) -> dict[str, Any]:
     """The tiny experiment; each dotted key replaces the node it names."""
     tree = OmegaConf.create(copy.deepcopy(_BASE))

@@ -5,20 +5,29 @@ Shape suffixes, used in every name of a tensor:
     B  batch            T  time, columns of a sequence     V  vocabulary
     E  embedding        H  hidden                          F  features
     N  continuations    P  prefix lengths                  R  rows of any kind
-    (N also: the sentences of a set)    S  symbols of a block    K  blocks, samples
+    (N also: the samples of a set)      S  symbols of a block    K  blocks, samples, classes
+    C  colour channels  H  height (of a picture)           W  width    D  coordinates of a point
+    L  latent           A  labels of a sample
 
 A *token tensor* is either `ids_BT` (long) or `simplex_BTV` (float, rows on the simplex: one-hot,
 soft, or straight-through). Everything that reads tokens takes both.
 
-End symbol. Where sequences have variable length one id, `Space.end_id`, ends a sentence and also
-fills the columns behind it. `mask_BT` is True up to and including the first end symbol: the end
-is a prediction like any other, and what stands behind it carries no loss and no reward.
+End symbol. Where sequences have variable length one id, `SequenceSpace.end_id`, ends a sentence
+and also fills the columns behind it. `mask_BT` is True up to and including the first end symbol:
+the end is a prediction like any other, and what stands behind it carries no loss and no reward.
+
+Pictures are float `x_BCHW` with values in [-1, 1], points `x_BD`; both have no mask. Code that
+serves everything calls them `x`. Conditions, where there are any, are class labels `cond_BA`
+(long, one column a label), or the picture that is to be translated.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from math import prod
+from typing import Any, Literal, Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 State = Any
@@ -29,12 +38,69 @@ Stats = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class SequenceSpace:
     """The sequences of an experiment: V symbols, at most T columns, perhaps an end symbol."""
 
     vocab_size: int
     length: int
     end_id: int | None = None
+
+    @property
+    def label_sizes(self) -> tuple[int, ...]:
+        """No sequence here comes with a condition yet."""
+        return ()
+
+    @property
+    def size(self) -> int:
+        """Numbers in one sequence of one-hot rows."""
+        return self.length * self.vocab_size
+
+    def continuous(self, x: Tensor) -> Tensor:
+        """One-hot rows of ids; rows pass through. Critics can be differentiated in the result."""
+        return x if x.is_floating_point() else F.one_hot(x, self.vocab_size).float()
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpace:
+    """Samples of fixed shape: pictures (C, H, W) in [-1, 1], or points (D,) without bounds.
+
+    `label_sizes` has the number of classes of each label that players are told: (10,) for digits;
+    empty where they play without a condition.
+    """
+
+    shape: tuple[int, ...]
+    label_sizes: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Numbers in one sample."""
+        return prod(self.shape)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether values lie in [-1, 1]: those of pictures do."""
+        return len(self.shape) == 3
+
+    def continuous(self, x: Tensor) -> Tensor:
+        """The samples themselves."""
+        return x
+
+
+Space = SequenceSpace | ArraySpace
+"""What the samples of an experiment look like."""
+
+
+class Sample(Protocol):
+    """Samples, real or generated, as a critic reads them."""
+
+    @property
+    def x(self) -> Tensor: ...
+
+    @property
+    def mask(self) -> Tensor | None: ...
+
+    @property
+    def cond(self) -> Tensor | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +113,22 @@ class StepOut:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Real sequences, as many as the phase asked for."""
+    """Samples with their conditions: real ones, or what a direct generator made of noise.
 
-    ids_BT: Tensor
-    mask_BT: Tensor
+    `mask` is `mask_BT` of sequences and None for pictures and points.
+    """
+
+    x: Tensor
+    mask: Tensor | None = None
+    cond: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an estimator is asked for: so many samples, under these conditions (a row each)."""
+
+    rows: int
+    cond: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +142,18 @@ class Rollout:
     tokens: Tensor
     ids_BT: Tensor
     mask_BT: Tensor
+
+    @property
+    def x(self) -> Tensor:
+        return self.tokens
+
+    @property
+    def mask(self) -> Tensor:
+        return self.mask_BT
+
+    @property
+    def cond(self) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +198,42 @@ class Generator(nn.Module, ABC):
         """`logits_BTV`: [:, t] predicts symbol t from those before it. Equals the step loop."""
 
 
-class Critic(nn.Module, ABC):
-    """Differentiable in its tokens, so that a pathwise estimator can pass through it."""
+class DirectGenerator(nn.Module, ABC):
+    """One pass from noise, and a condition where there is one, to a sample; gradients pass.
+
+    A translator has `latent` 0: its condition (a picture) alone decides.
+    """
+
+    latent: int
+    noise: Literal["normal", "uniform"] = "normal"
+
+    def draw(self, rows: int, temperature: float = 1.0) -> Tensor:
+        """`z_BL` with mean 0 and standard deviation `temperature`, from torch's global generator.
+
+        Uniform noise lies in ±√3 · temperature, so that both kinds have the same variance.
+        """
+        like = next(self.parameters())
+        if self.noise == "normal":
+            z_BL = torch.randn(rows, self.latent, device=like.device)
+        else:
+            z_BL = (torch.rand(rows, self.latent, device=like.device) * 2 - 1) * 3**0.5
+        return z_BL * temperature
 
     @abstractmethod
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores: ...
+    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The samples `x`, float, one a row of `z_BL`."""
+
+
+class Critic(nn.Module, ABC):
+    """Differentiable in its samples, so that a pathwise estimator can pass through it.
+
+    A critic that is given no condition at its making ignores `cond`.
+    """
+
+    @abstractmethod
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None
+    ) -> Scores: ...
 
     def score_continuations(self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared) -> Scores:
         """The same scores; a critic that can look at a shared prefix once overrides this."""
@@ -125,7 +246,7 @@ class Reward(Protocol):
     `shared` says that the rows are continuations, which may save work and changes no value.
     """
 
-    def __call__(self, tokens: Tensor, mask_BT: Tensor, shared: Shared | None = None) -> Tensor: ...
+    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor: ...
 
 
 class Stateful(Protocol):

@@ -1,4 +1,4 @@
-"""Configuration of data: oracles with a known density, text files, Hugging Face corpora."""
+"""Configuration of data: oracles with a known density, text, pictures, toys in the plane."""
 
 from typing import Annotated, Literal
 
@@ -192,6 +192,165 @@ class HuggingFaceDataConfig(CorpusConfig):
     """Name of the test split; null: `test_fraction` of the training split."""
 
 
+class PointsDataConfig(Config):
+    """Gaussians in the plane: a ring of eight or a grid of twenty-five. Drawn afresh for ever."""
+
+    name: Literal["points"]
+    """Kind of data."""
+    layout: Literal["ring", "grid"]
+    """ring: 8 centres at distance 1 from the origin. grid: 5 × 5 centres, 1/√2 apart."""
+    std: Annotated[float, Field(gt=0)] = 0.0177
+    """Standard deviation of each Gaussian; 0.05/√8 is that of the WGAN-GP paper's grid."""
+    valid: Positive = 10_000
+    """Validation points."""
+    test: Positive = 10_000
+    """Test points."""
+    seed: Seed = 0
+    """Seed of the points."""
+
+
+class FacesSourceConfig(Config):
+    """Cartoon faces drawn in code, each with exact attributes. Needs no file."""
+
+    name: Literal["faces"]
+    """Kind of source."""
+    palette: Literal["day", "night"] = "day"
+    """Colours of skin and background; hair and eyes keep theirs."""
+    train: Positive = 20_000
+    """Faces to train on."""
+    judge: Positive = 10_000
+    """Faces the feature extractor is trained on; no player ever sees them."""
+    valid: Positive = 2_000
+    """Validation faces."""
+    test: Positive = 10_000
+    """Test faces."""
+    seed: Seed = 0
+    """Seed of the faces."""
+
+
+class NpzSourceConfig(Config):
+    """Arrays of an .npz file: pictures (N, H, W) or (N, H, W, 3) of bytes, labels (N,) of integers.
+
+    The defaults are the usual names in files of MNIST and its relatives.
+    """
+
+    name: Literal["npz"]
+    """Kind of source."""
+    path: str
+    """The .npz file."""
+    train: str = "x_train"
+    """Array of training pictures."""
+    train_labels: str | None = "y_train"
+    """Array of their classes; null: none."""
+    test: str | None = "x_test"
+    """Array of test pictures; null: `test_fraction` of the training pictures."""
+    test_labels: str | None = "y_test"
+    """Array of their classes; null: none."""
+
+
+class IdxSourceConfig(Config):
+    """A folder with the IDX files of MNIST: train-images-idx3-ubyte and so on, plain or gzipped."""
+
+    name: Literal["idx"]
+    """Kind of source."""
+    path: str
+    """The folder."""
+
+
+class HuggingFacePicturesConfig(Config):
+    """A picture corpus of the `datasets` library: a hub id, or a local folder or file."""
+
+    name: Literal["huggingface"]
+    """Kind of source."""
+    dataset: str
+    """Hub id such as `mnist`, or a local path."""
+    subset: str | None = None
+    """Which part of the dataset; null: the only or default one."""
+    column: str = "image"
+    """Column that holds the pictures."""
+    label_column: str | None = None
+    """Column that holds the classes; null: none."""
+    train_split: str = "train"
+    """Name of the training split."""
+    test_split: str | None = "test"
+    """Name of the test split; null: `test_fraction` of the training split."""
+
+
+class FolderSourceConfig(Config):
+    """Picture files in a folder, in any format that Pillow reads."""
+
+    name: Literal["folder"]
+    """Kind of source."""
+    path: str
+    """The folder; folders inside it are read too."""
+    labels: bool = False
+    """Take the name of the folder a file lies in as its class."""
+
+
+SourceConfig = Annotated[
+    FacesSourceConfig
+    | NpzSourceConfig
+    | IdxSourceConfig
+    | HuggingFacePicturesConfig
+    | FolderSourceConfig,
+    Field(discriminator="name"),
+]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class PictureSetConfig(Config):
+    """Pictures of one kind, and what is done to them."""
+
+    source: SourceConfig
+    """Where the pictures come from."""
+    size: Annotated[int, Field(ge=4)] | None = None
+    """Height and width in pixels that every picture is scaled to; null: as they are."""
+    colours: Literal["grey", "rgb"] | None = None
+    """Convert every picture; null: as they are."""
+    invert: bool = False
+    """Swap dark and light."""
+    shrink: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Draw each picture at this share of its size, centred on black, before it is inverted."""
+    share: Annotated[
+        list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)
+    ] = [0.0, 1.0]
+    """Use the training pictures from this share to that one: disjoint shares make unpaired sets."""
+    judge_fraction: Fraction = 0.5
+    """Share of the training pictures that only the feature extractor is trained on."""
+    valid_fraction: Fraction = 0.05
+    """Share of the training pictures held out as validation data."""
+    test_fraction: Fraction = 0.1
+    """Share of the training pictures held out as test data where none are given."""
+    max_train: Positive | None = None
+    """Train the players on the first so many pictures only."""
+    split_seed: Seed = 0
+    """Seed that decides which pictures are held out."""
+
+
+class PictureDataConfig(PictureSetConfig):
+    """Pictures of one kind."""
+
+    name: Literal["pictures"]
+    """Kind of data."""
+
+
+class UnpairedPicturesConfig(Config):
+    """Two kinds of pictures that are never paired: what a cycle game translates between."""
+
+    name: Literal["unpaired"]
+    """Kind of data."""
+    a: PictureSetConfig
+    """The first kind."""
+    b: PictureSetConfig
+    """The second kind, of the same size and colours."""
+
+
 DataConfig = Annotated[
-    OracleDataConfig | TextDataConfig | HuggingFaceDataConfig, Field(discriminator="name")
+    OracleDataConfig
+    | TextDataConfig
+    | HuggingFaceDataConfig
+    | PointsDataConfig
+    | PictureDataConfig
+    | UnpairedPicturesConfig,
+    Field(discriminator="name"),
 ]

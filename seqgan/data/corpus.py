@@ -21,7 +21,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.sources import Sentences, read_splits
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
@@ -42,7 +42,7 @@ class EncodedSplit:
 class Corpus:
     """Three splits over one vocabulary; `report` is plain JSON."""
 
-    space: Space
+    space: SequenceSpace
     tokenizer: Tokenizer
     train: EncodedSplit
     valid: EncodedSplit
@@ -76,7 +76,7 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
         _check_size(config, name, len(split.lines), split.dropped)
     end_id = tokenizer.end_id
     return Corpus(
-        space=Space(tokenizer.vocab_size, config.length, end_id),
+        space=SequenceSpace(tokenizer.vocab_size, config.length, end_id),
         tokenizer=tokenizer,
         train=_to_tensors(fitted["train"], config.length, end_id),
         valid=_to_tensors(fitted["valid"], config.length, end_id),

@@ -8,14 +8,14 @@ import numpy as np
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.data.config import OracleDataConfig
 
 
 class Samples(Protocol):
     """What this module needs of an oracle."""
 
-    space: Space
+    space: SequenceSpace
 
     def sample(self, rows: int) -> Tensor: ...
 
@@ -24,7 +24,7 @@ class Samples(Protocol):
 class OracleSamples:
     """`ids_NT` of each split; with fresh data, `block(k)` draws the k-th training block."""
 
-    space: Space
+    space: SequenceSpace
     train_NT: Tensor
     valid_NT: Tensor
     test_NT: Tensor

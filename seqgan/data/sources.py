@@ -15,20 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.errors import UserError
 from seqgan.core.text_files import read_lines
 from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.huggingface import check_column, load_parts, pick_part
 
 Canonical = Callable[[str], str]
 """Maps a line to the form in which the tokenizer sees it."""
-
-_LOADERS = {
-    ".json": "json",
-    ".jsonl": "json",
-    ".csv": "csv",
-    ".txt": "text",
-    ".parquet": "parquet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,33 +106,18 @@ def _read_text(config: TextDataConfig) -> dict[str, Sentences]:
 
 
 def _read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
-    parts = _load_dataset(config)
+    parts = load_parts(config, "data")
     wanted = {"train": config.train_split, "valid": config.valid_split, "test": config.test_split}
     return {
-        name: _column(config, parts, f"{name}_split", split)
+        name: _column(config, pick_part(config, parts, "data", f"{name}_split"), split)
         for name, split in wanted.items()
         if split is not None
     }
 
 
-def _column(
-    config: HuggingFaceDataConfig, parts: dict[str, Any], field: str, split: str
-) -> Sentences:
-    """The sentences of one split, or an error that says what there is instead."""
-    if split not in parts:
-        remedy = "" if field == "train_split" else f", or data.{field}=null to hold out a share"
-        raise UserError(
-            f"data.{field}={split!r}: {config.dataset} has no such split"
-            f"{did_you_mean(split, parts)}; choose from: {', '.join(parts)}{remedy}"
-        )
-    part = parts[split]
-    if config.column not in part.column_names:
-        raise UserError(
-            f"data.column={config.column!r}: {config.dataset} has no such column"
-            f"{did_you_mean(config.column, part.column_names)}; "
-            f"choose from: {', '.join(part.column_names)}"
-        )
-    values = list(part[config.column])
+def _column(config: HuggingFaceDataConfig, part: Any, split: str) -> Sentences:
+    """The sentences of one split."""
+    values = list(part[check_column(config, part, "data", "column")])
     for value in values:
         if value is not None and not isinstance(value, str):
             raise UserError(
@@ -147,45 +125,6 @@ def _column(
                 f"there, not text; choose from: {', '.join(part.column_names)}"
             )
     return _number(f"{config.dataset} ({split})", [value or "" for value in values])
-
-
-def _load_dataset(config: HuggingFaceDataConfig) -> dict[str, Any]:
-    """Splits by name. A local path wins over a hub id of the same name."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise UserError(
-            "data.name='huggingface': the package datasets is not installed; "
-            "run: pip install 'seqgan[corpora]'"
-        ) from error
-    path = Path(config.dataset)
-    try:
-        if path.is_file():
-            return dict(datasets.load_dataset(_loader(path), data_files=str(path)))
-        saved = (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
-        loaded: Any = (
-            datasets.load_from_disk(str(path))
-            if saved
-            else datasets.load_dataset(config.dataset, config.subset)
-        )
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"data.dataset={config.dataset!r}: cannot be loaded ({reason}); "
-            f"check the path or hub id and data.subset"
-        ) from error
-    if isinstance(loaded, datasets.Dataset):  # saved without a name for its only split
-        return {str(loaded.split or config.train_split): loaded}
-    return dict(loaded)
-
-
-def _loader(path: Path) -> str:
-    if path.suffix not in _LOADERS:
-        raise UserError(
-            f"data.dataset='{path}': cannot read files of type '{path.suffix}'; "
-            f"choose from: {', '.join(_LOADERS)}"
-        )
-    return _LOADERS[path.suffix]
 
 
 def _number(source: str, lines: list[str]) -> Sentences:

@@ -1,8 +1,8 @@
-"""Endless batches of real sequences: seeded, shuffled, and resumable at any batch.
+"""Endless batches of real samples: seeded, shuffled, and resumable at any batch.
 
 A stream's whole state is two integers, the epoch and the position within it; what an epoch holds
 follows from them and from the constructor's arguments. No global random generator is used.
-Batches run across the borders of epochs, so that no sequence is dropped and every batch is full.
+Batches run across the borders of epochs, so that no sample is dropped and every batch is full.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Batch
 
 
@@ -29,15 +28,15 @@ class _EpochStream(ABC):
 
     @abstractmethod
     def _open(self, epoch: int) -> int:
-        """Make an epoch the current one and return its number of sequences."""
+        """Make an epoch the current one and return its number of samples."""
 
     @abstractmethod
-    def _rows(self, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Ids and masks of sequences first…last-1 of the current epoch."""
+    def _rows(self, first: int, last: int) -> Batch:
+        """Samples first…last-1 of the current epoch."""
 
     def next(self) -> Batch:
-        """The next `batch_size` sequences."""
-        pieces: list[tuple[Tensor, Tensor]] = []
+        """The next `batch_size` samples."""
+        pieces: list[Batch] = []
         missing = self.batch_size
         while missing:
             size = self._current_size()
@@ -49,8 +48,11 @@ class _EpochStream(ABC):
                 self._epoch, self._position = self._epoch + 1, 0
             else:
                 self._position = last
-        ids, masks = zip(*pieces, strict=True)
-        return Batch(torch.cat(ids), torch.cat(masks))
+        return Batch(
+            torch.cat([piece.x for piece in pieces]),
+            _cat([piece.mask for piece in pieces]),
+            _cat([piece.cond for piece in pieces]),
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self._epoch, "position": self._position}
@@ -64,49 +66,65 @@ class _EpochStream(ABC):
             self._opened = self._epoch
         if self._position >= self._size:
             raise UserError(
-                f"the data stream stands at sequence {self._position} of an epoch of {self._size}; "
+                f"the data stream stands at sample {self._position} of an epoch of {self._size}; "
                 f"resume with the data that the run started with"
             )
         return self._size
 
 
 class Stream(_EpochStream):
-    """A fixed set of sequences, permuted anew each epoch; batches live on the set's device.
+    """A fixed set of samples, permuted anew each epoch; batches live on the set's device.
 
-    Epoch e is ordered by `PCG64([seed, e])`. A batch may be larger than the set.
+    Epoch e is ordered by `PCG64([seed, e])`. A batch may be larger than the set. `prepare` turns
+    what is stored into what networks read, a batch at a time: pictures are kept as bytes.
     """
 
-    def __init__(self, ids_NT: Tensor, mask_NT: Tensor, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        data: Batch,
+        batch_size: int,
+        seed: int,
+        prepare: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__(batch_size)
-        self._ids_NT = ids_NT
-        self._mask_NT = mask_NT
+        self._data = data
         self._seed = seed
+        self._prepare = prepare
 
     def _open(self, epoch: int) -> int:
         generator = np.random.Generator(np.random.PCG64([self._seed, epoch]))
-        order = generator.permutation(len(self._ids_NT))
-        self._order_N = torch.from_numpy(order).to(self._ids_NT.device)
+        order = generator.permutation(len(self._data.x))
+        self._order_N = torch.from_numpy(order).to(self._data.x.device)
         return len(order)
 
-    def _rows(self, first: int, last: int) -> tuple[Tensor, Tensor]:
-        rows_R = self._order_N[first:last]
-        return self._ids_NT[rows_R], self._mask_NT[rows_R]
+    def _rows(self, first: int, last: int) -> Batch:
+        rows = _take(self._data, self._order_N[first:last])
+        return rows if self._prepare is None else Batch(self._prepare(rows.x), rows.mask, rows.cond)
 
 
 class FreshStream(_EpochStream):
-    """Each sequence once: epoch k is the block `draw(k)`, which must be the same at every call."""
+    """Each sample once: epoch k is the block `draw(k)`, which must be the same at every call."""
 
-    def __init__(
-        self, draw: Callable[[int], Tensor], batch_size: int, end_id: int | None = None
-    ) -> None:
+    def __init__(self, draw: Callable[[int], Batch], batch_size: int) -> None:
         super().__init__(batch_size)
         self._draw = draw
-        self._end_id = end_id
 
     def _open(self, epoch: int) -> int:
-        self._ids_NT = self._draw(epoch)
-        self._mask_NT = mask_until_end(self._ids_NT, self._end_id)
-        return len(self._ids_NT)
+        self._block = self._draw(epoch)
+        return len(self._block.x)
 
-    def _rows(self, first: int, last: int) -> tuple[Tensor, Tensor]:
-        return self._ids_NT[first:last], self._mask_NT[first:last]
+    def _rows(self, first: int, last: int) -> Batch:
+        return _take(self._block, slice(first, last))
+
+
+def _take(batch: Batch, rows: Tensor | slice) -> Batch:
+    return Batch(
+        batch.x[rows],
+        None if batch.mask is None else batch.mask[rows],
+        None if batch.cond is None else batch.cond[rows],
+    )
+
+
+def _cat(parts: list[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None

@@ -1,11 +1,11 @@
-"""What every estimator offers: sequences to score, and a loss whose gradient is the estimate."""
+"""What every estimator offers: samples to score, and a loss whose gradient is the estimate."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from seqgan.core.types import Generator, Reward, Rollout, Stats
+from seqgan.core.types import Request, Reward, Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,16 @@ class Surrogate:
 class Estimator(Protocol):
     """A path of the critic's score to the generator."""
 
-    def sample(self, generator: Generator, rows: int) -> Rollout:
-        """Sequences for the critic. Pathwise estimators leave the gradient in `tokens`."""
+    def sample(self, generator: Any, request: Request) -> Any:
+        """Samples for the critic (a `core.types.Sample`), of the kind that `loss` understands.
+
+        Pathwise estimators leave the gradient in `x`.
+        """
         ...
 
-    def loss(self, generator: Generator, rollout: Rollout, reward: Reward) -> Surrogate: ...
+    def loss(self, generator: Any, rollout: Any, reward: Reward) -> Surrogate:
+        """`rollout` is what `sample` returned."""
+        ...
 
     def state_dict(self) -> dict[str, Any]: ...
 

@@ -136,4 +136,13 @@ class RelaxedConfig(Config):
     """Temperature τ of the softmax, by generator update."""
 
 
-EstimatorConfig = Annotated[ScoreFunctionConfig | RelaxedConfig, Field(discriminator="name")]
+class PathwiseConfig(Config):
+    """Back-propagate through the sample itself: for pictures and points."""
+
+    name: Literal["pathwise"]
+    """Kind of estimator."""
+
+
+EstimatorConfig = Annotated[
+    ScoreFunctionConfig | RelaxedConfig | PathwiseConfig, Field(discriminator="name")
+]

@@ -18,13 +18,17 @@ import torch
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end, mean_per_row
-from seqgan.core.types import Generator, Reward, Rollout, Shared, Space
+from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace, Shared
 from seqgan.decoding import Ancestral, continuations
 from seqgan.estimators.config import CreditConfig, PerStepCreditConfig, RolloutCreditConfig
 
 
 def returns(
-    config: CreditConfig, generator: Generator, space: Space, rollout: Rollout, reward: Reward
+    config: CreditConfig,
+    generator: Generator,
+    space: SequenceSpace,
+    rollout: Rollout,
+    reward: Reward,
 ) -> Tensor:
     """`returns_BT` of the configured kind, without gradient."""
     with torch.no_grad():
@@ -61,7 +65,7 @@ def per_step_returns(rollout: Rollout, reward: Reward, discount: float) -> Tenso
 
 
 def rollout_returns(
-    generator: Generator, space: Space, rollout: Rollout, reward: Reward, copies: int
+    generator: Generator, space: SequenceSpace, rollout: Rollout, reward: Reward, copies: int
 ) -> Tensor:
     """Mean value of `copies` continuations of each prefix; the last column is the value itself."""
     ids_PNBT = continuations(generator, space, rollout, copies, Ancestral())

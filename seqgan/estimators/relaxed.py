@@ -18,7 +18,7 @@ from typing import Any
 
 from seqgan.core.masks import masked_mean, mean_per_row
 from seqgan.core.modes import evaluating
-from seqgan.core.types import Generator, Reward, Rollout, Space
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace
 from seqgan.decoding import Draw, GumbelSoftmax, StraightThrough, sample
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.config import ConstantTemperature, RelaxedConfig, TemperatureConfig
@@ -27,7 +27,7 @@ from seqgan.estimators.config import ConstantTemperature, RelaxedConfig, Tempera
 class Relaxed:
     """See the module's docstring."""
 
-    def __init__(self, config: RelaxedConfig, space: Space) -> None:
+    def __init__(self, config: RelaxedConfig, space: SequenceSpace) -> None:
         self._config = config
         self._space = space
         self._updates = 0
@@ -37,10 +37,10 @@ class Relaxed:
         """τ of the next sample."""
         return temperature_at(self._config.temperature, self._updates)
 
-    def sample(self, generator: Generator, rows: int) -> Rollout:
+    def sample(self, generator: Generator, request: Request) -> Rollout:
         """Relaxed sequences with their gradient."""
         with evaluating(generator):
-            return sample(generator, self._space, rows, self._draw())
+            return sample(generator, self._space, request.rows, self._draw())
 
     def _draw(self) -> Draw:
         if self._config.name == "straight_through":

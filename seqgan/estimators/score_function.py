@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Reward, Rollout, Space, Stats
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats
 from seqgan.decoding import Ancestral, sample, token_log_probs
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.baselines import LearnedBaseline, build_baseline
@@ -41,7 +41,7 @@ class ScoreFunction:
     def __init__(
         self,
         config: ScoreFunctionConfig,
-        space: Space,
+        space: SequenceSpace,
         device: torch.device,
         value_network: nn.Module | None = None,
     ) -> None:
@@ -50,11 +50,11 @@ class ScoreFunction:
         self._baseline = build_baseline(config.baseline, space.length, device)
         self._learned = LearnedBaseline(value_network) if value_network is not None else None
 
-    def sample(self, generator: Generator, rows: int) -> Rollout:
+    def sample(self, generator: Generator, request: Request) -> Rollout:
         """Hard sequences, without gradient."""
         # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
         with torch.no_grad(), frozen(generator):
-            return sample(generator, self._space, rows, Ancestral())
+            return sample(generator, self._space, request.rows, Ancestral())
 
     def loss(self, generator: Generator, rollout: Rollout, reward: Reward) -> Surrogate:
         with evaluating(generator):

@@ -1,10 +1,13 @@
 """What evaluators offer to runs, whatever the data are."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
+from PIL.Image import Image
 from torch import Tensor
 
-from seqgan.core.types import Generator, Space
+from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 
 Metrics = dict[str, float | None]
@@ -17,18 +20,67 @@ class OracleDensity(Protocol):
     def log_prob(self, ids_BT: Tensor) -> Tensor: ...
 
 
-class Evaluator(Protocol):
-    """Measures a generator on a split, beside a row of real data."""
+class Shown(Protocol):
+    """Samples for people."""
 
-    space: Space
+    @property
+    def lines(self) -> list[str]:
+        """As text; empty for pictures."""
+        ...
+
+    def save(self, stem: Path) -> None:
+        """Write a file of the suitable kind; `stem` has no ending yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLines:
+    """Sentences, one a line."""
+
+    lines: list[str]
+
+    def save(self, stem: Path) -> None:
+        stem.with_suffix(".txt").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSheet:
+    """A sheet of pictures."""
+
+    image: Image
+
+    @property
+    def lines(self) -> list[str]:
+        return []
+
+    def save(self, stem: Path) -> None:
+        self.image.save(stem.with_suffix(".png"))
+
+
+class Evaluator(Protocol):
+    """Measures a generator on a split, beside a row of real data.
+
+    Nothing of it disturbs training: torch's random state is left as it was.
+    """
+
     notes: dict[str, object]
 
-    def generated(
-        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> tuple[Metrics, list[str]]:
-        """Metrics and a few samples for people. Leaves torch's random state as it was."""
+    def settings(self, config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
+        """The settings to evaluate, the configured one first."""
         ...
+
+    def generated(
+        self, generator: Any, split: str, samples: int, setting: DecodingSetting
+    ) -> Metrics: ...
 
     def real(self, split: str, samples: int) -> Metrics:
         """The same metrics for real data in the generator's place."""
+        ...
+
+    def show(self, generator: Any, setting: DecodingSetting) -> Shown:
+        """The same few samples (noise, sources) at every call, by the generator of the moment."""
+        ...
+
+    def sheets(self, generator: Any) -> dict[str, Image]:
+        """Pictures about a finished generator, by name; none where text says it all."""
         ...

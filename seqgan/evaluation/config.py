@@ -20,7 +20,37 @@ TEXT_METRICS = (
     *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
     *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length"),
 )
-"""What validation measures, by kind of data: the names a selection rule can use."""
+POINT_METRICS = ("modes", "high_quality", "mode_kl", "frechet", "density", "coverage")
+PICTURE_METRICS = (
+    *("fid", "kid", "precision", "recall", "density", "coverage"),
+    *("duplicates", "nearest_ratio", "copy_p_value"),
+    *("label_accuracy", "label_distance", "valid_attributes", "attribute_distance"),
+)
+"""label_… by the judge, where pictures have labels (accuracy: where the generator is told them);
+the last two by detectors, for cartoon faces."""
+CYCLE_METRICS = (
+    *("kept_a2b", "kept_b2a", "fid_a2b", "fid_b2a", "cycle_a", "cycle_b"),
+    *("cycle_noisy_a", "cycle_noisy_b", "identity_a", "identity_b"),
+)
+"""What validation measures, by kind of data: the names a selection rule can use. What a judge
+measures carries the judge's name behind an @, which a rule may leave out."""
+
+DEFAULT_SWEEP_METRIC = "nll_valid"
+
+SHOWN = 16
+"""Sequences shown to people at a time."""
+
+
+class JudgeConfig(Config):
+    """The network that pictures are measured with, trained on pictures that no player sees."""
+
+    kind: Literal["auto", "labels", "rotations", "random"] = "auto"
+    """What it learns: the labels, which way a picture was turned, or nothing (random filters);
+    auto: labels where there are any, else rotations."""
+    updates: Positive = 700
+    """Training updates of 128 pictures."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of its parameters and batches, the same for every run that is to be compared."""
 
 
 class SelectionConfig(Config):
@@ -43,7 +73,7 @@ class EvaluationConfig(Config):
     references: Positive = 5_000
     """Reference sentences of BLEU at most; recorded with the result."""
     temperature: Temperature = 1.0
-    """Of the reported samples and densities alike."""
+    """Of the reported samples and densities alike; of a picture generator's noise."""
     sweep: bool = False
     """Also evaluate at every temperature and top-p below; `sweep_select` picks one of them."""
     sweep_temperatures: list[Temperature] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
@@ -52,7 +82,10 @@ class EvaluationConfig(Config):
     """Top-p values of a sweep: draw from the likeliest symbols that hold this much probability."""
     select: SelectionConfig = SelectionConfig()
     """Picks the checkpoint."""
-    sweep_select: SelectionConfig = SelectionConfig(metric="nll_valid")
-    """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid."""
+    sweep_select: SelectionConfig = SelectionConfig(metric=DEFAULT_SWEEP_METRIC)
+    """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid.
+    For pictures name another one, such as fid."""
+    judge: JudgeConfig = JudgeConfig()
+    """The feature extractor of pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234
     """Seed of the generated sequences, the same in every evaluation."""

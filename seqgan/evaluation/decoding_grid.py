@@ -1,4 +1,4 @@
-"""How sequences are decoded for an evaluation: one setting, or a grid of them to choose from."""
+"""How samples are drawn for an evaluation: one setting, or a grid of them to choose from."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ from seqgan.evaluation.config import EvaluationConfig
 
 @dataclass(frozen=True, slots=True)
 class DecodingSetting:
-    """Temperature of samples and densities; with top_p < 1 the density is not defined."""
+    """Temperature of samples and densities; with top_p < 1 the density is not defined.
+
+    For a direct generator the temperature is the standard deviation of its noise.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -23,9 +26,15 @@ def configured(config: EvaluationConfig) -> DecodingSetting:
     return DecodingSetting(config.temperature)
 
 
-def grid(config: EvaluationConfig) -> list[DecodingSetting]:
-    """The configured setting first, then every other temperature and nucleus once."""
-    settings = [configured(config)]
-    settings += [DecodingSetting(temperature) for temperature in config.sweep_temperatures]
-    settings += [DecodingSetting(config.temperature, top_p) for top_p in config.sweep_top_p]
+def temperatures(config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
+    """The configured setting first, then with `sweep` every other temperature once."""
+    swept = config.sweep_temperatures if sweep else []
+    settings = [configured(config), *(DecodingSetting(temperature) for temperature in swept)]
     return list(dict.fromkeys(settings))
+
+
+def temperatures_and_nuclei(config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
+    """The same, then every top-p at the configured temperature."""
+    swept = config.sweep_top_p if sweep else []
+    nuclei = [DecodingSetting(config.temperature, top_p) for top_p in swept]
+    return list(dict.fromkeys(temperatures(config, sweep) + nuclei))

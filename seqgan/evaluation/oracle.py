@@ -15,14 +15,16 @@ Monte-Carlo means otherwise.
 """
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import Generator, Space
+from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.oracle_samples import OracleSamples
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
-from seqgan.evaluation.base import Metrics, OracleDensity
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import Metrics, OracleDensity, ShownLines
+from seqgan.evaluation.config import SHOWN
+from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.metrics.divergence import (
     MAX_ENUMERATED,
     all_sequences,
@@ -52,20 +54,25 @@ class OracleEvaluator:
             "oracle_sequences": {name: len(ids) for name, ids in self._real.items()},
         }
 
+    settings = staticmethod(temperatures_and_nuclei)
+
     def generated(
         self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> tuple[Metrics, list[str]]:
-        """Metrics of a generator, and some of its sequences in symbols."""
-        draw = Ancestral(setting.temperature, top_p=setting.top_p)
-        with isolated(self._seed):
-            ids_BT = sample(generator, self.space, samples, draw).ids_BT
+    ) -> Metrics:
+        """Metrics of a generator."""
+        ids_BT = self._sample(generator, samples, setting)
         logp_B = self._oracle.log_prob(ids_BT)
         metrics: Metrics = {"nll_oracle": -float(logp_B.mean()) / self.space.length}
         if setting.top_p == 1:
             metrics |= self._densities(generator, split, setting.temperature, ids_BT, logp_B)
         metrics["valid"] = float(logp_B.isfinite().float().mean())
         metrics["unique"] = len(ids_BT.unique(dim=0)) / len(ids_BT)
-        return metrics, self.show(ids_BT[:16])
+        return metrics
+
+    def _sample(self, generator: Generator, rows: int, setting: DecodingSetting) -> Tensor:
+        draw = Ancestral(setting.temperature, top_p=setting.top_p)
+        with isolated(self._seed):
+            return sample(generator, self.space, rows, draw).ids_BT
 
     def _densities(
         self,
@@ -117,12 +124,16 @@ class OracleEvaluator:
             "unique": len(ids_BT.unique(dim=0)) / len(ids_BT),
         }
 
-    def show(self, ids_BT: Tensor) -> list[str]:
+    def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
         """Symbols as numbers."""
-        return [" ".join(map(str, row)) for row in ids_BT.tolist()]
+        ids_BT = self._sample(generator, SHOWN, setting)
+        return ShownLines([" ".join(map(str, row)) for row in ids_BT.tolist()])
+
+    def sheets(self, generator: Generator) -> dict[str, Image]:
+        return {}
 
 
-def _listed(space: Space, device: torch.device) -> Tensor | None:
+def _listed(space: SequenceSpace, device: torch.device) -> Tensor | None:
     if space.vocab_size**space.length > MAX_ENUMERATED:
         return None
     return all_sequences(space.vocab_size, space.length).to(device)

@@ -8,33 +8,30 @@ configured setting is the chosen one.
 from collections.abc import Callable
 from typing import Any
 
-from seqgan.core.types import Generator
-from seqgan.evaluation.base import Evaluator, Metrics
+from seqgan.core.metric_names import find
+from seqgan.evaluation.base import Evaluator, Metrics, Shown
 from seqgan.evaluation.config import EvaluationConfig, SelectionConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting, configured, grid
+from seqgan.evaluation.decoding_grid import DecodingSetting
 
 Row = dict[str, Any]
 
 
 def evaluate(
     evaluator: Evaluator,
-    generator: Generator,
+    generator: Any,
     config: EvaluationConfig,
-    sweep: bool,
+    settings: list[DecodingSetting],
     advance: Callable[[], None],
-) -> tuple[list[Row], list[str]]:
+) -> tuple[list[Row], Shown]:
     """Rows on the test split (the real data last), and samples of the selected setting.
 
     `advance` is called after each setting, for a progress bar.
     """
-    settings = grid(config) if sweep else [configured(config)]
     chosen = _choose(evaluator, generator, config, settings)
-    rows, shown = [], []
+    rows = []
     for setting in settings:
-        metrics, samples = evaluator.generated(generator, "test", config.samples, setting)
+        metrics = evaluator.generated(generator, "test", config.samples, setting)
         rows.append(_row(setting, setting == chosen, metrics))
-        if setting == chosen:
-            shown = samples
         advance()
     real = evaluator.real("test", config.samples)
     rows.append(
@@ -46,12 +43,12 @@ def evaluate(
             "metrics": real,
         }
     )
-    return rows, shown
+    return rows, evaluator.show(generator, chosen)
 
 
 def _choose(
     evaluator: Evaluator,
-    generator: Generator,
+    generator: Any,
     config: EvaluationConfig,
     settings: list[DecodingSetting],
 ) -> DecodingSetting:
@@ -60,8 +57,9 @@ def _choose(
         return settings[0]
     scored = []
     for setting in settings:
-        metrics, _ = evaluator.generated(generator, "valid", config.samples, setting)
-        value = metrics.get(rule.metric)
+        metrics = evaluator.generated(generator, "valid", config.samples, setting)
+        name = find(rule.metric, metrics)
+        value = metrics[name] if name else None
         if value is not None:
             scored.append((value, setting))
     return best(scored, rule) or settings[0]

@@ -14,14 +14,16 @@ samples than training sentences (`most_sentences`).
 """
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import Generator
+from seqgan.core.types import Generator, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
-from seqgan.evaluation.base import Metrics
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import Metrics, ShownLines
+from seqgan.evaluation.config import SHOWN
+from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.metrics import bleu, diversity
 
 
@@ -45,13 +47,13 @@ class TextEvaluator:
             "most_sentences": self._most,
         }
 
+    settings = staticmethod(temperatures_and_nuclei)
+
     def generated(
         self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> tuple[Metrics, list[str]]:
-        """Metrics of a generator, and some of its sentences."""
-        draw = Ancestral(setting.temperature, top_p=setting.top_p)
-        with isolated(self._seed):
-            rollout = sample(generator, self.space, min(samples, self._most), draw)
+    ) -> Metrics:
+        """Metrics of a generator."""
+        rollout = self._sample(generator, min(samples, self._most), setting)
         metrics: Metrics = {}
         if setting.top_p == 1:
             real = self._splits[split]
@@ -62,7 +64,12 @@ class TextEvaluator:
                 generator, rollout.ids_BT, rollout.mask_BT, setting.temperature
             )
         metrics |= self._overlap(self._words(rollout.ids_BT, rollout.mask_BT), split)
-        return metrics, self.show(rollout.ids_BT[:16])
+        return metrics
+
+    def _sample(self, generator: Generator, rows: int, setting: DecodingSetting) -> Rollout:
+        draw = Ancestral(setting.temperature, top_p=setting.top_p)
+        with isolated(self._seed):
+            return sample(generator, self.space, rows, draw)
 
     def _nll(
         self, generator: Generator, ids_NT: Tensor, mask_NT: Tensor, temperature: float
@@ -97,6 +104,10 @@ class TextEvaluator:
             ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id
         )
 
-    def show(self, ids_BT: Tensor) -> list[str]:
+    def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
         """Sentences as text."""
-        return [self._corpus.tokenizer.decode(row) for row in ids_BT.tolist()]
+        rows = self._sample(generator, SHOWN, setting).ids_BT.tolist()
+        return ShownLines([self._corpus.tokenizer.decode(row) for row in rows])
+
+    def sheets(self, generator: Generator) -> dict[str, Image]:
+        return {}

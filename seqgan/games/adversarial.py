@@ -1,13 +1,22 @@
 """The adversarial game: a generator against a critic, by way of an estimator.
 
     phase mle        generator: likelihood of real sequences
-    phase critic     critic: objective on real and generated sequences, plus penalties
+    phase critic     critic: objective on real and generated samples, plus penalties
     phase generator  generator: the estimator's loss on value(critic(·)), plus mle_weight × mle;
                      a learned baseline, if there is one, is updated after it
 
 While one player learns the others are frozen: no gradient, no dropout, no change of buffers.
 The critic therefore rewards in evaluation mode. What the critic is shown is what the estimator
-makes: hard symbols for score functions, soft or straight-through rows for pathwise ones.
+makes: hard symbols for score functions, soft or straight-through rows for pathwise ones, pictures.
+
+With conditions both players are told the labels of a real batch, and the critic has a third kind
+of input: real samples with a wrong label (Reed et al. 2016, GAN-CLS). Without it nothing asks the
+generator to obey but the critic's own interest in the label.
+
+    D's loss on fakes = (1 − m) · loss(G(z, c), c) + m · loss(x, c′ ≠ c),   m = `mismatched`
+
+One of the lecture notes has the generator *descend* on log D(G(z)), which teaches it to lose. The
+generator here raises the mean value of its samples; a test takes one step and looks.
 """
 
 from collections.abc import Iterator
@@ -16,25 +25,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqgan.core.masks import masked_mean
 from seqgan.core.modes import frozen
-from seqgan.core.types import (
-    Batch,
-    Critic,
-    Generator,
-    Reward,
-    Rollout,
-    Scores,
-    Shared,
-    Stateful,
-    Stats,
-)
+from seqgan.core.types import Batch, Critic, Request, Reward, Space, Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.estimators.base import Estimator
+from seqgan.games.critics import critic_reward, critic_update, score
 from seqgan.games.mle import likelihood_loss
-from seqgan.objectives.config import GradientPenaltyConfig, PenaltyConfig, R1Config
+from seqgan.objectives.config import PenaltyConfig
 from seqgan.objectives.divergences import Objective
-from seqgan.objectives.penalties import gradient_penalty, one_hot, r1
 from seqgan.training.player import Player
 
 Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
@@ -45,15 +43,16 @@ class AdversarialGame:
 
     def __init__(
         self,
-        generator: Player[Generator],
+        generator: Player[Any],
         critic: Player[Critic],
         baseline: Player[Any] | None,
         estimator: Estimator,
         objective: Objective,
         penalties: list[PenaltyConfig],
         stream: Stream | FreshStream,
-        vocab_size: int,
-        mle_weight: float,
+        space: Space,
+        mle_weight: float = 0.0,
+        mismatched: float = 0.0,
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generator, "critic": critic}
         if baseline is not None:
@@ -62,8 +61,9 @@ class AdversarialGame:
         self._objective = objective
         self._penalties = penalties
         self._stream = stream
-        self._vocab_size = vocab_size
+        self._space = space
         self._mle_weight = mle_weight
+        self._mismatched = mismatched
         self._generator = generator
         self._critic = critic
         self._phases = {
@@ -86,27 +86,26 @@ class AdversarialGame:
     def _update_critic(self) -> Updates:
         real = self._stream.next()
         with torch.no_grad(), frozen(self._generator.module):
-            fake = self._estimator.sample(self._generator.module, len(real.ids_BT))
-        critic = self._critic.module
-        real_scores = critic(real.ids_BT, real.mask_BT)
-        fake_scores = critic(fake.tokens, fake.mask_BT)
-        loss = self._objective.critic_loss(real_scores, fake_scores)
-        stats = {
-            "real_score": masked_mean(real_scores.score.detach(), real_scores.mask_BT),
-            "fake_score": masked_mean(fake_scores.score.detach(), fake_scores.mask_BT),
-            "accuracy": _accuracy(real_scores, fake_scores),
-        }
-        for penalty in self._penalties:
-            term = self._penalty(penalty, real, fake)
-            if term is not None:
-                loss = loss + term
-                stats[penalty.name] = term.detach()
+            request = Request(len(real.x), real.cond)
+            fake = self._estimator.sample(self._generator.module, request)
+        loss, stats = critic_update(
+            self._critic.module,
+            self._objective,
+            self._penalties,
+            self._space,
+            real,
+            fake,
+            self._with_wrong_labels(real),
+            self._mismatched,
+        )
         yield self._critic, loss, stats
 
     def _update_generator(self) -> Updates:
         real = self._stream.next() if self._needs_real() else None
+        rows = self._stream.batch_size
+        cond = None if real is None else real.cond
         with frozen(self._critic.module):
-            rollout = self._estimator.sample(self._generator.module, self._stream.batch_size)
+            rollout = self._estimator.sample(self._generator.module, Request(rows, cond))
             surrogate = self._estimator.loss(self._generator.module, rollout, self._reward(real))
         loss, stats = surrogate.loss, dict(surrogate.stats)
         if self._mle_weight:
@@ -121,44 +120,31 @@ class AdversarialGame:
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
     def _needs_real(self) -> bool:
-        return self._mle_weight > 0 or self._objective.needs_real
+        told = bool(self._space.label_sizes)
+        return told or self._mle_weight > 0 or self._objective.needs_real
 
     def _reward(self, real: Batch | None) -> Reward:
         critic = self._critic.module
+        cond = None if real is None else real.cond
         if not self._objective.needs_real:
-            return critic_reward(critic, self._objective, None)
+            return critic_reward(critic, self._objective, None, cond)
         assert real is not None
         with torch.no_grad():
-            return critic_reward(critic, self._objective, critic(real.ids_BT, real.mask_BT))
+            return critic_reward(critic, self._objective, score(critic, real), cond)
 
-    def _penalty(self, penalty: PenaltyConfig, real: Batch, fake: Rollout) -> Tensor | None:
-        """The penalties that are terms of the loss; constraints act elsewhere."""
-        critic = self._critic.module
-        if isinstance(penalty, GradientPenaltyConfig):
-            real_BTV = one_hot(real.ids_BT, self._vocab_size)
-            fake_BTV = one_hot(fake.tokens, self._vocab_size)
-            return gradient_penalty(
-                critic, real_BTV, fake_BTV, real.mask_BT | fake.mask_BT, penalty
-            )
-        if isinstance(penalty, R1Config):
-            return r1(critic, one_hot(real.ids_BT, self._vocab_size), real.mask_BT, penalty)
-        return None
+    def _with_wrong_labels(self, real: Batch) -> Batch | None:
+        if not self._mismatched:
+            return None
+        assert real.cond is not None, "checked by build_data"
+        return Batch(real.x, real.mask, wrong_labels(real.cond, self._space.label_sizes))
 
 
-def critic_reward(critic: Critic, objective: Objective, real: Scores | None) -> Reward:
-    """The value of the critic's scores, as a function of sequences."""
-
-    def reward(tokens: Tensor, mask_BT: Tensor, shared: Shared | None = None) -> Tensor:
-        if shared is None:
-            scores = critic(tokens, mask_BT)
-        else:
-            scores = critic.score_continuations(tokens, mask_BT, shared)
-        return objective.value(scores.score, real)
-
-    return reward
-
-
-def _accuracy(real: Scores, fake: Scores) -> Tensor:
-    """Share of scores on the right side of zero."""
-    right_real = masked_mean((real.score > 0).float(), real.mask_BT)
-    return 0.5 * (right_real + masked_mean((fake.score < 0).float(), fake.mask_BT))
+def wrong_labels(cond_BA: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Labels of which exactly one, drawn for each row, is replaced by another of its classes."""
+    rows = torch.arange(len(cond_BA), device=cond_BA.device)
+    column_B = torch.randint(len(sizes), (len(cond_BA),), device=cond_BA.device)
+    sizes_B = torch.tensor(sizes, device=cond_BA.device)[column_B]
+    shift_B = 1 + (torch.rand(len(cond_BA), device=cond_BA.device) * (sizes_B - 1)).long()
+    wrong_BA = cond_BA.clone()
+    wrong_BA[rows, column_B] = (cond_BA[rows, column_B] + shift_B.clamp(max=sizes_B - 1)) % sizes_B
+    return wrong_BA

@@ -31,5 +31,6 @@ class MleGame:
 
 def likelihood_loss(generator: Generator, batch: Batch) -> Tensor:
     """Mean negative log-likelihood a symbol, in nats; columns behind the end do not count."""
-    logp_BT = token_log_probs(generator, batch.ids_BT, batch.mask_BT)
-    return -logp_BT.sum() / batch.mask_BT.sum()
+    assert batch.mask is not None, "sequences have masks"
+    logp_BT = token_log_probs(generator, batch.x, batch.mask)
+    return -logp_BT.sum() / batch.mask.sum()

@@ -1,34 +1,85 @@
 """From configurations to networks."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
-from seqgan.core.types import Critic, Generator, Space
-from seqgan.models.config import CriticConfig, GeneratorConfig, RnnGeneratorConfig
+from seqgan.core.errors import UserError
+from seqgan.core.types import ArraySpace, Critic, DirectGenerator, Generator, SequenceSpace, Space
+from seqgan.models.config import CriticConfig, GeneratorConfig
 from seqgan.models.critics.cnn import CnnCritic
-from seqgan.models.critics.mlp import MlpCritic
+from seqgan.models.critics.mlp import MlpCritic, MlpTrunk
 from seqgan.models.critics.pairwise import PairwiseCritic
 from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.critics.transformer import TransformerCritic
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.generators.transformer import TransformerGenerator
+from seqgan.models.image.autoencoder import Autoencoder
+from seqgan.models.image.critic import PictureCritic
+from seqgan.models.image.dcgan import DcganGenerator, DcganTrunk
+from seqgan.models.image.mlp import MlpGenerator
+from seqgan.models.image.resnet import ResnetGenerator, ResnetTrunk
+from seqgan.models.image.translator import PatchTrunk, Translator
+from seqgan.models.layers import Trunk
 
-_CRITICS: dict[str, Callable[[Space, Any], Critic]] = {
+_GENERATORS: dict[str, Callable[[SequenceSpace, Any], Generator]] = {
+    "lstm": RnnGenerator,
+    "gru": RnnGenerator,
+    "transformer": TransformerGenerator,
+}
+_DIRECT_GENERATORS: dict[str, Callable[[ArraySpace, Any], DirectGenerator]] = {
+    "mlp": MlpGenerator,
+    "dcgan": DcganGenerator,
+    "resnet": ResnetGenerator,
+    "translator": Translator,
+}
+_CRITICS: dict[str, Callable[[SequenceSpace, Any], Critic]] = {
     "mlp": MlpCritic,
     "cnn": CnnCritic,
     "rnn": RnnCritic,
     "transformer": TransformerCritic,
     "pairwise": PairwiseCritic,
 }
+_TRUNKS: dict[str, Callable[[ArraySpace, Any], Trunk]] = {
+    "mlp": MlpTrunk,
+    "dcgan": DcganTrunk,
+    "resnet": ResnetTrunk,
+    "patch": PatchTrunk,
+}
 
 
-def build_generator(config: GeneratorConfig, space: Space) -> Generator:
-    """The generator that `config` describes, freshly initialised on the CPU."""
-    if isinstance(config, RnnGeneratorConfig):
-        return RnnGenerator(space, config)
-    return TransformerGenerator(space, config)
+@overload
+def build_generator(config: GeneratorConfig, space: SequenceSpace) -> Generator: ...
+@overload
+def build_generator(config: GeneratorConfig, space: ArraySpace) -> DirectGenerator: ...
+
+
+def build_generator(config: GeneratorConfig, space: Space) -> Generator | DirectGenerator:
+    """The generator that `config` describes, freshly initialised on the CPU.
+
+    `config` has to fit `space` (see the lists of names in models/config.py).
+    """
+    if isinstance(space, SequenceSpace):
+        return _GENERATORS[config.name](space, config)
+    return _DIRECT_GENERATORS[config.name](space, config)
 
 
 def build_critic(config: CriticConfig, space: Space) -> Critic:
-    """The critic that `config` describes, freshly initialised on the CPU."""
-    return _CRITICS[config.name](space, config)
+    """The critic that `config` describes, freshly initialised on the CPU; it has to fit `space`."""
+    if isinstance(space, SequenceSpace):
+        return _CRITICS[config.name](space, config)
+    if config.name == "mlp":
+        return MlpCritic(space, config)
+    return PictureCritic(_TRUNKS[config.name](space, config), space)
+
+
+def build_autoencoder(
+    generator: GeneratorConfig, encoder: CriticConfig, space: ArraySpace
+) -> Autoencoder:
+    """A generator with an encoder made of a critic's trunk, freshly initialised on the CPU.
+
+    Raises `UserError` for uniform noise: codes are normal.
+    """
+    decoder = build_generator(generator, space)
+    if decoder.noise != "normal":
+        raise UserError(f"generator.noise={decoder.noise}: codes are normal here; set it to normal")
+    return Autoencoder(decoder, _TRUNKS[encoder.name](space, encoder), space)

@@ -1,10 +1,19 @@
-"""Configuration of generators and critics."""
+"""Configuration of generators and critics, and which of them fit which kind of samples."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.models.image.config import (
+    DcganCriticConfig,
+    DcganGeneratorConfig,
+    MlpGeneratorConfig,
+    PatchCriticConfig,
+    ResnetCriticConfig,
+    ResnetGeneratorConfig,
+    TranslatorConfig,
+)
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -53,12 +62,22 @@ class TransformerGeneratorConfig(_TransformerConfig):
 
 
 GeneratorConfig = Annotated[
-    RnnGeneratorConfig | TransformerGeneratorConfig, Field(discriminator="name")
+    RnnGeneratorConfig
+    | TransformerGeneratorConfig
+    | MlpGeneratorConfig
+    | DcganGeneratorConfig
+    | ResnetGeneratorConfig
+    | TranslatorConfig,
+    Field(discriminator="name"),
 ]
+SEQUENCE_GENERATORS = ("lstm", "gru", "transformer")
+POINT_GENERATORS = ("mlp",)
+PICTURE_GENERATORS = ("mlp", "dcgan", "resnet")
+TRANSLATORS = ("translator",)
 
 
 class MlpCriticConfig(Config):
-    """Sees the whole sequence as one flat vector: for short sequences over small vocabularies."""
+    """Sees a sample as one flat vector: points, small pictures, short sequences of few symbols."""
 
     name: Literal["mlp"]
     """Kind of critic."""
@@ -136,6 +155,12 @@ CriticConfig = Annotated[
     | CnnCriticConfig
     | RnnCriticConfig
     | TransformerCriticConfig
-    | PairwiseCriticConfig,
+    | PairwiseCriticConfig
+    | DcganCriticConfig
+    | ResnetCriticConfig
+    | PatchCriticConfig,
     Field(discriminator="name"),
 ]
+SEQUENCE_CRITICS = ("mlp", "cnn", "rnn", "transformer", "pairwise")
+POINT_CRITICS = ("mlp",)
+PICTURE_CRITICS = ("mlp", "dcgan", "resnet", "patch")

@@ -1,7 +1,7 @@
 """Parts that generators and critics share."""
 
 from collections.abc import Callable, Iterator
-from typing import Generic, Literal, TypeVar, cast
+from typing import Generic, Literal, Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,9 @@ RecurrentState = tuple[Tensor, ...]
 CHUNK_ROWS = 512
 """Rows a critic scores at once where no gradient is wanted."""
 
+LABEL_WIDTH = 16
+"""Numbers in the vector of a label."""
+
 KeyValue = tuple[Tensor, Tensor]
 """Keys and values of the columns read so far, each [B, heads, t, d]."""
 
@@ -26,6 +29,17 @@ class Stack(nn.ModuleList, Generic[LayerT]):
 
     def __iter__(self) -> Iterator[LayerT]:
         return cast(Iterator[LayerT], super().__iter__())
+
+
+class Trunk(Protocol):
+    """A module that turns samples into features: a critic without its read-out, or an encoder."""
+
+    features: int
+    """Numbers in the features of one sample."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`features_BF`."""
+        ...
 
 
 class TokenEmbedding(nn.Embedding):
@@ -187,23 +201,65 @@ class Block(nn.Module):
 
 
 def score_in_chunks(
-    score: Callable[[Tensor, Tensor], Scores],
-    tokens: Tensor,
-    mask_BT: Tensor,
-    rows: int = CHUNK_ROWS,
+    score: Callable[..., Scores], x: Tensor, *others: Tensor | None, rows: int = CHUNK_ROWS
 ) -> Scores:
-    """Apply `score(tokens, mask_BT)` to `rows` rows at a time where no gradient is wanted.
+    """Apply `score(x, *others)` to `rows` rows at a time where no gradient is wanted.
 
-    A rollout reward scores 20,480 sequences at once; in chunks the activations stay in cache and
-    memory stays small. Gradients need all activations anyway, so then it is one call.
+    `others`, a mask or a condition or both, are cut as `x` is; None stays None. A rollout reward
+    scores 20,480 sequences at once; in chunks the activations stay in cache and memory stays
+    small. Gradients need all activations anyway, so then it is one call.
     """
-    if torch.is_grad_enabled() or len(tokens) <= rows:
-        return score(tokens, mask_BT)
-    chunks = zip(tokens.split(rows), mask_BT.split(rows), strict=True)
-    parts = [score(chunk, mask_RT) for chunk, mask_RT in chunks]
+    if torch.is_grad_enabled() or len(x) <= rows:
+        return score(x, *others)
+    chunks = x.split(rows)
+    columns = [[None] * len(chunks) if o is None else o.split(rows) for o in others]
+    parts = [score(*chunk) for chunk in zip(chunks, *columns, strict=True)]
+    masks = [part.mask_BT for part in parts if part.mask_BT is not None]
     features = [part.features_BF for part in parts if part.features_BF is not None]
     return Scores(
         torch.cat([part.score for part in parts]),
-        None if parts[0].mask_BT is None else mask_BT,
+        torch.cat(masks) if masks else None,
         torch.cat(features) if features else None,
     )
+
+
+# ── Labels ────────────────────────────────────────────────────────────────────────────────────
+
+
+class LabelEmbeddings(nn.Module):
+    """Puts a learned vector of each label beside what a network reads; N(0, 1) at first."""
+
+    def __init__(self, label_sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.tables = Stack[nn.Embedding](nn.Embedding(size, LABEL_WIDTH) for size in label_sizes)
+        self.width = LABEL_WIDTH * len(label_sizes)
+
+    def forward(self, x_BL: Tensor, cond_BA: Tensor | None) -> Tensor:
+        """[B, L + width]; without labels `x_BL` itself."""
+        return torch.cat([x_BL, *_look_up(self.tables, cond_BA)], 1)
+
+
+class LabelProjection(nn.Module):
+    """Adds Σ_a ⟨embed_a(label_a), features⟩ to a score (Miyato & Koyama 2018).
+
+    Entries are N(0, 1/F) at first, so that labels weigh about as much as the linear read-out.
+    """
+
+    def __init__(self, label_sizes: tuple[int, ...], features: int) -> None:
+        super().__init__()
+        self.tables = Stack[nn.Embedding](nn.Embedding(size, features) for size in label_sizes)
+        for table in self.tables:
+            nn.init.normal_(table.weight, std=features**-0.5)
+
+    def forward(self, score_B: Tensor, features_BF: Tensor, cond_BA: Tensor | None) -> Tensor:
+        """`score_B`; without labels the one that was given."""
+        for vector_BF in _look_up(self.tables, cond_BA):
+            score_B = score_B + (vector_BF * features_BF).sum(1)
+        return score_B
+
+
+def _look_up(tables: Stack[nn.Embedding], cond_BA: Tensor | None) -> list[Tensor]:
+    if not len(tables):
+        return []
+    assert cond_BA is not None, "made with labels, so it needs them"
+    return [table(label_B) for table, label_B in zip(tables, cond_BA.unbind(1), strict=True)]

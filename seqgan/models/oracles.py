@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.data.config import (
     BracketsOracleConfig,
     CopyOracleConfig,
@@ -37,7 +37,7 @@ from seqgan.models.generators.rnn import RnnGenerator
 class Oracle(Protocol):
     """Sequences of full length, without an end symbol."""
 
-    space: Space
+    space: SequenceSpace
 
     def sample(self, rows: int) -> Tensor:
         """`ids_BT` from torch's global generator."""
@@ -52,14 +52,16 @@ def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
     """The configured oracle. Raises `UserError` where parameters are missing or differ."""
     if isinstance(config, PaperOracleConfig):
         network = load_paper_oracle(config)
-        return NetworkOracle(network, Space(network.vocab_size, config.length), device)
+        return NetworkOracle(network, SequenceSpace(network.vocab_size, config.length), device)
     if isinstance(config, PalindromeOracleConfig):
         return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=True)
     if isinstance(config, CopyOracleConfig):
         return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=False)
     if isinstance(config, BracketsOracleConfig):
         return BracketsOracle(config.pairs, config.length)
-    return NetworkOracle(random_network(config), Space(config.vocab_size, config.length), device)
+    return NetworkOracle(
+        random_network(config), SequenceSpace(config.vocab_size, config.length), device
+    )
 
 
 # ── Networks ──────────────────────────────────────────────────────────────────────────────────
@@ -68,7 +70,7 @@ def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
 class NetworkOracle:
     """A recurrent generator that nobody trains."""
 
-    def __init__(self, network: RnnGenerator, space: Space, device: torch.device) -> None:
+    def __init__(self, network: RnnGenerator, space: SequenceSpace, device: torch.device) -> None:
         self.space = space
         self._network = network.to(device).eval().requires_grad_(False)
 
@@ -84,7 +86,7 @@ class NetworkOracle:
 def random_network(config: RandomOracleConfig) -> RnnGenerator:
     """All trainable parameters from N(0, std²), in the order of their names."""
     network = RnnGenerator(
-        Space(config.vocab_size, config.length),
+        SequenceSpace(config.vocab_size, config.length),
         RnnGeneratorConfig(
             name="lstm" if config.name == "random_lstm" else "gru",
             embed=config.embed,
@@ -147,7 +149,8 @@ def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:
     vocab_size, embed = arrays["embeddings"].shape
     hidden = arrays["Ui"].shape[0]
     network = RnnGenerator(
-        Space(vocab_size, length), RnnGeneratorConfig(name="lstm", embed=embed, hidden=hidden)
+        SequenceSpace(vocab_size, length),
+        RnnGeneratorConfig(name="lstm", embed=embed, hidden=hidden),
     )
     w_ih, w_hh, bias, _ = next(iter(network.layers)).weights
     weights = {
@@ -175,7 +178,7 @@ class HalvesOracle:
     """
 
     def __init__(self, vocab_size: int, length: int, seed: int, mirrored: bool) -> None:
-        self.space = Space(vocab_size, length)
+        self.space = SequenceSpace(vocab_size, length)
         self._mirrored = mirrored
         stream = np.random.RandomState(seed)  # its stream never changes
         rows = stream.dirichlet(np.ones(vocab_size), size=vocab_size + 1)
@@ -205,7 +208,7 @@ class BracketsOracle:
     """
 
     def __init__(self, pairs: int, length: int) -> None:
-        self.space = Space(2 * pairs, length)
+        self.space = SequenceSpace(2 * pairs, length)
         self._pairs = pairs
         self._log_count = log(comb(length, length // 2) // (length // 2 + 1)) + (length // 2) * log(
             pairs

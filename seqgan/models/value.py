@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
 class PrefixValue(nn.Module):
     """`value_BT`; column t has read the symbols before t, never symbol t itself."""
 
-    def __init__(self, space: Space, embed: int, hidden: int) -> None:
+    def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, embed)
         self.start_E = nn.Parameter(torch.zeros(embed))

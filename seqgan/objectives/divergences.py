@@ -24,7 +24,7 @@ each: the same expectation with less variance, and no pairing to keep when one s
 many continuations. Its critic loss is paired as published.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,8 +89,17 @@ class Objective:
         """Whether `value` compares with real scores."""
         return self.relativistic and self._value == "objective"
 
-    def critic_loss(self, real: Scores, fake: Scores) -> Tensor:
-        """The critic's loss, a scalar. Steps behind an end do not count."""
+    def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
+        """The critic's loss, a scalar. Steps behind an end do not count.
+
+        There may be several kinds of fakes (generated; real with a wrong condition): the loss of
+        each enters with its share, and the shares sum to 1, so that fakes weigh as much as real.
+        """
+        losses = [self._loss_against(real, fake) for fake in fakes]
+        weighted = [share * loss for share, loss in zip(shares, losses, strict=True)]
+        return torch.stack(weighted).sum()
+
+    def _loss_against(self, real: Scores, fake: Scores) -> Tensor:
         real_score, fake_score = real.score.float(), fake.score.float()
         if self.relativistic:
             both = None if fake.mask_BT is None else fake.mask_BT & _mask(real)

@@ -6,7 +6,8 @@ Weight clipping (Arjovsky 2017):    w ← clamp(w, −c, c) after each critic up
 Spectral norm (Miyato 2018):        W ← W / σ_max(W), by power iteration
 
 The norm is over one sample's dimensions (time and vocabulary, or pixels), never over the batch,
-and ε is drawn once a sample. Token sequences enter as one-hot rows.
+and ε is drawn once a sample. Token sequences enter as one-hot rows (`Space.continuous`). With
+conditions, both ends of a mixture have the same one.
 
 Sequences of unequal length: behind its end a sequence holds one-hot end symbols, so both are
 defined on all T columns and the mixture is taken column by column; the mixture's mask is the
@@ -14,7 +15,6 @@ union of the two. A per-step critic's score is its mean over the steps that coun
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
@@ -28,26 +28,35 @@ def gradient_penalty(
     critic: Critic,
     real: Tensor,
     fake: Tensor,
-    mask: Tensor,
+    mask: Tensor | None,
     config: GradientPenaltyConfig,
+    cond: Tensor | None = None,
 ) -> Tensor:
     """The WGAN-GP term, a scalar. `real` and `fake` are float tensors with the batch first."""
     epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
     mixed = epsilon * real.detach() + (1 - epsilon) * fake.detach()
-    norm_B = gradient_norm(critic, mixed, mask)
+    norm_B = gradient_norm(critic, mixed, mask, cond)
     return config.weight * (norm_B - config.target).square().mean()
 
 
-def r1(critic: Critic, real: Tensor, mask: Tensor, config: R1Config) -> Tensor:
+def r1(
+    critic: Critic,
+    real: Tensor,
+    mask: Tensor | None,
+    config: R1Config,
+    cond: Tensor | None = None,
+) -> Tensor:
     """The R1 term, a scalar."""
-    return 0.5 * config.weight * gradient_norm(critic, real, mask).square().mean()
+    return 0.5 * config.weight * gradient_norm(critic, real, mask, cond).square().mean()
 
 
-def gradient_norm(critic: Critic, x: Tensor, mask: Tensor) -> Tensor:
+def gradient_norm(
+    critic: Critic, x: Tensor, mask: Tensor | None, cond: Tensor | None = None
+) -> Tensor:
     """‖∇_x D(x)‖₂ of each sample: [B]. Can be differentiated again."""
     x = x.detach().requires_grad_()
     with double_backward():
-        score_B = score_per_sample(critic(x, mask))
+        score_B = score_per_sample(critic(x, mask, cond))
         (gradient,) = torch.autograd.grad(score_B.sum(), x, create_graph=True)
     return gradient.flatten(1).norm(dim=1)
 
@@ -57,13 +66,6 @@ def score_per_sample(scores: Scores) -> Tensor:
     if scores.mask_BT is None:
         return scores.score
     return mean_per_row(scores.score, scores.mask_BT)
-
-
-def one_hot(tokens: Tensor, vocab_size: int) -> Tensor:
-    """`simplex_BTV` of ids; simplices pass through."""
-    if tokens.is_floating_point():
-        return tokens
-    return F.one_hot(tokens, vocab_size).float()
 
 
 def clip_weights(critic: nn.Module, limit: float) -> None:

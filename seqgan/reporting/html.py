@@ -1,10 +1,12 @@
 """The HTML report: one self-contained file, made from run folders only.
 
 `report.html` is the template; autoescape is on, and only our own SVG is inserted as it is.
+Pictures become part of the page as data URIs.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,25 @@ from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
 from seqgan.reporting.tables import NULL_MARK, comparison_table, difference_table, metric_names
 
 SAMPLES_SHOWN = 8
+STEPS_SHOWN = 8
+PICTURE_BYTES = 6_000_000
+"""What the pictures of a page may take, encoded; beyond it the progress is left out."""
+
+SHEETS = {
+    "samples": ("Samples", "Drawn at the end, unselected."),
+    "interpolation": (
+        "Interpolation",
+        "Each row leads from one noise vector to another: a sudden change is a seam in what was "
+        "learned, equal pictures are a collapse.",
+    ),
+    "latent": ("Plane of the latent space", "Noise varied evenly along two directions."),
+    "neighbours": (
+        "Nearest training pictures",
+        "Generated pictures above the training picture nearest to each: twins would be copies.",
+    ),
+    "translation": ("Translation", "Pictures of one kind, translated to the other and back."),
+}
+"""Sheets made at the end of a run, in the order of the page → title and note."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,36 @@ class _RunRow:
     generator_updates: str
     critic_updates: str
     seconds: str
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture file and what to write around it."""
+
+    path: Path
+    title: str
+    note: str = ""
+
+    @property
+    def encoded_size(self) -> int:
+        return self.path.stat().st_size * 4 // 3
+
+    @property
+    def uri(self) -> str:
+        kind = self.path.suffix.removeprefix(".")
+        return f"data:image/{kind};base64,{b64encode(self.path.read_bytes()).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    """The pictures of an arm, all of one run."""
+
+    arm: Arm
+    seed: int
+    sheets: list[_Picture]
+    animation: list[_Picture]
+    """One, or none."""
+    steps: list[_Picture]
 
 
 def render_report(
@@ -54,6 +105,7 @@ def render_report(
     ordered = [m for m in primary if m in curves] + [m for m in curves if m not in primary]
     differences = difference_table(arms, baseline, primary) if baseline else None
     runs = [run for arm in arms for run in arm.runs]
+    galleries, pictures_note = _within_budget(_galleries(arms))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -75,7 +127,9 @@ def render_report(
         selection_rules=_distinct(runs, _selection_rule),
         curves=[learning_curve(arms, metric) for metric in ordered],
         sweeps=sweep_figures(arms),
-        samples=[(arm, _samples(arm)) for arm in arms],
+        samples=[(a, texts) for a in arms if (texts := _samples(a)) or not _picture_run(a)],
+        galleries=galleries,
+        pictures_note=pictures_note,
         diff=config_diff([arm_config(arm.runs[0]) for arm in arms]),
         environment=_environment(runs),
         run_rows=[_run_row(arm, run) for arm in arms for run in arm.runs],
@@ -214,6 +268,55 @@ def _measured(run: Run) -> str:
 def _samples(arm: Arm) -> list[str]:
     source = next((run for run in (*arm.finished, *arm.runs) if run.samples), None)
     return source.samples[:SAMPLES_SHOWN] if source is not None else []
+
+
+def _picture_run(arm: Arm) -> Run | None:
+    """The first run that has pictures, finished ones first; none in an arm of text."""
+    return next((run for run in (*arm.finished, *arm.runs) if run.pictures), None)
+
+
+def _galleries(arms: list[Arm]) -> list[_Gallery]:
+    sources = ((arm, _picture_run(arm)) for arm in arms)
+    return [_gallery(arm, run) for arm, run in sources if run is not None]
+
+
+def _gallery(arm: Arm, run: Run) -> _Gallery:
+    found = run.pictures
+    sheets = [
+        _Picture(found.sheets[name], *SHEETS[name]) for name in SHEETS if name in found.sheets
+    ]
+    steps = [_Picture(path, f"Step {step:,}") for step, path in found.steps.items()]
+    if steps and "samples" not in found.sheets:
+        newest = replace(steps.pop(), note="The newest sheet of this run, unselected.")
+        sheets.insert(0, newest)
+    animation = [_Picture(found.animation, "Progress")] if found.animation else []
+    return _Gallery(arm, run.seed, sheets, animation, _spread(steps, STEPS_SHOWN))
+
+
+def _spread(pictures: list[_Picture], most: int) -> list[_Picture]:
+    """At most so many of them, evenly, with the first and the last."""
+    if len(pictures) <= most:
+        return pictures
+    return [pictures[i * (len(pictures) - 1) // (most - 1)] for i in range(most)]
+
+
+def _within_budget(galleries: list[_Gallery]) -> tuple[list[_Gallery], str]:
+    """What fits on the page, and a note on what does not: sheets always do, steps come last."""
+    size = sum(picture.encoded_size for gallery in galleries for picture in gallery.sheets)
+    left_out = []
+    animations = sum(p.encoded_size for gallery in galleries for p in gallery.animation)
+    if animations and size + animations > PICTURE_BYTES:
+        galleries = [replace(gallery, animation=[]) for gallery in galleries]
+        left_out.append("animations (samples/progress.gif)")
+    else:
+        size += animations
+    steps = sum(p.encoded_size for gallery in galleries for p in gallery.steps)
+    if steps and size + steps > PICTURE_BYTES:
+        galleries = [replace(gallery, steps=[]) for gallery in galleries]
+        left_out.append("sheets of single steps (samples/step-*.png)")
+    limit = f"{PICTURE_BYTES / 1e6:g} MB"
+    reason = f"Left out to keep the pictures of this page under {limit}, see the run folders"
+    return galleries, f"{reason}: {', '.join(left_out)}." if left_out else ""
 
 
 def _environment(runs: list[Run]) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ read: its last log line may be cut off, and its final evaluation is missing.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -23,6 +24,21 @@ KEYS_IN_A_LABEL = 3
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Where a run's pictures are, each kind optional; a report reads those that it embeds."""
+
+    steps: dict[int, Path] = field(default_factory=dict)
+    """Step → sheet of samples from noise that never changes, in step order."""
+    animation: Path | None = None
+    """The sheets of all steps, one after the other."""
+    sheets: dict[str, Path] = field(default_factory=dict)
+    """Name (`samples`, `interpolation`, …) → sheet made at the end."""
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.animation or self.sheets)
+
+
+@dataclass(frozen=True)
 class Run:
     """What one run folder says."""
 
@@ -36,6 +52,7 @@ class Run:
     """evaluation.json; None where the run is not finished."""
     samples: list[str] = field(default_factory=list)
     """Of the final evaluation, else the last ones drawn during training."""
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def seed(self) -> int:
@@ -107,7 +124,7 @@ def read_run(path: Path) -> Run:
     if final is not None and not final.get("finished", True):
         final = None  # evaluated on the way: not a result yet
     samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
-    return Run(path, config, info, train, evals, final, samples)
+    return Run(path, config, info, train, evals, final, samples, _find_pictures(path))
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -166,6 +183,17 @@ def _check_rows(rows: Any, path: Path) -> None:
 def _last_samples(folder: Path) -> list[str]:
     files = sorted(folder.glob("step-*.txt"))
     return files[-1].read_text(encoding="utf-8", errors="replace").splitlines() if files else []
+
+
+def _find_pictures(path: Path) -> Pictures:
+    numbered = ((re.fullmatch(r"step-(\d+)", p.stem), p) for p in path.glob("samples/step-*.png"))
+    steps = {int(match[1]): sheet for match, sheet in numbered if match}
+    animation = path / "samples" / "progress.gif"
+    return Pictures(
+        dict(sorted(steps.items())),
+        animation if animation.is_file() else None,
+        {sheet.stem: sheet for sheet in path.glob("pictures/*.png")},
+    )
 
 
 def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Configuration of players, schedules and the training loop."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-PhaseName = Literal["mle", "critic", "generator"]
+PhaseName = Literal["mle", "critic", "generator", "reconstruct"]
 
 
 class PlayerConfig(Config):
@@ -18,12 +18,21 @@ class PlayerConfig(Config):
     """adam is AdamW (weight decay decoupled); in sgd and rmsprop weight_decay is an L2 term."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Step size of the optimizer."""
+    decay: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = None
+    """Updates of this player between which lr falls linearly to 0, e.g. [5000, 10000]; null: never.
+    At the second number and behind it the player stands still."""
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = [0.9, 0.999]
     """Decay rates of the first and second moment; adam only."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Strength with which parameters are pulled towards 0; see `optimizer`."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     """Largest norm of the gradient over all parameters; null: not clipped."""
+
+    @model_validator(mode="after")
+    def _decay_runs_forwards(self) -> Self:
+        if self.decay is not None and self.decay[0] >= self.decay[1]:
+            raise ValueError(f"decay={self.decay}: the first update must lie before the second")
+        return self
 
 
 class GeneratorPlayerConfig(PlayerConfig):
@@ -37,7 +46,7 @@ class PlayersConfig(Config):
     """One entry a player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in the phases mle and generator."""
+    """Updated in the phases mle, generator and reconstruct."""
     critic: PlayerConfig = PlayerConfig()
     """Updated in the phase critic."""
     baseline: PlayerConfig = PlayerConfig()
@@ -64,6 +73,8 @@ class TrainConfig(Config):
     """Steps between evaluations on validation data."""
     checkpoint_every: Positive = 500
     """Steps between checkpoints."""
+    show_at: list[Positive] = []
+    """Generator updates after which samples are shown, besides every evaluation."""
     keep: Positive = 2
     """Checkpoints kept besides the selected one."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None

@@ -53,6 +53,7 @@ class Player(Generic[ModuleT]):
 
     def update(self, loss: Tensor) -> Tensor:
         """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
+        self._set_rate()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norms_P = self._gradient_norms()
@@ -67,6 +68,15 @@ class Player(Generic[ModuleT]):
             self._averaged.update(self.module)
         self.updates += 1
         return norm
+
+    def _set_rate(self) -> None:
+        """The step size of this update; a plain number, so nothing waits for the device."""
+        if self._config.decay is None:
+            return
+        start, end = self._config.decay
+        share = (end - max(self.updates, start)) / (end - start)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._config.lr * max(share, 0.0)
 
     def _gradient_norms(self) -> Tensor:
         """Norm of each parameter's gradient, 0 where it has none; taken before clipping, which

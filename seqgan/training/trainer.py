@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.device import autocast
+from seqgan.core.metric_names import find
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stateful, Stats
 from seqgan.training.checkpoint import Checkpoints
@@ -66,7 +67,10 @@ class Interrupted(Exception):
 
 @dataclass
 class Trainer:
-    """See the module's docstring. `evaluate(step)` returns validation metrics."""
+    """See the module's docstring.
+
+    `evaluate(step)` returns validation metrics; `show(step)` writes samples for people.
+    """
 
     game: Game
     schedule: Schedule
@@ -74,6 +78,7 @@ class Trainer:
     device: torch.device
     folder: Path
     evaluate: Callable[[int], Metrics]
+    show: Callable[[int], None]
     selection: Selection = field(default_factory=Selection)
     step: int = 0
     seconds: float = 0.0
@@ -100,30 +105,34 @@ class Trainer:
             with self._signals(), progress_bar() as bar:
                 task = bar.add_task(self.folder.name, total=self.schedule.steps, note="")
 
-                def show(note: str) -> None:
+                def tell(note: str) -> None:
                     bar.update(task, completed=self.step, note=note)
 
                 self._clock = time.perf_counter()
                 if restored is None:
-                    self._evaluate(log, show)
-                self._loop(log, show)
+                    self._evaluate(log, tell)
+                    self._show()
+                self._loop(log, tell)
         finally:
             log.close()
         if self._signal is not None:
             raise Interrupted(self._signal)
         return self.step >= self.schedule.steps
 
-    def _loop(self, log: RunLog, show: Callable[[str], None]) -> None:
+    def _loop(self, log: RunLog, tell: Callable[[str], None]) -> None:
         started = time.monotonic()
         while (phase := self.schedule.phase(self.step)) is not None:
+            updates = self.game.players["generator"].updates
             self._step(phase)
             at_end = self.schedule.phase(self.step) is None
             if self.step % self.config.log_every == 0 or at_end:
                 self._log(log)
-                show("")
+                tell("")
             evaluated = self.step % self.config.eval_every == 0 or at_end
             if evaluated:
-                self._evaluate(log, show)
+                self._evaluate(log, tell)
+            if evaluated or self._passes_a_milestone(updates):
+                self._show()
             out_of_time = self._out_of_time(started)
             due = self.step % self.config.checkpoint_every == 0 or at_end
             if due or out_of_time or self._signal is not None:
@@ -147,6 +156,11 @@ class Trainer:
             if update is None:
                 return
             yield update
+
+    def _passes_a_milestone(self, updates: int) -> bool:
+        """Whether the last step brought the generator's updates to one of `train.show_at`."""
+        reached = self.game.players["generator"].updates
+        return any(updates < milestone <= reached for milestone in self.config.show_at)
 
     def _out_of_time(self, started: float) -> bool:
         limit = self.config.max_minutes
@@ -178,18 +192,24 @@ class Trainer:
         log.write({"kind": "train", **self._position(), **dict(zip(names, means, strict=True))})
         self._sums, self._counts = {}, {}
 
-    def _evaluate(self, log: RunLog, show: Callable[[str], None]) -> None:
+    def _show(self) -> None:
         self._wait()
-        show("evaluating")
+        self.show(self.step)
+        self._clock = time.perf_counter()
+
+    def _evaluate(self, log: RunLog, tell: Callable[[str], None]) -> None:
+        self._wait()
+        tell("evaluating")
         metrics = self.evaluate(self.step)
         log.write({"kind": "eval", "split": "valid", **self._position(), "metrics": metrics})
-        show("")
+        tell("")
         self._select(metrics)
         self._clock = time.perf_counter()
 
     def _select(self, metrics: Metrics) -> None:
         rule = self.selection
-        value = metrics.get(rule.metric) if rule.metric else None
+        name = find(rule.metric, metrics) if rule.metric else None
+        value = metrics[name] if name else None
         if value is None:
             return
         if self.best is None or rule.better(value, self.best["value"]):

@@ -5,7 +5,15 @@ from typing import Any, get_args
 
 import pytest
 from omegaconf import OmegaConf
-from tiny_runs import tiny_experiment, tiny_tree, write_config
+from tiny_runs import (
+    AUTOENCODER,
+    CYCLE,
+    PICTURES,
+    POINTS,
+    tiny_experiment,
+    tiny_tree,
+    write_config,
+)
 
 from seqgan.cli import run
 from seqgan.core.config import Config, apply_overrides, describe, read_yaml, validate
@@ -76,6 +84,32 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"critic": None}, ["game.name=adversarial", "needs critic", "add it"]),
         ({"objective": None}, ["needs objective"]),
         ({"game.name": "mle"}, ["game.name=mle", "no use for critic", "remove it"]),
+        ({"game": {"name": "cycle"}}, ["game.name=cycle", "data.name=oracle", "mle, adversarial"]),
+        ({"estimator": {"name": "pathwise"}}, ["estimator.name=pathwise", "score_function"]),
+        ({"generator": {"name": "dcgan"}}, ["generator.name=dcgan", "data.name=oracle", "gru"]),
+        ({"critic": {"name": "patch"}}, ["critic.name=patch", "data.name=oracle", "cnn"]),
+        (
+            {**POINTS, "generator": {"name": "dcgan"}},
+            ["generator.name=dcgan", "data.name=points", "mlp"],
+        ),
+        (
+            {**POINTS, "estimator": {"name": "soft_gumbel"}},
+            ["estimator.name=soft_gumbel", "data.name=points", "choose from: pathwise"],
+        ),
+        (
+            {**POINTS, "schedule": [{"repeat": 1, "phases": {"mle": 1}}]},
+            ["schedule[0].phases", "'mle'", "no likelihood", "autoencode"],
+        ),
+        ({**POINTS, "game.mle_weight": 1.0}, ["game.mle_weight", "no likelihood"]),
+        ({**POINTS, "game": {"name": "conditional"}}, ["conditional", "points", "adversarial"]),
+        ({**AUTOENCODER, "encoder": None}, ["game.name=autoencode", "needs encoder"]),
+        ({**PICTURES, "encoder": {"name": "mlp"}}, ["no use for encoder", "remove it"]),
+        ({**CYCLE, "generator": {"name": "mlp"}}, ["generator.name=mlp", "translator"]),
+        (
+            {**PICTURES, "evaluation.select": {"metric": "fidd"}},
+            ["evaluation.select.metric='fidd'", "did you mean 'fid'"],
+        ),
+        ({"players.generator.decay": [5, 5]}, ["decay=[5, 5]", "before the second"]),
         (
             {"estimator.credit": {"name": "per_step"}},
             ["estimator.credit.name=per_step", "critic.name=mlp", "use critic rnn"],
@@ -210,6 +244,10 @@ def _data_path(path: Path) -> list[str]:
     data = read_yaml(path).data
     if data.name == "text" and "path" not in data:
         return ["data.path=corpus.txt"]
+    sources = {"pictures": ["source"], "unpaired": ["a.source", "b.source"]}.get(data.name, [])
+    missing = [key for key in sources if "path" not in OmegaConf.select(data, key)]
+    if missing and OmegaConf.select(data, missing[0]).name != "faces":
+        return [f"data.{key}.path=pictures" for key in missing]
     if data.name == "oracle" and data.oracle.name == "seqgan_paper" and "path" not in data.oracle:
         return ["data.oracle.path=oracle.npz"]
     return []

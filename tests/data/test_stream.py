@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.types import Batch
 from seqgan.data.stream import FreshStream, Stream
 
 ROWS = 7
@@ -20,7 +21,7 @@ def numbered(rows: int = ROWS) -> tuple[Tensor, Tensor]:
 
 
 def stream(batch_size: int = 3, seed: int = 5, rows: int = ROWS) -> Stream:
-    return Stream(*numbered(rows), batch_size=batch_size, seed=seed)
+    return Stream(Batch(*numbered(rows)), batch_size=batch_size, seed=seed)
 
 
 def block(index: int) -> Tensor:
@@ -29,11 +30,11 @@ def block(index: int) -> Tensor:
 
 
 def fresh(batch_size: int = 3) -> FreshStream:
-    return FreshStream(block, batch_size=batch_size)
+    return FreshStream(lambda index: Batch(block(index)), batch_size=batch_size)
 
 
 def numbers(source: Stream | FreshStream, batches: int) -> list[int]:
-    return [n for _ in range(batches) for n in source.next().ids_BT[:, 0].tolist()]
+    return [n for _ in range(batches) for n in source.next().x[:, 0].tolist()]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 10, 20])
@@ -57,9 +58,9 @@ def test_batches_are_full_and_keep_masks_beside_ids() -> None:
     source = stream(batch_size=20)
     for _ in range(3):
         batch = source.next()
-        assert batch.ids_BT.shape == batch.mask_BT.shape == (20, 2)
-        assert torch.equal(batch.ids_BT[:, 1], batch.ids_BT[:, 0] + 100)
-        assert torch.equal(batch.mask_BT, batch.ids_BT % 2 == 0)
+        assert batch.x.shape == batch.mask.shape == (20, 2)
+        assert torch.equal(batch.x[:, 1], batch.x[:, 0] + 100)
+        assert torch.equal(batch.mask, batch.x % 2 == 0)
 
 
 def test_order_does_not_depend_on_the_batch_size() -> None:
@@ -104,7 +105,7 @@ def test_state_is_two_plain_integers() -> None:
 def test_resuming_with_less_data_is_refused() -> None:
     short = stream(rows=4)
     short.load_state_dict({"epoch": 0, "position": 6})
-    with pytest.raises(UserError, match=r"sequence 6 of an epoch of 4; resume with the data"):
+    with pytest.raises(UserError, match=r"sample 6 of an epoch of 4; resume with the data"):
         short.next()
 
 
@@ -116,9 +117,9 @@ def test_fresh_stream_serves_each_sequence_once() -> None:
 def test_fresh_stream_draws_a_block_only_when_it_is_read() -> None:
     drawn: list[int] = []
 
-    def draw(index: int) -> Tensor:
+    def draw(index: int) -> Batch:
         drawn.append(index)
-        return block(index)
+        return Batch(block(index))
 
     source = FreshStream(draw, batch_size=4)
     source.next()
@@ -127,15 +128,20 @@ def test_fresh_stream_draws_a_block_only_when_it_is_read() -> None:
     assert drawn == [0, 1]
 
 
-def test_fresh_stream_masks_what_follows_the_end() -> None:
-    ids_NT = torch.tensor([[3, 0, 0], [3, 4, 5]])
-    ended = FreshStream(lambda index: ids_NT, batch_size=2, end_id=0).next()
-    assert ended.mask_BT.tolist() == [[True, True, False], [True, True, True]]
-    assert FreshStream(lambda index: ids_NT, batch_size=2).next().mask_BT.all()
+@pytest.mark.parametrize("batch_size", [3, 7, 20])
+def test_conditions_stay_beside_their_samples_and_bytes_are_prepared(batch_size: int) -> None:
+    x_N3 = torch.arange(ROWS, dtype=torch.uint8)[:, None].repeat(1, 3)
+    data = Batch(x_N3, cond=torch.arange(ROWS)[:, None] * 2)
+    source = Stream(data, batch_size, seed=1, prepare=lambda x: x.float() / 2)
+    for _ in range(4):
+        batch = source.next()
+        assert batch.mask is None
+        assert batch.cond is not None
+        assert torch.equal(batch.x[:, :1] * 4, batch.cond.float())
 
 
 def test_batches_do_not_share_memory_with_the_data() -> None:
     ids_NT, mask_NT = numbered()
-    Stream(ids_NT, mask_NT, batch_size=ROWS, seed=0).next().ids_BT.zero_()
-    FreshStream(lambda index: ids_NT, batch_size=ROWS).next().ids_BT.zero_()
+    Stream(Batch(ids_NT, mask_NT), batch_size=ROWS, seed=0).next().x.zero_()
+    FreshStream(lambda index: Batch(ids_NT), batch_size=ROWS).next().x.zero_()
     assert torch.equal(ids_NT, numbered()[0])

@@ -23,7 +23,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan.core.types import Space
+from seqgan.core.types import Request, SequenceSpace
 from seqgan.decoding import GumbelSoftmax, StraightThrough, gumbel_noise, sample
 from seqgan.estimators.config import RelaxedConfig
 from seqgan.estimators.relaxed import Relaxed
@@ -31,12 +31,12 @@ from seqgan.estimators.relaxed import Relaxed
 Value = Callable[[Tensor], Tensor]
 
 
-def estimator_of(name: str, space: Space, tau: float) -> Relaxed:
+def estimator_of(name: str, space: SequenceSpace, tau: float) -> Relaxed:
     temperature = {"name": "constant", "value": tau}
     return Relaxed(RelaxedConfig.model_validate({"name": name, "temperature": temperature}), space)
 
 
-def curved_value(space: Space) -> Value:
+def curved_value(space: SequenceSpace) -> Value:
     """A smooth value that is not linear in the rows, different at every position."""
     stream = torch.Generator().manual_seed(3)
     weight = torch.randn(space.length * space.vocab_size, 6, generator=stream)
@@ -51,7 +51,7 @@ def sampled_gradients(
     gradients = []
     for seed in range(batches):
         torch.manual_seed(seed)
-        rollout = estimator.sample(generator, rows)
+        rollout = estimator.sample(generator, Request(rows))
         loss = estimator.loss(generator, rollout, lambda x, mask: value(x)).loss
         gradients.append(gradient(loss, generator))
     return torch.stack(gradients)
@@ -62,14 +62,14 @@ def sampled_gradients(
 
 def test_straight_through_is_exact_for_a_linear_value_at_length_one() -> None:
     """∇ Σ_v p_v w_v, whatever was drawn: not only on average."""
-    space = Space(vocab_size=4, length=1)
+    space = SequenceSpace(vocab_size=4, length=1)
     generator = make_generator("gru", space)
     weight_V = torch.tensor([1.0, -2.0, 0.5, 3.0])
     prob_V = generator.start(1).logits_BV.softmax(-1)[0]
     expected = gradient(-(prob_V * weight_V).sum(), generator)
     estimator = estimator_of("straight_through", space, tau=1.0)
     for rows in (1, 7):
-        rollout = estimator.sample(generator, rows)
+        rollout = estimator.sample(generator, Request(rows))
         loss = estimator.loss(generator, rollout, lambda x, m: x[:, 0] @ weight_V).loss
         assert_same_vector(gradient(loss, generator), expected)
 
@@ -78,7 +78,7 @@ def test_straight_through_is_exact_for_a_linear_value_at_length_one() -> None:
 @pytest.mark.parametrize("name", ["gru", "transformer"])
 def test_straight_through_has_its_own_enumerated_expectation(name, tau) -> None:
     """Σ_x p(x) ∇ value(one-hot x with the slope of softmax(o/τ)), x fed back with its slope."""
-    space = Space(vocab_size=3, length=2)
+    space = SequenceSpace(vocab_size=3, length=2)
     generator, value = make_generator(name, space), curved_value(space)
     ids_RT = sentences(space)
     prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
@@ -124,7 +124,7 @@ def by_quadrature(
 @pytest.mark.parametrize("length", [1, 2])
 @pytest.mark.parametrize("name", ["soft_gumbel", "straight_through_gumbel"])
 def test_gumbel_estimators_have_the_expectation_that_quadrature_gives(name, length, tau) -> None:
-    space = Space(vocab_size=2, length=length)
+    space = SequenceSpace(vocab_size=2, length=length)
     generator, value = make_generator("gru", space), curved_value(space)
     hard = name == "straight_through_gumbel"
     expected = by_quadrature(generator, length, tau, hard, value, size=4000 if length == 1 else 400)
@@ -172,7 +172,7 @@ def test_gumbel_noise_has_the_moments_of_the_standard_gumbel() -> None:
 )
 def test_temperature_follows_its_schedule_by_generator_updates(config, values) -> None:
     """Sampling for the critic does not move it; a loss moves it by one; a checkpoint holds it."""
-    space = Space(vocab_size=2, length=2)
+    space = SequenceSpace(vocab_size=2, length=2)
     generator = make_generator("gru", space)
     settings = RelaxedConfig.model_validate({"name": "soft_gumbel", "temperature": config})
     estimator = Relaxed(settings, space)
@@ -182,18 +182,18 @@ def test_temperature_follows_its_schedule_by_generator_updates(config, values) -
         resumed = Relaxed(settings, space)
         resumed.load_state_dict(estimator.state_dict())
         assert resumed.temperature == estimator.temperature
-        estimator.sample(generator, 2)
-        rollout = estimator.sample(generator, 2)
+        estimator.sample(generator, Request(2))
+        rollout = estimator.sample(generator, Request(2))
         estimator.loss(generator, rollout, lambda x, m: x[:, 0, 0])
 
 
 def test_lower_temperature_makes_sharper_rows() -> None:
-    space = Space(vocab_size=4, length=2)
+    space = SequenceSpace(vocab_size=4, length=2)
     generator = make_generator("gru", space)
     peaks = []
     for tau in (5.0, 1.0, 0.05):
         torch.manual_seed(0)
-        rollout = estimator_of("soft_gumbel", space, tau).sample(generator, 500)
+        rollout = estimator_of("soft_gumbel", space, tau).sample(generator, Request(500))
         torch.testing.assert_close(rollout.tokens.sum(-1), torch.ones(500, 2))
         assert torch.equal(rollout.tokens.argmax(-1), rollout.ids_BT)
         peaks.append(float(rollout.tokens.detach().amax(-1).mean()))
@@ -211,9 +211,9 @@ DRAWS = {
 
 @pytest.mark.parametrize("name", ["straight_through_gumbel", "straight_through"])
 def test_hard_rows_are_exactly_one_hot_in_front(name) -> None:
-    space = Space(vocab_size=5, length=4)
+    space = SequenceSpace(vocab_size=5, length=4)
     torch.manual_seed(0)
-    rollout = estimator_of(name, space, 0.7).sample(make_generator("gru", space), 200)
+    rollout = estimator_of(name, space, 0.7).sample(make_generator("gru", space), Request(200))
     assert torch.equal(rollout.tokens, F.one_hot(rollout.ids_BT, 5).float())
     assert rollout.tokens.requires_grad
 
@@ -221,7 +221,7 @@ def test_hard_rows_are_exactly_one_hot_in_front(name) -> None:
 @pytest.mark.parametrize("name", DRAWS)
 def test_the_symbol_fed_back_carries_gradient(name) -> None:
     """A value of the second symbol alone reaches the logits of the first."""
-    space = Space(vocab_size=3, length=2)
+    space = SequenceSpace(vocab_size=3, length=2)
     generator = make_generator("gru", space)
     first_logits = []
     start = generator.start
@@ -241,7 +241,7 @@ def test_the_symbol_fed_back_carries_gradient(name) -> None:
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_rows_behind_the_end_are_the_end_symbol_and_carry_no_gradient(name) -> None:
-    space = Space(vocab_size=3, length=4, end_id=2)
+    space = SequenceSpace(vocab_size=3, length=4, end_id=2)
     generator = make_generator("gru", space)
     torch.manual_seed(0)
     rollout = sample(generator, space, 64, DRAWS[name])
@@ -261,11 +261,11 @@ def test_rows_behind_the_end_are_the_end_symbol_and_carry_no_gradient(name) -> N
 
 
 def test_a_value_per_step_counts_until_the_end_only() -> None:
-    space = Space(vocab_size=3, length=4, end_id=2)
+    space = SequenceSpace(vocab_size=3, length=4, end_id=2)
     generator = make_generator("gru", space)
     estimator = estimator_of("straight_through", space, 1.0)
     torch.manual_seed(0)
-    rollout = estimator.sample(generator, 32)
+    rollout = estimator.sample(generator, Request(32))
     step_BT = torch.randn(32, 4)
     loss = estimator.loss(generator, rollout, lambda x, m: torch.where(m, step_BT, 1e6)).loss
     rows = [step_BT[b][rollout.mask_BT[b]].mean() for b in range(32)]
@@ -275,7 +275,7 @@ def test_a_value_per_step_counts_until_the_end_only() -> None:
 @pytest.mark.parametrize("name", DRAWS)
 def test_the_reward_is_raised_not_lowered(name) -> None:
     """Thirty steps along the estimate raise the enumerated expected reward."""
-    space = Space(vocab_size=3, length=2)
+    space = SequenceSpace(vocab_size=3, length=2)
     reward_R = SentenceReward(space).table
 
     def value(x_BTV: Tensor, mask_BT: Tensor) -> Tensor:
@@ -292,7 +292,7 @@ def test_the_reward_is_raised_not_lowered(name) -> None:
     before = expectation()
     torch.manual_seed(0)
     for _ in range(30):
-        loss = estimator.loss(generator, estimator.sample(generator, 64), value).loss
+        loss = estimator.loss(generator, estimator.sample(generator, Request(64)), value).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -304,7 +304,7 @@ def test_the_reward_is_raised_not_lowered(name) -> None:
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_noise_and_softmax_stay_float32_under_autocast(name) -> None:
-    space = Space(vocab_size=6, length=3)
+    space = SequenceSpace(vocab_size=6, length=3)
     generator = make_generator("gru", space)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert generator.readout(torch.zeros(1, 5)).dtype == torch.bfloat16
@@ -325,7 +325,7 @@ def test_gumbel_noise_is_finite_even_where_the_exponential_is_zero(monkeypatch) 
 
 def test_prefix_table_agrees_with_itself() -> None:
     """The table generator that other tests rely on sums to one and reads its prefix."""
-    space = Space(vocab_size=3, length=3)
+    space = SequenceSpace(vocab_size=3, length=3)
     generator = PrefixTable(space)
     total = log_probs(generator, sentences(space)).sum(1).exp().sum()
     assert float(total.detach()) == pytest.approx(1)

@@ -17,7 +17,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Critic, Rollout, Scores, Space
+from seqgan.core.types import Batch, Critic, Rollout, Scores, SequenceSpace
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, prefix_states
 from seqgan.estimators.config import ScoreFunctionConfig
@@ -29,12 +29,12 @@ from seqgan.objectives.divergences import Objective
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import Player
 
-SPACE = Space(vocab_size=3, length=4)
-ENDING = Space(vocab_size=3, length=4, end_id=1)
+SPACE = SequenceSpace(vocab_size=3, length=4)
+ENDING = SequenceSpace(vocab_size=3, length=4, end_id=1)
 BOTH = {"fixed": SPACE, "ending": ENDING}
 
 
-def sampled(generator: nn.Module, space: Space, rows: int, seed: int = 0) -> Rollout:
+def sampled(generator: nn.Module, space: SequenceSpace, rows: int, seed: int = 0) -> Rollout:
     torch.manual_seed(seed)
     with torch.no_grad():
         return decoding.sample(generator, space, rows, Ancestral())
@@ -113,7 +113,7 @@ def scrambled_returns(ids_PNBT: Tensor, rollout: Rollout, value) -> Tensor:
 
 def test_text_gan_pytorch_scrambles_what_comes_back_in_order_here() -> None:
     """Correlation with the right reward: 1 here, about 0 after `[N·T, B].view(B, T, N)`."""
-    space = Space(vocab_size=3, length=8)
+    space = SequenceSpace(vocab_size=3, length=8)
     generator = make_generator("gru", space)
     rollout = sampled(generator, space, 256)
     value_V = torch.tensor([0.0, 1.0, 5.0])
@@ -136,7 +136,9 @@ def test_text_gan_pytorch_scrambles_what_comes_back_in_order_here() -> None:
 # ── Distribution ──────────────────────────────────────────────────────────────────────────────
 
 
-def conditional(generator: nn.Module, space: Space, prefix: list[int]) -> tuple[Tensor, Tensor]:
+def conditional(
+    generator: nn.Module, space: SequenceSpace, prefix: list[int]
+) -> tuple[Tensor, Tensor]:
     """Sentences and p(sentence | prefix), enumerated; all mass on itself where it has ended."""
     ids_RT = sentences(space)
     prob_R = log_probs(generator, ids_RT, space.end_id).sum(1).exp().detach()
@@ -225,7 +227,7 @@ def test_the_critic_sees_the_mask_of_each_continuation_not_that_of_its_sentence(
 
 
 def test_sequences_of_one_symbol_need_no_continuation() -> None:
-    space = Space(vocab_size=3, length=1)
+    space = SequenceSpace(vocab_size=3, length=1)
     generator = make_generator("gru", space)
     rollout = sampled(generator, space, 5)
     returns_BT = rollout_returns(generator, space, rollout, lambda x, *_: x[:, 0].float(), copies=2)
@@ -238,7 +240,7 @@ def test_sequences_of_one_symbol_need_no_continuation() -> None:
 class NoisyCritic(Critic):
     """Dropout, a batch norm with buffers, and a diary of the mode it was called in."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: SequenceSpace) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
         width = space.vocab_size * space.length
@@ -247,11 +249,11 @@ class NoisyCritic(Critic):
         self.readout = nn.Linear(width, 1)
         self.diary: list[bool] = []
 
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         self.diary.append(self.training)
-        if not tokens.is_floating_point():
-            tokens = F.one_hot(tokens, self.vocab_size).float()
-        return Scores(self.readout(self.dropout(self.norm(tokens.flatten(1))))[:, 0])
+        if not x.is_floating_point():
+            x = F.one_hot(x, self.vocab_size).float()
+        return Scores(self.readout(self.dropout(self.norm(x.flatten(1))))[:, 0])
 
 
 def test_the_critic_rewards_without_dropout_and_does_not_change() -> None:
@@ -269,9 +271,8 @@ def test_the_critic_rewards_without_dropout_and_does_not_change() -> None:
         ScoreFunction(config, SPACE, torch.device("cpu")),
         Objective(ObjectiveConfig(name="wgan")),
         [],
-        Stream(real_NT, torch.ones_like(real_NT, dtype=torch.bool), 8, 0),
-        SPACE.vocab_size,
-        0.0,
+        Stream(Batch(real_NT, torch.ones_like(real_NT, dtype=torch.bool)), 8, 0),
+        SPACE,
     )
     before = {name: value.clone() for name, value in critic.state_dict().items()}
     weights = [p.clone() for p in generator.parameters()]

@@ -27,7 +27,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan.core.types import Reward, Rollout, Space
+from seqgan.core.types import Request, Reward, Rollout, SequenceSpace
 from seqgan.estimators.config import ScoreFunctionConfig
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_generator
@@ -35,11 +35,11 @@ from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.value import PrefixValue
 
 CPU = torch.device("cpu")
-FIXED = Space(vocab_size=3, length=3)
-ENDING = Space(vocab_size=3, length=3, end_id=1)
-TINY = Space(vocab_size=2, length=2)
+FIXED = SequenceSpace(vocab_size=3, length=3)
+ENDING = SequenceSpace(vocab_size=3, length=3, end_id=1)
+TINY = SequenceSpace(vocab_size=2, length=2)
 SPACES = {"fixed": FIXED, "ending": ENDING}
-SMALL_SPACES = {"fixed": TINY, "ending": Space(vocab_size=2, length=3, end_id=0)}
+SMALL_SPACES = {"fixed": TINY, "ending": SequenceSpace(vocab_size=2, length=3, end_id=0)}
 
 NONE = {"name": "none"}
 LOO = {"name": "leave_one_out"}
@@ -53,7 +53,7 @@ def rollout_credit(copies: int) -> dict:
     return {"name": "rollout", "continuations": copies}
 
 
-def estimator_of(space: Space, credit: dict, baseline: dict, **options) -> ScoreFunction:
+def estimator_of(space: SequenceSpace, credit: dict, baseline: dict, **options) -> ScoreFunction:
     """The estimator; a moving average has a past, a learned baseline large random values."""
     config = ScoreFunctionConfig.model_validate(
         {"name": "score_function", "credit": credit, "baseline": baseline, **options}
@@ -71,18 +71,18 @@ def estimator_of(space: Space, credit: dict, baseline: dict, **options) -> Score
     return estimator
 
 
-def reward_of(credit: dict, space: Space) -> Reward:
+def reward_of(credit: dict, space: SequenceSpace) -> Reward:
     return PrefixReward(space) if credit["name"] == "per_step" else SentenceReward(space)
 
 
-def value_of(ids_RT: Tensor, space: Space, reward: Reward) -> Tensor:
+def value_of(ids_RT: Tensor, space: SequenceSpace, reward: Reward) -> Tensor:
     """`R(x)`; the sum of the steps' rewards where there are such."""
     mask_RT = mask_of(ids_RT, space.end_id)
     value = reward(ids_RT, mask_RT)
     return value if value.dim() == 1 else (value * mask_RT).sum(1)
 
 
-def objective(generator: nn.Module, space: Space, reward: Reward) -> Tensor:
+def objective(generator: nn.Module, space: SequenceSpace, reward: Reward) -> Tensor:
     """−E[R], enumerated; differentiable."""
     ids_RT = sentences(space)
     prob_R = log_probs(generator, ids_RT, space.end_id).sum(1).exp()
@@ -165,7 +165,7 @@ def test_sampled_gradients_have_the_enumerated_mean(name, space, variant) -> Non
     for seed in range(32):
         estimator = estimator_of(space, credit, baseline)
         torch.manual_seed(100 + seed)
-        rollout = estimator.sample(generator, 2048)
+        rollout = estimator.sample(generator, Request(2048))
         loss = estimator.loss(generator, rollout, reward).loss
         estimates.append(gradient(loss, generator))
     expected = gradient(objective(generator, space, reward), generator)
@@ -175,7 +175,9 @@ def test_sampled_gradients_have_the_enumerated_mean(name, space, variant) -> Non
 # ── Biased on purpose: each against its own enumerated expectation ────────────────────────────
 
 
-def weighted_score(generator: nn.Module, ids_RT: Tensor, weight_RT: Tensor, space: Space) -> Tensor:
+def weighted_score(
+    generator: nn.Module, ids_RT: Tensor, weight_RT: Tensor, space: SequenceSpace
+) -> Tensor:
     """−Σ_x Σ_t w_xt ∇ log p(x_t | x_<t) as a gradient."""
     logp_RT = log_probs(generator, ids_RT, space.end_id)
     return gradient(-(weight_RT.detach() * logp_RT).sum(), generator)
@@ -311,7 +313,7 @@ def test_shuffled_reward_keeps_only_its_fixed_points(monkeypatch, baseline, shar
 
 def test_shuffled_reward_permutes_whole_rows_anew_at_every_call() -> None:
     """The rows' returns are those of the batch, each once; all orders occur."""
-    space = Space(vocab_size=2, length=1)
+    space = SequenceSpace(vocab_size=2, length=1)
     generator = make_generator("gru", space)
     rollout = rollout_of(torch.tensor([[0], [0], [0]]), space)
     estimator = estimator_of(space, SEQUENCE, NONE, reward="shuffled")
@@ -329,7 +331,7 @@ def test_shuffled_reward_permutes_whole_rows_anew_at_every_call() -> None:
 
 
 def manual_loss(
-    generator: nn.Module, rollout: Rollout, space: Space, advantage_BT: Tensor
+    generator: nn.Module, rollout: Rollout, space: SequenceSpace, advantage_BT: Tensor
 ) -> Tensor:
     """−1/B Σ_b Σ_t A log p."""
     logp_BT = log_probs(generator, rollout.ids_BT, space.end_id)

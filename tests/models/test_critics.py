@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import double_backward
-from seqgan.core.types import Scores, Shared, Space
+from seqgan.core.types import Scores, SequenceSpace, Shared
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
@@ -20,7 +20,7 @@ from seqgan.models.config import (
 from seqgan.models.critics.cnn import CnnCritic
 
 END = 0
-SPACE = Space(vocab_size=6, length=5, end_id=END)
+SPACE = SequenceSpace(vocab_size=6, length=5, end_id=END)
 CONFIGS: dict[str, CriticConfig] = {
     "mlp": MlpCriticConfig(name="mlp", hidden=16),
     "cnn": CnnCriticConfig(name="cnn", embed=4, widths=[1, 2, 5], filters=[6, 5, 7]),
@@ -202,7 +202,7 @@ def test_cnn_equals_a_plain_convolution(ids_BT) -> None:
 
 
 def test_cnn_has_the_published_size() -> None:
-    critic = CnnCritic(Space(vocab_size=5000, length=20), CnnCriticConfig(name="cnn"))
+    critic = CnnCritic(SequenceSpace(vocab_size=5000, length=20), CnnCriticConfig(name="cnn"))
     ids_BT = torch.randint(5000, (2, 20))
     scores = critic(ids_BT, torch.ones_like(ids_BT, dtype=torch.bool))
     assert scores.features_BF.shape == (2, 1720)
@@ -225,7 +225,7 @@ def test_continuations_of_shared_prefixes_score_as_they_do_alone(columns, monkey
     monkeypatch.setattr("seqgan.models.critics.cnn.CHUNK_ROWS", 10)
     torch.manual_seed(0)
     config = CnnCriticConfig(name="cnn", embed=5, widths=[1, 2, 4, 7], filters=[3, 4, 5, 2])
-    critic = CnnCritic(Space(9, 7, end_id=0), config).eval()
+    critic = CnnCritic(SequenceSpace(9, 7, end_id=0), config).eval()
     batch, copies = 4, 6
     prefix = torch.randint(9, (batch, columns)).repeat(copies, 1)
     ids_RT = torch.cat([prefix, torch.randint(9, (batch * copies, 7 - columns))], 1)

@@ -6,12 +6,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.tree import tree_map
-from seqgan.core.types import Space
+from seqgan.core.types import SequenceSpace
 from seqgan.models.build import build_generator
 from seqgan.models.config import TransformerGeneratorConfig
 from seqgan.models.generators.transformer import TransformerGenerator
 
-SPACE = Space(vocab_size=7, length=5)
+SPACE = SequenceSpace(vocab_size=7, length=5)
 CONFIG = TransformerGeneratorConfig(name="transformer", width=8, heads=2, layers=2, dropout=0.2)
 
 

@@ -1,6 +1,7 @@
 """Penalties: per sample, closed forms, second derivatives, and the order around a step."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Scores, Space
+from seqgan.core.types import Scores, SequenceSpace
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
@@ -22,7 +23,6 @@ from seqgan.objectives.penalties import (
     clip_weights,
     gradient_norm,
     gradient_penalty,
-    one_hot,
     r1,
 )
 from seqgan.training.config import PlayerConfig
@@ -39,14 +39,14 @@ class Linear(nn.Module):
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         self.weight = nn.Parameter(norm * weight / weight.norm())
 
-    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         return Scores((x * self.weight).flatten(1).sum(1))
 
 
 class Square(nn.Module):
     """score = ½ ‖x‖², so that the gradient is x itself."""
 
-    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         return Scores(0.5 * x.square().flatten(1).sum(1))
 
 
@@ -93,7 +93,7 @@ def test_the_mixture_has_one_epsilon_a_sample_and_lies_between_real_and_generate
     seen: list[Tensor] = []
 
     class Watching(Square):
-        def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Scores:
+        def forward(self, x: Tensor, mask: Any = None, cond: Any = None) -> Scores:
             seen.append(x.detach())
             return super().forward(x)
 
@@ -116,7 +116,7 @@ def test_no_gradient_reaches_real_or_generated_rows() -> None:
     assert fake.grad is None
 
 
-SPACE = Space(vocab_size=4, length=4)
+SPACE = SequenceSpace(vocab_size=4, length=4)
 CRITICS = {
     "mlp": MlpCriticConfig(name="mlp", hidden=8),
     "cnn": CnnCriticConfig(name="cnn", embed=4, widths=[1, 2], filters=[4, 4], dropout=0.0),
@@ -181,8 +181,8 @@ def test_r1_of_a_linear_critic_is_that_of_its_weight_and_trains_it() -> None:
 
 def test_a_score_per_step_enters_as_its_mean_over_the_steps_that_count() -> None:
     class PerStep(nn.Module):
-        def forward(self, x: Tensor, mask_BT: Tensor) -> Scores:
-            return Scores(x.sum(-1), mask_BT)
+        def forward(self, x: Tensor, mask: Tensor, cond: Tensor | None = None) -> Scores:
+            return Scores(x.sum(-1), mask)
 
     mask = torch.tensor([[True, True, False, False]])
     norm_B = gradient_norm(PerStep(), torch.randn(1, 4, 3), mask)
@@ -191,10 +191,10 @@ def test_a_score_per_step_enters_as_its_mean_over_the_steps_that_count() -> None
 
 
 def test_ids_become_one_hot_rows_and_simplices_pass() -> None:
-    ids = torch.tensor([[2, 0]])
-    assert one_hot(ids, 3).tolist() == [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+    ids, space = torch.tensor([[2, 0]]), SequenceSpace(vocab_size=3, length=2)
+    assert space.continuous(ids).tolist() == [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
     soft = torch.rand(1, 2, 3)
-    assert one_hot(soft, 3) is soft
+    assert space.continuous(soft) is soft
 
 
 # ── Weight clipping ───────────────────────────────────────────────────────────────────────────

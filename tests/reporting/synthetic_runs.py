@@ -1,6 +1,7 @@
 """Run folders as `seqgan train` leaves them, with numbers that the tests choose."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,25 @@ def decoding_row(
 def estimator(**changes: Any) -> dict[str, Any]:
     """A configuration change of the estimator alone."""
     return {"estimator": {**CONFIG["estimator"], **changes}}
+
+
+def write_pictures(
+    path: Path,
+    steps: Iterable[int] = (),
+    animation: bool = False,
+    sheets: Iterable[str] = (),
+    texts: list[str] | None = None,
+) -> None:
+    """Add files where pictures are expected, each with its own name in it; `texts` of the end."""
+    for folder in ("samples", "pictures"):
+        (path / folder).mkdir(exist_ok=True)
+    for step in steps:
+        (path / "samples" / f"step-{step:08d}.png").write_bytes(f"step {step}".encode())
+    if animation:
+        (path / "samples" / "progress.gif").write_bytes(b"animation")
+    for name in sheets:
+        (path / "pictures" / f"{name}.png").write_bytes(name.encode())
+    if texts is not None:
+        evaluation = json.loads((path / "evaluation.json").read_text(encoding="utf-8"))
+        evaluation["samples"] = texts
+        (path / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")

@@ -23,7 +23,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, Shared, Space
+from seqgan.core.types import Critic, Scores, SequenceSpace, Shared
 from seqgan.models.config import CnnCriticConfig
 from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
 
@@ -31,7 +31,7 @@ from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, sco
 class CnnCritic(Critic):
     """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
 
-    def __init__(self, space: Space, config: CnnCriticConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: CnnCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)
         # Linear layers over windows laid out symbol by symbol, as `_windows` cuts them.
@@ -44,9 +44,10 @@ class CnnCritic(Critic):
         self.dropout = nn.Dropout(config.dropout)
         self.readout = nn.Linear(features, 1)
 
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence, and the features in front of dropout and read-out."""
-        return score_in_chunks(self._score, tokens, mask_BT)
+        assert mask is not None, "sequences have a mask"
+        return score_in_chunks(self._score, x, mask)
 
     def score_continuations(self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared) -> Scores:
         """Windows that lie wholly inside a shared prefix are convolved once for all its copies."""

@@ -1,8 +1,9 @@
-"""A perceptron over the whole sequence as one flat vector: for short sequences, small vocabularies.
+"""A perceptron over the whole sample as one flat vector: points, small pictures, short sequences.
 
-The plain critic of the first GAN (Goodfellow 2014), on one-hot rows instead of pixels. It shares
-nothing between positions, so it fits what small oracles ask and does not scale to text.
-Deviation: leaky ReLU instead of maxout, and a logit instead of a probability.
+The plain critic of the first GAN (Goodfellow 2014), on one-hot rows where samples are sequences.
+It shares nothing between positions, so it fits what small oracles ask and does not scale to text.
+Labels enter by projection (Miyato & Koyama 2018). Deviation: leaky ReLU instead of maxout, and a
+logit instead of a probability.
 
 By contract end symbols fill the columns behind the end. They enter as zeros, so that a score does
 not depend on what stands there.
@@ -15,29 +16,44 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, Space
 from seqgan.models.config import MlpCriticConfig
-from seqgan.models.layers import Stack, score_in_chunks
+from seqgan.models.layers import LabelProjection, Stack, score_in_chunks
+
+
+class MlpTrunk(Stack[nn.Linear]):
+    """`features_BF`: the last hidden layer."""
+
+    def __init__(self, space: Space, config: MlpCriticConfig) -> None:
+        widths = [space.size] + [config.hidden] * config.layers
+        super().__init__(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths))
+        self.features = config.hidden
+
+    def forward(self, x: Tensor) -> Tensor:
+        features_BF = x.flatten(1)
+        for layer in self:
+            features_BF = F.leaky_relu(layer(features_BF), 0.2)
+        return features_BF
 
 
 class MlpCritic(Critic):
-    """See `core.types.Critic` for the contract. Needs all T columns of the space."""
+    """See `core.types.Critic` for the contract. Needs all T columns of a space of sequences."""
 
     def __init__(self, space: Space, config: MlpCriticConfig) -> None:
         super().__init__()
-        self.vocab_size = space.vocab_size
-        widths = [space.length * space.vocab_size] + [config.hidden] * config.layers
-        self.layers = Stack[nn.Linear](
-            nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)
-        )
+        self.space = space
+        self.features = config.hidden
+        self.layers = MlpTrunk(space, config)
         self.readout = nn.Linear(config.hidden, 1)
+        self.projection = LabelProjection(space.label_sizes, config.hidden)
 
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
-        """One logit a sequence; features are the last hidden layer."""
-        return score_in_chunks(self._score, tokens, mask_BT)
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        """One logit a sample; features are the last hidden layer."""
+        return score_in_chunks(self._score, x, mask, cond)
 
-    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
-        if not tokens.is_floating_point():
-            tokens = F.one_hot(tokens, self.vocab_size).to(self.readout.weight.dtype)
-        features_BF = (tokens * mask_BT[..., None]).flatten(1)
-        for layer in self.layers:
-            features_BF = F.leaky_relu(layer(features_BF), 0.2)
-        return Scores(self.readout(features_BF)[:, 0], features_BF=features_BF)
+    def _score(self, x: Tensor, mask: Tensor | None, cond: Tensor | None) -> Scores:
+        if not x.is_floating_point():
+            x = self.space.continuous(x).to(self.readout.weight.dtype)
+        if mask is not None:
+            x = x * mask[..., None]
+        features_BF = self.layers(x)
+        score_B = self.readout(features_BF)[:, 0]
+        return Scores(self.projection(score_B, features_BF, cond), features_BF=features_BF)

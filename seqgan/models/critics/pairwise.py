@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, Space
+from seqgan.core.types import Critic, Scores, SequenceSpace
 from seqgan.models.config import PairwiseCriticConfig
 from seqgan.models.layers import TokenEmbedding, score_in_chunks
 
@@ -23,7 +23,7 @@ from seqgan.models.layers import TokenEmbedding, score_in_chunks
 class PairwiseCritic(Critic):
     """See `core.types.Critic` for the contract. Needs all T columns of the space."""
 
-    def __init__(self, space: Space, config: PairwiseCriticConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: PairwiseCriticConfig) -> None:
         super().__init__()
         self.channels = config.channels
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)
@@ -32,9 +32,10 @@ class PairwiseCritic(Critic):
         self.hidden = nn.Linear(config.channels * space.length**2, config.hidden)
         self.readout = nn.Linear(config.hidden, 1)
 
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence; features are the hidden layer."""
-        return score_in_chunks(self._score, tokens, mask_BT)
+        assert mask is not None, "sequences have a mask"
+        return score_in_chunks(self._score, x, mask)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         embedded_BTE = self.embedding(tokens) * mask_BT[..., None]

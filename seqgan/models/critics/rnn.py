@@ -9,7 +9,7 @@ What stands behind the end comes too late to influence a score that counts.
 
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, Space
+from seqgan.core.types import Critic, Scores, SequenceSpace
 from seqgan.models.config import RnnCriticConfig
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chunks
 
@@ -17,7 +17,7 @@ from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chun
 class RnnCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
-    def __init__(self, space: Space, config: RnnCriticConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: RnnCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)
         widths = [config.embed] + [config.hidden] * config.layers
@@ -27,9 +27,10 @@ class RnnCritic(Critic):
         self.dropout = nn.Dropout(config.dropout)
         self.readout = nn.Linear(config.hidden, 1)
 
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """`score_BT`: logits."""
-        return score_in_chunks(self._score, tokens, mask_BT)
+        assert mask is not None, "sequences have a mask"
+        return score_in_chunks(self._score, x, mask)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         h_BTH = self.dropout(self.embedding(tokens))

@@ -10,7 +10,7 @@ Columns behind the end are hidden from the summary; in the causal critic they co
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, Space
+from seqgan.core.types import Critic, Scores, SequenceSpace
 from seqgan.models.config import TransformerCriticConfig
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding, score_in_chunks
 
@@ -18,7 +18,7 @@ from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding, score_
 class TransformerCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
-    def __init__(self, space: Space, config: TransformerCriticConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: TransformerCriticConfig) -> None:
         super().__init__()
         self.causal = config.causal
         self.embedding = TokenEmbedding(space.vocab_size, config.width)
@@ -33,10 +33,11 @@ class TransformerCritic(Critic):
         self.norm = nn.LayerNorm(config.width)
         self.readout = nn.Linear(config.width, 1)
 
-    def forward(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence, the features behind it; with `causal`, `score_BT` instead."""
+        assert mask is not None, "sequences have a mask"
         score = self._score_steps if self.causal else self._score_summary
-        return score_in_chunks(score, tokens, mask_BT)
+        return score_in_chunks(score, x, mask)
 
     def _score_steps(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         h_BTE = self._embed(tokens)

@@ -7,7 +7,7 @@ of the embedding of word 0, so every id is an ordinary word; gates have one bias
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, Space, State, StepOut
+from seqgan.core.types import Generator, SequenceSpace, State, StepOut
 from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 
@@ -15,7 +15,7 @@ from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 class RnnGenerator(Generator):
     """See `core.types.Generator` for the contract."""
 
-    def __init__(self, space: Space, config: RnnGeneratorConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: RnnGeneratorConfig) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)

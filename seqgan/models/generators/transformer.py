@@ -9,7 +9,7 @@ weights, and there is no dropout on the attention weights.
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, Space, State, StepOut
+from seqgan.core.types import Generator, SequenceSpace, State, StepOut
 from seqgan.models.config import TransformerGeneratorConfig
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
@@ -20,7 +20,7 @@ class TransformerGenerator(Generator):
     The state is (columns read, ((keys, values) of each block)).
     """
 
-    def __init__(self, space: Space, config: TransformerGeneratorConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: TransformerGeneratorConfig) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
         self.embedding = TokenEmbedding(space.vocab_size, config.width)

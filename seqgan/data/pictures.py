@@ -1,0 +1,306 @@
+"""Pictures ready for training: bytes and labels of four splits, and an account of them.
+
+    judge    trains feature extractors and classifiers only; no player ever sees it
+    train    trains the players
+    valid    evaluations during training, and selection
+    test     final evaluations
+
+Decisions
+- The training pictures of a source are permuted by PCG64(split_seed), once. `share` takes a piece
+  of that order, so that two disjoint shares are disjoint sets with all classes in both. Of the
+  piece, `judge_fraction` come first, then `valid_fraction`, then `test_fraction` unless the source
+  brings test pictures; the rest trains, cut by `max_train`. Test pictures that a source brings are
+  used whole and in their order, whatever the share.
+- Drawn faces are no file to be cut: each split has its own count and its own seeds, which follow
+  from NumPy's SeedSequence([seed, number of the split]).
+- A picture is converted to `colours`, scaled to `size` × `size` (or `shrink` of it, centred on
+  black), then inverted. It is scaled once, by Pillow, with antialiasing: averages of whole blocks
+  where both sides are multiples of the new ones, bicubic otherwise. A picture that is not square
+  is stretched.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from seqgan.core.errors import UserError
+from seqgan.core.faces import ATTRIBUTES, LABEL_SIZES
+from seqgan.data.config import FacesSourceConfig, PictureSetConfig, UnpairedPicturesConfig
+from seqgan.data.faces import draw_faces, sample_labels
+from seqgan.data.picture_sources import RawPictures, RawSplit, read_source
+
+FACES_SIZE = 32
+"""Height and width of drawn faces where the configuration leaves it open."""
+
+_MODES: dict[str, Literal["L", "RGB"]] = {"grey": "L", "rgb": "RGB"}
+_FACE_STREAMS = ("judge", "train", "valid", "test")
+_WHOLE = [0.0, 1.0]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSet:
+    """One split: `uint8` pictures and, where there are any, long labels."""
+
+    x_NCHW: Tensor
+    labels_NA: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Four splits of pictures of one shape (C, H, W); `report` is plain JSON.
+
+    `label_names` is ("class",) for digits and the like, the five attributes for faces, and empty
+    without labels; `label_sizes` has the number of classes of each.
+    """
+
+    shape: tuple[int, int, int]
+    label_names: tuple[str, ...]
+    label_sizes: tuple[int, ...]
+    judge: PictureSet
+    train: PictureSet
+    valid: PictureSet
+    test: PictureSet
+    report: dict[str, Any]
+
+
+def load_pictures(config: PictureSetConfig, field: str = "data") -> Pictures:
+    """Read or draw, split, convert and count. `field` is where `config` stands, for messages.
+
+    Raises `UserError` for sources that cannot be used, pictures that do not agree in size or
+    colours, and splits of fewer than two pictures.
+    """
+    _check_share(config, field)
+    if isinstance(config.source, FacesSourceConfig):
+        names, sizes = tuple(attribute.name for attribute in ATTRIBUTES), LABEL_SIZES
+        where, splits = f"{field}.source", _draw(config, config.source, field)
+    else:
+        raw = read_source(config.source, field)
+        names, sizes = (("class",), (raw.classes,)) if raw.classes else ((), ())
+        where, splits = raw.name, _cut(config, raw, field)
+    if config.max_train is not None:
+        splits["train"] = _take(splits["train"], 0, config.max_train)
+    _check_counts(config, splits, where, field)
+    channels, height, width = splits["train"].x_NCHW.shape[1:]
+    shape = (channels, height, width)
+    return Pictures(shape, names, sizes, **splits, report=_report(splits, shape, names, sizes))
+
+
+def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:
+    """Both kinds of pictures.
+
+    Raises `UserError` as `load_pictures` does, where shapes differ, and where both kinds take
+    the same pictures of one source.
+    """
+    _check_disjoint(config.a, config.b)
+    a, b = load_pictures(config.a, "data.a"), load_pictures(config.b, "data.b")
+    if a.shape != b.shape:
+        raise UserError(
+            f"data.b: pictures have shape {b.shape}, those of data.a {a.shape} (colours, height, "
+            f"width); set data.a.size and data.b.size, data.a.colours and data.b.colours alike"
+        )
+    return a, b
+
+
+# ── Splits ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _draw(config: PictureSetConfig, source: FacesSourceConfig, field: str) -> dict[str, PictureSet]:
+    splits = {}
+    for stream, name in enumerate(_FACE_STREAMS):
+        seeds = np.random.SeedSequence([source.seed, stream]).generate_state(2).tolist()
+        labels_NA = sample_labels(getattr(source, name), seeds[0])
+        try:
+            drawn = draw_faces(labels_NA, config.size or FACES_SIZE, source.palette, seeds[1])
+        except UserError as error:
+            raise UserError(f"{field}: {error}") from error
+        pictures = ((f"{name} face {row}", x) for row, x in enumerate(drawn.numpy()))
+        raw = RawSplit(len(drawn), ((where, x.transpose(1, 2, 0)) for where, x in pictures), None)
+        splits[name] = PictureSet(torch.from_numpy(_collect(config, raw, field)[0]), labels_NA)
+    return splits
+
+
+def _cut(config: PictureSetConfig, raw: RawPictures, field: str) -> dict[str, PictureSet]:
+    x_NCHW, first = _collect(config, raw.train, field)
+    order_N = np.random.Generator(np.random.PCG64(config.split_seed)).permutation(len(x_NCHW))
+    low, high = (round(edge * len(x_NCHW)) for edge in config.share)
+    rows_N = order_N[low:high]
+    classes_N = raw.train.classes_N
+    pool = _to_set(x_NCHW[rows_N], None if classes_N is None else classes_N[rows_N])
+    splits, start = {}, 0
+    for name in ("judge", "valid", "test") if raw.test is None else ("judge", "valid"):
+        stop = start + round(getattr(config, f"{name}_fraction") * len(rows_N))
+        splits[name] = _take(pool, start, stop)
+        start = stop
+    splits["train"] = _take(pool, start, len(rows_N))
+    if raw.test is not None:
+        splits["test"] = _to_set(_collect(config, raw.test, field, first)[0], raw.test.classes_N)
+    return splits
+
+
+def _to_set(x_NCHW: np.ndarray, classes_N: np.ndarray | None) -> PictureSet:
+    labels_NA = None if classes_N is None else torch.from_numpy(classes_N)[:, None]
+    return PictureSet(torch.from_numpy(x_NCHW), labels_NA)
+
+
+def _take(pictures: PictureSet, start: int, stop: int) -> PictureSet:
+    labels_NA = pictures.labels_NA
+    return PictureSet(
+        pictures.x_NCHW[start:stop], None if labels_NA is None else labels_NA[start:stop]
+    )
+
+
+# ── Conversion ────────────────────────────────────────────────────────────────────────────────
+
+_First = tuple[str, tuple[int, ...]]
+"""Where the first picture stands, and its shape [C, H, W] once it is converted."""
+
+
+def _collect(
+    config: PictureSetConfig, raw: RawSplit, field: str, first: _First | None = None
+) -> tuple[np.ndarray, _First | None]:
+    """Convert all pictures of a split; they must agree with the first of the source."""
+    x_NCHW = np.empty((0, 0, 0, 0), dtype=np.uint8)
+    for row, (where, picture) in enumerate(raw.pictures):
+        x_CHW = _convert(picture, config)
+        first = first or (where, x_CHW.shape)
+        if x_CHW.shape != first[1]:
+            raise UserError(_disagreement(first, (where, x_CHW.shape), field))
+        if row == 0:
+            x_NCHW = np.empty((raw.count, *x_CHW.shape), dtype=np.uint8)
+        x_NCHW[row] = x_CHW
+    return x_NCHW, first
+
+
+def _convert(picture: np.ndarray, config: PictureSetConfig) -> np.ndarray:
+    """Bytes [C, H, W] of bytes [H, W] or [H, W, 3]."""
+    image = Image.fromarray(picture)
+    if config.colours is not None:
+        image = image.convert(_MODES[config.colours])
+    width, height = (config.size, config.size) if config.size else image.size
+    inner = (max(1, round(width * config.shrink)), max(1, round(height * config.shrink)))
+    x = np.asarray(_scale(image, inner))
+    if inner != (width, height):
+        top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
+        canvas = np.zeros((height, width, *x.shape[2:]), dtype=np.uint8)
+        canvas[top : top + inner[1], left : left + inner[0]] = x
+        x = canvas
+    x_CHW = x[None] if x.ndim == 2 else x.transpose(2, 0, 1)
+    return 255 - x_CHW if config.invert else x_CHW
+
+
+def _scale(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    if image.width % size[0] == 0 and image.height % size[1] == 0:
+        return image.reduce((image.width // size[0], image.height // size[1]))
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _disagreement(first: _First, other: _First, field: str) -> str:
+    (where, shape), (other_where, other_shape) = first, other
+    if shape[0] != other_shape[0]:
+        kinds = {1: "grey", 3: "coloured"}
+        return (
+            f"{other_where}: is {kinds[other_shape[0]]}, but {where} is {kinds[shape[0]]}; "
+            f"convert all with {field}.colours=rgb (or grey)"
+        )
+    return (
+        f"{where} is {shape[2]}×{shape[1]} pixels, but {other_where} is {other_shape[2]}×"
+        f"{other_shape[1]}; scale all with {field}.size={min(*shape[1:], *other_shape[1:])}"
+    )
+
+
+# ── Checks ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_share(config: PictureSetConfig, field: str) -> None:
+    low, high = config.share
+    if low >= high:
+        raise UserError(f"{field}.share={config.share}: is empty; the second number is the larger")
+    if isinstance(config.source, FacesSourceConfig) and config.share != _WHOLE:
+        raise UserError(
+            f"{field}.share={config.share}: faces are drawn, there is nothing to share; remove it, "
+            f"and set {field}.source.seed to get other faces"
+        )
+
+
+def _check_counts(
+    config: PictureSetConfig, splits: dict[str, PictureSet], where: str, field: str
+) -> None:
+    for name in ("train", "judge", "valid", "test"):
+        count = len(splits[name].x_NCHW)
+        if count < 2:
+            raise UserError(
+                f"{where}: the {name} split has {count} pictures and needs at least 2; "
+                f"{_remedy(config, name, field)}"
+            )
+
+
+def _remedy(config: PictureSetConfig, name: str, field: str) -> str:
+    if name == "train" and config.max_train == 1:
+        return f"raise {field}.max_train"
+    if isinstance(config.source, FacesSourceConfig):
+        return f"raise {field}.source.{name}"
+    if name == "train":
+        fractions = [f"{field}.{part}_fraction" for part in ("judge", "valid", "test")]
+        return f"give more pictures, or lower {', '.join(fractions)}"
+    if name == "test":
+        return f"give more of them, or where the source has none raise {field}.test_fraction"
+    return f"give more pictures, or raise {field}.{name}_fraction"
+
+
+def _check_disjoint(a: PictureSetConfig, b: PictureSetConfig) -> None:
+    """Two shares of one source are cut from the same order, and do not overlap."""
+    if a.source != b.source or isinstance(a.source, FacesSourceConfig):
+        return
+    if a.split_seed != b.split_seed:
+        raise UserError(
+            f"data.b.split_seed={b.split_seed}: data.a takes pictures of the same source with "
+            f"split_seed={a.split_seed}, so the two overlap; set both alike"
+        )
+    if max(a.share[0], b.share[0]) < min(a.share[1], b.share[1]):
+        raise UserError(
+            f"data.b.share={b.share}: overlaps data.a.share={a.share} of the same source, so the "
+            f"pictures are paired; set data.a.share=[0,0.5] data.b.share=[0.5,1]"
+        )
+
+
+# ── Account ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _report(
+    splits: dict[str, PictureSet],
+    shape: tuple[int, ...],
+    names: tuple[str, ...],
+    sizes: tuple[int, ...],
+) -> dict[str, Any]:
+    """Counts by split, of pictures as they are after conversion. The hash of the bytes (pictures,
+    then labels) tells a resumed run whether the data are still the same."""
+    keys = {name: _picture_keys(split) for name, split in splits.items()}
+    train_keys = set(keys["train"])
+    report: dict[str, Any] = {"shape": list(shape), "labels": dict(zip(names, sizes, strict=True))}
+    for name in ("judge", "train", "valid", "test"):
+        report[name] = {
+            "pictures": len(keys[name]),
+            "duplicates": len(keys[name]) - len(set(keys[name])),
+            "sha256": _sha256(splits[name]),
+        }
+        if name != "train":
+            report[name]["in_train"] = sum(key in train_keys for key in keys[name])
+    return report
+
+
+def _picture_keys(split: PictureSet) -> list[bytes]:
+    return [hashlib.blake2b(x.data, digest_size=16).digest() for x in split.x_NCHW.numpy()]
+
+
+def _sha256(split: PictureSet) -> str:
+    digest = hashlib.sha256(split.x_NCHW.numpy().data)
+    if split.labels_NA is not None:
+        digest.update(split.labels_NA.numpy().astype("<i8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,34 @@
+"""Mixtures of Gaussians in the plane, on which one can count modes.
+
+    x = c_k + std · ε,   k uniform over K centres,   ε ~ N(0, I)
+
+ring   8 centres (cos 2πk/8, sin 2πk/8).
+grid   25 centres (i, j)/√2 with i, j ∈ {−2, …, 2}: the code of Gulrajani et al. 2017 draws
+       2·(i, j) + 0.05·ε and divides all by 2√2.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqgan.data.config import PointsDataConfig
+
+
+def centres(config: PointsDataConfig) -> Tensor:
+    """The means of the Gaussians, [K, 2]."""
+    if config.layout == "ring":
+        angles_K = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
+        return torch.stack([angles_K.cos(), angles_K.sin()], 1).float()
+    steps_5 = torch.arange(-2, 3, dtype=torch.float64) / math.sqrt(2)
+    return torch.cartesian_prod(steps_5, steps_5).float()
+
+
+def draw_points(config: PointsDataConfig, stream: int, rows: int) -> Tensor:
+    """`rows` points [rows, 2], the same at every call; another `stream` is independent of it."""
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, stream])))
+    centres_K2 = centres(config)
+    chosen_N = torch.from_numpy(generator.integers(len(centres_K2), size=rows))
+    noise_N2 = torch.from_numpy(generator.standard_normal((rows, 2)))
+    return (centres_K2[chosen_N] + config.std * noise_N2).float()

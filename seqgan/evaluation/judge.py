@@ -1,0 +1,303 @@
+"""The judge: the named network that pictures are measured with.
+
+Trained here, on pictures that no player sees and that are no reference. Its features give
+distances, its heads read labels. Three kinds:
+
+    labels     a softmax for each label; where pictures have labels
+    rotations  which of four quarter turns a picture was given (Gidaris et al. 2018); where not
+    random     untrained filters: a second opinion that no label has shaped. Only the means and
+               variances of the batch normalisation come from pictures; without them the maps
+               fade from layer to layer, and a third of the features is 0 for every picture.
+
+A judge's name is its kind and the first digits of the SHA-256 of its parameters, and stands behind
+every number it gives: `fid@cnn-1a2b3c4d`. Equal names mean equal networks, bit for bit.
+
+Deviation from Gidaris et al.: each picture of a batch gets one turn, drawn at random, instead of
+all four.
+
+Training is repeatable on one machine: own seed, on the CPU, on one thread (with another number of
+threads sums round differently). It takes about a quarter of a minute, so judges are kept on disk
+(`$SEQGAN_CACHE`, else ~/.cache/seqgan), each under the hash of everything that it came from. A
+stored judge whose parameters do not have their hash is trained again.
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from seqgan.core.errors import UserError
+from seqgan.core.pictures import to_unit
+from seqgan.core.rng import isolated
+from seqgan.models.image.judge import JudgeNet
+from seqgan.training.checkpoint import load_tree, save_tree
+from seqgan.training.runlog import progress_bar
+
+Kind = Literal["labels", "rotations", "random"]
+PREFIXES = {"labels": "cnn", "rotations": "rotnet", "random": "randconv"}
+LEARNING_RATE = 6e-3
+CALIBRATION = 2_000
+"""Pictures that give a random judge its means and variances."""
+AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """Everything but the pictures that decides a judge."""
+
+    kind: Kind
+    label_sizes: tuple[int, ...]
+    """Classes of each label; () for judges that read none."""
+    channels: int
+    seed: int = 0
+    updates: int = 700
+    batch_size: int = 128
+
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """Classes of each head of the network."""
+        return {"labels": self.label_sizes, "rotations": (4,), "random": ()}[self.kind]
+
+
+class Judge:
+    """A trained network in evaluation mode. Pictures come as bytes [N, C, H, W]."""
+
+    def __init__(self, spec: JudgeSpec, network: JudgeNet, device: torch.device) -> None:
+        self.name = f"{PREFIXES[spec.kind]}-{parameters_hash(network)[:8]}"
+        self._reads_labels = spec.kind == "labels"
+        self.network = network.to(device).eval().requires_grad_(False)
+        self._device = device
+
+    @property
+    def reads_labels(self) -> bool:
+        return self._reads_labels
+
+    def features(self, x_NCHW: Tensor) -> Tensor:
+        """`features_NF` [N, 128], float32, on the CPU."""
+        return torch.cat([features for features, _ in self._outputs(x_NCHW)])
+
+    def labels(self, x_NCHW: Tensor) -> Tensor:
+        """The likeliest class of each label, `labels_NA`, on the CPU."""
+        assert self._reads_labels, "only judges of labels read labels"
+        outputs = self._outputs(x_NCHW)
+        return torch.cat([torch.stack([h.argmax(1) for h in heads], 1) for _, heads in outputs])
+
+    def accuracy(self, x_NCHW: Tensor, labels_NA: Tensor) -> list[float]:
+        """Share of pictures whose label is read correctly, one number a label."""
+        right_NA = self.labels(x_NCHW) == labels_NA.cpu()
+        return right_NA.double().mean(0).tolist()
+
+    @torch.no_grad()
+    def _outputs(self, x_NCHW: Tensor) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        for block in x_NCHW.split(AT_ONCE):
+            features, heads = self.network(to_unit(block.to(self._device)))
+            yield features.float().cpu(), [head.float().cpu() for head in heads]
+
+
+def parameters_hash(network: nn.Module) -> str:
+    """SHA-256 of all parameters and running statistics, as float32, in the order they have."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        if value.is_floating_point():  # the count of batches decides nothing
+            digest.update(value.detach().float().cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+# ── Training ──────────────────────────────────────────────────────────────────────────────────
+
+
+def train_judge(
+    spec: JudgeSpec,
+    x_NCHW: Tensor,
+    labels_NA: Tensor | None,
+    device: torch.device,
+    advance: Callable[[], None] = lambda: None,
+) -> Judge:
+    """A judge trained on the CPU from `spec.seed`, to be used on `device`.
+
+    `advance` is called after every update. Raises `UserError` for labels that are missing, and for
+    pictures that cannot be turned because they are no squares.
+    """
+    height, width = x_NCHW.shape[-2:]
+    if spec.kind == "labels" and labels_NA is None:
+        raise UserError("evaluation.judge.kind='labels': the pictures have none; use rotations")
+    if spec.kind == "rotations" and height != width:
+        raise UserError(
+            f"evaluation.judge.kind='rotations': pictures are {height}×{width} (height × width), "
+            "and quarter turns need squares; set data.size, or use labels or random"
+        )
+    x_NCHW = x_NCHW.cpu()
+    with isolated(spec.seed), one_thread():
+        network = JudgeNet(spec.channels, spec.heads)
+        if spec.kind == "random":
+            _calibrate(network, x_NCHW)
+        else:
+            _fit(network, spec, x_NCHW, None if labels_NA is None else labels_NA.cpu(), advance)
+    return Judge(spec, network, device)
+
+
+@torch.no_grad()
+def _calibrate(network: JudgeNet, x_NCHW: Tensor) -> None:
+    """Set the running statistics to those of some pictures."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    network(to_unit(x_NCHW[torch.randperm(len(x_NCHW))[:CALIBRATION]]))
+
+
+def _fit(
+    network: JudgeNet,
+    spec: JudgeSpec,
+    x_NCHW: Tensor,
+    labels_NA: Tensor | None,
+    advance: Callable[[], None],
+) -> None:
+    """Adam; its rate rises linearly for a tenth of the updates and falls to 0 behind them."""
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: rate_factor(k, spec.updates))
+    for _ in range(spec.updates):
+        rows = torch.randint(len(x_NCHW), (spec.batch_size,))
+        x = shifted(to_unit(x_NCHW[rows]))
+        if spec.kind == "rotations":
+            x, target_NA = turned(x)
+        else:
+            assert labels_NA is not None, "checked by train_judge"
+            target_NA = labels_NA[rows]
+        _, heads = network(x)
+        pairs = zip(heads, target_NA.unbind(1), strict=True)
+        loss = torch.stack([F.cross_entropy(head, target_N) for head, target_N in pairs]).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        rate.step()
+        advance()
+
+
+def rate_factor(update: int, updates: int) -> float:
+    """min((k + 1) / w, (U − k) / (U − w + 1)) at update k of U, with w = U/10."""
+    rising = max(1, updates // 10)
+    return min((update + 1) / rising, (updates - update) / (updates - rising + 1))
+
+
+def shifted(x_NCHW: Tensor, most: int = 2) -> Tensor:
+    """The batch, moved as one by up to `most` pixels each way; what comes in repeats the border."""
+    height, width = x_NCHW.shape[-2:]
+    padded = F.pad(x_NCHW, (most,) * 4, mode="replicate")
+    down, right = torch.randint(2 * most + 1, (2,)).tolist()
+    return padded[..., down : down + height, right : right + width]
+
+
+def turned(x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Each picture turned by 0 to 3 quarters, and by how many, `[N, 1]`; pictures are square."""
+    quarters_N = torch.randint(4, (len(x_NCHW),))
+    ways = torch.stack([x_NCHW.rot90(k, (2, 3)) for k in range(4)])
+    return ways[quarters_N, torch.arange(len(x_NCHW))], quarters_N[:, None]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread inside the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+# ── The store ─────────────────────────────────────────────────────────────────────────────────
+
+
+def default_folder() -> Path:
+    """Where judges are kept."""
+    base = os.environ.get("SEQGAN_CACHE")
+    return (Path(base) if base else Path.home() / ".cache" / "seqgan") / "judges"
+
+
+def cached_judge(
+    spec: JudgeSpec,
+    x_NCHW: Tensor,
+    labels_NA: Tensor | None,
+    device: torch.device,
+    folder: Path | Literal["default"] | None = "default",
+) -> Judge:
+    """The judge of these pictures: the one kept in `folder`, or a new one (None: keep none).
+
+    Raises what `train_judge` does. A folder that cannot be written costs time and nothing else.
+    """
+    if folder is None:
+        return _train_with_bar(spec, x_NCHW, labels_NA, device)
+    entry = (default_folder() if folder == "default" else folder) / _key(spec, x_NCHW, labels_NA)
+    network = _stored(entry, spec)
+    if network is not None:
+        return Judge(spec, network, device)
+    shutil.rmtree(entry, ignore_errors=True)  # a damaged one
+    judge = _train_with_bar(spec, x_NCHW, labels_NA, torch.device("cpu"))
+    _store(entry, judge)
+    # Another process may have been first: both go on with what is stored.
+    return Judge(spec, _stored(entry, spec) or judge.network, device)
+
+
+def _train_with_bar(
+    spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None, device: torch.device
+) -> Judge:
+    if spec.kind == "random":
+        return train_judge(spec, x_NCHW, labels_NA, device)
+    with progress_bar() as bar:
+        task = bar.add_task("training the judge", total=spec.updates, note="")
+        return train_judge(spec, x_NCHW, labels_NA, device, lambda: bar.advance(task))
+
+
+def _key(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
+    """Of everything that decides a judge: what is asked, pictures, labels, torch and this code."""
+    digest = hashlib.sha256(json.dumps([asdict(spec), torch.__version__]).encode())
+    for source in (__file__, inspect.getfile(JudgeNet)):
+        digest.update(Path(source).read_bytes())
+    for data in (x_NCHW, labels_NA):
+        if data is not None:
+            digest.update(str(tuple(data.shape)).encode())
+            digest.update(data.cpu().contiguous().numpy())
+    return digest.hexdigest()[:32]
+
+
+def _store(entry: Path, judge: Judge) -> None:
+    """Complete or not at all; where another process has stored its own meanwhile, that one stays.
+
+    A disk that is full or must not be written is no reason to stop.
+    """
+    network = judge.network
+    tree = {"parameters": dict(network.state_dict()), "sha256": parameters_hash(network)}
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=entry.parent) as own:
+            save_tree(tree, Path(own) / "judge")
+            (Path(own) / "judge").rename(entry)
+    except (OSError, SafetensorError):
+        return
+
+
+def _stored(entry: Path, spec: JudgeSpec) -> JudgeNet | None:
+    """The network of an entry; None where it is missing or damaged."""
+    if not entry.is_dir():
+        return None
+    with isolated(spec.seed):  # a new network draws its parameters, and training must not notice
+        network = JudgeNet(spec.channels, spec.heads)
+    try:
+        tree = load_tree(entry)
+        network.load_state_dict(tree["parameters"])
+        intact = parameters_hash(network) == tree["sha256"]
+    except Exception:  # whatever is wrong with it, it can be made again
+        return None
+    return network if intact else None

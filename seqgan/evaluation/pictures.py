@@ -1,0 +1,258 @@
+"""Evaluation of pictures by a network that was trained here, on pictures that no player sees.
+
+    fid, kid                     distances of the judge's features to those of held-out pictures
+    precision, recall, density, coverage   the same features' nearest neighbours
+    duplicates, nearest_ratio, copy_p_value   nearest *training* pictures (metrics/memorisation.py)
+    label_distance_NAME          total variation between the labels the judge reads in generated
+                                 pictures and the true ones of the reference
+    label_accuracy_NAME          share whose label, as the judge reads it, is the one asked for
+                                 (where the generator is told labels)
+    valid_attributes, attribute_distance_NAME   cartoon faces only: read by rule, not by network
+
+Where there is a single label, its name is left out. What the judge measures carries its name
+(`fid@cnn-1a2b3c4d`): such numbers compare runs with each other, never with those of other papers
+and their networks. The real-data row puts training pictures in the generated ones' place.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from seqgan.core.metric_names import base
+from seqgan.core.pictures import to_bytes
+from seqgan.core.rng import isolated
+from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.data.pictures import Pictures, PictureSet
+from seqgan.decoding import generate
+from seqgan.evaluation import sheets
+from seqgan.evaluation.base import Metrics, ShownSheet
+from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
+from seqgan.evaluation.judge import Judge
+from seqgan.metrics.coverage import prdc
+from seqgan.metrics.frechet import frechet_distance
+from seqgan.metrics.histograms import total_variation
+from seqgan.metrics.kernel import kernel_distance
+from seqgan.metrics.memorisation import memorisation, nearest_indices
+
+SHOWN_PICTURES = 64
+COLUMNS = 8
+NEIGHBOURS_SHOWN = 12
+INTERPOLATIONS, STEPS = 6, 10
+PLANE_SIDE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Reads attributes by rule: −1 where one cannot be read."""
+
+    names: tuple[str, ...]
+    detect: Callable[[Tensor], Tensor]
+    """`labels_NA` of bytes [N, C, H, W]."""
+
+
+class PictureEvaluator:
+    """Measures generators, and training pictures for the real-data row."""
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        space: ArraySpace,
+        judge: Judge,
+        detector: Detector | None,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self.space = space
+        self._pictures = pictures
+        self._judge = judge
+        self._detector = detector
+        self._device = device
+        self._seed = seed
+        self._splits = {"valid": pictures.valid, "test": pictures.test}
+        self._features: dict[str, Tensor] = {}
+        self.notes: dict[str, object] = {
+            "judge": judge.name,
+            "judge_accuracy": self._judge_accuracy(),
+            "reference_pictures": {name: len(part.x_NCHW) for name, part in self._splits.items()},
+        }
+
+    settings = staticmethod(temperatures)
+
+    def generated(
+        self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
+    ) -> Metrics:
+        """Metrics of a generator; asked for the labels of the reference, where it is told any."""
+        # Distances depend on the number of pictures: both rows have to have as many.
+        rows = min(samples, len(self._pictures.train.x_NCHW))
+        asked_NA = self._asked(self._splits[split], rows)
+        made = self._sample(generator, rows, setting, asked_NA)
+        return self._measure(made, split, asked_NA)
+
+    def real(self, split: str, samples: int) -> Metrics:
+        """Training pictures in the generator's place; whether they are copies makes no sense."""
+        train = self._pictures.train
+        asked_NA = None if train.labels_NA is None else train.labels_NA[:samples]
+        told = self.space.label_sizes != ()
+        metrics = self._measure(train.x_NCHW[:samples], split, asked_NA if told else None)
+        copies = {name: None for name in metrics if base(name) in COPY_METRICS}
+        return metrics | copies
+
+    def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
+        """A grid from the same noise at every call; with labels one column a class."""
+        return ShownSheet(self._grid(generator, setting))
+
+    def sheets(self, generator: DirectGenerator) -> dict[str, Image]:
+        """The grid, interpolations, a plane of the latent space, nearest training pictures."""
+        made = {
+            "samples": self._grid(generator, DecodingSetting()),
+            "neighbours": self._neighbours(generator),
+        }
+        if generator.latent > 1:
+            made |= {
+                "interpolation": self._interpolation(generator),
+                "latent": self._plane(generator),
+            }
+        return made
+
+    # ── Measuring ─────────────────────────────────────────────────────────────────────────────
+
+    def _measure(self, made_NCHW: Tensor, split: str, asked_NA: Tensor | None) -> Metrics:
+        judge, reference = self._judge, self._splits[split]
+        fake_NF, real_NF = judge.features(made_NCHW), self._features_of(split)
+        by_judge: Metrics = {
+            "fid": frechet_distance(real_NF, fake_NF),
+            "kid": kernel_distance(real_NF, fake_NF),
+            **prdc(real_NF, fake_NF),
+            **memorisation(fake_NF, real_NF, self._features_of("train")),
+        }
+        if self._judge.reads_labels and reference.labels_NA is not None:
+            by_judge |= self._label_metrics(made_NCHW, reference.labels_NA, asked_NA)
+        metrics = {f"{name}@{judge.name}": value for name, value in by_judge.items()}
+        if self._detector is not None:
+            assert reference.labels_NA is not None, "faces have labels"
+            metrics |= self._attribute_metrics(self._detector, made_NCHW, reference.labels_NA)
+        return metrics
+
+    def _label_metrics(
+        self, made_NCHW: Tensor, true_NA: Tensor, asked_NA: Tensor | None
+    ) -> Metrics:
+        read_NA = self._judge.labels(made_NCHW)
+        sizes = self._pictures.label_sizes
+        metrics: Metrics = {}
+        for column, (suffix, classes) in enumerate(zip(self._suffixes, sizes, strict=True)):
+            distance = total_variation(read_NA[:, column], true_NA[:, column], classes)
+            metrics[f"label_distance{suffix}"] = distance
+            if asked_NA is not None:
+                right_N = read_NA[:, column] == asked_NA[:, column]
+                metrics[f"label_accuracy{suffix}"] = float(right_N.float().mean())
+        return metrics
+
+    def _attribute_metrics(self, detector: Detector, made_NCHW: Tensor, true_NA: Tensor) -> Metrics:
+        read_NA = detector.detect(made_NCHW)
+        metrics: Metrics = {"valid_attributes": float((read_NA >= 0).all(1).float().mean())}
+        distances = [
+            # What cannot be read is a class of its own, which the truth never has.
+            total_variation(read_NA[:, column] + 1, true_NA[:, column] + 1, classes + 1)
+            for column, classes in enumerate(self._pictures.label_sizes)
+        ]
+        for name, distance in zip(detector.names, distances, strict=True):
+            metrics[f"attribute_distance_{name}"] = distance
+        metrics["attribute_distance"] = max(distances)
+        return metrics
+
+    @cached_property
+    def _suffixes(self) -> list[str]:
+        names = self._pictures.label_names
+        return [""] if len(names) == 1 else [f"_{name}" for name in names]
+
+    def _features_of(self, name: str) -> Tensor:
+        if name not in self._features:
+            part = self._splits.get(name, self._pictures.train)
+            self._features[name] = self._judge.features(part.x_NCHW)
+        return self._features[name]
+
+    def _judge_accuracy(self) -> dict[str, float]:
+        """Of the judge on test pictures: what `label_accuracy` can reach."""
+        test = self._pictures.test
+        if not self._judge.reads_labels or test.labels_NA is None:
+            return {}
+        accuracy = self._judge.accuracy(test.x_NCHW, test.labels_NA)
+        return dict(zip(self._pictures.label_names, accuracy, strict=True))
+
+    # ── Drawing ───────────────────────────────────────────────────────────────────────────────
+
+    def _asked(self, reference: PictureSet, rows: int) -> Tensor | None:
+        """The labels of the reference, over and over, where the generator is told labels."""
+        if not self.space.label_sizes:
+            return None
+        assert reference.labels_NA is not None, "checked by build_data"
+        return reference.labels_NA[torch.arange(rows) % len(reference.labels_NA)]
+
+    def _sample(
+        self,
+        generator: DirectGenerator,
+        rows: int,
+        setting: DecodingSetting,
+        asked_NA: Tensor | None,
+    ) -> Tensor:
+        """Bytes [N, C, H, W]."""
+        with isolated(self._seed):
+            return to_bytes(generate(generator, rows, setting.temperature, asked_NA))
+
+    def _shown_labels(self, rows: int) -> Tensor | None:
+        return listed_labels(self.space.label_sizes, rows) if self.space.label_sizes else None
+
+    def _grid(self, generator: DirectGenerator, setting: DecodingSetting) -> Image:
+        sizes = self.space.label_sizes
+        columns = sizes[0] if len(sizes) == 1 else COLUMNS
+        rows = SHOWN_PICTURES // columns * columns
+        made = self._sample(generator, rows, setting, self._shown_labels(rows))
+        return sheets.grid(made, columns)
+
+    def _neighbours(self, generator: DirectGenerator) -> Image:
+        labels_NA = self._shown_labels(NEIGHBOURS_SHOWN)
+        made = self._sample(generator, NEIGHBOURS_SHOWN, DecodingSetting(), labels_NA)
+        train = self._pictures.train.x_NCHW
+        nearest_N = nearest_indices(made.flatten(1).float(), train.flatten(1).float())
+        return sheets.labelled_rows([("generated", made), ("nearest real", train[nearest_N])])
+
+    def _interpolation(self, generator: DirectGenerator) -> Image:
+        with isolated(self._seed):
+            start_SL, end_SL = generator.draw(INTERPOLATIONS), generator.draw(INTERPOLATIONS)
+        labels_SA = self._shown_labels(INTERPOLATIONS)
+        steps = None if labels_SA is None else labels_SA.repeat_interleave(STEPS, 0)
+        x = sheets.interpolation(self._decoder(generator, steps), start_SL, end_SL, STEPS)
+        return sheets.grid(to_bytes(x), STEPS)
+
+    def _plane(self, generator: DirectGenerator) -> Image:
+        with isolated(self._seed):
+            z0, u, v = generator.draw(3).unbind()
+        labels = self._shown_labels(1)
+        same = None if labels is None else labels.expand(PLANE_SIDE**2, -1)
+        x = sheets.plane(self._decoder(generator, same), 0 * z0, u, v, PLANE_SIDE)
+        return sheets.grid(to_bytes(x), PLANE_SIDE)
+
+    def _decoder(
+        self, generator: DirectGenerator, labels_NA: Tensor | None
+    ) -> Callable[[Tensor], Tensor]:
+        cond = None if labels_NA is None else labels_NA.to(self._device)
+
+        @torch.no_grad()
+        def decode(z_NL: Tensor) -> Tensor:
+            return generator(z_NL, cond)
+
+        return decode
+
+
+COPY_METRICS = ("duplicates", "nearest_ratio", "copy_p_value")
+
+
+def listed_labels(sizes: tuple[int, ...], rows: int) -> Tensor:
+    """`labels_NA`: every combination in turn, the last label changing fastest, over and over."""
+    combinations = torch.cartesian_prod(*[torch.arange(size) for size in sizes])
+    combinations = combinations.view(-1, len(sizes))
+    return combinations[torch.arange(rows) % len(combinations)]

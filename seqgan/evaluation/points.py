@@ -1,0 +1,85 @@
+"""Evaluation on Gaussians in the plane, where modes can be counted.
+
+    modes         centres with at least 20 high-quality points, of 10,000 (20 is scaled with the
+                  number of points, down to 1)
+    high_quality  share of points within 3 σ of a centre; 0.989 of the real ones
+    mode_kl       KL of the high-quality points' distribution over centres to the uniform one, nats
+    frechet       Fréchet distance of the coordinates
+    density, coverage   nearest neighbours among real points (Naeem 2020)
+
+A generator that touches all modes and smears in between has 25 modes and a low `high_quality`:
+neither number says anything alone.
+"""
+
+from PIL.Image import Image
+from torch import Tensor
+
+from seqgan.core.rng import isolated
+from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.data.config import PointsDataConfig
+from seqgan.data.points import centres, draw_points
+from seqgan.decoding import generate
+from seqgan.evaluation.base import Metrics, ShownSheet
+from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
+from seqgan.evaluation.sheets import scatter
+from seqgan.metrics.coverage import prdc
+from seqgan.metrics.frechet import frechet_distance
+from seqgan.metrics.modes import mode_coverage
+
+VALID, TEST, OWN = 1, 2, 3
+"""Streams of draws: two references, and real points in the generator's place."""
+LEAST_OF_TEN_THOUSAND = 20
+SHOWN_POINTS = 2_000
+
+
+class PointsEvaluator:
+    """Measures generators, and fresh real points for the real-data row."""
+
+    def __init__(self, config: PointsDataConfig, space: ArraySpace, seed: int) -> None:
+        self.space = space
+        self._config = config
+        self._seed = seed
+        self._centres_KD = centres(config)
+        self._real = {
+            "valid": draw_points(config, VALID, config.valid),
+            "test": draw_points(config, TEST, config.test),
+        }
+        self.notes: dict[str, object] = {
+            "reference_points": {name: len(x) for name, x in self._real.items()}
+        }
+
+    settings = staticmethod(temperatures)
+
+    def generated(
+        self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
+    ) -> Metrics:
+        """Metrics of a generator."""
+        return self._measure(self._sample(generator, samples, setting), split)
+
+    def real(self, split: str, samples: int) -> Metrics:
+        """Fresh real points in the generator's place."""
+        return self._measure(draw_points(self._config, OWN, samples), split)
+
+    def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
+        """A scatter plot of the same noise at every call."""
+        points_ND = self._sample(generator, SHOWN_POINTS, setting)
+        return ShownSheet(scatter(points_ND, self._centres_KD))
+
+    def sheets(self, generator: DirectGenerator) -> dict[str, Image]:
+        return {"samples": self.show(generator, DecodingSetting()).image}
+
+    def _sample(self, generator: DirectGenerator, rows: int, setting: DecodingSetting) -> Tensor:
+        with isolated(self._seed):
+            return generate(generator, rows, setting.temperature).cpu()
+
+    def _measure(self, points_ND: Tensor, split: str) -> Metrics:
+        real_ND = self._real[split]
+        least = max(1, round(LEAST_OF_TEN_THOUSAND * len(points_ND) / 10_000))
+        found = mode_coverage(points_ND, self._centres_KD, self._config.std, least)
+        neighbours = prdc(real_ND, points_ND)
+        return {
+            **found,
+            "frechet": frechet_distance(real_ND, points_ND),
+            "density": neighbours["density"],
+            "coverage": neighbours["coverage"],
+        }

@@ -1,0 +1,68 @@
+"""The generator alone: autoencoder and variational autoencoder, the references without a critic.
+
+    phase reconstruct   loss = E_x[ E_{z ~ q(·|x)} ‖x − G(z)‖² / 2σ²  +  KL(q(·|x) ‖ N(0, I)) ]
+
+with q(z|x) = N(μ(x), diag exp s(x)), KL = ½ Σ (μ² + e^s − 1 − s), σ = `decoder_std`: the negative
+evidence bound in nats a sample up to the constant D log(σ√2π)  (Kingma & Welling 2014). σ is not
+learned; it decides how much detail the code has to carry, so it is stated beside every result.
+A sample is the decoder's mean: the Gaussian noise around it is not drawn, as is usual for
+pictures.
+
+Without `variational` the code is μ(x) and the KL is left out: the classic autoencoder, whose codes
+are nowhere asked to look like the noise that is decoded later. `code_noise` adds N(0, ·) noise to
+the code, which makes the decoder smooth around codes (the lectures' remedy before the VAE).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.types import Stateful, Stats
+from seqgan.data.stream import FreshStream, Stream
+from seqgan.games.config import AutoencodeGameConfig
+from seqgan.models.image.autoencoder import Autoencoder
+from seqgan.training.player import Player
+
+
+class AutoencodeGame:
+    """One player, `generator`: the decoder with its encoder. One phase: `reconstruct`."""
+
+    def __init__(
+        self,
+        autoencoder: Player[Autoencoder],
+        stream: Stream | FreshStream,
+        config: AutoencodeGameConfig,
+    ) -> None:
+        self.players: dict[str, Player[Any]] = {"generator": autoencoder}
+        self._player = autoencoder
+        self._stream = stream
+        self._config = config
+
+    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+        config, autoencoder = self._config, self._player.module
+        real = self._stream.next()
+        mean_BL, log_variance_BL = autoencoder.encode(real.x, real.cond)
+        z_BL = mean_BL
+        if config.variational:
+            z_BL = z_BL + torch.exp(0.5 * log_variance_BL) * torch.randn_like(mean_BL)
+        if config.code_noise:
+            z_BL = z_BL + config.code_noise * torch.randn_like(mean_BL)
+        error_B = (autoencoder(z_BL, real.cond) - real.x).square().flatten(1)
+        loss = error_B.sum(1).mean() / (2 * config.decoder_std**2)
+        stats = {"squared_error": error_B.mean().detach()}
+        if config.variational:
+            divergence = kl_to_standard_normal(mean_BL, log_variance_BL).mean()
+            loss = loss + divergence
+            stats["kl"] = divergence.detach()
+        yield self._player, loss, stats
+
+    def stateful(self) -> dict[str, Stateful]:
+        return {"stream": self._stream}
+
+
+def kl_to_standard_normal(mean_BL: Tensor, log_variance_BL: Tensor) -> Tensor:
+    """KL(N(μ, diag e^s) ‖ N(0, I)) in nats a sample: [B]."""
+    terms_BL = mean_BL.square() + log_variance_BL.exp() - 1 - log_variance_BL
+    return 0.5 * terms_BL.sum(1)

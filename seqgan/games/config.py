@@ -1,0 +1,71 @@
+"""Configuration of games: who plays, and for what besides the objective."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class MleGameConfig(Config):
+    """A sequence generator alone, by likelihood."""
+
+    name: Literal["mle"]
+    """Kind of game."""
+
+
+class AdversarialGameConfig(Config):
+    """A generator against a critic."""
+
+    name: Literal["adversarial"]
+    """Kind of game."""
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss on real data, added to every adversarial generator update."""
+
+
+class ConditionalGameConfig(Config):
+    """A generator that is told the labels, against a critic that sees sample and labels."""
+
+    name: Literal["conditional"]
+    """Kind of game."""
+    mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of (real sample, wrong label) in the critic's loss on fakes; the rest is generated.
+    0: such pairs are not shown."""
+
+
+class AutoencodeGameConfig(Config):
+    """A generator alone, as the decoder of an autoencoder: the reference without a critic."""
+
+    name: Literal["autoencode"]
+    """Kind of game."""
+    variational: bool = True
+    """Encode to a Gaussian and pull it towards N(0, I) (VAE); false: plain codes."""
+    decoder_std: Annotated[float, Field(gt=0)] = 0.1
+    """Standard deviation of the Gaussian around the decoder's output, in units of the data."""
+    code_noise: Weight = 0.0
+    """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
+
+
+class CycleGameConfig(Config):
+    """Two generators that translate between two kinds of samples, and a critic for each kind."""
+
+    name: Literal["cycle"]
+    """Kind of game."""
+    cycle_weight: Weight = 10.0
+    """Weight of the distance between a sample and its translation there and back; 0: one-way."""
+    identity_weight: Weight = 5.0
+    """Weight of the distance between a sample and what the generator into its kind makes of it."""
+    pool: Annotated[int, Field(ge=0)] = 50
+    """Former translations kept for the critics; 0: they see the newest only."""
+
+
+GameConfig = Annotated[
+    MleGameConfig
+    | AdversarialGameConfig
+    | ConditionalGameConfig
+    | AutoencodeGameConfig
+    | CycleGameConfig,
+    Field(discriminator="name"),
+]

@@ -1,0 +1,88 @@
+"""What every adversarial game does with a critic: train it, and take its scores as a reward."""
+
+from torch import Tensor
+
+from seqgan.core.masks import masked_mean
+from seqgan.core.types import Critic, Reward, Sample, Scores, Shared, Space, Stats
+from seqgan.objectives.config import GradientPenaltyConfig, PenaltyConfig, R1Config
+from seqgan.objectives.divergences import Objective
+from seqgan.objectives.penalties import gradient_penalty, r1
+
+
+def score(critic: Critic, sample: Sample) -> Scores:
+    """The critic's opinion of samples under their conditions."""
+    return critic(sample.x, sample.mask, sample.cond)
+
+
+def critic_update(
+    critic: Critic,
+    objective: Objective,
+    penalties: list[PenaltyConfig],
+    space: Space,
+    real: Sample,
+    fake: Sample,
+    mismatched: Sample | None = None,
+    share: float = 0.0,
+) -> tuple[Tensor, Stats]:
+    """The critic's loss with its penalties, and what is worth logging.
+
+    `mismatched` are real samples with wrong conditions, `share` their part in the loss on fakes.
+    """
+    real_scores, fake_scores = score(critic, real), score(critic, fake)
+    stats = {
+        "real_score": masked_mean(real_scores.score.detach(), real_scores.mask_BT),
+        "fake_score": masked_mean(fake_scores.score.detach(), fake_scores.mask_BT),
+        "accuracy": _accuracy(real_scores, fake_scores),
+    }
+    if mismatched is None:
+        loss = objective.critic_loss(real_scores, fake_scores)
+    else:
+        wrong_scores = score(critic, mismatched)
+        shares = (1 - share, share)
+        loss = objective.critic_loss(real_scores, fake_scores, wrong_scores, shares=shares)
+        stats["mismatched_score"] = masked_mean(wrong_scores.score.detach(), wrong_scores.mask_BT)
+    for penalty in penalties:
+        term = _penalty(critic, penalty, space, real, fake)
+        if term is not None:
+            loss = loss + term
+            stats[penalty.name] = term.detach()
+    return loss, stats
+
+
+def _penalty(
+    critic: Critic, penalty: PenaltyConfig, space: Space, real: Sample, fake: Sample
+) -> Tensor | None:
+    """The penalties that are terms of the loss; constraints act elsewhere."""
+    if isinstance(penalty, GradientPenaltyConfig):
+        real_x, fake_x = space.continuous(real.x), space.continuous(fake.x)
+        mask = _union(real.mask, fake.mask)
+        return gradient_penalty(critic, real_x, fake_x, mask, penalty, real.cond)
+    if isinstance(penalty, R1Config):
+        return r1(critic, space.continuous(real.x), real.mask, penalty, real.cond)
+    return None
+
+
+def _union(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return None if first is None or second is None else first | second
+
+
+def critic_reward(
+    critic: Critic, objective: Objective, real: Scores | None, cond: Tensor | None = None
+) -> Reward:
+    """The value of the critic's scores, as a function of samples under fixed conditions."""
+
+    def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        if shared is None:
+            scores = critic(x, mask, cond)
+        else:
+            assert mask is not None, "continuations are sequences"
+            scores = critic.score_continuations(x, mask, shared)
+        return objective.value(scores.score, real)
+
+    return reward
+
+
+def _accuracy(real: Scores, fake: Scores) -> Tensor:
+    """Share of scores on the right side of zero."""
+    right_real = masked_mean((real.score > 0).float(), real.mask_BT)
+    return 0.5 * (right_real + masked_mean((fake.score < 0).float(), fake.mask_BT))

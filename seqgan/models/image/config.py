@@ -1,0 +1,97 @@
+"""Configuration of the networks for pictures and points."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _FromNoiseConfig(Config):
+    """What generators that start from noise have in common."""
+
+    latent: Positive = 64
+    """Numbers in the noise vector z."""
+    noise: Literal["normal", "uniform"] = "normal"
+    """Distribution of z; both have mean 0 and variance 1."""
+
+
+class MlpGeneratorConfig(_FromNoiseConfig):
+    """A perceptron: for points, and for small pictures."""
+
+    name: Literal["mlp"]
+    """Kind of generator."""
+    hidden: Positive = 128
+    """Units of each hidden layer."""
+    layers: Positive = 3
+    """Hidden layers, each followed by a ReLU."""
+
+
+class DcganGeneratorConfig(_FromNoiseConfig):
+    """Convolutions that double the picture from 4×4 or 7×7 pixels on."""
+
+    name: Literal["dcgan"]
+    """Kind of generator."""
+    width: Positive = 32
+    """Feature maps in front of the output; twice as many at each smaller size."""
+    upsample: Literal["resize", "transposed"] = "resize"
+    """resize: nearest neighbours, then a 3×3 convolution. transposed: 4×4, as published."""
+    norm: Literal["batch", "layer", "none"] = "batch"
+    """Normalisation of each hidden layer: over the batch as published, or sample by sample."""
+
+
+class ResnetGeneratorConfig(_FromNoiseConfig):
+    """Residual blocks that double the picture from 4×4 or 7×7 pixels on."""
+
+    name: Literal["resnet"]
+    """Kind of generator."""
+    width: Positive = 32
+    """Feature maps at every size."""
+    norm: Literal["batch", "layer", "none"] = "batch"
+    """Normalisation in front of each ReLU: over the batch as published, or sample by sample."""
+
+
+class TranslatorConfig(Config):
+    """A picture to a picture: two strided convolutions, residual blocks, two upsamplings."""
+
+    name: Literal["translator"]
+    """Kind of generator."""
+    width: Positive = 16
+    """Feature maps at full size; twice as many at each smaller size."""
+    blocks: Positive = 3
+    """Residual blocks at a quarter of the height and width."""
+    norm: Literal["instance", "none"] = "instance"
+    """Normalisation of each hidden layer over the pixels of one feature map."""
+
+
+class DcganCriticConfig(Config):
+    """Strided convolutions that halve the picture down to 4×4 or 7×7 pixels."""
+
+    name: Literal["dcgan"]
+    """Kind of critic."""
+    width: Positive = 32
+    """Feature maps of the first layer; twice as many at each smaller size."""
+    norm: Literal["none", "layer"] = "none"
+    """Normalisation of each layer but the first, sample by sample."""
+
+
+class ResnetCriticConfig(Config):
+    """Residual blocks that halve the picture down to 4×4 or 7×7 pixels."""
+
+    name: Literal["resnet"]
+    """Kind of critic."""
+    width: Positive = 32
+    """Feature maps at every size."""
+
+
+class PatchCriticConfig(Config):
+    """Scores overlapping patches; the score of a picture is their mean."""
+
+    name: Literal["patch"]
+    """Kind of critic."""
+    width: Positive = 32
+    """Feature maps of the first layer; twice as many in each further one, at most 8 times."""
+    layers: Positive = 2
+    """Strided convolutions; patches are 18 pixels wide with 2, and 38 with 3."""

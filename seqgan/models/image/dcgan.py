@@ -1,0 +1,71 @@
+"""DCGAN: a convolutional generator that doubles, a critic that halves (Radford 2016).
+
+    generator  [z; label vectors] → linear to 4×4 or 7×7 → (double, norm, ReLU) … → double, tanh
+    critic     (halve, leaky ReLU) … down to 4×4 or 7×7 → all maps as one vector of features
+
+The number of feature maps doubles wherever the size halves: `width` of them in front of the
+generator's output and behind the critic's first layer.
+
+Deviations. Doubling is nearest neighbours and a 3×3 convolution by default, because transposed
+convolutions overlap unevenly and draw checkerboards (Odena 2016); `upsample: transposed` is the
+published 4×4 form. The critic has no batch norm: the gradient penalty is per sample, and scores
+of real pictures must not depend on the fakes beside them (Gulrajani 2017 puts layer norm in its
+place, `norm: layer`; none is the default, made for spectral norm). Torch's initialisation instead
+of N(0, 0.02²). Labels: vectors beside z, and projection in the critic.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.models.image.config import DcganCriticConfig, DcganGeneratorConfig
+from seqgan.models.image.layers import UpConv, needs_bias, normalisation, pyramid
+from seqgan.models.layers import LabelEmbeddings
+
+
+class DcganGenerator(DirectGenerator):
+    """See `core.types.DirectGenerator` for the contract. For pictures of 28, 32 or 64 pixels."""
+
+    def __init__(self, space: ArraySpace, config: DcganGeneratorConfig) -> None:
+        super().__init__()
+        self.latent, self.noise = config.latent, config.noise
+        start, doublings = pyramid(space)
+        widths = [config.width * 2**power for power in reversed(range(doublings))]
+        self.start_shape = (widths[0], start, start)
+        self.labels = LabelEmbeddings(space.label_sizes)
+        self.project = nn.Linear(config.latent + self.labels.width, widths[0] * start**2)
+        layers: list[nn.Module] = [normalisation(config.norm, widths[0]), nn.ReLU()]
+        double = _transposed if config.upsample == "transposed" else UpConv
+        for inputs, outputs in pairwise(widths):
+            layers.append(double(inputs, outputs, needs_bias(config.norm)))
+            layers += [normalisation(config.norm, outputs), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, double(widths[-1], space.shape[0], True))
+
+    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+        h_BCHW = self.project(self.labels(z_BL, cond)).unflatten(1, self.start_shape)
+        return self.layers(h_BCHW).tanh()
+
+
+class DcganTrunk(nn.Module):
+    """`features_BF` of pictures of 28, 32 or 64 pixels."""
+
+    def __init__(self, space: ArraySpace, config: DcganCriticConfig) -> None:
+        super().__init__()
+        start, halvings = pyramid(space)
+        widths = [space.shape[0]] + [config.width * 2**power for power in range(halvings)]
+        layers: list[nn.Module] = []
+        for position, (inputs, outputs) in enumerate(pairwise(widths)):
+            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
+            if position:
+                layers.append(normalisation(config.norm, outputs))
+            layers.append(nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(*layers)
+        self.features = widths[-1] * start**2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).flatten(1)
+
+
+def _transposed(inputs: int, outputs: int, bias: bool) -> nn.Module:
+    return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)

@@ -1,0 +1,98 @@
+"""A picture to a picture, and a critic of patches: the networks of CycleGAN (Zhu 2017), small.
+
+    translator  3×3 → two 3×3 of stride 2 → residual blocks → two doublings → 3×3, tanh,
+                with instance norm and ReLU behind every convolution but the last
+    critic      4×4 of stride 2 … → 3×3 → mean over places: the features;  score = wᵀ features + b
+
+A read-out w of each place's vector scores one patch, and the mean of the patches' scores is the
+score of the mean vector: so the critic is a PatchGAN with one score a picture.
+
+Deviations. Translator: 3×3 instead of 7×7 kernels at both ends, zeros instead of reflections at
+the border, nearest neighbours and a 3×3 convolution instead of transposed convolutions, instance
+norm with gain and offset (and no redundant bias in front). Critic: the objective acts on the
+mean score, not on each patch; no instance norm; the last two layers are 3×3 and 1×1 instead of 4×4.
+Both: torch's initialisation instead of N(0, 0.02²).
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from seqgan.core.errors import UserError
+from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.models.image.config import PatchCriticConfig, TranslatorConfig
+from seqgan.models.image.layers import Norm, UpConv, needs_bias, normalisation
+
+
+class Translator(DirectGenerator):
+    """See `core.types.DirectGenerator` for the contract. `cond` is the picture to translate."""
+
+    def __init__(self, space: ArraySpace, config: TranslatorConfig) -> None:
+        super().__init__()
+        channels, height, width = space.shape
+        if height % 4 or width % 4:
+            raise UserError(
+                f"data: pictures are {height}×{width}, but the translator halves them twice; "
+                "set size in both sets to a multiple of 4"
+            )
+        self.latent = 0
+        full, half, quarter = config.width, 2 * config.width, 4 * config.width
+        norm, bias = config.norm, needs_bias(config.norm)
+        self.layers = nn.Sequential(
+            *_hidden(_conv(channels, full, norm), norm),
+            *_hidden(_conv(full, half, norm, stride=2), norm),
+            *_hidden(_conv(half, quarter, norm, stride=2), norm),
+            *[_Residual(quarter, norm) for _ in range(config.blocks)],
+            *_hidden(UpConv(quarter, half, bias), norm),
+            *_hidden(UpConv(half, full, bias), norm),
+            nn.Conv2d(full, channels, 3, padding=1),
+        )
+
+    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The translation of the picture `cond`; `z_BL` is not read."""
+        assert cond is not None, "a translator needs a picture"
+        return self.layers(cond).tanh()
+
+
+class PatchTrunk(nn.Module):
+    """`features_BF`: the mean over patches."""
+
+    def __init__(self, space: ArraySpace, config: PatchCriticConfig) -> None:
+        super().__init__()
+        channels, height, width = space.shape
+        if min(height, width) < 2**config.layers:
+            raise UserError(
+                f"critic.layers={config.layers} halves pictures of {height}×{width} pixels to "
+                "nothing; use fewer"
+            )
+        widths = [config.width * min(2**power, 8) for power in range(config.layers)]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([channels, *widths]):
+            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.features = config.width * min(2**config.layers, 8)
+        last = nn.Conv2d(widths[-1], self.features, 3, padding=1)
+        self.layers = nn.Sequential(*layers, last, nn.LeakyReLU(0.2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).mean((2, 3))
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int, norm: Norm) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_hidden(_conv(width, width, norm), norm),
+            _conv(width, width, norm),
+            normalisation(norm, width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def _conv(inputs: int, outputs: int, norm: Norm, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=needs_bias(norm))
+
+
+def _hidden(conv: nn.Conv2d, norm: Norm) -> list[nn.Module]:
+    return [conv, normalisation(norm, conv.out_channels), nn.ReLU()]

@@ -1,0 +1,192 @@
+"""What a finished run makes for people: sequences, points, pictures, translations.
+
+Needs the run folder only, not the data it was trained on.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from seqgan.build import build_device
+from seqgan.core.device import autocast
+from seqgan.core.errors import UserError
+from seqgan.core.picture_files import list_pictures, read_picture
+from seqgan.core.pictures import to_bytes, to_unit
+from seqgan.core.rng import isolated
+from seqgan.core.types import ArraySpace, SequenceSpace
+from seqgan.data.config import OracleDataConfig
+from seqgan.data.tokenizers import load_tokenizer
+from seqgan.decoding import Ancestral, generate, sample
+from seqgan.evaluation.pictures import listed_labels
+from seqgan.evaluation.sheets import grid
+from seqgan.experiment import Experiment
+from seqgan.run import load_generator, read_space, reported_state
+from seqgan.training.runlog import progress_bar
+
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """What `seqgan sample` asks for."""
+
+    rows: int
+    temperature: float
+    top_p: float
+    seed: int
+    format: str
+    output: Path | None
+    """Where a sheet of pictures goes; None: into the run folder."""
+
+
+def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
+    """Lines for stdout: samples, or the path of the sheet that was written."""
+    space = read_space(folder)
+    _check_format(experiment, space, request)
+    device = build_device(experiment)
+    state, _ = reported_state(folder)
+    generator = load_generator(experiment, space, state, device)
+    with isolated(request.seed), torch.no_grad(), autocast(device, experiment.train.precision):
+        if isinstance(space, SequenceSpace):
+            return _sequences(experiment, folder, generator, space, request)
+        sizes = space.label_sizes
+        labels_NA = listed_labels(sizes, request.rows) if sizes else None
+        x = generate(generator, request.rows, request.temperature, labels_NA)
+    if not space.bounded:
+        return [_format_point(request.format, point) for point in x.tolist()]
+    columns = sizes[0] if len(sizes) == 1 else max(1, round(request.rows**0.5))
+    output = request.output or folder / f"samples-{request.rows}-seed-{request.seed}.png"
+    grid(to_bytes(x), columns).save(output)
+    return [str(output)]
+
+
+def _check_format(experiment: Experiment, space: Any, request: SampleRequest) -> None:
+    if experiment.data.name == "unpaired":
+        raise UserError("RUN: translates and draws nothing by itself; use 'seqgan transform'")
+    pictures = isinstance(space, ArraySpace) and space.bounded
+    lines = ["text", "ids", "jsonl"] if isinstance(space, SequenceSpace) else ["text", "jsonl"]
+    known = ["png"] if pictures else lines
+    if request.format not in known:
+        raise UserError(
+            f"--format={request.format!r}: this run writes {', '.join(known)}; choose one of them"
+        )
+    if request.output is not None and not pictures:
+        raise UserError("--output: is for pictures; samples of this run go to stdout")
+    if request.output is not None and request.output.suffix.lower() != ".png":
+        raise UserError(f"--output={str(request.output)!r}: sheets are PNG; let it end in .png")
+    if request.top_p != 1 and isinstance(space, ArraySpace):
+        raise UserError(f"--top-p={request.top_p}: is for sequences; pictures have --temperature")
+
+
+def _sequences(
+    experiment: Experiment,
+    folder: Path,
+    generator: Any,
+    space: SequenceSpace,
+    request: SampleRequest,
+) -> list[str]:
+    tokenizer = None if isinstance(experiment.data, OracleDataConfig) else load_tokenizer(folder)
+    draw = Ancestral(request.temperature, top_p=request.top_p)
+    lines: list[str] = []
+    with progress_bar() as bar:
+        task = bar.add_task("sampling", total=request.rows, note="")
+        while len(lines) < request.rows:
+            rows = min(_AT_ONCE, request.rows - len(lines))
+            rollout = sample(generator, space, rows, draw)
+            for ids, kept in zip(rollout.ids_BT.tolist(), rollout.mask_BT.tolist(), strict=True):
+                ids = ids[: sum(kept)]
+                text = tokenizer.decode(ids) if tokenizer else " ".join(map(str, ids))
+                lines.append(_format(request.format, text, ids))
+            bar.update(task, completed=len(lines))
+    return lines
+
+
+def _format(kind: str, text: str, ids: list[int]) -> str:
+    if kind == "text":
+        return text
+    if kind == "ids":
+        return " ".join(map(str, ids))
+    return json.dumps({"text": text, "ids": ids}, ensure_ascii=False)
+
+
+def _format_point(kind: str, point: list[float]) -> str:
+    if kind == "text":
+        return " ".join(f"{value:.6f}" for value in point)
+    return json.dumps({"point": point})
+
+
+# ── Translation ───────────────────────────────────────────────────────────────────────────────
+
+
+def transform_run(
+    experiment: Experiment, folder: Path, source: Path, output: Path, direction: str
+) -> int:
+    """Translate every picture of a folder; returns how many. File names stay, endings become .png.
+
+    Pictures are scaled to the size and converted to the colours that the run was trained on.
+    Raises `UserError` for runs that translate nothing, and for files that cannot be read; nothing
+    is written before every file has been read.
+    """
+    if experiment.data.name != "unpaired":
+        raise UserError(
+            f"{folder}: translates nothing (data.name={experiment.data.name}); "
+            "transform needs a run of game cycle"
+        )
+    if output.is_file():
+        raise UserError(f"--output={str(output)!r}: is a file; name a folder")
+    space = read_space(folder)
+    assert isinstance(space, ArraySpace)
+    paths = list_pictures(source)
+    targets = [output / path.relative_to(source).with_suffix(".png") for path in paths]
+    _check_targets(paths, targets)
+    x_NCHW = torch.stack([_read(path, space) for path in paths])
+    device = build_device(experiment)
+    state, _ = reported_state(folder)
+    generator = load_generator(experiment, space, state, device)[direction]
+    with torch.no_grad(), progress_bar() as bar:
+        task = bar.add_task("translating", total=len(paths), note="")
+        for first, made in _translated(generator, x_NCHW, device):
+            for target, picture in zip(targets[first:], made, strict=False):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(_as_array(picture)).save(target)
+                bar.advance(task)
+    return len(paths)
+
+
+def _check_targets(paths: list[Path], targets: list[Path]) -> None:
+    first_of: dict[Path, Path] = {}
+    for path, target in zip(paths, targets, strict=True):
+        if target in first_of:
+            raise UserError(
+                f"{path}: would overwrite the translation of {first_of[target]} (both become "
+                f"{target.name}); rename one"
+            )
+        first_of[target] = path
+
+
+def _read(path: Path, space: ArraySpace) -> torch.Tensor:
+    channels, height, width = space.shape
+    image = Image.fromarray(read_picture(path)).convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    array = np.asarray(image)
+    return torch.from_numpy(array.reshape(height, width, channels).transpose(2, 0, 1).copy())
+
+
+def _translated(
+    generator: Any, x_NCHW: torch.Tensor, device: torch.device
+) -> Iterator[tuple[int, torch.Tensor]]:
+    for first in range(0, len(x_NCHW), _AT_ONCE):
+        x = to_unit(x_NCHW[first : first + _AT_ONCE]).to(device)
+        yield first, to_bytes(generator(x.new_zeros(len(x), 0), x))
+
+
+def _as_array(picture_CHW: torch.Tensor) -> np.ndarray:
+    array = picture_CHW.permute(1, 2, 0).numpy()
+    return array[..., 0] if array.shape[2] == 1 else array

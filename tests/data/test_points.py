@@ -1,0 +1,69 @@
+"""Gaussians in the plane: centres by their closed form, moments of draws, and seeds."""
+
+import math
+
+import pytest
+import torch
+
+from seqgan.data.config import PointsDataConfig
+from seqgan.data.points import centres, draw_points
+
+LAYOUTS = ["ring", "grid"]
+
+
+def points(layout: str, **fields) -> PointsDataConfig:
+    return PointsDataConfig(name="points", layout=layout, **fields)
+
+
+def nearest(x_N2: torch.Tensor, config: PointsDataConfig) -> torch.Tensor:
+    return torch.cdist(x_N2, centres(config)).argmin(1)
+
+
+def test_the_ring() -> None:
+    found = centres(points("ring"))
+    assert found.shape == (8, 2)
+    half = math.sqrt(0.5)
+    torch.testing.assert_close(found[:3], torch.tensor([[1, 0], [half, half], [0, 1.0]]))
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(8))
+    torch.testing.assert_close(found.sum(0), torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def test_the_grid_is_that_of_the_published_code() -> None:
+    found = {tuple(row) for row in centres(points("grid")).tolist()}
+    expected = torch.tensor([[2 * i, 2 * j] for i in range(-2, 3) for j in range(-2, 3)]) / 8**0.5
+    assert found == {tuple(row) for row in expected.tolist()}
+    assert PointsDataConfig(name="points", layout="grid").std == pytest.approx(
+        0.05 / 8**0.5, rel=2e-3
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_draws_have_the_moments_of_the_mixture(layout: str) -> None:
+    config = points(layout, std=0.05, seed=3)
+    x_N2 = draw_points(config, stream=0, rows=50_000)
+    assert x_N2.shape == (50_000, 2)
+    assert x_N2.dtype == torch.float32
+    chosen_N = nearest(x_N2, config)
+    counts_K = torch.bincount(chosen_N).float()
+    K = len(centres(config))
+    assert len(counts_K) == K
+    expected = 50_000 / K
+    chi2 = ((counts_K - expected) ** 2 / expected).sum().item()
+    assert chi2 < K - 1 + 5 * math.sqrt(2 * (K - 1))
+    residue = (x_N2 - centres(config)[chosen_N]) / 0.05
+    torch.testing.assert_close(residue.T.cov(), torch.eye(2), atol=0.03, rtol=0)
+    torch.testing.assert_close(residue.mean(0), torch.zeros(2), atol=0.02, rtol=0)
+
+
+def test_streams_and_seeds_are_independent_and_repeat() -> None:
+    config = points("ring")
+    first = draw_points(config, 1, 100)
+    assert torch.equal(first, draw_points(config, 1, 100))
+    for other in (draw_points(config, 2, 100), draw_points(points("ring", seed=1), 1, 100)):
+        assert (first - other).abs().min() > 0
+
+
+def test_global_generators_are_left_alone() -> None:
+    state = torch.get_rng_state()
+    draw_points(points("grid"), 0, 10)
+    assert torch.equal(state, torch.get_rng_state())
