@@ -47,10 +47,10 @@ class SampleRequest:
 
 def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
     """Lines for stdout: samples, or the path of the sheet that was written."""
-    space = read_space(folder)
-    _check_format(experiment, space, request)
     device = build_device(experiment)
     state, _ = reported_state(folder)
+    space = read_space(folder)
+    _check_format(experiment, space, request)
     generator = load_generator(experiment, space, state, device)
     with isolated(request.seed), torch.no_grad(), autocast(device, experiment.train.precision):
         if isinstance(space, SequenceSpace):
@@ -140,14 +140,14 @@ def transform_run(
         )
     if output.is_file():
         raise UserError(f"--output={str(output)!r}: is a file; name a folder")
+    device = build_device(experiment)
+    state, _ = reported_state(folder)
     space = read_space(folder)
     assert isinstance(space, ArraySpace)
     paths = list_pictures(source)
     targets = [output / path.relative_to(source).with_suffix(".png") for path in paths]
     _check_targets(paths, targets)
     x_NCHW = torch.stack([_read(path, space) for path in paths])
-    device = build_device(experiment)
-    state, _ = reported_state(folder)
     generator = load_generator(experiment, space, state, device)[direction]
     with torch.no_grad(), progress_bar() as bar:
         task = bar.add_task("translating", total=len(paths), note="")

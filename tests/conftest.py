@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import os
+import tempfile
+
 import pytest
 import torch
 from tiny_runs import text_data, train
 
 torch.set_num_threads(1)  # tests are tiny and run side by side
+# What is kept between runs is kept between tests too, and nowhere else.
+os.environ["SEQGAN_CACHE"] = os.path.join(tempfile.gettempdir(), f"seqgan-tests-{os.getuid()}")
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def tiny(bench: ModuleType) -> Any:
     critic = CnnCriticConfig(name="cnn", embed=4, widths=[1, 2, 5], filters=[3, 4, 5])
     return bench.Sizes(
         batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
-        step_repeats=1, critic=critic,
+        step_repeats=1, picture_rounds=2, picture_width=4, features=200, critic=critic,
     )  # fmt: skip
 
 
@@ -96,7 +96,8 @@ def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
 
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
     tree = json.loads(json.dumps(result))
-    assert set(tree) == {"machine", "sizes", "reward", "sampling", "self_bleu", "steps", "targets"}
+    parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc"}
+    assert set(tree) == {"machine", "sizes", "targets", *parts}
     assert tree["sizes"]["quick"] is False
     assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
     for name in ("reward", "sampling"):

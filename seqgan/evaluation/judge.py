@@ -111,7 +111,7 @@ def parameters_hash(network: nn.Module) -> str:
     digest = hashlib.sha256()
     for value in network.state_dict().values():
         if value.is_floating_point():  # the count of batches decides nothing
-            digest.update(value.detach().float().cpu().contiguous().numpy())
+            digest.update(value.detach().float().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
@@ -268,7 +268,7 @@ def _key(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
     for data in (x_NCHW, labels_NA):
         if data is not None:
             digest.update(str(tuple(data.shape)).encode())
-            digest.update(data.cpu().contiguous().numpy())
+            digest.update(data.cpu().contiguous().numpy().data)
     return digest.hexdigest()[:32]
 
 

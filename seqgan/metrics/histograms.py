@@ -8,7 +8,15 @@ from torch import Tensor
 
 
 def total_variation(first_N: Tensor, second_M: Tensor, classes: int) -> float:
-    """Of two sets of class numbers below `classes`."""
-    p_K = first_N.bincount(minlength=classes).double() / len(first_N)
-    q_K = second_M.bincount(minlength=classes).double() / len(second_M)
+    """Of two sets of class numbers in [0, classes); else, or for an empty set, `ValueError`."""
+    p_K, q_K = _shares(first_N, classes), _shares(second_M, classes)
     return float(0.5 * (p_K - q_K).abs().sum())
+
+
+def _shares(ids_N: Tensor, classes: int) -> Tensor:
+    if not len(ids_N):
+        raise ValueError("an empty set has no histogram")
+    if ids_N.min() < 0 or ids_N.max() >= classes:
+        found = f"[{int(ids_N.min())}, {int(ids_N.max())}]"
+        raise ValueError(f"class numbers in {found}, but {classes} classes")
+    return ids_N.cpu().bincount(minlength=classes).double() / len(ids_N)

@@ -17,7 +17,7 @@ def measured(path: Path, overrides: list[str]) -> list[str]:
     device = torch.device("cpu")
     data = build_data(experiment, device, None)
     with build_game(experiment, data, device).players["generator"].evaluated() as generator:
-        metrics, _ = data.evaluator.generated(generator, "valid", 20, DecodingSetting())
+        metrics = data.evaluator.generated(generator, "valid", 20, DecodingSetting())
     real = data.evaluator.real("valid", 20)
     assert set(real) <= set(metrics)
     return sorted(metrics)
