@@ -1,9 +1,8 @@
 """Fixtures that tests of several packages share."""
 
-from pathlib import Path
-
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 import torch

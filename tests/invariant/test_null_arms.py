@@ -75,7 +75,7 @@ def test_arms_that_differ_in_the_estimator_start_from_the_same_networks_and_data
     for estimator in ({"name": "score_function"}, {"name": "soft_gumbel"}, constant("learned")):
         experiment = tiny_experiment({"estimator": estimator})
         games.append(build_game(experiment, build_data(experiment, CPU, None), CPU))
-    batches = [game._stream.next().ids_BT for game in games]
+    batches = [game._stream.next().x for game in games]
     for game, batch in zip(games[1:], batches[1:], strict=True):
         assert torch.equal(batch, batches[0])
         for name in ("generator", "critic"):

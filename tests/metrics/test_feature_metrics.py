@@ -159,8 +159,8 @@ def test_nearest_neighbours_far_from_the_origin() -> None:
     rows = torch.tensor([3, 77, 150])
     query = train[rows] + 0.01 * normal(3, 16, 1)
     assert nearest_indices(query, train).tolist() == rows.tolist()
-    exact = torch.cdist(query.double(), train.double()).amin(1).float()
-    torch.testing.assert_close(nearest_distances(query, train), exact, atol=5e-3, rtol=0)
+    exact = torch.cdist(query.double(), train.double()).amin(1)
+    torch.testing.assert_close(nearest_distances(query, train).double(), exact, atol=5e-3, rtol=0)
 
 
 def test_copiers_fail_and_held_out_data_pass() -> None:

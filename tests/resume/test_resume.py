@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from tiny_runs import (
+    DIRECT,
+    PICTURES,
     assert_same_run,
     assert_same_tree,
     last_checkpoint,
@@ -48,6 +50,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "fresh data": {"data.fresh": True, "data.train": 12},
     "penalty": {"penalties": [{"name": "gradient_penalty"}], "game.mle_weight": 0.5},
+    "rates that fall": {"players.generator": {"decay": [1, 6]}},
+    **{name: tree for name, tree in DIRECT.items() if name != "cycle"},
+    "batch norm and spectral norm": {
+        **PICTURES,
+        "generator": {"name": "dcgan", "latent": 3, "width": 4},
+        "critic": {"name": "dcgan", "width": 4},
+        "penalties": [{"name": "spectral_norm"}],
+        "players.generator": {"ema": 0.9},
+    },
+    # The pool of 12 is full after two of the six critic updates, and then exchanges.
+    "cycle": {**DIRECT["cycle"], "train.batch_size": 6},
 }
 
 
