@@ -1,0 +1,212 @@
+"""Picture evaluators tell real pictures from noise, a mean, a single picture and copies."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqgan.core.metric_names import base, find
+from seqgan.core.pictures import to_unit
+from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.data.config import FacesSourceConfig, PictureSetConfig
+from seqgan.data.pictures import Pictures, load_pictures
+from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
+from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.judge import JudgeSpec, cached_judge
+from seqgan.evaluation.pictures import Detector, PictureEvaluator, listed_labels
+from seqgan.metrics.faces import detect
+
+CPU = torch.device("cpu")
+ROWS = 400
+
+
+def faces(palette: str = "day", seed: int = 0) -> Pictures:
+    source = FacesSourceConfig(
+        name="faces", palette=palette, train=ROWS, judge=2000, valid=50, test=ROWS, seed=seed
+    )
+    return load_pictures(PictureSetConfig(source=source))
+
+
+def judge_of(pictures: Pictures) -> Any:
+    spec = JudgeSpec("labels", pictures.label_sizes, 3, updates=60)
+    return cached_judge(spec, pictures.judge.x_NCHW, pictures.judge.labels_NA, CPU)
+
+
+def detector(palette: str = "day") -> Detector:
+    return Detector(tuple("abcde"), lambda x: detect(x, palette))
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    return faces()
+
+
+@pytest.fixture(scope="module")
+def judge(pictures: Pictures) -> Any:
+    return judge_of(pictures)
+
+
+class Fixed(DirectGenerator):
+    """Gives the pictures it was made with, under whatever noise and labels."""
+
+    latent = 2
+
+    def __init__(self, give: Callable[[int, Tensor | None], Tensor]) -> None:
+        super().__init__()
+        self.unused = torch.nn.Parameter(torch.zeros(()))
+        self._give = give
+
+    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+        return to_unit(self._give(len(z_BL), cond))
+
+
+def measured(
+    pictures: Pictures,
+    judge: Any,
+    give: Callable[[int, Tensor | None], Tensor],
+    told: bool = False,
+) -> dict[str, float | None]:
+    space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
+    evaluator = PictureEvaluator(pictures, space, judge, detector(), CPU, 0)
+    metrics = evaluator.generated(Fixed(give), "test", ROWS, DecodingSetting())
+    return {base(name): value for name, value in metrics.items()}
+
+
+def generators(pictures: Pictures) -> dict[str, Callable[[int, Tensor | None], Tensor]]:
+    fresh = faces(seed=7).train.x_NCHW
+    mean = fresh.float().mean(0).byte()
+    random = torch.Generator().manual_seed(0)
+    return {
+        "real": lambda rows, _: fresh[:rows],
+        "noise": lambda rows, _: torch.randint(
+            256, (rows, *pictures.shape), dtype=torch.uint8, generator=random
+        ),
+        "mean": lambda rows, _: mean.expand(rows, -1, -1, -1),
+        "one": lambda rows, _: fresh[:1].expand(rows, -1, -1, -1),
+        "copier": lambda rows, _: pictures.train.x_NCHW[:rows],
+    }
+
+
+def test_controls(pictures: Pictures, judge: Any) -> None:
+    found = {name: measured(pictures, judge, give) for name, give in generators(pictures).items()}
+    real, one, copier = found["real"], found["one"], found["copier"]
+    for name in ("noise", "mean", "one"):
+        assert found[name]["fid"] > 20 * real["fid"]
+        assert found[name]["coverage"] < 0.1 < 0.85 < real["coverage"]
+        assert found[name]["attribute_distance"] > 0.3 > 0.1 > real["attribute_distance"]
+    assert real["valid_attributes"] > 0.97
+    assert one["valid_attributes"] == 1.0  # one good face, over and over …
+    assert one["label_distance_hair_colour"] > 0.3  # … and its distributions give it away
+    assert found["noise"]["valid_attributes"] == found["mean"]["valid_attributes"] == 0
+    assert copier["duplicates"] == 1.0
+    assert copier["nearest_ratio"] < 0.01
+    assert real["duplicates"] < 0.05
+    assert real["copy_p_value"] > 0.01
+
+
+def test_label_accuracy_is_against_the_labels_that_were_asked_for(
+    pictures: Pictures, judge: Any
+) -> None:
+    from seqgan.data.faces import draw_faces
+
+    obeying = measured(pictures, judge, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
+    ignoring = measured(pictures, judge, lambda rows, c: faces(seed=9).train.x_NCHW[:rows], True)
+    for label, chance in (("hair_colour", 0.45), ("eye_colour", 0.55)):
+        assert obeying[f"label_accuracy_{label}"] > 0.9
+        assert ignoring[f"label_accuracy_{label}"] < chance
+    plain = measured(pictures, judge, lambda rows, c: faces(seed=9).train.x_NCHW[:rows])
+    assert not [name for name in plain if name.startswith("label_accuracy")]
+
+
+def test_the_real_row_is_measured_like_a_generator(pictures: Pictures, judge: Any) -> None:
+    space = ArraySpace(pictures.shape)
+    evaluator = PictureEvaluator(pictures, space, judge, detector(), CPU, 0)
+    row = evaluator.real("test", ROWS)
+    copies = measured(pictures, judge, lambda rows, _: pictures.train.x_NCHW[:rows])
+    for name, value in row.items():
+        if base(name) in ("duplicates", "nearest_ratio", "copy_p_value"):
+            assert value is None
+        else:
+            assert value == pytest.approx(copies[base(name)])
+    assert find("fid", row) == f"fid@{judge.name}"
+
+
+def test_listed_labels_run_through_every_combination() -> None:
+    assert listed_labels((2, 3), 7).tolist() == [
+        [0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2], [0, 0]
+    ]  # fmt: skip
+    assert listed_labels((3,), 4).tolist() == [[0], [1], [2], [0]]
+
+
+# ── Cycles ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Way(torch.nn.Module):
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._change = change
+
+    def forward(self, z_BL: Tensor, cond: Tensor) -> Tensor:
+        return self._change(cond)
+
+
+@pytest.fixture(scope="module")
+def kinds(pictures: Pictures, judge: Any) -> tuple[JudgedKind, JudgedKind]:
+    night = faces("night", seed=1)
+    a = JudgedKind("a", pictures, judge, detector())
+    return a, JudgedKind("b", night, judge_of(night), detector("night"))
+
+
+def translated(kinds: Any, a2b: Any, b2a: Any) -> dict[str, float | None]:
+    evaluator = CycleEvaluator(ArraySpace((3, 32, 32)), *kinds, CPU, 0)
+    ways = torch.nn.ModuleDict({"a2b": Way(a2b), "b2a": Way(b2a)})
+    metrics = evaluator.generated(ways, "test", ROWS, DecodingSetting())
+    return {base(name): value for name, value in metrics.items()}
+
+
+def test_doing_nothing_keeps_the_cycle_and_fails_the_rest(kinds: Any) -> None:
+    found = translated(kinds, lambda x: x, lambda x: x)
+    assert found["cycle_a"] == found["identity_b"] == 0
+    assert found["kept_a2b"] < 0.6  # the rules for night faces read little by day
+    assert found["fid_a2b"] > 20
+    # Noise of standard deviation 0.1 has a mean absolute value of 0.1 √(2/π).
+    assert found["cycle_noisy_a"] == pytest.approx(0.1 * (2 / torch.pi) ** 0.5, rel=0.02)
+
+
+def test_a_true_translation_keeps_the_labels_and_one_picture_does_not(kinds: Any) -> None:
+    from seqgan.data.faces import draw_faces
+
+    a, b = kinds
+    to_night = to_unit(draw_faces(a.pictures.test.labels_NA, 32, "night", 5))
+    to_day = to_unit(draw_faces(b.pictures.test.labels_NA, 32, "day", 5))
+    found = translated(kinds, lambda x: to_night[: len(x)], lambda x: to_day[: len(x)])
+    assert found["kept_a2b"] > 0.97
+    assert found["kept_b2a"] > 0.97
+    assert found["fid_a2b"] < 3
+    one = translated(kinds, lambda x: to_night[:1].expand_as(x), lambda x: to_day[:1].expand_as(x))
+    assert one["kept_a2b"] < 0.7
+
+
+def test_the_real_row_is_what_the_readers_can_reach(kinds: Any) -> None:
+    evaluator = CycleEvaluator(ArraySpace((3, 32, 32)), *kinds, CPU, 0)
+    row = evaluator.real("test", ROWS)
+    assert row["kept_a2b"] > 0.99
+    assert row[f"fid_a2b@{kinds[1].judge.name}"] < 3
+
+
+def test_a_hidden_message_is_lost_in_noise(kinds: Any) -> None:
+    """Steganography by the book: the picture shows something else and carries the source in its
+    last bits."""
+    cover = to_unit(kinds[1].pictures.test.x_NCHW[:ROWS])
+
+    def hide(x: Tensor) -> Tensor:
+        return cover[: len(x)] + 0.02 * x
+
+    def reveal(y: Tensor) -> Tensor:
+        return (y - cover[: len(y)]) / 0.02
+
+    found = translated(kinds, hide, reveal)
+    assert found["cycle_a"] < 0.01
+    assert found["cycle_noisy_a"] > 3
