@@ -8,7 +8,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from seqgan.metrics import neighbours
+from seqgan.metrics import coverage
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance, frechet_from_moments
 from seqgan.metrics.histograms import total_variation
@@ -122,7 +122,7 @@ def test_prdc_equals_brute_force(k: int, monkeypatch: pytest.MonkeyPatch) -> Non
     real, fake = normal(60, 4, 0), 0.8 * normal(45, 4, 1) + 0.3
     expected = brute_force(real.double().numpy(), fake.double().numpy(), k)
     assert prdc(real, fake, k) == pytest.approx(expected, abs=1e-6)
-    monkeypatch.setattr(neighbours, "CHUNK_ENTRIES", 400)  # a few rows at a time
+    monkeypatch.setattr(coverage, "BLOCK_ENTRIES", 400)  # a few rows at a time
     assert prdc(real, fake, k) == pytest.approx(expected, abs=1e-6)
 
 
