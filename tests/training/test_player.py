@@ -178,3 +178,16 @@ def test_a_restored_player_goes_on_as_if_nothing_had_happened() -> None:
     assert torch.equal(second.module.weight, whole.module.weight)
     with second.evaluated() as left, whole.evaluated() as right:
         assert torch.equal(left.weight, right.weight)
+
+
+def test_the_step_size_falls_between_the_two_updates_and_stands_still_behind_them() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    config = PlayerConfig(optimizer="sgd", lr=0.1, decay=[2, 6], clip_norm=None)
+    player = Player("p", module, config)
+    steps = []
+    for _ in range(8):
+        before = module.weight.item()
+        player.update(module.weight.sum())  # the gradient is 1
+        steps.append(before - module.weight.item())
+    expected = [0.1, 0.1, 0.1, 0.075, 0.05, 0.025, 0.0, 0.0]
+    assert steps == pytest.approx(expected, abs=1e-6)
