@@ -12,7 +12,7 @@ from seqgan.core.metric_names import base
 ROOT = Path(__file__).parents[2]
 MNIST = ROOT.parent / "shared" / "data" / "images" / "mnist" / "mnist.npz"
 VAE = (
-    "game={name: autoencode, decoder_std: 0.05}",
+    "game={name: autoencode, decoder_std: 0.0177}",
     "critic=null",
     "objective=null",
     "estimator=null",
