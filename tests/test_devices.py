@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_runs import DIRECT, tiny_experiment
 
 from seqgan.build import build_data, build_device, build_game
 from seqgan.core.device import autocast
-from seqgan.experiment import load_experiment
+from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.experiment import PHASES, Experiment, load_experiment
 
 CONFIG = Path(__file__).parents[1] / "configs/oracle/enumerable.yaml"
 
@@ -41,10 +43,15 @@ def run_phases(device: str, precision: str, overrides: list[str]) -> None:
             *overrides,
         ],
     )
+    play(experiment, game_phases)
+
+
+def play(experiment: Experiment, phases: list[str]) -> None:
     where = build_device(experiment)
-    game = build_game(experiment, build_data(experiment, where, None), where)
-    for phase in game_phases * 2:
-        with autocast(where, precision):
+    data = build_data(experiment, where, None)
+    game = build_game(experiment, data, where)
+    for phase in phases * 2:
+        with autocast(where, experiment.train.precision):
             updates = list(game.updates(phase))
         for player, loss, _ in updates:
             assert loss.dtype == torch.float32
@@ -55,6 +62,17 @@ def run_phases(device: str, precision: str, overrides: list[str]) -> None:
                 assert parameter.grad is not None or not parameter.requires_grad, name
     for player in game.players.values():
         player.raise_if_not_finite(step=0)
+    with game.players["generator"].evaluated() as generator:
+        metrics = data.evaluator.generated(generator, "valid", 8, DecodingSetting())
+        assert metrics
+        data.evaluator.show(generator, DecodingSetting())
+        data.evaluator.sheets(generator)
+
+
+def run_direct(device: str, precision: str, name: str) -> None:
+    changes = {"device": device, "train.precision": precision}
+    experiment = tiny_experiment({**DIRECT[name], **changes})
+    play(experiment, list(PHASES[experiment.game.name][-2:]))
 
 
 @pytest.mark.parametrize("game", GAMES)
@@ -68,3 +86,16 @@ def test_every_game_runs_on_the_cpu(game, precision):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_every_game_runs_on_cuda(game, precision):
     run_phases("cuda", precision, GAMES[game])
+
+
+@pytest.mark.parametrize("name", DIRECT)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_game_on_pictures_runs_on_the_cpu(name, precision):
+    run_direct("cpu", precision, name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("name", DIRECT)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_game_on_pictures_runs_on_cuda(name, precision):
+    run_direct("cuda", precision, name)
