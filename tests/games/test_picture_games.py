@@ -249,6 +249,18 @@ def test_shares_weigh_the_kinds_of_fakes() -> None:
     assert losses == pytest.approx([2 * 0.6931472] * 3, rel=1e-5)
 
 
+def test_the_critics_loss_is_the_documented_mixture() -> None:
+    game = make_game(CONDITIONAL, game={"name": "conditional", "mismatched": 0.25})
+    critic = game._critic.module
+    game._critic.module = spy = Spy(critic)
+    ((_, loss, _),) = game.updates("critic")
+    real, fake, wrong = (critic(x, None, cond).score for x, cond in spy.asked)
+    softplus = torch.nn.functional.softplus
+    expected = softplus(-real).mean() + 0.75 * softplus(fake).mean() + 0.25 * softplus(wrong).mean()
+    torch.testing.assert_close(loss, expected)
+    assert abs(float((fake.mean() - wrong.mean()).detach())) > 1e-4, "the test says nothing"
+
+
 # ── The generator alone ───────────────────────────────────────────────────────────────────────
 
 
