@@ -323,6 +323,20 @@ def test_translators_read_the_picture_only(shape, norm) -> None:
     assert_every_parameter_has_a_gradient(translator)
 
 
+def test_coordinates_tell_a_translator_where_it_is() -> None:
+    """Away from the border a convolution answers a moved picture with a moved translation."""
+    inner, moved = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
+    inner[..., 26:30, 26:30], moved[..., 34:38, 34:38] = 1, 1
+    differences = {}
+    for told in (False, True):
+        config = TRANSLATOR.model_copy(update={"norm": "none", "coordinates": told})
+        translator = build(build_generator, config, ArraySpace((1, 64, 64)))
+        here, there = (translator(translator.draw(1), x)[0, 0] for x in (inner, moved))
+        window = here[20:36, 20:36] - there[28:44, 28:44]
+        differences[told] = float(window.abs().max())
+    assert differences[False] < 1e-5 < 1e-3 < differences[True]
+
+
 def test_residual_blocks_of_a_translator_add_to_what_they_read() -> None:
     block = build(build_generator, TRANSLATOR, ArraySpace((3, 32, 32))).layers[9]
     nn.init.zeros_(block.layers[-1].weight)  # the gain of the last norm

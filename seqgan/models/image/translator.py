@@ -7,6 +7,9 @@
 A read-out w of each place's vector scores one patch, and the mean of the patches' scores is the
 score of the mean vector: so the critic is a PatchGAN with one score a picture.
 
+Convolutions do the same everywhere, so they can recolour and redraw but hardly move or scale. With
+`coordinates` the first one is also told where it is (Liu et al. 2018, CoordConv).
+
 Deviations. Translator: 3×3 instead of 7×7 kernels at both ends, zeros instead of reflections at
 the border, nearest neighbours and a 3×3 convolution instead of transposed convolutions, instance
 norm with gain and offset (and no redundant bias in front). Critic: the objective acts on the
@@ -16,6 +19,7 @@ Both: torch's initialisation instead of N(0, 0.02²).
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
@@ -36,10 +40,11 @@ class Translator(DirectGenerator):
                 "set size in both sets to a multiple of 4"
             )
         self.latent = 0
+        self.coordinates = config.coordinates
         full, half, quarter = config.width, 2 * config.width, 4 * config.width
         norm, bias = config.norm, needs_bias(config.norm)
         self.layers = nn.Sequential(
-            *_hidden(_conv(channels, full, norm), norm),
+            *_hidden(_conv(channels + 2 * config.coordinates, full, norm), norm),
             *_hidden(_conv(full, half, norm, stride=2), norm),
             *_hidden(_conv(half, quarter, norm, stride=2), norm),
             *[_Residual(quarter, norm) for _ in range(config.blocks)],
@@ -51,7 +56,16 @@ class Translator(DirectGenerator):
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
         """The translation of the picture `cond`; `z_BL` is not read."""
         assert cond is not None, "a translator needs a picture"
-        return self.layers(cond).tanh()
+        x = torch.cat([cond, place_of_each_pixel(cond)], 1) if self.coordinates else cond
+        return self.layers(x).tanh()
+
+
+def place_of_each_pixel(x_BCHW: Tensor) -> Tensor:
+    """Row and column from −1 to 1 as two maps beside each picture: [B, 2, H, W]."""
+    rows, height, width = len(x_BCHW), *x_BCHW.shape[2:]
+    down = torch.linspace(-1, 1, height, device=x_BCHW.device, dtype=x_BCHW.dtype)
+    right = torch.linspace(-1, 1, width, device=x_BCHW.device, dtype=x_BCHW.dtype)
+    return torch.stack(torch.meshgrid(down, right, indexing="ij")).expand(rows, -1, -1, -1)
 
 
 class PatchTrunk(nn.Module):
