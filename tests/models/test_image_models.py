@@ -337,6 +337,16 @@ def test_coordinates_tell_a_translator_where_it_is() -> None:
     assert differences[False] < 1e-5 < 1e-3 < differences[True]
 
 
+def test_a_residual_translator_without_a_change_leaves_the_picture() -> None:
+    config = TRANSLATOR.model_copy(update={"residual": True})
+    translator = build(build_generator, config, ArraySpace((3, 16, 16)))
+    picture = torch.rand(2, 3, 16, 16) * 2 - 1
+    assert (translator(translator.draw(2), picture) - picture).abs().max() > 0.05
+    torch.nn.init.zeros_(translator.layers[-1].weight)
+    torch.nn.init.zeros_(translator.layers[-1].bias)
+    assert (translator(translator.draw(2), picture) - picture).abs().max() < 0.0101
+
+
 def test_residual_blocks_of_a_translator_add_to_what_they_read() -> None:
     block = build(build_generator, TRANSLATOR, ArraySpace((3, 32, 32))).layers[9]
     nn.init.zeros_(block.layers[-1].weight)  # the gain of the last norm

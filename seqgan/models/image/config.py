@@ -64,6 +64,8 @@ class TranslatorConfig(Config):
     """Residual blocks at a quarter of the height and width."""
     norm: Literal["instance", "none"] = "instance"
     """Normalisation of each hidden layer over the pixels of one feature map."""
+    residual: bool = False
+    """Make the change of the picture instead of a new picture: for kinds of one shape."""
     coordinates: bool = False
     """Tell the first convolution the place of every pixel, where things have to move or grow."""
 

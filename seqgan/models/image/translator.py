@@ -8,7 +8,8 @@ A read-out w of each place's vector scores one patch, and the mean of the patche
 score of the mean vector: so the critic is a PatchGAN with one score a picture.
 
 Convolutions do the same everywhere, so they can recolour and redraw but hardly move or scale. With
-`coordinates` the first one is also told where it is (Liu et al. 2018, CoordConv).
+`coordinates` the first one is also told where it is (Liu et al. 2018, CoordConv). With `residual`
+the network makes the change, y = tanh(atanh(x) + change), for kinds that differ in colour alone.
 
 Deviations. Translator: 3×3 instead of 7×7 kernels at both ends, zeros instead of reflections at
 the border, nearest neighbours and a 3×3 convolution instead of transposed convolutions, instance
@@ -40,7 +41,7 @@ class Translator(DirectGenerator):
                 "set size in both sets to a multiple of 4"
             )
         self.latent = 0
-        self.coordinates = config.coordinates
+        self.coordinates, self.residual = config.coordinates, config.residual
         full, half, quarter = config.width, 2 * config.width, 4 * config.width
         norm, bias = config.norm, needs_bias(config.norm)
         self.layers = nn.Sequential(
@@ -57,7 +58,9 @@ class Translator(DirectGenerator):
         """The translation of the picture `cond`; `z_BL` is not read."""
         assert cond is not None, "a translator needs a picture"
         x = torch.cat([cond, place_of_each_pixel(cond)], 1) if self.coordinates else cond
-        return self.layers(x).tanh()
+        change = self.layers(x)
+        # Where the change is 0 the picture stays as it is, up to the edges that tanh never reaches.
+        return (change + cond.clamp(-0.99, 0.99).atanh() if self.residual else change).tanh()
 
 
 def place_of_each_pixel(x_BCHW: Tensor) -> Tensor:
