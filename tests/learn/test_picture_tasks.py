@@ -82,7 +82,6 @@ def test_a_cycle_keeps_the_digit(tmp_path: Path) -> None:
 
 
 @pytest.mark.study
-@pytest.mark.xfail(strict=True, reason="reached one way of two, EXPERIMENTS.md section 9")
 def test_a_cycle_keeps_the_face(tmp_path: Path) -> None:
     found, _ = trained(tmp_path / "cycle", "image/cycle_faces.yaml")
     assert found["kept_a2b"] >= 0.8
