@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
-from seqgan.core.faces import ATTRIBUTES
 from seqgan.core.pictures import to_unit
 from seqgan.core.rng import seed_everything
 from seqgan.core.types import ArraySpace, Batch, SequenceSpace, Space
@@ -31,7 +30,7 @@ from seqgan.data.config import (
 from seqgan.data.corpus import load_corpus
 from seqgan.data.oracle_samples import draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
-from seqgan.data.points import draw_points
+from seqgan.data.points import training_block
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
 from seqgan.estimators.base import Estimator
@@ -48,7 +47,7 @@ from seqgan.evaluation.base import Evaluator
 from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
 from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
 from seqgan.evaluation.oracle import OracleEvaluator
-from seqgan.evaluation.pictures import Detector, PictureEvaluator
+from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.experiment import Experiment
@@ -73,10 +72,6 @@ from seqgan.objectives.divergences import Objective
 from seqgan.objectives.penalties import apply_spectral_norm, clip_weights
 from seqgan.training.player import ModuleT, Player
 from seqgan.training.trainer import Game
-
-TRAINING_STREAM = 4
-"""Training points come from this stream of draws and those behind it; evaluation has the others."""
-POINTS_A_BLOCK = 25_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +146,12 @@ def _corpus_side(
 def _points_side(
     experiment: Experiment, config: PointsDataConfig, device: torch.device
 ) -> DataSide:
-    space = ArraySpace((2,))
-
     def block(index: int) -> Batch:
-        return Batch(draw_points(config, TRAINING_STREAM + index, POINTS_A_BLOCK).to(device))
+        return Batch(training_block(config, index).to(device))
 
     stream = FreshStream(block, experiment.train.batch_size)
-    return DataSide(space, (stream,), PointsEvaluator(config, space, experiment.evaluation.seed))
+    evaluator = PointsEvaluator(config, experiment.evaluation.seed)
+    return DataSide(ArraySpace((2,)), (stream,), evaluator)
 
 
 def _pictures_side(
@@ -173,7 +167,7 @@ def _pictures_side(
     space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
     seed = experiment.evaluation.seed
     judge = _judge(experiment, pictures, device)
-    evaluator = PictureEvaluator(pictures, space, judge, _detector(config), device, seed)
+    evaluator = PictureEvaluator(pictures, space, judge, _detect(config), device, seed)
     stream = _picture_stream(experiment, pictures, told, device, experiment.seed)
     return DataSide(space, (stream,), evaluator, None, pictures.report)
 
@@ -184,10 +178,10 @@ def _unpaired_side(
     kinds = load_unpaired(config)
     space = ArraySpace(kinds[0].shape)
     judged = [
-        JudgedKind(name, pictures, _judge(experiment, pictures, device), _detector(side))
+        JudgedKind(name, pictures, _judge(experiment, pictures, device), _detect(side))
         for name, pictures, side in zip("ab", kinds, (config.a, config.b), strict=True)
     ]
-    evaluator = CycleEvaluator(space, judged[0], judged[1], device, experiment.evaluation.seed)
+    evaluator = CycleEvaluator(judged[0], judged[1], device, experiment.evaluation.seed)
     streams = tuple(
         # Seeds of their own: equal ones would pair what lies in the same place.
         _picture_stream(experiment, pictures, False, device, 2 * experiment.seed + position)
@@ -214,10 +208,6 @@ def _judge(experiment: Experiment, pictures: Pictures, device: torch.device) -> 
     kind = config.kind
     if kind == "auto":
         kind = "labels" if pictures.label_sizes else "rotations"
-    if kind == "labels" and not pictures.label_sizes:
-        raise UserError(
-            "evaluation.judge.kind='labels': the pictures have none; use rotations or random"
-        )
     spec = JudgeSpec(
         kind=kind,
         label_sizes=pictures.label_sizes if kind == "labels" else (),
@@ -228,12 +218,11 @@ def _judge(experiment: Experiment, pictures: Pictures, device: torch.device) -> 
     return cached_judge(spec, pictures.judge.x_NCHW, pictures.judge.labels_NA, device)
 
 
-def _detector(config: PictureSetConfig) -> Detector | None:
+def _detect(config: PictureSetConfig) -> Detect | None:
     """Rules that read cartoon faces; None for every other kind of picture."""
     if not isinstance(config.source, FacesSourceConfig):
         return None
-    names = tuple(attribute.name for attribute in ATTRIBUTES)
-    return Detector(names, partial(detect, palette=config.source.palette))
+    return partial(detect, palette=config.source.palette)
 
 
 def build_generating_module(experiment: Experiment, space: Space) -> Any:

@@ -124,13 +124,16 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
     _write_config(experiment, folder)  # last: it makes the folder a run
 
 
-def _tell_about(report: dict[str, Any]) -> None:
+def _tell_about(report: dict[str, Any], kind: str = "") -> None:
     """One line a split on stderr: what was read, left out, doubled or leaked."""
-    for split in ("train", "valid", "test"):
+    for name in ("a", "b"):  # two kinds of pictures, each with a report of its own
+        if name in report:
+            _tell_about(report[name], f"{name}, ")
+    for split in ("judge", "train", "valid", "test"):
         if split in report:
             numbers = {k: v for k, v in report[split].items() if k != "sha256"}
-            counts = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-            print(f"{split}: {counts}", file=sys.stderr)
+            counts = ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
+            print(f"{kind}{split}: {counts}", file=sys.stderr)
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:

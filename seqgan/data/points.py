@@ -15,6 +15,12 @@ from torch import Tensor
 
 from seqgan.data.config import PointsDataConfig
 
+VALID_STREAM, TEST_STREAM, REAL_ROW_STREAM = 1, 2, 3
+"""Streams of draws: two references, and real points in the generator's place."""
+_TRAINING_STREAM = 4
+"""Training block k is stream 4 + k."""
+_BLOCK = 25_600
+
 
 def centres(config: PointsDataConfig) -> Tensor:
     """The means of the Gaussians, [K, 2]."""
@@ -32,3 +38,8 @@ def draw_points(config: PointsDataConfig, stream: int, rows: int) -> Tensor:
     chosen_N = torch.from_numpy(generator.integers(len(centres_K2), size=rows))
     noise_N2 = torch.from_numpy(generator.standard_normal((rows, 2)))
     return (centres_K2[chosen_N] + config.std * noise_N2).float()
+
+
+def training_block(config: PointsDataConfig, index: int) -> Tensor:
+    """The points of one block [25,600, 2]; blocks are independent of each other and of the rest."""
+    return draw_points(config, _TRAINING_STREAM + index, _BLOCK)

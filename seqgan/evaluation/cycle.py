@@ -23,14 +23,13 @@ from torch import Tensor, nn
 
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
-from seqgan.core.types import ArraySpace
 from seqgan.data.pictures import Pictures, PictureSet
 from seqgan.evaluation import sheets
 from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, configured
 from seqgan.evaluation.judge import Judge
-from seqgan.evaluation.pictures import Detector
+from seqgan.evaluation.pictures import Detect
 from seqgan.metrics.frechet import frechet_distance
 
 NOISE_STD = 0.1
@@ -46,37 +45,29 @@ class JudgedKind:
     """a or b."""
     pictures: Pictures
     judge: Judge
-    detector: Detector | None
+    detect: Detect | None
 
     def split(self, name: str) -> PictureSet:
         return self.pictures.valid if name == "valid" else self.pictures.test
 
     def labels(self, x_NCHW: Tensor) -> Tensor:
         """Labels read in bytes; a detector's word counts more than a network's."""
-        return (self.detector.detect if self.detector else self.judge.labels)(x_NCHW)
+        return (self.detect or self.judge.labels)(x_NCHW)
 
     @property
     def reader(self) -> str:
         """Suffix of a metric of what was read."""
-        return "" if self.detector else f"@{self.judge.name}"
+        return "" if self.detect else f"@{self.judge.name}"
 
     @property
     def reads(self) -> bool:
-        return self.detector is not None or self.judge.reads_labels
+        return self.detect is not None or self.judge.reads_labels
 
 
 class CycleEvaluator:
     """Measures pairs of translators (keys a2b and b2a)."""
 
-    def __init__(
-        self,
-        space: ArraySpace,
-        a: JudgedKind,
-        b: JudgedKind,
-        device: torch.device,
-        seed: int,
-    ) -> None:
-        self.space = space
+    def __init__(self, a: JudgedKind, b: JudgedKind, device: torch.device, seed: int) -> None:
         self._kinds = (a, b)
         self._device = device
         self._seed = seed

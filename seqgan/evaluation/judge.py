@@ -76,13 +76,9 @@ class Judge:
 
     def __init__(self, spec: JudgeSpec, network: JudgeNet, device: torch.device) -> None:
         self.name = f"{PREFIXES[spec.kind]}-{parameters_hash(network)[:8]}"
-        self._reads_labels = spec.kind == "labels"
+        self.reads_labels = spec.kind == "labels"
         self.network = network.to(device).eval().requires_grad_(False)
         self._device = device
-
-    @property
-    def reads_labels(self) -> bool:
-        return self._reads_labels
 
     def features(self, x_NCHW: Tensor) -> Tensor:
         """`features_NF` [N, 128], float32, on the CPU."""
@@ -90,7 +86,7 @@ class Judge:
 
     def labels(self, x_NCHW: Tensor) -> Tensor:
         """The likeliest class of each label, `labels_NA`, on the CPU."""
-        assert self._reads_labels, "only judges of labels read labels"
+        assert self.reads_labels, "only judges of labels read labels"
         outputs = self._outputs(x_NCHW)
         return torch.cat([torch.stack([h.argmax(1) for h in heads], 1) for _, heads in outputs])
 
@@ -231,33 +227,30 @@ def cached_judge(
     x_NCHW: Tensor,
     labels_NA: Tensor | None,
     device: torch.device,
-    folder: Path | Literal["default"] | None = "default",
+    folder: Path | None = None,
 ) -> Judge:
-    """The judge of these pictures: the one kept in `folder`, or a new one (None: keep none).
+    """The judge of these pictures: the one kept in `folder` (None: `default_folder()`), or new.
 
     Raises what `train_judge` does. A folder that cannot be written costs time and nothing else.
     """
-    if folder is None:
-        return _train_with_bar(spec, x_NCHW, labels_NA, device)
-    entry = (default_folder() if folder == "default" else folder) / _key(spec, x_NCHW, labels_NA)
+    entry = (folder or default_folder()) / _key(spec, x_NCHW, labels_NA)
     network = _stored(entry, spec)
     if network is not None:
         return Judge(spec, network, device)
     shutil.rmtree(entry, ignore_errors=True)  # a damaged one
-    judge = _train_with_bar(spec, x_NCHW, labels_NA, torch.device("cpu"))
+    judge = _train_with_bar(spec, x_NCHW, labels_NA)
     _store(entry, judge)
     # Another process may have been first: both go on with what is stored.
     return Judge(spec, _stored(entry, spec) or judge.network, device)
 
 
-def _train_with_bar(
-    spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None, device: torch.device
-) -> Judge:
+def _train_with_bar(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> Judge:
+    cpu = torch.device("cpu")
     if spec.kind == "random":
-        return train_judge(spec, x_NCHW, labels_NA, device)
+        return train_judge(spec, x_NCHW, labels_NA, cpu)
     with progress_bar() as bar:
         task = bar.add_task("training the judge", total=spec.updates, note="")
-        return train_judge(spec, x_NCHW, labels_NA, device, lambda: bar.advance(task))
+        return train_judge(spec, x_NCHW, labels_NA, cpu, lambda: bar.advance(task))
 
 
 def _key(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:

@@ -15,14 +15,12 @@ and their networks. The real-data row puts training pictures in the generated on
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from seqgan.core.metric_names import base
 from seqgan.core.pictures import to_bytes
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, DirectGenerator
@@ -33,6 +31,7 @@ from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
 from seqgan.evaluation.judge import Judge
 from seqgan.metrics.coverage import prdc
+from seqgan.metrics.faces import attribute_distances, valid_share
 from seqgan.metrics.frechet import frechet_distance
 from seqgan.metrics.histograms import total_variation
 from seqgan.metrics.kernel import kernel_distance
@@ -45,13 +44,8 @@ INTERPOLATIONS, STEPS = 6, 10
 PLANE_SIDE = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """Reads attributes by rule: −1 where one cannot be read."""
-
-    names: tuple[str, ...]
-    detect: Callable[[Tensor], Tensor]
-    """`labels_NA` of bytes [N, C, H, W]."""
+Detect = Callable[[Tensor], Tensor]
+"""Reads the attributes of cartoon faces by rule: `labels_NA` of bytes, −1 where it cannot."""
 
 
 class PictureEvaluator:
@@ -62,14 +56,14 @@ class PictureEvaluator:
         pictures: Pictures,
         space: ArraySpace,
         judge: Judge,
-        detector: Detector | None,
+        detect: Detect | None,
         device: torch.device,
         seed: int,
     ) -> None:
         self.space = space
         self._pictures = pictures
         self._judge = judge
-        self._detector = detector
+        self._detect = detect
         self._device = device
         self._seed = seed
         self._splits = {"valid": pictures.valid, "test": pictures.test}
@@ -90,16 +84,18 @@ class PictureEvaluator:
         rows = min(samples, len(self._pictures.train.x_NCHW))
         asked_NA = self._asked(self._splits[split], rows)
         made = self._sample(generator, rows, setting, asked_NA)
-        return self._measure(made, split, asked_NA)
+        fake_NF, real_NF = self._judge.features(made), self._features_of(split)
+        copies = memorisation(fake_NF, real_NF, self._features_of("train"))
+        metrics = self._measure(made, fake_NF, split, asked_NA)
+        return metrics | {self._by_judge(name): value for name, value in copies.items()}
 
     def real(self, split: str, samples: int) -> Metrics:
-        """Training pictures in the generator's place; whether they are copies makes no sense."""
+        """Training pictures in the generator's place."""
         train = self._pictures.train
         asked_NA = None if train.labels_NA is None else train.labels_NA[:samples]
         told = self.space.label_sizes != ()
-        metrics = self._measure(train.x_NCHW[:samples], split, asked_NA if told else None)
-        copies = {name: None for name in metrics if base(name) in COPY_METRICS}
-        return metrics | copies
+        features_NF = self._features_of("train")[:samples]
+        return self._measure(train.x_NCHW[:samples], features_NF, split, asked_NA if told else None)
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A grid from the same noise at every call; with labels one column a class."""
@@ -120,22 +116,26 @@ class PictureEvaluator:
 
     # ── Measuring ─────────────────────────────────────────────────────────────────────────────
 
-    def _measure(self, made_NCHW: Tensor, split: str, asked_NA: Tensor | None) -> Metrics:
-        judge, reference = self._judge, self._splits[split]
-        fake_NF, real_NF = judge.features(made_NCHW), self._features_of(split)
+    def _measure(
+        self, made_NCHW: Tensor, fake_NF: Tensor, split: str, asked_NA: Tensor | None
+    ) -> Metrics:
+        """What generated and real pictures share; whether real ones are copies makes no sense."""
+        reference, real_NF = self._splits[split], self._features_of(split)
         by_judge: Metrics = {
             "fid": frechet_distance(real_NF, fake_NF),
             "kid": kernel_distance(real_NF, fake_NF),
             **prdc(real_NF, fake_NF),
-            **memorisation(fake_NF, real_NF, self._features_of("train")),
         }
         if self._judge.reads_labels and reference.labels_NA is not None:
             by_judge |= self._label_metrics(made_NCHW, reference.labels_NA, asked_NA)
-        metrics = {f"{name}@{judge.name}": value for name, value in by_judge.items()}
-        if self._detector is not None:
+        metrics = {self._by_judge(name): value for name, value in by_judge.items()}
+        if self._detect is not None:
             assert reference.labels_NA is not None, "faces have labels"
-            metrics |= self._attribute_metrics(self._detector, made_NCHW, reference.labels_NA)
+            metrics |= _attribute_metrics(self._detect(made_NCHW), reference.labels_NA)
         return metrics
+
+    def _by_judge(self, name: str) -> str:
+        return f"{name}@{self._judge.name}"
 
     def _label_metrics(
         self, made_NCHW: Tensor, true_NA: Tensor, asked_NA: Tensor | None
@@ -149,19 +149,6 @@ class PictureEvaluator:
             if asked_NA is not None:
                 right_N = read_NA[:, column] == asked_NA[:, column]
                 metrics[f"label_accuracy{suffix}"] = float(right_N.float().mean())
-        return metrics
-
-    def _attribute_metrics(self, detector: Detector, made_NCHW: Tensor, true_NA: Tensor) -> Metrics:
-        read_NA = detector.detect(made_NCHW)
-        metrics: Metrics = {"valid_attributes": float((read_NA >= 0).all(1).float().mean())}
-        distances = [
-            # What cannot be read is a class of its own, which the truth never has.
-            total_variation(read_NA[:, column] + 1, true_NA[:, column] + 1, classes + 1)
-            for column, classes in enumerate(self._pictures.label_sizes)
-        ]
-        for name, distance in zip(detector.names, distances, strict=True):
-            metrics[f"attribute_distance_{name}"] = distance
-        metrics["attribute_distance"] = max(distances)
         return metrics
 
     @cached_property
@@ -248,7 +235,13 @@ class PictureEvaluator:
         return decode
 
 
-COPY_METRICS = ("duplicates", "nearest_ratio", "copy_p_value")
+def _attribute_metrics(read_NA: Tensor, true_NA: Tensor) -> Metrics:
+    distances = attribute_distances(read_NA, true_NA)
+    return {
+        "valid_attributes": valid_share(read_NA),
+        **{f"attribute_distance_{name}": value for name, value in distances.items()},
+        "attribute_distance": max(distances.values()),
+    }
 
 
 def listed_labels(sizes: tuple[int, ...], rows: int) -> Tensor:

@@ -15,9 +15,15 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.core.types import DirectGenerator
 from seqgan.data.config import PointsDataConfig
-from seqgan.data.points import centres, draw_points
+from seqgan.data.points import (
+    REAL_ROW_STREAM,
+    TEST_STREAM,
+    VALID_STREAM,
+    centres,
+    draw_points,
+)
 from seqgan.decoding import generate
 from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
@@ -26,8 +32,6 @@ from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
 from seqgan.metrics.modes import mode_coverage
 
-VALID, TEST, OWN = 1, 2, 3
-"""Streams of draws: two references, and real points in the generator's place."""
 LEAST_OF_TEN_THOUSAND = 20
 SHOWN_POINTS = 2_000
 
@@ -35,14 +39,13 @@ SHOWN_POINTS = 2_000
 class PointsEvaluator:
     """Measures generators, and fresh real points for the real-data row."""
 
-    def __init__(self, config: PointsDataConfig, space: ArraySpace, seed: int) -> None:
-        self.space = space
+    def __init__(self, config: PointsDataConfig, seed: int) -> None:
         self._config = config
         self._seed = seed
         self._centres_KD = centres(config)
         self._real = {
-            "valid": draw_points(config, VALID, config.valid),
-            "test": draw_points(config, TEST, config.test),
+            "valid": draw_points(config, VALID_STREAM, config.valid),
+            "test": draw_points(config, TEST_STREAM, config.test),
         }
         self.notes: dict[str, object] = {
             "reference_points": {name: len(x) for name, x in self._real.items()}
@@ -58,7 +61,7 @@ class PointsEvaluator:
 
     def real(self, split: str, samples: int) -> Metrics:
         """Fresh real points in the generator's place."""
-        return self._measure(draw_points(self._config, OWN, samples), split)
+        return self._measure(draw_points(self._config, REAL_ROW_STREAM, samples), split)
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A scatter plot of the same noise at every call."""

@@ -19,9 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib import get_data_path
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -69,6 +66,8 @@ def _enlarged(x_NCHW: Tensor) -> NDArray[np.uint8]:
 
 def labelled_rows(rows: list[tuple[str, Tensor]]) -> Image.Image:
     """One row for each (short text, `uint8` pictures [N, C, H, W]), the text at its left."""
+    from matplotlib import get_data_path  # brings a font; slow to import, so only where it is used
+
     font = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", FONT_SIZE)
     strips = [grid(x_NCHW, len(x_NCHW)) for _, x_NCHW in rows]
     margin = ceil(max(font.getlength(text) for text, _ in rows)) + 4 * GAP
@@ -91,6 +90,9 @@ def scatter(x_ND: Tensor, centres_KD: Tensor) -> Image.Image:
     Axes depend on the centres only, so that sheets of one run can be compared; the title counts
     the points that lie outside (non-finite ones too).
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     points_ND = x_ND.detach().float().cpu().numpy()
     centres_KD = centres_KD.cpu()
     reach = SCATTER_REACH * float(centres_KD.abs().max())

@@ -66,6 +66,9 @@ class AdversarialGame:
         self._mismatched = mismatched
         self._generator = generator
         self._critic = critic
+        # Made once: a list that becomes a tensor on a GPU makes the step wait.
+        device = next(critic.module.parameters()).device
+        self._label_sizes_A = torch.tensor(space.label_sizes, dtype=torch.long, device=device)
         self._phases = {
             "mle": self._update_likelihood,
             "critic": self._update_critic,
@@ -136,15 +139,14 @@ class AdversarialGame:
         if not self._mismatched:
             return None
         assert real.cond is not None, "checked by build_data"
-        return Batch(real.x, real.mask, wrong_labels(real.cond, self._space.label_sizes))
+        return Batch(real.x, real.mask, wrong_labels(real.cond, self._label_sizes_A))
 
 
-def wrong_labels(cond_BA: Tensor, sizes: tuple[int, ...]) -> Tensor:
+def wrong_labels(cond_BA: Tensor, sizes_A: Tensor) -> Tensor:
     """Labels of which exactly one, drawn for each row, is replaced by another of its classes."""
-    rows = torch.arange(len(cond_BA), device=cond_BA.device)
-    column_B = torch.randint(len(sizes), (len(cond_BA),), device=cond_BA.device)
-    sizes_B = torch.tensor(sizes, device=cond_BA.device)[column_B]
-    shift_B = 1 + (torch.rand(len(cond_BA), device=cond_BA.device) * (sizes_B - 1)).long()
-    wrong_BA = cond_BA.clone()
-    wrong_BA[rows, column_B] = (cond_BA[rows, column_B] + shift_B.clamp(max=sizes_B - 1)) % sizes_B
-    return wrong_BA
+    column_B1 = torch.randint(len(sizes_A), (len(cond_BA), 1), device=cond_BA.device)
+    sizes_B1 = sizes_A[column_B1]
+    shift_B1 = 1 + (torch.rand(column_B1.shape, device=cond_BA.device) * (sizes_B1 - 1)).long()
+    right_B1 = cond_BA.gather(1, column_B1)
+    wrong_B1 = (right_B1 + shift_B1.clamp(max=sizes_B1 - 1)) % sizes_B1
+    return cond_BA.scatter(1, column_B1, wrong_B1)

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from seqgan.core import faces
 from seqgan.core.faces import ATTRIBUTES, CENTRE, PALETTES, UNITS, Blob, Palette, both
+from seqgan.metrics.histograms import total_variation
 
 NEAR = 60.0
 """Distance in RGB up to which a region has a colour; ±25 levels in every channel are 43."""
@@ -74,15 +75,12 @@ def attribute_distances(detected_NA: Tensor, truth_NA: Tensor) -> dict[str, floa
 
     Unreadable is one more value, which the truth never has. 0 is equal, 1 is disjoint.
     """
-    distances = {}
-    for i, attribute in enumerate(ATTRIBUTES):
-        bins = len(attribute.values) + 1
-        found, truth = (
-            torch.bincount(labels[:, i] + 1, minlength=bins).double() / len(labels)
-            for labels in (detected_NA, truth_NA)
+    return {
+        attribute.name: total_variation(
+            detected_NA[:, column] + 1, truth_NA[:, column] + 1, len(attribute.values) + 1
         )
-        distances[attribute.name] = float((found - truth).abs().sum() / 2)
-    return distances
+        for column, attribute in enumerate(ATTRIBUTES)
+    }
 
 
 # ── Regions ───────────────────────────────────────────────────────────────────────────────────

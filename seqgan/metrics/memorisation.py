@@ -27,7 +27,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 NEAR_QUANTILE = 0.01
@@ -40,6 +39,8 @@ def memorisation(fake_NF: Tensor, heldout_MF: Tensor, train_KF: Tensor) -> dict[
 
     The ratio is infinite, or NaN if both medians are 0, where most held-out samples are copies.
     """
+    from scipy.stats import mannwhitneyu  # half a second that runs on text need not wait
+
     fake_N = nearest_distances(fake_NF, train_KF).cpu().numpy()
     heldout_M = nearest_distances(heldout_MF, train_KF).cpu().numpy()
     edge = np.quantile(heldout_M, NEAR_QUANTILE, method="lower")

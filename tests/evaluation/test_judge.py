@@ -370,14 +370,6 @@ def test_training_elsewhere_notices_neither_a_new_judge_nor_a_kept_one(tmp_path)
         assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_without_a_folder_nothing_is_kept(tmp_path, trainings, monkeypatch):
-    monkeypatch.setenv("SEQGAN_CACHE", str(tmp_path))
-    for _ in range(2):
-        cached_judge(SHORT, X, Y, CPU, None)
-    assert len(trainings) == 2
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_default_folder(tmp_path, trainings, monkeypatch):
     for variable, value, folder in (
         ("SEQGAN_CACHE", tmp_path / "own", tmp_path / "own/judges"),

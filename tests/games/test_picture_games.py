@@ -179,7 +179,7 @@ def test_wrong_labels_differ_in_exactly_one_label_and_reach_every_class() -> Non
     torch.manual_seed(0)
     cond_BA = torch.tensor([[1, 2, 0]]).expand(6000, -1)
     sizes = (2, 4, 3)
-    wrong_BA = wrong_labels(cond_BA, sizes)
+    wrong_BA = wrong_labels(cond_BA, torch.tensor(sizes))
     assert ((wrong_BA != cond_BA).sum(1) == 1).all()
     assert ((wrong_BA >= 0) & (wrong_BA < torch.tensor(sizes))).all()
     reached = [{int(x) for x in wrong_BA[:, column]} for column in range(3)]

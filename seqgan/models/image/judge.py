@@ -4,7 +4,7 @@ Convolutions 5×5 to 24 maps and 3×3 to 48, both with stride 2, and 3×3 to 64,
 normalisation and a ReLU; pooled to 3 × 3, then a layer of 128 units: about 114,000 parameters. One
 linear head a label. Pictures of any size.
 
-Everything is laid out channels last, which takes half the time on a CPU.
+Everything is laid out channels last, which is the faster layout on a CPU.
 """
 
 import torch

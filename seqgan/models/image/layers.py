@@ -3,8 +3,7 @@
 Nearest neighbours and a 3×3 kernel k is one *transposed* convolution of stride 2 whose 4×4 kernel
 is the sum of k at the four corners, and a 3×3 kernel and the mean over 2×2 pixels is one
 convolution of stride 2 with a quarter of that sum. Both are exact, at the border too (zeros), and
-take 16 products for a pixel of the small picture instead of 36: on one CPU core with 64 pictures,
-64 to 32 maps and 16×16 to 32×32 pixels, forward and backward, 42 ms instead of 133 for the first.
+take 16 products for a pixel of the small picture instead of 36.
 """
 
 from typing import Literal
