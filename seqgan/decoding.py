@@ -22,8 +22,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import repeat_rows, take_rows, tree_cat
-from seqgan.core.types import DirectGenerator, Generator, Rollout, SequenceSpace, State, StepOut
+from seqgan.core.types import (
+    DirectGenerator,
+    Generator,
+    ParallelGenerator,
+    Rollout,
+    SequenceSpace,
+    State,
+    StepOut,
+)
 
 _CPU_LOGITS = 1_300_000
 """Logits a CPU lane computes at once: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
@@ -97,6 +106,17 @@ class GumbelSoftmax:
         soft_RV = (noisy_RV / self.temperature).softmax(-1)
         ids_R = noisy_RV.argmax(-1)
         return Drawn(straight_through(ids_R, soft_RV) if self.hard else soft_RV, ids_R)
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """The distribution itself, softmax(logits / temperature), goes on as a soft row: no noise."""
+
+    temperature: float = 1.0
+
+    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+        logits_RV = _repeat(logits_BV.float(), copies)
+        return Drawn((logits_RV / self.temperature).softmax(-1), logits_RV.argmax(-1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,15 +338,40 @@ def _slice(lane: _Lane, first: int, last: int) -> _Lane:
 # ── What people ask for ───────────────────────────────────────────────────────────────────────
 
 
-def sample(generator: Generator, space: SequenceSpace, rows: int, draw: Draw) -> Rollout:
-    """Write `rows` sequences from the start. Relaxed draws keep their gradient."""
-    # Every row starts alike, so one row of logits serves them all.
-    entry = Entry(0, generator.start(1), copies=rows)
+def sample(
+    generator: Generator,
+    space: SequenceSpace,
+    rows: int,
+    draw: Draw,
+    cond: Tensor | None = None,
+) -> Rollout:
+    """Write `rows` sequences from the start, one for each row of `cond` where there is one.
+
+    Relaxed draws keep their gradient.
+    """
+    if isinstance(generator, ParallelGenerator):
+        assert cond is not None, "a parallel generator translates"
+        return _sample_at_once(generator, space, draw, cond)
+    if cond is None:  # every row starts alike, so one row of logits serves them all
+        entry = Entry(0, generator.start(1), copies=rows)
+    else:
+        entry = Entry(0, generator.start(rows, cond))
     columns = list(decode(generator, [entry], space.length, draw, space.end_id))
     ids_BT = torch.stack([column.ids_R for column in columns], 1)
     relaxed = columns[0].x.is_floating_point()
     tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT
-    return Rollout(tokens, ids_BT, torch.stack([column.alive_R for column in columns], 1))
+    return Rollout(tokens, ids_BT, torch.stack([column.alive_R for column in columns], 1), cond)
+
+
+def _sample_at_once(
+    generator: ParallelGenerator, space: SequenceSpace, draw: Draw, cond: Tensor
+) -> Rollout:
+    """All columns in one draw. Ends are where the condition's are, so nothing is settled."""
+    logits_BTV = generator.emit(cond)
+    drawn = draw(logits_BTV.flatten(0, 1), 1)
+    ids_BT = drawn.ids_R.view(logits_BTV.shape[:2])
+    tokens = drawn.x.view(logits_BTV.shape) if drawn.x.is_floating_point() else ids_BT
+    return Rollout(tokens, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
 
 
 GENERATED_AT_ONCE = 1_000
@@ -351,9 +396,11 @@ def generate(
 
 
 @torch.no_grad()
-def prefix_states(generator: Generator, ids_BT: Tensor) -> list[StepOut]:
+def prefix_states(
+    generator: Generator, ids_BT: Tensor, cond: Tensor | None = None
+) -> list[StepOut]:
     """What the generator knows at every column: entry t has read the symbols before column t."""
-    outs = [generator.start(len(ids_BT))]
+    outs = [generator.start(len(ids_BT), cond)]
     for time in range(ids_BT.shape[1] - 1):
         outs.append(generator.step(ids_BT[:, time], outs[-1].state))
     return outs
@@ -372,7 +419,7 @@ def continuations(
     goes_on_BT = rollout.mask_BT
     if space.end_id is not None:
         goes_on_BT = goes_on_BT & (rollout.ids_BT != space.end_id)
-    outs = prefix_states(generator, rollout.ids_BT)
+    outs = prefix_states(generator, rollout.ids_BT, rollout.cond)
     entries = [
         Entry(time, outs[time], copies, goes_on_BT[:, time - 1]) for time in range(1, length)
     ]
@@ -386,10 +433,14 @@ def continuations(
 
 
 def token_log_probs(
-    generator: Generator, ids_BT: Tensor, mask_BT: Tensor, temperature: float = 1.0
+    generator: Generator,
+    ids_BT: Tensor,
+    mask_BT: Tensor,
+    temperature: float = 1.0,
+    cond: Tensor | None = None,
 ) -> Tensor:
     """`logp_BT` in nats under softmax(logits / temperature); 0 behind the end. Keeps gradients."""
-    logits_BTV = generator(ids_BT).float() / temperature
+    logits_BTV = generator(ids_BT, cond).float() / temperature
     logp_BT = -F.cross_entropy(logits_BTV.flatten(0, 1), ids_BT.flatten(), reduction="none")
     return logp_BT.view_as(ids_BT) * mask_BT
 

@@ -125,7 +125,7 @@ class PrefixTable(nn.Module):
             sharpness * torch.randn(shape, generator=stream) for shape in shapes
         )
 
-    def start(self, batch: int) -> StepOut:
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         return self._out(torch.zeros(batch, 0, dtype=torch.long))
 
     def step(self, x: Tensor, state: tuple[Tensor]) -> StepOut:
@@ -135,7 +135,7 @@ class PrefixTable(nn.Module):
         table = self.tables[prefix_Bt.shape[1]]
         return StepOut(table[index_of(prefix_Bt, self.vocab_size)], (prefix_Bt,))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         return step_logits(self, tokens)
 
 

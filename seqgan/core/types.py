@@ -18,7 +18,7 @@ the end is a prediction like any other, and what stands behind it carries no los
 
 Pictures are float `x_BCHW` with values in [-1, 1], points `x_BD`; both have no mask. Code that
 serves everything calls them `x`. Conditions, where there are any, are class labels `cond_BA`
-(long, one column a label), or the picture that is to be translated.
+(long, one column a label), or the picture or the sentence (a token tensor) to be translated.
 """
 
 from abc import ABC, abstractmethod
@@ -47,7 +47,7 @@ class SequenceSpace:
 
     @property
     def label_sizes(self) -> tuple[int, ...]:
-        """No sequence here comes with a condition yet."""
+        """Sequences come with no labels: what conditions them is another sequence."""
         return ()
 
     @property
@@ -142,6 +142,8 @@ class Rollout:
     tokens: Tensor
     ids_BT: Tensor
     mask_BT: Tensor
+    cond: Tensor | None = None
+    """What they were written for, a row each: a token tensor; None without a condition."""
 
     @property
     def x(self) -> Tensor:
@@ -150,10 +152,6 @@ class Rollout:
     @property
     def mask(self) -> Tensor:
         return self.mask_BT
-
-    @property
-    def cond(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +179,16 @@ class Scores:
 
 
 class Generator(nn.Module, ABC):
-    """An autoregressive model supplies these; `decoding.py` samples from any of them."""
+    """An autoregressive model supplies these; `decoding.py` samples from any of them.
+
+    Conditional ones are told `cond`, a token tensor with a row for each sequence. What is
+    computed from it once, such as an encoder's memory, belongs into the state.
+    """
 
     vocab_size: int
 
     @abstractmethod
-    def start(self, batch: int) -> StepOut:
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Logits of the first symbol. The start symbol lives inside the model."""
 
     @abstractmethod
@@ -194,8 +196,29 @@ class Generator(nn.Module, ABC):
         """Read one symbol a row (`ids_B` or `simplex_BV`), return the next distribution."""
 
     @abstractmethod
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`: [:, t] predicts symbol t from those before it. Equals the step loop."""
+
+
+class ParallelGenerator(Generator):
+    """Symbols that do not depend on each other, given the condition: all are drawn at once."""
+
+    @abstractmethod
+    def emit(self, cond: Tensor) -> Tensor:
+        """`logits_BTV` of every symbol."""
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        assert cond is not None, "needs something to translate"
+        logits_BTV = self.emit(cond)
+        return StepOut(logits_BTV[:, 0], (logits_BTV, 0))
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        logits_BTV, column = state
+        return StepOut(logits_BTV[:, column + 1], (logits_BTV, column + 1))
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        assert cond is not None, "needs something to translate"
+        return self.emit(cond)
 
 
 class DirectGenerator(nn.Module, ABC):
@@ -247,6 +270,19 @@ class Reward(Protocol):
     """
 
     def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A further part of what an estimator is to raise, beside the critic's reward.
+
+    Its value is one number a sample, so it is credited to all symbols alike, and it has a
+    baseline of its own: a reconstruction is worth something else than a critic's opinion.
+    """
+
+    name: str
+    reward: Reward
+    weight: float = 1.0
 
 
 class Stateful(Protocol):

@@ -29,7 +29,7 @@ class RnnGenerator(Generator):
         if config.init_std is not None:
             _draw_parameters(self, config.init_std)
 
-    def start(self, batch: int) -> StepOut:
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first symbol, for `batch` rows."""
         return self._step(self.start_E.expand(batch, -1), (None,) * len(self.layers))
 
@@ -46,7 +46,7 @@ class RnnGenerator(Generator):
             after.append(layer_state)
         return StepOut(self.readout(h_BH), tuple(after))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         h_BTH = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))

@@ -34,7 +34,7 @@ class TransformerGenerator(Generator):
         self.norm = nn.LayerNorm(config.width)
         self.readout = nn.Linear(config.width, space.vocab_size)
 
-    def start(self, batch: int) -> StepOut:
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first symbol, for `batch` rows."""
         caches = tuple(block.empty_cache(batch) for block in self.blocks)
         return self._step(self.start_E.expand(batch, -1), (0, caches))
@@ -52,7 +52,7 @@ class TransformerGenerator(Generator):
             after.append(cache)
         return StepOut(self.readout(self.norm(h_BE)), (column + 1, tuple(after)))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         x_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)

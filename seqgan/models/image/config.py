@@ -68,6 +68,8 @@ class TranslatorConfig(Config):
     """Make the change of the picture instead of a new picture: for kinds of one shape."""
     coordinates: bool = False
     """Tell the first convolution the place of every pixel, where things have to move or grow."""
+    warp: bool = False
+    """Learn one affine map of the picture's plane in front: for kinds that differ in size."""
 
 
 class DcganCriticConfig(Config):

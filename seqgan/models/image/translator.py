@@ -10,6 +10,8 @@ score of the mean vector: so the critic is a PatchGAN with one score a picture.
 Convolutions do the same everywhere, so they can recolour and redraw but hardly move or scale. With
 `coordinates` the first one is also told where it is (Liu et al. 2018, CoordConv). With `residual`
 the network makes the change, y = tanh(atanh(x) + change), for kinds that differ in colour alone.
+With `warp` one learned affine map of the plane, the same for all pictures, stands in front
+(a spatial transformer, Jaderberg et al. 2015, whose map does not depend on the picture).
 
 Deviations. Translator: 3×3 instead of 7×7 kernels at both ends, zeros instead of reflections at
 the border, nearest neighbours and a 3×3 convolution instead of transposed convolutions, instance
@@ -21,6 +23,7 @@ Both: torch's initialisation instead of N(0, 0.02²).
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
@@ -42,6 +45,7 @@ class Translator(DirectGenerator):
             )
         self.latent = 0
         self.coordinates, self.residual = config.coordinates, config.residual
+        self.warp = Warp() if config.warp else nn.Identity()
         full, half, quarter = config.width, 2 * config.width, 4 * config.width
         norm, bias = config.norm, needs_bias(config.norm)
         self.layers = nn.Sequential(
@@ -57,10 +61,25 @@ class Translator(DirectGenerator):
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
         """The translation of the picture `cond`; `z_BL` is not read."""
         assert cond is not None, "a translator needs a picture"
-        x = torch.cat([cond, place_of_each_pixel(cond)], 1) if self.coordinates else cond
+        warped = self.warp(cond)
+        x = torch.cat([warped, place_of_each_pixel(cond)], 1) if self.coordinates else warped
         change = self.layers(x)
         # Where the change is 0 the picture stays as it is, up to the edges that tanh never reaches.
-        return (change + cond.clamp(-0.99, 0.99).atanh() if self.residual else change).tanh()
+        return (change + warped.clamp(-0.99, 0.99).atanh() if self.residual else change).tanh()
+
+
+class Warp(nn.Module):
+    """x(A·place): A is [2, 3], affine, and starts as the identity. Beyond the border is border."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.change = nn.Parameter(torch.zeros(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Ten times the parameter: Adam moves every weight alike, and this one has to cross 1.
+        affine_23 = torch.eye(2, 3, device=x.device, dtype=x.dtype) + 10 * self.change
+        grid = F.affine_grid(affine_23.expand(len(x), -1, -1), list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def place_of_each_pixel(x_BCHW: Tensor) -> Tensor:
