@@ -1,8 +1,9 @@
 """Tokenizers: lines of text to lists of ids and back, torch-free.
 
-Both kinds keep one contract (`Tokenizer`) and, when built here, the same two special ids:
-0 = `<eos>` ends a sentence and fills the columns behind it, 1 = `<unk>` stands for whatever the
-vocabulary lacks. (A SentencePiece model trained elsewhere keeps its own ids; ask `end_id`.)
+All kinds keep one contract (`Tokenizer`); those of words and pieces have, when built here, the
+same two special ids: 0 = `<eos>` ends a sentence and fills the columns behind it, 1 = `<unk>`
+stands for whatever the vocabulary lacks. (A SentencePiece model trained elsewhere keeps its own
+ids; ask `end_id`.) Letters have neither: their sequences fill all columns.
 
 Decisions
 - Ids depend on the training lines only: words are ordered by frequency, then alphabetically, and
@@ -31,6 +32,7 @@ END = "<eos>"
 UNKNOWN = "<unk>"
 END_ID = 0
 UNKNOWN_ID = 1
+LETTERS = " abcdefghijklmnopqrstuvwxyz"
 
 SETTINGS_FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocabulary.txt"
@@ -230,6 +232,32 @@ class SentencePieceTokenizer:
         _write_settings(folder, {"name": "sentencepiece"})
 
 
+class LetterTokenizer:
+    """Space and a–z as ids 0 … 26, nothing else: whatever is no small letter reads as a space.
+
+    There is no end symbol, and spaces at either end are symbols like any other.
+    """
+
+    end_id: Any = None  # the corpora of words, for which the protocol says int, never meet it
+    unk_id = 0
+
+    @property
+    def vocab_size(self) -> int:
+        return len(LETTERS)
+
+    def encode(self, line: str) -> list[int]:
+        return [max(LETTERS.find(letter), 0) for letter in line]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return "".join(LETTERS[int(index)] for index in ids)
+
+    def vocabulary(self) -> list[str]:
+        return list(LETTERS)
+
+    def save(self, folder: Path) -> None:
+        _write_settings(folder, {"name": "letters"})
+
+
 def build_tokenizer(config: TokenizerConfig, training_lines: Sequence[str]) -> Tokenizer:
     """The tokenizer that `config` describes: read from its file, else built on these lines."""
     if isinstance(config, WordTokenizerConfig):
@@ -252,6 +280,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         settings = json.loads(path.read_text(encoding="utf-8"))
         if settings["name"] == "sentencepiece":
             return SentencePieceTokenizer.from_file(folder / MODEL_FILE)
+        if settings["name"] == "letters":
+            return LetterTokenizer()
         return WordTokenizer.from_file(
             folder / VOCABULARY_FILE, settings["lowercase"], settings["split_punctuation"]
         )
