@@ -7,6 +7,8 @@ Decisions
   model's sample that fills all columns looks the same.
 - Duplicates and overlap are counted on lines as the tokenizer sees them (`canonical_form`),
   after overlong sentences were dropped.
+
+Data with two sides (`unpaired_text.py`, `events.py`) make each of them with the same functions.
 """
 
 import hashlib
@@ -51,8 +53,8 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
-    """Sentences as ids of at most `data.length` columns, and what it took to make them fit."""
+class Fitted:
+    """Sentences as ids of at most `length` columns, and what it took to make them fit."""
 
     lines: list[str]
     ids: list[list[int]]
@@ -71,40 +73,48 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
     _check_size(config, "train", len(sentences["train"].lines), 0)
     if tokenizer is None:
         tokenizer = build_tokenizer(config.tokenizer, sentences["train"].lines)
-    fitted = {name: _fit(config, tokenizer, split) for name, split in sentences.items()}
+    fitted = {
+        name: fit_sentences(split, tokenizer, config.length, config.overlong)
+        for name, split in sentences.items()
+    }
     for name, split in fitted.items():
         _check_size(config, name, len(split.lines), split.dropped)
     end_id = tokenizer.end_id
     return Corpus(
         space=SequenceSpace(tokenizer.vocab_size, config.length, end_id),
         tokenizer=tokenizer,
-        train=_to_tensors(fitted["train"], config.length, end_id),
-        valid=_to_tensors(fitted["valid"], config.length, end_id),
-        test=_to_tensors(fitted["test"], config.length, end_id),
-        report=_report(fitted, tokenizer, config.length, canonical),
+        train=to_split(fitted["train"], config.length, end_id),
+        valid=to_split(fitted["valid"], config.length, end_id),
+        test=to_split(fitted["test"], config.length, end_id),
+        report=describe_splits(fitted, tokenizer, config.length, canonical),
     )
 
 
-def _fit(config: CorpusData, tokenizer: Tokenizer, sentences: Sentences) -> _Fitted:
-    """Encode, and deal with sentences that are longer than the model as configured."""
+def fit_sentences(
+    sentences: Sentences, tokenizer: Tokenizer, length: int, overlong: str, field: str = "data"
+) -> Fitted:
+    """Encode, and deal with sentences that are longer than the model as configured.
+
+    `field` is where `length` and `overlong` stand in the configuration, for messages.
+    """
     encoded = [tokenizer.encode(line) for line in sentences.lines]
     lengths = [len(ids) + 1 for ids in encoded]
-    overlong = [row for row, length in enumerate(lengths) if length > config.length]
+    too_long = [row for row, columns in enumerate(lengths) if columns > length]
     longest = max(lengths, default=0)
-    if overlong and config.overlong == "error":
-        row = overlong[0]
+    if too_long and overlong == "error":
+        row = too_long[0]
         raise UserError(
             f"{sentences.source}: line {sentences.numbers[row]} has "
-            f"{lengths[row]} tokens with its end symbol, but data.length={config.length}; raise "
-            f"data.length (the longest line needs {longest}), or set data.overlong=drop or "
-            f"data.overlong=truncate"
+            f"{lengths[row]} tokens with its end symbol, but {field}.length={length}; raise "
+            f"{field}.length (the longest line needs {longest}), or set {field}.overlong=drop or "
+            f"{field}.overlong=truncate"
         )
-    if config.overlong == "drop":
-        kept = [row for row, length in enumerate(lengths) if length <= config.length]
+    if overlong == "drop":
+        kept = [row for row, columns in enumerate(lengths) if columns <= length]
         lines = [sentences.lines[row] for row in kept]
-        return _Fitted(lines, [encoded[row] for row in kept], len(overlong), 0, longest)
-    cut = [ids[: config.length] for ids in encoded]
-    return _Fitted(sentences.lines, cut, 0, len(overlong), longest)
+        return Fitted(lines, [encoded[row] for row in kept], len(too_long), 0, longest)
+    cut = [ids[:length] for ids in encoded]
+    return Fitted(sentences.lines, cut, 0, len(too_long), longest)
 
 
 def _check_size(config: CorpusData, name: str, count: int, dropped: int) -> None:
@@ -124,7 +134,8 @@ def _check_size(config: CorpusData, name: str, count: int, dropped: int) -> None
     )
 
 
-def _to_tensors(split: _Fitted, length: int, end_id: int) -> EncodedSplit:
+def to_split(split: Fitted, length: int, end_id: int) -> EncodedSplit:
+    """The tensors of one split."""
     ids_NT = np.full((len(split.ids), length), end_id, dtype=np.int64)
     for row, ids in enumerate(split.ids):
         ids_NT[row, : len(ids)] = ids
@@ -132,8 +143,8 @@ def _to_tensors(split: _Fitted, length: int, end_id: int) -> EncodedSplit:
     return EncodedSplit(tensor_NT, mask_until_end(tensor_NT, end_id), split.lines)
 
 
-def _report(
-    splits: dict[str, _Fitted],
+def describe_splits(
+    splits: dict[str, Fitted],
     tokenizer: Tokenizer,
     length: int,
     canonical: Callable[[str], str],

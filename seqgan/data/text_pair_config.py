@@ -36,3 +36,20 @@ class CipherDataConfig(Config):
     """Seed of the generated text and of the order of sentences."""
     aligned: bool = False
     """Encrypt side a's own training windows, so that rows are pairs: for supervised ceilings."""
+
+
+class EventsDataConfig(Config):
+    """Articles (side a) and headlines (side b) about events, written by a grammar."""
+
+    name: Literal["events"]
+    """Kind of data."""
+    train: Annotated[int, Field(gt=1, le=1_000_000)] = 20_000
+    """Training articles, and as many training headlines of other events."""
+    valid: Positive = 500
+    """Validation articles, each with its headline."""
+    test: Positive = 1_000
+    """Test articles, each with its headline."""
+    seed: Seed = 0
+    """Seed of the events and of how they are told."""
+    aligned: bool = False
+    """Training headlines are those of the training articles: for paired ceilings only."""

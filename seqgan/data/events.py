@@ -1,0 +1,352 @@
+"""Event summaries: articles and headlines of a small grammar, for which every score is exact.
+
+An event is six values, one a slot: who, action, target, place, day, cause. Its *headline* states
+all six in 7 or 8 words:
+
+    kano miners blocked ports over wages monday
+
+Its *article* (25 to 27 words and four full stops) is five clauses in random order. One states all
+six values of the event; two more, of three slots each, state them a second time; the last two are
+made like these but tell of a distractor, an event that differs in every slot:
+
+    on friday nurses debated rents . miners in kano blocked ports on monday over wages .
+    lagos saw roads painted . miners blocked ports . wages worried kano on monday
+
+Decisions
+- An article alone identifies its event: each value of the event stands there twice, in two
+  clauses, each value of the distractor once (`main_event` is that rule). The *set* of an article's
+  words does not identify it: there are two candidates for every slot.
+- A headline must carry all six slots to be grammatical. It has one parse: no word belongs to two
+  slots, and no two templates have the same pattern of slots and function words.
+- Values follow p ∝ 1 / (rank + 2), rank from 1 in the order of the lists here, independently slot
+  by slot; templates of headlines have the probabilities given here, and the forms of an article
+  are uniform over those that fit. Verbs have one form for past and participle, so that every word
+  of a slot can be copied from the article.
+- Events of articles, headlines, validation and test data are disjoint. With `aligned`, the
+  training headlines are those of the training articles, row by row: for a ceiling that learns from
+  pairs, and nothing else. Held-out rows are always paired, and depend on neither `train` nor
+  `aligned`.
+- The tokenizer is one object for both sides and holds all words of the grammar, sorted; ids do not
+  depend on the data drawn.
+
+Scores of a summary (way a2b), of pooled lists:
+
+    slot_f1        F1 of the slots' values found anywhere in the output, counted as a multiset; an
+                   autoencoder's gibberish can score high here
+    strict_f1      the same, but 0 for an output that is not a grammatical headline
+    in_grammar     share of grammatical headlines
+    exact          share of outputs that are grammatical and state the reference's event, in
+                   whichever template
+    hallucination  share of the outputs' words, function words of headlines left out, that the
+                   article lacks
+    templates      exp of the entropy of the templates among grammatical outputs: their effective
+                   number; 0 where nothing is grammatical
+    length         words an output
+
+F1 scores are means over the outputs. Of an expansion (way b2a) there is no truth to compare with:
+`kept` is the share of the headline's values that the output mentions, `length` its words.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgan.core.types import SequenceSpace
+from seqgan.data.corpus import describe_splits, fit_sentences, to_split
+from seqgan.data.sources import Sentences
+from seqgan.data.text_pair_config import EventsDataConfig
+from seqgan.data.tokenizers import WordTokenizer
+from seqgan.data.unpaired_text import TextSide, UnpairedText
+
+Ints = NDArray[np.int64]
+
+_WORDS = {
+    "WHO": (
+        "miners nurses farmers teachers pilots dockers students bakers drivers rangers sailors "
+        "monks clerks weavers masons fishers tailors porters guards butchers brewers plumbers "
+        "welders painters singers dancers actors writers editors printers judges lawyers doctors "
+        "dentists chemists surgeons cooks waiters barbers cleaners gardeners hunters loggers "
+        "smiths potters cyclists runners climbers skaters boxers wrestlers divers"
+    ),
+    "ACTION": (
+        "blocked closed seized painted opened occupied repaired guarded cleaned burned flooded "
+        "searched damaged ignored defended boycotted admired inspected measured rented raided "
+        "emptied locked marked mapped praised rejected restored robbed sealed stormed surrounded "
+        "toured visited wrecked abandoned"
+    ),
+    "TARGET": (
+        "ports roads bridges schools banks farms parks ships trains trucks towers tunnels markets "
+        "museums temples churches hospitals hotels stadiums theatres factories offices prisons "
+        "courts libraries airports stations canals dams forests gardens gates halls kitchens mills "
+        "pipelines reservoirs shops stables studios villas warehouses wells barns"
+    ),
+    "PLACE": (
+        "kano lagos cairo oslo prague lima tunis accra dakar nairobi kampala lusaka harare durban "
+        "maputo luanda bergen turku tallinn riga vilnius gdansk krakow vienna graz zagreb sofia "
+        "athens izmir ankara tbilisi yerevan baku tashkent kabul lahore delhi mumbai dhaka colombo "
+        "hanoi manila jakarta perth sydney quito bogota caracas santiago havana boston denver"
+    ),
+    "DAY": "monday friday tuesday sunday wednesday thursday saturday",
+    "CAUSE": (
+        "wages rents taxes prices layoffs pensions fees tariffs fines quotas permits subsidies "
+        "loans debts bonuses contracts shifts holidays noise smoke waste traffic fuel water power "
+        "bread"
+    ),
+}
+SLOTS = {slot: words.split() for slot, words in _WORDS.items()}
+"""The values of every slot, the most frequent first."""
+
+HEADLINES = {
+    "WHO ACTION TARGET in PLACE DAY over CAUSE": 0.3,
+    "PLACE WHO ACTION TARGET over CAUSE DAY": 0.25,
+    "PLACE TARGET ACTION by WHO over CAUSE DAY": 0.2,
+    "amid CAUSE row PLACE WHO ACTION TARGET DAY": 0.15,
+    "DAY WHO ACTION PLACE TARGET over CAUSE": 0.1,
+}
+"""Templates of headlines and their probabilities."""
+
+WHOLE = (
+    "WHO in PLACE ACTION TARGET on DAY over CAUSE",
+    "on DAY WHO in PLACE ACTION TARGET over CAUSE",
+    "on DAY PLACE TARGET were ACTION by WHO over CAUSE",
+    "amid CAUSE row WHO ACTION TARGET in PLACE on DAY",
+)
+"""Clauses that state a whole event."""
+
+HALVES = (
+    (
+        ("WHO ACTION TARGET", "TARGET were ACTION by WHO"),
+        ("on DAY PLACE debated CAUSE", "CAUSE worried PLACE on DAY"),
+    ),
+    (
+        ("CAUSE worried WHO in PLACE", "WHO in PLACE debated CAUSE"),
+        ("on DAY TARGET were ACTION", "by DAY TARGET were ACTION"),
+    ),
+    (
+        ("on DAY WHO debated CAUSE", "CAUSE worried WHO on DAY"),
+        ("PLACE saw TARGET ACTION", "TARGET in PLACE were ACTION"),
+    ),
+)
+"""Ways to state an event in two clauses, with two forms of each clause."""
+
+STOP = "."
+LENGTH_A = 32
+"""Columns of an article; longer ones are never written."""
+LENGTH_B = 10
+"""Columns of a headline: one more than it takes, so that there is room to be wrong."""
+
+_SLOT_OF = {word: slot for slot, words in SLOTS.items() for word in words}
+_PATTERNS = {tuple(template.split()): template for template in HEADLINES}
+_FUNCTION_WORDS = {word for pattern in _PATTERNS for word in pattern if word not in SLOTS}
+
+
+def load_events(config: EventsDataConfig) -> UnpairedText:
+    """Draw everything from `config.seed`."""
+    counts = [config.valid, config.test, config.train, 0 if config.aligned else config.train]
+    events = _draw_events(_generator(config.seed, 0), sum(counts))
+    valid, test, train_a, train_b = np.split(events, np.cumsum(counts)[:-1])
+    if config.aligned:
+        train_b = train_a
+    heldout = {"valid": valid, "test": test}
+    tokenizer = build_event_tokenizer()
+    articles = {
+        split: write_articles(rows, _generator(config.seed, stream))
+        for stream, (split, rows) in enumerate({**heldout, "train": train_a}.items(), start=1)
+    }
+    headlines = {
+        split: write_headlines(rows, _generator(config.seed, stream))
+        for stream, (split, rows) in enumerate({**heldout, "train": train_b}.items(), start=4)
+    }
+    a, report_a = _encode(articles, tokenizer, LENGTH_A)
+    b, report_b = _encode(headlines, tokenizer, LENGTH_B)
+    report = {"a": report_a, "b": report_b, "aligned": config.aligned}
+    return UnpairedText(a, b, paired=True, scorer=score_events, report=report)
+
+
+def _encode(
+    lines: dict[str, list[str]], tokenizer: WordTokenizer, length: int
+) -> tuple[TextSide, dict[str, Any]]:
+    numbered = {
+        split: Sentences("events", part, list(range(1, len(part) + 1)))
+        for split, part in lines.items()
+    }
+    fitted = {
+        split: fit_sentences(part, tokenizer, length, "error") for split, part in numbered.items()
+    }
+    encoded = {split: to_split(part, length, tokenizer.end_id) for split, part in fitted.items()}
+    space = SequenceSpace(tokenizer.vocab_size, length, tokenizer.end_id)
+    report = describe_splits(fitted, tokenizer, length, str)
+    return TextSide(space, tokenizer, **encoded), report
+
+
+def build_event_tokenizer() -> WordTokenizer:
+    """All words of the grammar."""
+    templates = [*HEADLINES, *WHOLE, *_half_forms(), STOP]
+    words = {word for template in templates for word in template.split()} - SLOTS.keys()
+    return WordTokenizer(sorted(words | _SLOT_OF.keys()), lowercase=True, split_punctuation=True)
+
+
+# ── Reading ───────────────────────────────────────────────────────────────────────────────────
+
+
+def parse_headline(words: Sequence[str]) -> dict[str, str] | None:
+    """The value of every slot, or None where the words are no grammatical headline."""
+    if headline_template(words) is None:
+        return None
+    return {_SLOT_OF[word]: word for word in words if word in _SLOT_OF}
+
+
+def headline_template(words: Sequence[str]) -> str | None:
+    """Which template the words follow, if any."""
+    return _PATTERNS.get(tuple(_SLOT_OF.get(word, word) for word in words))
+
+
+def main_event(article: Sequence[str]) -> dict[str, str]:
+    """The values that an article mentions twice, by slot: those of its event."""
+    counts = Counter(word for word in article if word in _SLOT_OF)
+    return {_SLOT_OF[word]: word for word, count in counts.items() if count == 2}
+
+
+def lead_n(article: str, n: int) -> str:
+    """The first n words, full stops left out: what a summary has to beat."""
+    return " ".join([word for word in article.split() if word != STOP][:n])
+
+
+def score_events(
+    way: str, sources: list[str], outputs: list[str], references: list[str]
+) -> dict[str, float]:
+    """The scores that the module's head defines; a `Scorer`."""
+    written = [output.split() for output in outputs]
+    length = _mean([len(words) for words in written])
+    if way == "b2a":
+        told = [
+            word in words
+            for source, words in zip(sources, written, strict=True)
+            for word in source.split()
+            if word in _SLOT_OF
+        ]
+        return {"kept": _mean(told), "length": length}
+    templates = [headline_template(words) for words in written]
+    f1 = [
+        _slot_f1(words, reference.split())
+        for words, reference in zip(written, references, strict=True)
+    ]
+    strict = [score if template else 0.0 for score, template in zip(f1, templates, strict=True)]
+    foreign = [
+        word not in known
+        for known, words in zip(map(set, map(str.split, sources)), written, strict=True)
+        for word in words
+        if word not in _FUNCTION_WORDS
+    ]
+    return {
+        "strict_f1": _mean(strict),
+        "slot_f1": _mean(f1),
+        "in_grammar": _mean([template is not None for template in templates]),
+        "exact": _mean([score == 1.0 for score in strict]),
+        "hallucination": _mean(foreign),
+        "templates": _effective_number(Counter(filter(None, templates))),
+        "length": length,
+    }
+
+
+def _slot_f1(words: list[str], reference: list[str]) -> float:
+    ours, theirs = (
+        Counter(word for word in line if word in _SLOT_OF) for line in (words, reference)
+    )
+    return 2 * (ours & theirs).total() / max(ours.total() + theirs.total(), 1)
+
+
+def _effective_number(counts: Counter[str]) -> float:
+    if not counts:
+        return 0.0
+    shares = np.array(list(counts.values())) / counts.total()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(len(values), 1)
+
+
+# ── Writing ───────────────────────────────────────────────────────────────────────────────────
+
+
+def write_headlines(events: Ints, rng: np.random.Generator) -> list[str]:
+    """One headline an event; events are rows of ranks in the order of `SLOTS`."""
+    templates = list(HEADLINES)
+    choice = rng.choice(len(templates), size=len(events), p=list(HEADLINES.values()))
+    return [
+        _fill(templates[index], values)
+        for index, values in zip(choice.tolist(), _values(events), strict=True)
+    ]
+
+
+def write_articles(events: Ints, rng: np.random.Generator) -> list[str]:
+    """One article an event."""
+    others = _draw_others(rng, events)
+    plans = _plans()
+    choice = rng.integers(len(plans), size=len(events)).tolist()
+    orders = rng.permuted(np.tile(np.arange(5), (len(events), 1)), axis=1).tolist()
+    lines = []
+    for index, order, main, other in zip(
+        choice, orders, _values(events), _values(others), strict=True
+    ):
+        clauses = [
+            _fill(form, main if number < 3 else other) for number, form in enumerate(plans[index])
+        ]
+        lines.append(f" {STOP} ".join(clauses[number] for number in order))
+    return lines
+
+
+def _plans() -> list[tuple[str, ...]]:
+    """Forms of an article that fits: a whole clause, two halves of it, two of the distractor."""
+    halves = [pair for way in HALVES for pair in product(*way)]
+    plans = [(whole, *main, *other) for whole, main, other in product(WHOLE, halves, halves)]
+    return [plan for plan in plans if len(f" {STOP} ".join(plan).split()) < LENGTH_A]
+
+
+def _half_forms() -> list[str]:
+    return [form for way in HALVES for forms in way for form in forms]
+
+
+def _fill(template: str, values: dict[str, str]) -> str:
+    return " ".join(values.get(word, word) for word in template.split())
+
+
+def _values(events: Ints) -> Iterator[dict[str, str]]:
+    for row in events.tolist():
+        yield {slot: words[rank] for (slot, words), rank in zip(SLOTS.items(), row, strict=True)}
+
+
+def _generator(seed: int, stream: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, stream])))
+
+
+def _draw(rng: np.random.Generator, count: int) -> Ints:
+    columns = []
+    for words in SLOTS.values():
+        weights = 1 / (np.arange(len(words)) + 3)
+        columns.append(rng.choice(len(words), size=count, p=weights / weights.sum()))
+    return np.stack(columns, axis=1)
+
+
+def _draw_events(rng: np.random.Generator, count: int) -> Ints:
+    """So many distinct events, in the order in which they were drawn first."""
+    events = np.empty((0, len(SLOTS)), np.int64)
+    while len(events) < count:
+        events = np.concatenate([events, _draw(rng, 4096)])
+        if len(events) >= count:
+            first = np.unique(events, axis=0, return_index=True)[1]
+            events = events[np.sort(first)]
+    return events[:count]
+
+
+def _draw_others(rng: np.random.Generator, events: Ints) -> Ints:
+    """A distractor for every event, drawn like it, that differs from it in every slot."""
+    others = _draw(rng, len(events))
+    while (same := others == events).any():
+        others = np.where(same, _draw(rng, len(events)), others)
+    return others
