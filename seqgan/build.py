@@ -35,11 +35,13 @@ from seqgan.data.stream import FreshStream, Stream
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import (
+    DetachedConfig,
     EstimatorConfig,
     LearnedBaselineConfig,
     PathwiseConfig,
     ScoreFunctionConfig,
 )
+from seqgan.estimators.detached import Detached
 from seqgan.estimators.pathwise import Pathwise
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
@@ -331,6 +333,8 @@ def build_estimator(
     assert isinstance(space, SequenceSpace), "checked by Experiment"
     if isinstance(config, ScoreFunctionConfig):
         return ScoreFunction(config, space, device, value_network)
+    if isinstance(config, DetachedConfig):
+        return Detached(config, space)
     return Relaxed(config, space)
 
 

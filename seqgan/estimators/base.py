@@ -1,11 +1,13 @@
 """What every estimator offers: samples to score, and a loss whose gradient is the estimate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
-from seqgan.core.types import Request, Reward, Stats
+from seqgan.core.types import Request, Reward, Sample, Stats, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +18,27 @@ class Surrogate:
     stats: Stats = field(default_factory=dict)
     baseline_loss: Tensor | None = None
     """The learned baseline's own loss, for its own player."""
+    parts: dict[str, Tensor] = field(default_factory=dict)
+    """Where there are several rewards: the losses that `loss` is the sum of, by reward."""
+
+
+def pathwise_surrogate(
+    value: Tensor, stats: Stats, terms: Sequence[Term], sample: Sample
+) -> Surrogate:
+    """Raise `value`, the mean of the critic's reward, and each term's, through the samples."""
+    parts = {"critic": -value}
+    for term in terms:
+        mean = term.reward(sample.x, sample.mask).mean()
+        stats[term.name] = mean.detach()
+        parts[term.name] = -term.weight * mean
+    return Surrogate(torch.stack(list(parts.values())).sum(), stats, parts=parts)
 
 
 class Estimator(Protocol):
     """A path of the critic's score to the generator."""
+
+    passes_gradient: bool
+    """Whether a gradient passes through the samples into whatever reads them further on."""
 
     def sample(self, generator: Any, request: Request) -> Any:
         """Samples for the critic (a `core.types.Sample`), of the kind that `loss` understands.
@@ -28,8 +47,8 @@ class Estimator(Protocol):
         """
         ...
 
-    def loss(self, generator: Any, rollout: Any, reward: Reward) -> Surrogate:
-        """`rollout` is what `sample` returned."""
+    def loss(self, generator: Any, rollout: Any, reward: Reward, *terms: Term) -> Surrogate:
+        """`rollout` is what `sample` returned. To be raised: `reward`, and the terms beside it."""
         ...
 
     def state_dict(self) -> dict[str, Any]: ...

@@ -4,10 +4,11 @@
     moving_average   b_t = exponentially weighted mean of past batches' mean return at step t
     leave_one_out    b_{i,t} = mean of G_{j,t} over the other sequences j ≠ i of the batch
                      (Kool et al. 2019; at γ = 1 and one return a sequence, RLOO)
+    self_critical    b_t = G_t of the greedy sequence for the same condition (Rennie et al. 2017)
     learned          b_t = v(x_<t), a recurrent network trained by least squares
 
 Each is independent of the symbol it is subtracted for, so each is unbiased: the moving average
-knows past batches only, the learned one reads the prefix only. (A reward that couples the batch,
+knows past batches only, the greedy sequence the condition only, the learned one the prefix only. (A reward that couples the batch,
 such as a shuffled one, breaks that independence for leave-one-out.)
 """
 
@@ -83,7 +84,8 @@ Baseline = NoBaseline | LeaveOneOut | MovingAverage
 
 
 def build_baseline(config: BaselineConfig, length: int, device: torch.device) -> Baseline | None:
-    """The configured baseline; None for the learned one, whose network is handed in."""
+    """The configured baseline; None for those that are more than a function of the returns: the
+    learned one, whose network is handed in, and the self-critical one, which decodes."""
     if isinstance(config, NoBaselineConfig):
         return NoBaseline()
     if isinstance(config, LeaveOneOutConfig):

@@ -32,8 +32,17 @@ class RolloutCreditConfig(Config):
     """Continuations drawn for each prefix."""
 
 
+class WindowCreditConfig(Config):
+    """Sum of the values within a few columns: for symbols that do not depend on each other."""
+
+    name: Literal["window"]
+    """Kind of credit."""
+    reach: Annotated[int, Field(ge=0)] = 2
+    """Columns to either side whose values a symbol is credited with; as far as the critic sees."""
+
+
 CreditConfig = Annotated[
-    SequenceCreditConfig | PerStepCreditConfig | RolloutCreditConfig,
+    SequenceCreditConfig | PerStepCreditConfig | RolloutCreditConfig | WindowCreditConfig,
     Field(discriminator="name"),
 ]
 
@@ -61,6 +70,13 @@ class LeaveOneOutConfig(Config):
     """Kind of baseline."""
 
 
+class SelfCriticalConfig(Config):
+    """Return of the greedy sequence for the same condition; needs a conditional generator."""
+
+    name: Literal["self_critical"]
+    """Kind of baseline."""
+
+
 class LearnedBaselineConfig(Config):
     """A recurrent network that predicts the return from the prefix; trained by its own player."""
 
@@ -73,7 +89,11 @@ class LearnedBaselineConfig(Config):
 
 
 BaselineConfig = Annotated[
-    NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig | LearnedBaselineConfig,
+    NoBaselineConfig
+    | MovingAverageConfig
+    | LeaveOneOutConfig
+    | SelfCriticalConfig
+    | LearnedBaselineConfig,
     Field(discriminator="name"),
 ]
 
@@ -87,6 +107,8 @@ class ScoreFunctionConfig(Config):
     """How the value of a sequence is spread over its symbols."""
     baseline: BaselineConfig = LeaveOneOutConfig(name="leave_one_out")
     """What is subtracted from a return to lower the variance of the gradient."""
+    term_baseline: BaselineConfig | None = None
+    """The same for each reward of whole sentences beside the critic's; null: as `baseline`."""
     whiten: bool = False
     """Divide advantages by their standard deviation over the batch (biased: couples the batch)."""
     entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
@@ -125,13 +147,14 @@ TemperatureConfig = Annotated[
 class RelaxedConfig(Config):
     """Back-propagate through a relaxed sample.
 
+    softmax: the critic and the next step read softmax(o/τ), without noise.
     soft_gumbel: the critic and the next step read softmax((o + g)/τ).
     straight_through_gumbel: they read the hard argmax; the gradient is that of the soft row.
     straight_through: a hard sample; the gradient is that of softmax(o/τ), with τ = 1 usual.
     """
 
-    name: Literal["soft_gumbel", "straight_through_gumbel", "straight_through"]
-    """Soft rows (soft_gumbel), or hard symbols whose gradient is that of soft rows."""
+    name: Literal["softmax", "soft_gumbel", "straight_through_gumbel", "straight_through"]
+    """Soft rows (softmax, soft_gumbel), or hard symbols whose gradient is that of soft rows."""
     temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
     """Temperature τ of the softmax, by generator update."""
 
@@ -143,6 +166,17 @@ class PathwiseConfig(Config):
     """Kind of estimator."""
 
 
+class DetachedConfig(Config):
+    """No path at all: in a cycle game, the way back learns from what the way there writes
+    (back-translation), and the way there learns nothing from it."""
+
+    name: Literal["detached"]
+    """Kind of estimator."""
+    decoding: Literal["greedy", "sample"] = "greedy"
+    """How the translations are written."""
+
+
 EstimatorConfig = Annotated[
-    ScoreFunctionConfig | RelaxedConfig | PathwiseConfig, Field(discriminator="name")
+    ScoreFunctionConfig | RelaxedConfig | PathwiseConfig | DetachedConfig,
+    Field(discriminator="name"),
 ]

@@ -5,9 +5,12 @@ Every function returns `returns_BT`, the reward-to-go that multiplies ∇ log p(
     sequence   G_t = R(x)
     per_step   G_t = Σ_{s ≥ t} γ^{s−t} r_s                         (causal critic)
     rollout    G_t = 1/N Σ_n R(x_≤t, continuation n),  G_T = R(x)   (Yu et al. 2017, SeqGAN)
+    window     G_t = 1/T Σ_{|s−t| ≤ reach} r_s                      (critic of windows)
 
-With γ = 1 all three have the gradient of E[R] (of E[Σ_t r_t] for per_step) in expectation;
-γ < 1 is biased on purpose. Rewards enter without gradient.
+With γ = 1 the first three have the gradient of E[R] (of E[Σ_t r_t] for per_step) in expectation;
+γ < 1 is biased on purpose. `window` has that of E[mean_t r_t] where symbols are independent given
+the condition (a `ParallelGenerator`) and no r_s sees further than `reach`: what it leaves out has
+expectation 0. Elsewhere it is biased. Rewards enter without gradient.
 
 Deviations from SeqGAN's code: the full sequence is scored once instead of N times, and the
 rollout policy is the generator itself (the published `update_rate` averaging never takes effect
@@ -15,12 +18,18 @@ there). A prefix that has ended has one continuation, itself.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end, mean_per_row
 from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace, Shared
 from seqgan.decoding import Ancestral, continuations
-from seqgan.estimators.config import CreditConfig, PerStepCreditConfig, RolloutCreditConfig
+from seqgan.estimators.config import (
+    CreditConfig,
+    PerStepCreditConfig,
+    RolloutCreditConfig,
+    WindowCreditConfig,
+)
 
 
 def returns(
@@ -36,6 +45,8 @@ def returns(
             return rollout_returns(generator, space, rollout, reward, config.continuations)
         if isinstance(config, PerStepCreditConfig):
             return per_step_returns(rollout, reward, config.discount)
+        if isinstance(config, WindowCreditConfig):
+            return window_returns(rollout, reward, config.reach)
         return sequence_returns(rollout, reward)
 
 
@@ -62,6 +73,13 @@ def per_step_returns(rollout: Rollout, reward: Reward, discount: float) -> Tenso
         running_B = reward_B + discount * running_B
         columns.append(running_B)
     return torch.stack(columns[::-1], 1)
+
+
+def window_returns(rollout: Rollout, reward: Reward, reach: int) -> Tensor:
+    """Sums of the values around each column, over the number of symbols that count."""
+    mask_BT = rollout.mask_BT
+    reward_BT = reward(rollout.tokens, mask_BT) * mask_BT / mask_BT.sum(1, keepdim=True)
+    return F.pad(reward_BT, (reach, reach)).unfold(1, 2 * reach + 1, 1).sum(-1)
 
 
 def rollout_returns(

@@ -15,21 +15,26 @@ sampled and the differentiated distribution have to agree.)
 
 from typing import Any
 
-from seqgan.core.types import Batch, DirectGenerator, Request, Reward
-from seqgan.estimators.base import Surrogate
+from seqgan.core.types import Batch, DirectGenerator, Request, Reward, Term
+from seqgan.estimators.base import Surrogate, pathwise_surrogate
 
 
 class Pathwise:
     """See the module's docstring."""
+
+    passes_gradient = True
 
     def sample(self, generator: DirectGenerator, request: Request) -> Batch:
         """Fresh noise, and what the generator makes of it under the requested conditions."""
         x = generator(generator.draw(request.rows), request.cond)
         return Batch(x, cond=request.cond)
 
-    def loss(self, generator: DirectGenerator, rollout: Batch, reward: Reward) -> Surrogate:
+    def loss(
+        self, generator: DirectGenerator, rollout: Batch, reward: Reward, *terms: Term
+    ) -> Surrogate:
         value = reward(rollout.x, rollout.mask).mean()
-        return Surrogate(-value, {"return": value.detach()})
+        stats = {"return": value.detach()}
+        return pathwise_surrogate(value, stats, terms, rollout)
 
     def state_dict(self) -> dict[str, Any]:
         return {}

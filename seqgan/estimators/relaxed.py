@@ -2,6 +2,8 @@
 
     loss = −1/B Σ_b value(D(y_b)),   y_b a differentiable function of logits and noise
 
+softmax                  y_t = softmax(o_t/τ): the distribution itself, no noise and no sample
+                         (Gulrajani 2017). What the critic sees is never a sentence.
 soft_gumbel              y_t = softmax((o_t + g_t)/τ)  (Jang 2017, Maddison 2017). The critic and
                          the next step see soft rows: the gradient is exact for the *relaxed* game.
 straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gumbel. The critic
@@ -18,14 +20,16 @@ from typing import Any
 
 from seqgan.core.masks import masked_mean, mean_per_row
 from seqgan.core.modes import evaluating
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace
-from seqgan.decoding import Draw, GumbelSoftmax, StraightThrough, sample
-from seqgan.estimators.base import Surrogate
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.decoding import Draw, GumbelSoftmax, Softmax, StraightThrough, sample
+from seqgan.estimators.base import Surrogate, pathwise_surrogate
 from seqgan.estimators.config import ConstantTemperature, RelaxedConfig, TemperatureConfig
 
 
 class Relaxed:
     """See the module's docstring."""
+
+    passes_gradient = True
 
     def __init__(self, config: RelaxedConfig, space: SequenceSpace) -> None:
         self._config = config
@@ -40,15 +44,19 @@ class Relaxed:
     def sample(self, generator: Generator, request: Request) -> Rollout:
         """Relaxed sequences with their gradient."""
         with evaluating(generator):
-            return sample(generator, self._space, request.rows, self._draw())
+            return sample(generator, self._space, request.rows, self._draw(), request.cond)
 
     def _draw(self) -> Draw:
+        if self._config.name == "softmax":
+            return Softmax(self.temperature)
         if self._config.name == "straight_through":
             return StraightThrough(self.temperature)
         hard = self._config.name == "straight_through_gumbel"
         return GumbelSoftmax(self.temperature, hard)
 
-    def loss(self, generator: Generator, rollout: Rollout, reward: Reward) -> Surrogate:
+    def loss(
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+    ) -> Surrogate:
         value = reward(rollout.tokens, rollout.mask_BT)
         value_B = value if value.dim() == 1 else mean_per_row(value, rollout.mask_BT)
         self._updates += 1
@@ -59,7 +67,7 @@ class Relaxed:
             "peak": peak,  # 1: the rows are one-hot
             "length": rollout.mask_BT.sum(1).float().mean(),
         }
-        return Surrogate(-value_mean, stats)
+        return pathwise_surrogate(value_mean, stats, terms, rollout)
 
     def state_dict(self) -> dict[str, Any]:
         return {"updates": self._updates}

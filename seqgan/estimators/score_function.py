@@ -7,6 +7,10 @@ sequences, so that its gradient is that of E[R] itself and not of R/T. Credit G:
 baselines b: `baselines.py`.
 
 Options that change what is estimated:
+- `terms`, rewards of whole sentences beside the critic's, enter with their weight. Each has a
+  baseline of its own (`term_baseline`): with Wang & Lee (2018) the critic pays by the step and the
+  reconstruction by the sentence, A_t = (G_t − b_t) + Σ_k w_k (R_k − b_k). Null rewards replace the
+  critic's reward only.
 - `whiten` subtracts the batch mean of the advantages and divides by their standard deviation:
   biased, since each sequence then scales the others' gradients.
 - `entropy_bonus` β adds β · mean_t H(p(· | x_<t)). Only the entropy of each step's own
@@ -27,16 +31,18 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats
-from seqgan.decoding import Ancestral, sample, token_log_probs
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
+from seqgan.decoding import Ancestral, Greedy, sample, token_log_probs
 from seqgan.estimators.base import Surrogate
-from seqgan.estimators.baselines import LearnedBaseline, build_baseline
-from seqgan.estimators.config import ScoreFunctionConfig
-from seqgan.estimators.credit import returns
+from seqgan.estimators.baselines import Baseline, LearnedBaseline, build_baseline
+from seqgan.estimators.config import BaselineConfig, ScoreFunctionConfig, SelfCriticalConfig
+from seqgan.estimators.credit import returns, sequence_returns
 
 
 class ScoreFunction:
     """See the module's docstring. `value_network` is needed by the learned baseline only."""
+
+    passes_gradient = False
 
     def __init__(
         self,
@@ -47,30 +53,47 @@ class ScoreFunction:
     ) -> None:
         self._config = config
         self._space = space
-        self._baseline = build_baseline(config.baseline, space.length, device)
+        self._device = device
+        self._term_baseline = config.term_baseline or config.baseline
+        self._baselines: dict[str, Baseline | None] = {}
         self._learned = LearnedBaseline(value_network) if value_network is not None else None
 
     def sample(self, generator: Generator, request: Request) -> Rollout:
         """Hard sequences, without gradient."""
         # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
         with torch.no_grad(), frozen(generator):
-            return sample(generator, self._space, request.rows, Ancestral())
+            return sample(generator, self._space, request.rows, Ancestral(), request.cond)
 
-    def loss(self, generator: Generator, rollout: Rollout, reward: Reward) -> Surrogate:
+    def loss(
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+    ) -> Surrogate:
         with evaluating(generator):
+            greedy = self._greedy(generator, rollout)
             returns_BT = self._returns(generator, rollout, reward)
-            baseline_BT, baseline_loss = self._baseline_of(returns_BT, rollout)
-            advantage_BT = (returns_BT - baseline_BT.detach()) * rollout.mask_BT
+            if greedy is not None and isinstance(self._config.baseline, SelfCriticalConfig):
+                baseline_BT = self._returns(generator, greedy, reward)
+                baseline_loss = None
+            else:
+                baseline_BT, baseline_loss = self._baseline_of(returns_BT, rollout)
+            advantages = {"critic": (returns_BT - baseline_BT.detach()) * rollout.mask_BT}
+            values: Stats = {}
+            for term in terms:
+                value_BT, extra_BT = self._term_advantage(generator, rollout, greedy, term)
+                values[term.name] = masked_mean(value_BT, rollout.mask_BT)
+                advantages[term.name] = term.weight * extra_BT * rollout.mask_BT
+            advantage_BT = torch.stack(list(advantages.values())).sum(0)
             if self._config.whiten:
                 scale = returns_BT.abs().max()
                 advantage_BT = whiten(advantage_BT, rollout.mask_BT, scale)
-            loss = policy_gradient_loss(generator, rollout, advantage_BT)
-            stats = _stats(returns_BT, advantage_BT, rollout)
+                advantages = {"all": advantage_BT}
+            losses = policy_gradient_losses(generator, rollout, advantages)
+            loss = torch.stack(list(losses.values())).sum()
+            stats = _stats(returns_BT, advantage_BT, rollout) | values
             if self._config.entropy_bonus:
                 entropy = step_entropy(generator, rollout)
                 loss = loss - self._config.entropy_bonus * entropy
                 stats["entropy"] = entropy.detach()
-        return Surrogate(loss, stats, baseline_loss)
+        return Surrogate(loss, stats, baseline_loss, losses if terms else {})
 
     def _returns(self, generator: Generator, rollout: Rollout, reward: Reward) -> Tensor:
         if self._config.reward == "constant":
@@ -83,24 +106,66 @@ class ScoreFunction:
         return returns_BT
 
     def _baseline_of(self, returns_BT: Tensor, rollout: Rollout) -> tuple[Tensor, Tensor | None]:
-        if self._baseline is not None:
-            return self._baseline(returns_BT, rollout.mask_BT), None
+        baseline = self._stored("critic", self._config.baseline)
+        if baseline is not None:
+            return baseline(returns_BT, rollout.mask_BT), None
         assert self._learned is not None, "the learned baseline needs its network"
         value_BT = self._learned.predict(rollout.ids_BT)
         return value_BT, self._learned.loss(value_BT, returns_BT, rollout.mask_BT)
 
+    def _term_advantage(
+        self, generator: Generator, rollout: Rollout, greedy: Rollout | None, term: Term
+    ) -> tuple[Tensor, Tensor]:
+        """(value, advantage) of a reward of whole sentences, at every column."""
+        with torch.no_grad(), frozen(generator):
+            value_BT = sequence_returns(rollout, term.reward)
+            if isinstance(self._term_baseline, SelfCriticalConfig):
+                assert greedy is not None
+                return value_BT, value_BT - sequence_returns(greedy, term.reward)
+        baseline = self._stored(term.name, self._term_baseline)
+        assert baseline is not None, "no term has a learned baseline: checked by Experiment"
+        return value_BT, value_BT - baseline(value_BT, rollout.mask_BT)
+
+    def _greedy(self, generator: Generator, rollout: Rollout) -> Rollout | None:
+        """The greedy sequences for the same conditions, where a baseline asks for them."""
+        asked = (self._config.baseline, self._term_baseline)
+        if not any(isinstance(config, SelfCriticalConfig) for config in asked):
+            return None
+        rows, cond = len(rollout.ids_BT), rollout.cond
+        with torch.no_grad(), frozen(generator):
+            return sample(generator, self._space, rows, Greedy(), cond)
+
+    def _stored(self, name: str, config: BaselineConfig) -> Baseline | None:
+        """The baseline of the critic's reward or of a term; made when it is first used."""
+        if name not in self._baselines:
+            self._baselines[name] = build_baseline(config, self._space.length, self._device)
+        return self._baselines[name]
+
     def state_dict(self) -> dict[str, Any]:
-        return {} if self._baseline is None else self._baseline.state_dict()
+        return {
+            name: baseline.state_dict()
+            for name, baseline in self._baselines.items()
+            if baseline is not None
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if self._baseline is not None:
-            self._baseline.load_state_dict(state)
+        for name, saved in state.items():
+            config = self._config.baseline if name == "critic" else self._term_baseline
+            baseline = self._stored(name, config)
+            if baseline is not None:
+                baseline.load_state_dict(saved)
 
 
-def policy_gradient_loss(generator: Generator, rollout: Rollout, advantage_BT: Tensor) -> Tensor:
-    """−1/B Σ_b Σ_t A_bt log p(x_bt | x_b,<t), a scalar. Columns behind the end weigh nothing."""
-    logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT)
-    return -(logp_BT * advantage_BT).sum(1).mean()
+def policy_gradient_losses(
+    generator: Generator, rollout: Rollout, advantages: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """−1/B Σ_b Σ_t A_bt log p(x_bt | x_b,<t), a scalar for each kind of advantage `A_BT`.
+
+    Columns behind the end weigh nothing. The sum of the losses has the gradient of the sum of
+    the advantages.
+    """
+    logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
+    return {name: -(logp_BT * A_BT).sum(1).mean() for name, A_BT in advantages.items()}
 
 
 def whiten(advantage_BT: Tensor, mask_BT: Tensor, scale: Tensor) -> Tensor:
@@ -118,7 +183,7 @@ def whiten(advantage_BT: Tensor, mask_BT: Tensor, scale: Tensor) -> Tensor:
 
 def step_entropy(generator: Generator, rollout: Rollout) -> Tensor:
     """Mean entropy, in nats, of the distributions met on the way; differentiable."""
-    logp_BTV = generator(rollout.ids_BT).float().log_softmax(-1)
+    logp_BTV = generator(rollout.ids_BT, rollout.cond).float().log_softmax(-1)
     entropy_BT = -(logp_BTV.exp() * logp_BTV).sum(-1)
     return masked_mean(entropy_BT, rollout.mask_BT)
 

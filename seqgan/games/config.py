@@ -6,6 +6,8 @@ from pydantic import Field
 
 from seqgan.core.config import Config
 
+from seqgan.data.noise_config import NoiseConfig
+
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -48,15 +50,45 @@ class AutoencodeGameConfig(Config):
     """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
 
 
+class RampConfig(Config):
+    """A weight that changes from `start` to `end` in `steps` generator updates."""
+
+    start: Weight
+    """Weight at the first generator update."""
+    end: Weight
+    """Weight after `steps` generator updates."""
+    steps: Annotated[int, Field(gt=0)]
+    """Generator updates (of every phase) on the way."""
+
+
+def weight_at(weight: float | RampConfig, updates: int) -> float:
+    """The weight after so many generator updates."""
+    if not isinstance(weight, RampConfig):
+        return weight
+    share = min(1.0, updates / weight.steps)
+    return weight.start + share * (weight.end - weight.start)
+
+
 class CycleGameConfig(Config):
     """Two generators that translate between two kinds of samples, and a critic for each kind."""
 
     name: Literal["cycle"]
     """Kind of game."""
-    cycle_weight: Weight = 10.0
+    directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
+    """Ways that are to deceive a critic; the other one then only recovers what they translated."""
+    adversarial_weight: Weight = 1.0
+    """Weight of the critics' rewards; 0: the generators do not listen to them."""
+    cycle_weight: Weight | RampConfig = 10.0
     """Weight of the distance between a sample and its translation there and back; 0: one-way."""
-    identity_weight: Weight = 5.0
-    """Weight of the distance between a sample and what the generator into its kind makes of it."""
+    identity_weight: Weight | RampConfig = 5.0
+    """Weight of the distance between a sample and what the generator into its kind makes of it;
+    of sequences, makes of its noisy version (`noise`)."""
+    noise: NoiseConfig | None = None
+    """What is done to a sequence before the generator into its kind is to write it; null: nothing."""
+    bijection_weight: Weight = 0.0
+    """Weight of the penalty on symbols that are written for several others; generator lexicon."""
+    gradients_every: Annotated[int, Field(gt=0)] | None = None
+    """Generator updates between measurements of each loss's gradient norm; null: never."""
     pool: Annotated[int, Field(ge=0)] = 50
     """Former translations kept for the critics; 0: they see the newest only."""
 

@@ -1,24 +1,36 @@
 """The cycle game: two generators that translate there and back, a critic for each side.
 
-    phase critic     critics: objective on real samples and translations, for each side
-    phase generator  for each direction x ∈ X → Y, with F: X → Y and G: Y → X,
-                     raise  value(D_Y(F(x))) − cycle_weight · d(G(F(x)), x)
-                     and lower  identity_weight · d(F(y), y)
+    phase critic       critics: objective on real samples and translations
+    phase generator    for each direction x ∈ X → Y, with F: X → Y and G: Y → X,
+                       raise  α · value(D_Y(F(x))) − λ · d(G(F(x)), x)
+                       and lower  ι · d(F(noise(y)), y)  and  β · bijection(F)
+    phase denoise      lower  d(F(noise(y)), y)  alone: the usual start
+    phase reconstruct  lower  d(G(ŷ), x) for ŷ = F(x) held fixed: the way back alone
 
-CycleGAN (Zhu et al. 2017). The reward of a translation is *one* function of it: how real it looks,
-less how badly the way back recovers the source. The estimator carries that reward to the first
-generator exactly as in every other game, so the discrete case differs in the estimator alone;
-where the path is differentiable the second generator learns from the same term.
+CycleGAN (Zhu et al. 2017), and with a discrete Y unsupervised translation and summarization
+(Lample et al. 2018, Wang & Lee 2018). The reward of a translation has two parts: how real it
+looks, and how badly the way back recovers the source. The estimator carries both to the first
+generator exactly as in every other game, so the discrete case differs in the estimator alone.
+Where its path is differentiable the second generator learns from the same term; where it is not,
+the second one is given the translation and learns d(G(ŷ), x) directly. With the estimator
+`detached` only that remains: on-the-fly back-translation.
 
-Nothing here knows what is translated: generators, critics, data, estimators and the distance d are
-handed in. `distance(generator, given, target)` is how badly `generator` recovers `target` from
-`given`, one number a sample: for pictures the mean absolute difference.
+Nothing here knows what is translated: generators, critics, data, estimators, noise and the
+distance d are handed in. `distance(generator, given, target)` is how badly `generator` recovers
+`target` from `given`, one number a sample: for pictures the mean absolute difference, for
+sequences nats a symbol. Noise belongs to sequences (denoising autoencoder); without it the term is
+CycleGAN's identity loss.
 
 Both generators are one player, both critics another: each pair has one optimizer, as in the
-official code. Keys of the pairs: a2b and b2a; a and b.
+official code. Keys of the pairs: a2b and b2a; a and b. `directions` may leave one way out: then
+it only serves to recover what the other way made of its source (summaries), and its critic rests.
+
+The norms of the gradients that each loss sends into the generators are logged now and then
+(`gradients_every`): which loss rules is otherwise a guess.
 
 Deviations: the weights multiply means over pixels, as in the official code; the pool's exchange is
 described in `pool.py`. The adversarial loss is whatever `objective` says (the paper: lsgan).
+Back-translations of the direct loss are samples of the estimator; Wang & Lee train on greedy ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,19 +40,34 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqgan.core.masks import mean_per_row
 from seqgan.core.modes import frozen
-from seqgan.core.types import Batch, Request, Reward, Shared, Space, Stateful, Stats
+from seqgan.core.types import (
+    Batch,
+    Generator,
+    Request,
+    Reward,
+    Sample,
+    Shared,
+    Space,
+    Stateful,
+    Stats,
+    Term,
+)
 from seqgan.data.stream import FreshStream, Stream
+from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator
-from seqgan.games.config import CycleGameConfig
+from seqgan.games.config import CycleGameConfig, weight_at
 from seqgan.games.critics import critic_reward, critic_update, score
 from seqgan.games.pool import Pool
 from seqgan.objectives.config import PenaltyConfig
 from seqgan.objectives.divergences import Objective
 from seqgan.training.player import Player
 
-Distance = Callable[[nn.Module, Tensor, Batch], Tensor]
+Distance = Callable[[Any, Tensor, Sample], Tensor]
 """`distance(generator, given, target)`: [B], how badly `target` is recovered."""
+
+Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +81,20 @@ class Side:
     pool: Pool
     estimator: Estimator
     """Carries the reward to the generator *into* this side."""
+    noise: Callable[[Batch], Tensor] | None = None
+    """What the generator into this side is to make real samples of this side from; None: from
+    themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One direction at work: `source` is to become like `real`, samples of `side`."""
+
+    side: Side
+    real: Batch
+    source: Batch
+    into: Any
+    back: Any
 
 
 class CycleGame:
@@ -78,9 +119,14 @@ class CycleGame:
         self._penalties = penalties
         self._distance = distance
         self._config = config
-        self._phases = {"critic": self._update_critics, "generator": self._update_generators}
+        self._phases = {
+            "critic": self._update_critics,
+            "generator": self._update_generators,
+            "denoise": self._update_denoising,
+            "reconstruct": self._update_ways_back,
+        }
 
-    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+    def updates(self, phase: str) -> Updates:
         return self._phases[phase]()
 
     def stateful(self) -> dict[str, Stateful]:
@@ -93,86 +139,154 @@ class CycleGame:
 
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
 
-    def _update_critics(self) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+    def _update_critics(self) -> Updates:
         losses: list[Tensor] = []
         stats: Stats = {}
-        for real, source, side in self._visits():
-            with torch.no_grad(), frozen(self._generators.module):
-                into = self._into(side)
-                fake = side.estimator.sample(into, Request(len(source.x), source.x))
+        for visit in self._visits():
+            side = visit.side
             loss, found = critic_update(
                 self._critic(side),
                 self._objective,
                 self._penalties,
                 side.space,
-                real,
-                Batch(side.pool.exchange(fake.x), fake.mask),
+                visit.real,
+                side.pool.exchange(self._fixed_translation(visit)),
             )
             losses.append(loss)
-            stats |= {f"{side.name}/{name}": value for name, value in found.items()}
+            stats |= _prefixed(side, found)
         yield self._critics, torch.stack(losses).sum(), stats
 
-    def _update_generators(self) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
-        losses: list[Tensor] = []
+    def _update_generators(self) -> Updates:
+        losses: dict[str, Tensor] = {}
         stats: Stats = {}
         with frozen(self._critics.module):
-            for real, source, side in self._visits():
-                into, distances = self._into(side), list[Tensor]()
-                request = Request(len(source.x), source.x)
-                translation = side.estimator.sample(into, request)
-                reward = self._reward(side, real, source, distances)
-                surrogate = side.estimator.loss(into, translation, reward)
-                losses.append(surrogate.loss)
-                found = dict(surrogate.stats)
-                if distances:
-                    found["cycle"] = torch.stack(distances).mean()
-                if self._config.identity_weight:
-                    identity = self._distance(into, real.x, real).mean()
-                    losses.append(self._config.identity_weight * identity)
-                    found["identity"] = identity.detach()
-                stats |= {f"{side.name}/{name}": value for name, value in found.items()}
-        yield self._generators, torch.stack(losses).sum(), stats
+            for visit in self._visits():
+                found_losses, found = self._lessons(visit)
+                losses |= _prefixed(visit.side, found_losses)
+                stats |= _prefixed(visit.side, found)
+        every = self._config.gradients_every
+        if every is not None and self._generators.updates % every == 0:
+            stats |= _gradient_norms(losses, self._generators.module)
+        yield self._generators, torch.stack(list(losses.values())).sum(), stats
+
+    def _update_denoising(self) -> Updates:
+        losses = [self._identity(visit) for visit in self._visits()]
+        yield self._generators, torch.stack(losses).sum(), {}
+
+    def _update_ways_back(self) -> Updates:
+        losses = [
+            self._distance(visit.back, self._fixed_translation(visit).x, visit.source).mean()
+            for visit in self._visits()
+        ]
+        yield self._generators, torch.stack(losses).sum(), {}
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
-    def _visits(self) -> list[tuple[Batch, Batch, Side]]:
-        """(real samples of a side, what is to be translated into it, the side), for both sides."""
-        batch_a, batch_b = self._a.stream.next(), self._b.stream.next()
-        return [(batch_b, batch_a, self._b), (batch_a, batch_b, self._a)]
-
-    def _into(self, side: Side) -> nn.Module:
-        return self._generators.module["a2b" if side.name == "b" else "b2a"]
-
-    def _back(self, side: Side) -> nn.Module:
-        return self._generators.module["b2a" if side.name == "b" else "a2b"]
+    def _visits(self) -> list[_Visit]:
+        """The directions that are played; both streams move on in every phase."""
+        of_a, of_b = self._a.stream.next(), self._b.stream.next()
+        a2b, b2a = self._generators.module["a2b"], self._generators.module["b2a"]
+        visits = {
+            "a2b": _Visit(self._b, real=of_b, source=of_a, into=a2b, back=b2a),
+            "b2a": _Visit(self._a, real=of_a, source=of_b, into=b2a, back=a2b),
+        }
+        return [visits[way] for way in ("a2b", "b2a") if way in self._config.directions]
 
     def _critic(self, side: Side) -> Any:
         return self._critics.module[side.name]
 
-    def _reward(self, side: Side, real: Batch, source: Batch, distances: list[Tensor]) -> Reward:
-        """Value of a translation for the critic, less `cycle_weight` × distance of the way back.
+    def _fixed_translation(self, visit: _Visit) -> Sample:
+        """What the generators write now, without gradient."""
+        request = Request(len(visit.source.x), visit.source.x)
+        with torch.no_grad(), frozen(self._generators.module):
+            return visit.side.estimator.sample(visit.into, request)
 
-        The distances are also left in `distances`, without gradient, for the log.
-        """
-        critic, scores = self._critic(side), None
+    def _lessons(self, visit: _Visit) -> tuple[dict[str, Tensor], Stats]:
+        """The generators' losses in one direction, by name, and what is worth logging."""
+        config, estimator = self._config, visit.side.estimator
+        weight = weight_at(config.cycle_weight, self._generators.updates)
+        terms = [Term("cycle", self._recovery(visit), weight)] if weight else []
+        translation = estimator.sample(
+            visit.into, Request(len(visit.source.x), visit.source.x)
+        )
+        surrogate = estimator.loss(visit.into, translation, self._realism(visit), *terms)
+        losses = dict(surrogate.parts) or {"critic": surrogate.loss}
+        stats = dict(surrogate.stats)
+        if weight and not estimator.passes_gradient:
+            back = self._distance(visit.back, translation.x, visit.source).mean()
+            losses["way_back"] = weight * back
+            stats["cycle"] = -back.detach()
+        if weight:
+            stats["cycle"] = -stats["cycle"]  # a distance again, where the reward was its negative
+        identity_weight = weight_at(config.identity_weight, self._generators.updates)
+        if identity_weight:
+            identity = self._identity(visit)
+            losses["identity"] = identity_weight * identity
+            stats["identity"] = identity.detach()
+        if config.bijection_weight:
+            bijection = visit.into.bijection()
+            losses["bijection"] = config.bijection_weight * bijection
+            stats["bijection"] = bijection.detach()
+        return losses, stats
+
+    def _realism(self, visit: _Visit) -> Reward:
+        """α times the value of a translation for the critic."""
+        critic, weight, scores = self._critic(visit.side), self._config.adversarial_weight, None
+        if not weight:
+            return _nothing
         if self._objective.needs_real:
             with torch.no_grad():
-                scores = score(critic, real)
-        realism = critic_reward(critic, self._objective, scores)
-        weight, back = self._config.cycle_weight, self._back(side)
+                scores = score(critic, visit.real)
+        value = critic_reward(critic, self._objective, scores)
+        if weight == 1:
+            return value
+        return lambda x, mask, shared=None: weight * value(x, mask, shared)
+
+    def _recovery(self, visit: _Visit) -> Reward:
+        """Minus the distance of the way back."""
 
         def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
-            value = realism(x, mask, shared)
-            if not weight:
-                return value
-            distance_B = self._distance(back, x, source)
-            distances.append(distance_B.detach().mean())
-            return value - weight * distance_B
+            return -self._distance(visit.back, x, visit.source)
 
         return reward
 
+    def _identity(self, visit: _Visit) -> Tensor:
+        given = visit.real.x if visit.side.noise is None else visit.side.noise(visit.real)
+        return self._distance(visit.into, given, visit.real).mean()
 
-def mean_absolute_difference(generator: nn.Module, given: Tensor, target: Batch) -> Tensor:
+
+def _nothing(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    return x.new_zeros(len(x), dtype=torch.float32)
+
+
+def _prefixed(side: Side, named: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{side.name}/{name}": value for name, value in named.items()}
+
+
+def _gradient_norms(losses: dict[str, Tensor], module: nn.Module) -> Stats:
+    """Norm of the gradient that each loss alone sends into all parameters."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    norms: Stats = {}
+    for name, loss in losses.items():
+        if not loss.requires_grad:
+            continue
+        found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+        gradients = [gradient for gradient in found if gradient is not None]
+        norms[f"{name}_gradient"] = torch.stack(torch._foreach_norm(gradients)).norm()
+    return norms
+
+
+# ── Distances ─────────────────────────────────────────────────────────────────────────────────
+
+
+def mean_absolute_difference(generator: nn.Module, given: Tensor, target: Sample) -> Tensor:
     """For pictures: |generator(given) − target| averaged over a picture's numbers: [B]."""
     made = generator(given.new_zeros(len(given), 0), given)
     return (made - target.x).abs().flatten(1).mean(1)
+
+
+def nats_per_symbol(generator: Generator, given: Tensor, target: Sample) -> Tensor:
+    """For sequences: −log p(target | given) over the symbols of the target: [B]."""
+    assert target.mask is not None, "sequences have masks"
+    logp_BT = token_log_probs(generator, target.x, target.mask, cond=given)
+    return -mean_per_row(logp_BT, target.mask)

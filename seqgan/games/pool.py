@@ -2,7 +2,7 @@
 
 Shrivastava et al. 2017, as CycleGAN (Zhu et al. 2017) uses it: while the pool fills up, every new
 sample is stored and shown. From then on each new sample is, with probability ½, shown itself; else
-a stored one is shown and the new one takes its place.
+a stored one is shown and the new one takes its place. A sequence is stored with its mask.
 
 Deviation: the slots of one batch are distinct, so that the exchange is one operation on the device.
 """
@@ -12,33 +12,51 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqgan.core.types import Batch, Sample
+
 
 class Pool:
     """At most `size` samples of one shape. Draws from torch's global generator."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._stored: Tensor | None = None
+        self._x: Tensor | None = None
+        self._mask: Tensor | None = None
 
-    def exchange(self, x: Tensor) -> Tensor:
-        """What to show instead of `x`: as many samples, some of them older."""
+    def exchange(self, fake: Sample) -> Batch:
+        """What to show instead of `fake`: as many samples, some of them older."""
+        x, mask = fake.x.detach(), fake.mask
         if self._size == 0:
-            return x
-        stored = x[:0] if self._stored is None else self._stored
-        room = self._size - len(stored)
+            return Batch(x, mask)
+        room = self._size - (0 if self._x is None else len(self._x))
         if room > 0:  # the first ones all stay, and are all shown
-            self._stored = torch.cat([stored, x.detach()[:room]])
-            return x
+            self._x = _append(self._x, x[:room])
+            self._mask = None if mask is None else _append(self._mask, mask[:room])
+            return Batch(x, mask)
+        assert self._x is not None
         slots = torch.randperm(self._size, device=x.device)[: len(x)]
         count = len(slots)  # a batch may be larger than the pool: its tail is shown itself
         old = torch.rand(count, device=x.device) < 0.5
-        old = old.view(-1, *[1] * (x.dim() - 1))
-        shown = torch.where(old, stored[slots], x[:count])
-        stored[slots] = torch.where(old, x[:count].detach(), stored[slots])
-        return torch.cat([shown, x[count:]])
+        shown_mask = None
+        if mask is not None:
+            assert self._mask is not None
+            shown_mask = torch.cat([_swap(self._mask, slots, old, mask[:count]), mask[count:]])
+        return Batch(torch.cat([_swap(self._x, slots, old, x[:count]), x[count:]]), shown_mask)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"stored": self._stored}
+        return {"x": self._x, "mask": self._mask}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._stored = state["stored"]
+        self._x, self._mask = state["x"], state["mask"]
+
+
+def _append(stored: Tensor | None, new: Tensor) -> Tensor:
+    return new.clone() if stored is None else torch.cat([stored, new])
+
+
+def _swap(stored: Tensor, slots: Tensor, old: Tensor, new: Tensor) -> Tensor:
+    """Rows of `new`, or where `old` is true what lies in their slots, which they then take."""
+    old = old.view(-1, *[1] * (new.dim() - 1))
+    shown = torch.where(old, stored[slots], new)
+    stored[slots] = torch.where(old, new, stored[slots])
+    return shown

@@ -7,6 +7,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, Critic, DirectGenerator, Generator, SequenceSpace, Space
 from seqgan.models.config import CriticConfig, GeneratorConfig
 from seqgan.models.critics.cnn import CnnCritic
+from seqgan.models.critics.local import LocalCritic
 from seqgan.models.critics.mlp import MlpCritic, MlpTrunk
 from seqgan.models.critics.pairwise import PairwiseCritic
 from seqgan.models.critics.rnn import RnnCritic
@@ -38,6 +39,7 @@ _CRITICS: dict[str, Callable[[SequenceSpace, Any], Critic]] = {
     "rnn": RnnCritic,
     "transformer": TransformerCritic,
     "pairwise": PairwiseCritic,
+    "local": LocalCritic,
 }
 _TRUNKS: dict[str, Callable[[ArraySpace, Any], Trunk]] = {
     "mlp": MlpTrunk,

@@ -14,6 +14,8 @@ from seqgan.models.image.config import (
     ResnetGeneratorConfig,
     TranslatorConfig,
 )
+from seqgan.models.seq2seq.config import EncoderDecoderConfig, PointerConfig
+from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -67,13 +69,17 @@ GeneratorConfig = Annotated[
     | MlpGeneratorConfig
     | DcganGeneratorConfig
     | ResnetGeneratorConfig
-    | TranslatorConfig,
+    | TranslatorConfig
+    | LexiconConfig
+    | PointerConfig
+    | EncoderDecoderConfig,
     Field(discriminator="name"),
 ]
 SEQUENCE_GENERATORS = ("lstm", "gru", "transformer")
 POINT_GENERATORS = ("mlp",)
 PICTURE_GENERATORS = ("mlp", "dcgan", "resnet")
 TRANSLATORS = ("translator",)
+SEQUENCE_TRANSLATORS = ("lexicon", "pointer", "encoder_decoder")
 
 
 class MlpCriticConfig(Config):
@@ -150,17 +156,41 @@ class PairwiseCriticConfig(Config):
     """Units of the hidden layer that reads the table."""
 
 
+class LocalCriticConfig(Config):
+    """Convolutions that score every column by the few symbols around it."""
+
+    name: Literal["local"]
+    """Kind of critic."""
+    width: Positive = 64
+    """Width of the symbol embedding and of every layer."""
+    windows: Annotated[list[Positive], Field(min_length=1)] = [3, 3]
+    """Width of each convolution, in columns; odd."""
+
+    @property
+    def reach(self) -> int:
+        """Columns that a score sees to either side."""
+        return sum(window // 2 for window in self.windows)
+
+    @model_validator(mode="after")
+    def _odd_windows(self) -> Self:
+        even = [window for window in self.windows if window % 2 == 0]
+        if even:
+            raise ValueError(f"windows has {even[0]}, which has no middle; use odd numbers")
+        return self
+
+
 CriticConfig = Annotated[
     MlpCriticConfig
     | CnnCriticConfig
     | RnnCriticConfig
     | TransformerCriticConfig
     | PairwiseCriticConfig
+    | LocalCriticConfig
     | DcganCriticConfig
     | ResnetCriticConfig
     | PatchCriticConfig,
     Field(discriminator="name"),
 ]
-SEQUENCE_CRITICS = ("mlp", "cnn", "rnn", "transformer", "pairwise")
+SEQUENCE_CRITICS = ("mlp", "cnn", "rnn", "transformer", "pairwise", "local")
 POINT_CRITICS = ("mlp",)
 PICTURE_CRITICS = ("mlp", "dcgan", "resnet", "patch")

@@ -8,7 +8,7 @@ from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-PhaseName = Literal["mle", "critic", "generator", "reconstruct"]
+PhaseName = Literal["mle", "critic", "generator", "reconstruct", "denoise"]
 
 
 class PlayerConfig(Config):
@@ -46,7 +46,7 @@ class PlayersConfig(Config):
     """One entry a player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in the phases mle, generator and reconstruct."""
+    """Updated in every phase but critic."""
     critic: PlayerConfig = PlayerConfig()
     """Updated in the phase critic."""
     baseline: PlayerConfig = PlayerConfig()

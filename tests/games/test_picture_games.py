@@ -316,7 +316,7 @@ def test_the_pool_shows_new_and_old_samples_half_and_half() -> None:
     torch.manual_seed(0)
     pool = Pool(50)
     numbers = torch.arange(0, 4000).float()[:, None]
-    shown = torch.cat([pool.exchange(block) for block in numbers.split(10)])
+    shown = torch.cat([pool.exchange(Batch(block)).x for block in numbers.split(10)])
     assert torch.equal(shown[:50], numbers[:50])  # while it fills up
     late, now = shown[50:, 0], numbers[50:, 0]
     assert 0.45 < float((late == now).float().mean()) < 0.55
@@ -327,17 +327,17 @@ def test_the_pool_shows_new_and_old_samples_half_and_half() -> None:
 
 def test_the_pool_never_changes_what_it_was_given_and_shows_nothing_twice() -> None:
     pool = Pool(4)
-    pool.exchange(torch.arange(4.0)[:, None])
+    pool.exchange(Batch(torch.arange(4.0)[:, None]))
     x = torch.arange(10.0, 16.0)[:, None]
     kept = x.clone()
-    shown = pool.exchange(x)
+    shown = pool.exchange(Batch(x)).x
     assert torch.equal(x, kept)
     assert len(shown.unique()) == len(shown) == 6
 
 
 def test_a_pool_of_nothing_passes_everything() -> None:
     x = torch.rand(3, 2)
-    assert Pool(0).exchange(x) is x
+    assert torch.equal(Pool(0).exchange(Batch(x)).x, x)
 
 
 # ── Modes ─────────────────────────────────────────────────────────────────────────────────────

@@ -61,7 +61,10 @@ class TranslatorConfig(Config):
     width: Positive = 16
     """Feature maps at full size; twice as many at each smaller size."""
     blocks: Positive = 3
-    """Residual blocks at a quarter of the height and width."""
+    """Residual blocks at the smallest size."""
+    halvings: Annotated[int, Field(ge=0, le=2)] = 2
+    """Times that height and width are halved on the way in, and doubled on the way out. With 0
+    every pixel depends on its neighbourhood only, so that shapes stay what they are."""
     norm: Literal["instance", "none"] = "instance"
     """Normalisation of each hidden layer over the pixels of one feature map."""
     residual: bool = False

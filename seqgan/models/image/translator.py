@@ -1,6 +1,6 @@
 """A picture to a picture, and a critic of patches: the networks of CycleGAN (Zhu 2017), small.
 
-    translator  3×3 → two 3×3 of stride 2 → residual blocks → two doublings → 3×3, tanh,
+    translator  3×3 → `halvings` 3×3 of stride 2 → residual blocks → as many doublings → 3×3, tanh,
                 with instance norm and ReLU behind every convolution but the last
     critic      4×4 of stride 2 … → 3×3 → mean over places: the features;  score = wᵀ features + b
 
@@ -38,24 +38,31 @@ class Translator(DirectGenerator):
     def __init__(self, space: ArraySpace, config: TranslatorConfig) -> None:
         super().__init__()
         channels, height, width = space.shape
-        if height % 4 or width % 4:
+        smallest = 2**config.halvings
+        if height % smallest or width % smallest:
             raise UserError(
-                f"data: pictures are {height}×{width}, but the translator halves them twice; "
-                "set size in both sets to a multiple of 4"
+                f"data: pictures are {height}×{width}, but generator.halvings={config.halvings}; "
+                f"set size in both sets to a multiple of {smallest}"
             )
         self.latent = 0
         self.coordinates, self.residual = config.coordinates, config.residual
         self.warp = Warp() if config.warp else nn.Identity()
-        full, half, quarter = config.width, 2 * config.width, 4 * config.width
+        widths = [config.width * 2**power for power in range(config.halvings + 1)]
         norm, bias = config.norm, needs_bias(config.norm)
         self.layers = nn.Sequential(
-            *_hidden(_conv(channels + 2 * config.coordinates, full, norm), norm),
-            *_hidden(_conv(full, half, norm, stride=2), norm),
-            *_hidden(_conv(half, quarter, norm, stride=2), norm),
-            *[_Residual(quarter, norm) for _ in range(config.blocks)],
-            *_hidden(UpConv(quarter, half, bias), norm),
-            *_hidden(UpConv(half, full, bias), norm),
-            nn.Conv2d(full, channels, 3, padding=1),
+            *_hidden(_conv(channels + 2 * config.coordinates, widths[0], norm), norm),
+            *[
+                layer
+                for inputs, outputs in pairwise(widths)
+                for layer in _hidden(_conv(inputs, outputs, norm, stride=2), norm)
+            ],
+            *[_Residual(widths[-1], norm) for _ in range(config.blocks)],
+            *[
+                layer
+                for inputs, outputs in pairwise(reversed(widths))
+                for layer in _hidden(UpConv(inputs, outputs, bias), norm)
+            ],
+            nn.Conv2d(widths[0], channels, 3, padding=1),
         )
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:

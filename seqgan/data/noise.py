@@ -1,0 +1,138 @@
+"""Noise on sentences: what a denoising generator has to repair.
+
+words   drop and blank whole words, then shuffle them locally: word i goes to the rank of
+        i + U(0, shuffle + 1) (Lample et al. 2018).
+mix     the words of a short text scattered, `copies` times, over the words of a long one
+        (Fevry & Phang 2018 add words of other sentences; Wang & Lee 2018 shuffle the long text).
+
+Noise is applied to what a generator *reads*, never to what it is to write. Everything is done on
+the device, row by row, with torch's global generator. Columns behind a sentence's end hold end
+symbols again afterwards. Pieces of a word stay together: `starts_word_V` says which symbols begin
+a new one (None: all do).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from seqgan.core.types import Batch, SequenceSpace
+from seqgan.data.noise_config import MixNoiseConfig, NoiseConfig, WordNoiseConfig
+
+Noise = Callable[[Batch], Tensor]
+"""`noise(batch)`: ids that a generator into the batch's side reads instead of them."""
+
+_LAST = 1e6
+"""A rank behind every word's."""
+
+
+def build_noise(
+    config: NoiseConfig,
+    space: SequenceSpace,
+    other: SequenceSpace,
+    other_NT: Tensor,
+    unknown: int,
+    starts_word_V: Tensor | None = None,
+) -> Noise:
+    """Noise for sentences of `space`. `other` is the side that the generator usually reads, and
+    `other_NT` are training sentences of it."""
+    if isinstance(config, WordNoiseConfig):
+        return lambda batch: fit(
+            noisy_words(batch, config, space, unknown, starts_word_V), other.length, space.end_id
+        )
+    return lambda batch: mixed(batch, config, space, other, other_NT)
+
+
+def noisy_words(
+    batch: Batch,
+    config: WordNoiseConfig,
+    space: SequenceSpace,
+    unknown: int,
+    starts_word_V: Tensor | None = None,
+) -> Tensor:
+    """Sentences `ids_BT` with words dropped, blanked and shuffled."""
+    ids_BT, words_BT = batch.x, _word_mask(batch, space)
+    index_BT = _word_index(ids_BT, starts_word_V)
+    kept_BT = words_BT & (_per_word(torch.rand_like, index_BT) >= config.drop)
+    # One word always stays: of a sentence that lost all, the first.
+    lost_B1 = ~kept_BT.any(1, keepdim=True)
+    kept_BT = kept_BT | (lost_B1 & words_BT & (index_BT == 0))
+    blank_BT = _per_word(torch.rand_like, index_BT) < config.blank
+    ids_BT = ids_BT.masked_fill(blank_BT & words_BT, unknown)
+    rank_BT = index_BT.float()
+    if config.shuffle:
+        rank_BT = rank_BT + _per_word(torch.rand_like, index_BT) * (config.shuffle + 1)
+    return _in_order(ids_BT, rank_BT, kept_BT, space.end_id)
+
+
+def mixed(
+    batch: Batch,
+    config: MixNoiseConfig,
+    space: SequenceSpace,
+    other: SequenceSpace,
+    other_NT: Tensor,
+) -> Tensor:
+    """`ids_BS` in the form of the other side: each row a text of it with the sample's words."""
+    rows = len(batch.x)
+    pick_B = torch.randint(len(other_NT), (rows,), device=batch.x.device)
+    around = Batch(other_NT[pick_B])
+    words_BS = _word_mask(around, other)
+    words_BS &= torch.rand(words_BS.shape, device=words_BS.device) < config.background
+    rank_BS = torch.arange(other.length, device=words_BS.device).expand(rows, -1).float()
+    if config.shuffle:
+        rank_BS = rank_BS + torch.rand_like(rank_BS) * (config.shuffle + 1)
+    ids_BM, kept_BM = batch.x.repeat(1, config.copies), _word_mask(batch, space)
+    kept_BM = kept_BM.repeat(1, config.copies)
+    kept_BM &= torch.rand(kept_BM.shape, device=kept_BM.device) >= config.drop
+    rank_BM = torch.rand(kept_BM.shape, device=kept_BM.device) * other.length
+    # What does not fit is cut from the background: the sample's words are to be found again.
+    room_B1 = other.length - 1 - kept_BM.sum(1, keepdim=True)
+    words_BS &= words_BS.cumsum(1) <= room_B1
+    ids = torch.cat([ids_BM, around.x], 1)
+    ordered = _in_order(
+        ids, torch.cat([rank_BM, rank_BS], 1), torch.cat([kept_BM, words_BS], 1), other.end_id
+    )
+    return fit(ordered, other.length, other.end_id)
+
+
+def fit(ids_BT: Tensor, length: int, end_id: int | None) -> Tensor:
+    """Cut or filled with end symbols to `length` columns."""
+    missing = length - ids_BT.shape[1]
+    if missing <= 0 or end_id is None:
+        return ids_BT[:, :length]
+    return torch.cat([ids_BT, ids_BT.new_full((len(ids_BT), missing), end_id)], 1)
+
+
+def _word_mask(batch: Batch, space: SequenceSpace) -> Tensor:
+    """Columns that hold words: in front of the end."""
+    if space.end_id is None:
+        return torch.ones_like(batch.x, dtype=torch.bool)
+    return (batch.x == space.end_id).cumsum(1) == 0
+
+
+def _word_index(ids_BT: Tensor, starts_word_V: Tensor | None) -> Tensor:
+    """The number of the word that each column belongs to."""
+    if starts_word_V is None:
+        return torch.arange(ids_BT.shape[1], device=ids_BT.device).expand_as(ids_BT)
+    index_BT = starts_word_V[ids_BT].long().cumsum(1) - 1
+    return index_BT.clamp(min=0)
+
+
+def _per_word(draw: Callable[..., Tensor], index_BT: Tensor) -> Tensor:
+    """One number a word, spread over its columns."""
+    numbers_BT = draw(index_BT, dtype=torch.float32)
+    return numbers_BT.gather(1, index_BT)
+
+
+def _in_order(
+    ids_BT: Tensor, rank_BT: Tensor, kept_BT: Tensor, end_id: int | None
+) -> Tensor:
+    """The kept symbols by rank, and end symbols behind them.
+
+    Where there is no end symbol what is not kept stands, out of place, at the end of its row.
+    """
+    order_BT = rank_BT.masked_fill(~kept_BT, _LAST).argsort(1, stable=True)
+    ids_BT = ids_BT.gather(1, order_BT)
+    if end_id is None:
+        return ids_BT
+    return ids_BT.masked_fill(~kept_BT.gather(1, order_BT), end_id)

@@ -1,0 +1,44 @@
+"""Configuration of noise: what is done to a sentence that is to be written again."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class WordNoiseConfig(Config):
+    """Drop and blank whole words, and shuffle them locally (Lample et al. 2018)."""
+
+    name: Literal["words"]
+    """Kind of noise."""
+    drop: Share = 0.1
+    """Probability that a word is left out; one word always stays."""
+    blank: Share = 0.0
+    """Probability that a word is replaced by the unknown symbol."""
+    shuffle: Annotated[float, Field(ge=0)] = 3.0
+    """Words move by less than about so many places; 0: they stay where they are."""
+
+
+class MixNoiseConfig(Config):
+    """Scatter the words of a short text over a long one: a summary that is to be found again.
+
+    A random text of the other side gives its words as a background, those of the sample are put
+    in at random places, `copies` times, in a random order.
+    """
+
+    name: Literal["mix"]
+    """Kind of noise."""
+    copies: Annotated[int, Field(gt=0)] = 2
+    """Times that each word of the sample is put in."""
+    drop: Share = 0.1
+    """Probability that one of these copies is left out."""
+    background: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the other text's words that stay."""
+    shuffle: Annotated[float, Field(ge=0)] = 3.0
+    """Words of the background move by less than about so many places; 0: they keep their order."""
+
+
+NoiseConfig = Annotated[WordNoiseConfig | MixNoiseConfig, Field(discriminator="name")]

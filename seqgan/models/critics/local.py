@@ -1,0 +1,42 @@
+"""A critic of windows: one score a column, from the symbols around it.
+
+    embed → (convolution of width w → leaky ReLU) for each w in `windows` → wᵀ h_t + b
+
+The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of symbols
+occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
+(`reach`). Columns behind the end carry no score; those in front of it see the end symbols.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.models.config import LocalCriticConfig
+from seqgan.models.layers import TokenEmbedding
+
+
+class LocalCritic(Critic):
+    """See `core.types.Critic` for the contract. `score` is [B, T], not causal."""
+
+    def __init__(self, space: SequenceSpace, config: LocalCriticConfig) -> None:
+        super().__init__()
+        self.embedding = TokenEmbedding(space.vocab_size, config.width)
+        widths = [config.width] * (len(config.windows) + 1)
+        layers: list[nn.Module] = []
+        for (inputs, outputs), window in zip(pairwise(widths), config.windows, strict=True):
+            layers += [
+                nn.Conv1d(inputs, outputs, window, padding=window // 2),
+                nn.LeakyReLU(0.2),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Conv1d(config.width, 1, 1))
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None
+    ) -> Scores:
+        """Scores of `ids_BT` or `simplex_BTV`."""
+        score_BT = self.layers(self.embedding(x).transpose(1, 2)).squeeze(1)
+        if mask is None:
+            mask = torch.ones_like(score_BT, dtype=torch.bool)
+        return Scores(score_BT, mask)

@@ -1,0 +1,97 @@
+"""Symbol by symbol: a table says what each symbol becomes, and nothing else is known.
+
+    logits_t = table[t mod period, x_t]                                     (reach 0)
+    p_t = Σ_{|d| ≤ reach} a_d(x_{t−reach}, …, x_{t+reach}) · softmax(table[x_{t+d}])
+
+With one table this is a substitution cipher, with `period` tables taken in turn a Vigenère cipher,
+with `reach` 1 a word-by-word translation that may exchange neighbours: which neighbour is
+translated (a softmax over offsets) is decided by a small network on the words around. Given the
+source the symbols are independent, so all are drawn at once.
+
+`bijection` is the penalty of a table that writes one symbol for several others,
+mean over target symbols v of (Σ_u softmax(table[u])_v − V_source / V_target)², summed over source
+symbols that are not the end symbol. A one-to-one table has 0. It is soft: nothing forbids.
+
+An end symbol stays where it is: a source's end becomes an end, and nothing else does. CipherGAN
+(Gomez et al. 2018) has convolutions instead of tables, told positions by embeddings.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqgan.core.types import ParallelGenerator, SequenceSpace
+from seqgan.models.seq2seq.lexicon_config import LexiconConfig
+
+_NEVER = -1e4
+"""A logit that no noise overcomes and every softmax survives."""
+
+
+class Lexicon(ParallelGenerator):
+    """See `core.types.ParallelGenerator` for the contract."""
+
+    def __init__(self, source: SequenceSpace, space: SequenceSpace, config: LexiconConfig) -> None:
+        super().__init__()
+        self.vocab_size = space.vocab_size
+        self.reach = config.reach
+        self.source_end, self.end = source.end_id, space.end_id
+        table = torch.randn(config.period, source.vocab_size, space.vocab_size)
+        self.table_PUV = nn.Parameter(config.init_std * table)
+        if config.reach:
+            offsets = 2 * config.reach + 1
+            self.around = nn.Embedding(source.vocab_size, config.width)
+            self.choose = nn.Conv1d(config.width, offsets, offsets, padding=config.reach)
+            nn.init.zeros_(self.choose.weight)
+            nn.init.zeros_(self.choose.bias)  # type: ignore[arg-type]
+
+    def emit(self, cond: Tensor) -> Tensor:
+        """`logits_BTV` for sources `ids_BT` or `simplex_BTU`."""
+        logits_BTV = self._look_up(cond)
+        if self.reach:
+            logits_BTV = self._exchange(cond, logits_BTV)
+        if self.end is None:
+            return logits_BTV
+        return self._end_where_source_ends(cond, logits_BTV)
+
+    def _look_up(self, cond: Tensor) -> Tensor:
+        period = len(self.table_PUV)
+        if period == 1:
+            table_UV = self.table_PUV[0]
+            return cond @ table_UV if cond.is_floating_point() else F.embedding(cond, table_UV)
+        phase_T = torch.arange(cond.shape[1], device=cond.device) % period
+        if not cond.is_floating_point():
+            return self.table_PUV[phase_T, cond]
+        return torch.einsum("btu,tuv->btv", cond, self.table_PUV[phase_T])
+
+    def _exchange(self, cond: Tensor, logits_BTV: Tensor) -> Tensor:
+        """Log of the mixture over neighbours."""
+        soft = cond.is_floating_point()
+        e_BTE = cond @ self.around.weight if soft else self.around(cond)
+        share_BTD = self.choose(e_BTE.transpose(1, 2)).transpose(1, 2).softmax(-1)
+        probs_BTV = logits_BTV.float().softmax(-1)
+        reach, length = self.reach, cond.shape[1]
+        padded = F.pad(probs_BTV, (0, 0, reach, reach))
+        mixed_BTV = torch.stack(
+            [share_BTD[..., d, None] * padded[:, d : d + length] for d in range(2 * reach + 1)]
+        ).sum(0)
+        return mixed_BTV.clamp(min=1e-9).log()
+
+    def _end_where_source_ends(self, cond: Tensor, logits_BTV: Tensor) -> Tensor:
+        hard_BT = cond.argmax(-1) if cond.is_floating_point() else cond
+        ends_BT1 = (hard_BT == self.source_end)[..., None]
+        is_end_V = torch.arange(self.vocab_size, device=cond.device) == self.end
+        return logits_BTV.masked_fill(ends_BT1 != is_end_V, _NEVER)
+
+    def bijection(self) -> Tensor:
+        """The penalty of the module's docstring, a scalar."""
+        probs_PUV = self.table_PUV.softmax(-1)
+        if self.source_end is not None:
+            probs_PUV = torch.cat(
+                [probs_PUV[:, : self.source_end], probs_PUV[:, self.source_end + 1 :]], 1
+            )
+        _, sources, targets = probs_PUV.shape
+        return (probs_PUV.sum(1) - sources / targets).square().mean()
+
+    def translations(self) -> Tensor:
+        """`ids_PU`: the likeliest symbol for each source symbol."""
+        return self.table_PUV.argmax(-1)
