@@ -1,0 +1,131 @@
+"""An interpolated n-gram language model on ids, and the divergence of symbol usage.
+
+Witten–Bell smoothing (Witten & Bell 1991, method C; interpolated as in Chen & Goodman 1999):
+
+    p_k(w | h) = (c(h w) + t(h) · p_{k-1}(w | h')) / (c(h) + t(h)),     p_0(w) = 1 / V,
+
+h the last k − 1 symbols, h' without the oldest, c the counts and t(h) the number of different
+symbols that followed h; where h was never seen, p_k = p_{k-1}. Each p_k(· | h) sums to one over
+the V symbols and is positive for each. Witten–Bell and not Kneser–Ney, because it has no discount
+that must be estimated from counts of counts, which letters of a small alphabet do not have.
+
+Decisions
+- The mask says what counts: with `mask_until_end` the end symbol is predicted like any other, and
+  nothing behind it is counted. Masks are a prefix of each row.
+- A sentence is preceded by start symbols, of an id of their own (V) that is never predicted.
+- An n-gram is one integer in base V + 1, so that a sort counts and a binary search looks up;
+  (V + 1)^order must fit into 63 bits.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counts:
+    """The n-grams of one order, and the contexts (an n-gram without its last symbol)."""
+
+    gram: Ints
+    """Keys, ascending; so are those of the contexts."""
+    count: Ints
+    context: Ints
+    total: Ints
+    types: Ints
+
+
+class NgramModel:
+    """p(symbol | the `order` − 1 symbols before it), for `vocab_size` symbols."""
+
+    def __init__(self, order: int, vocab_size: int) -> None:
+        if order < 1:
+            raise ValueError(f"order={order}: an n-gram model has at least order 1")
+        if (vocab_size + 1) ** order >= 2**63:
+            raise ValueError(
+                f"order={order} with vocab_size={vocab_size}: the n-grams do not fit into 63 bits; "
+                f"lower the order"
+            )
+        self.order = order
+        self.vocab_size = vocab_size
+        self._orders: list[_Counts] = []
+
+    def fit(self, ids_NT: NDArray, mask_NT: NDArray) -> "NgramModel":
+        """Count the symbols where the mask is True. Replaces earlier counts; returns itself."""
+        self._orders = [
+            _count(grams, self.vocab_size + 1) for grams in self._grams(ids_NT, mask_NT)
+        ]
+        return self
+
+    def nll_NT(self, ids_NT: NDArray, mask_NT: NDArray) -> Floats:
+        """−log p of every symbol in nats, 0 where the mask is False."""
+        p = np.full(int(np.count_nonzero(mask_NT)), 1 / self.vocab_size)
+        for counts, grams in zip(self._fitted(), self._grams(ids_NT, mask_NT), strict=True):
+            count = _look_up(counts.gram, counts.count, grams)
+            context = grams // (self.vocab_size + 1)
+            total = _look_up(counts.context, counts.total, context)
+            types = _look_up(counts.context, counts.types, context)
+            p = np.where(total > 0, (count + types * p) / np.maximum(total + types, 1), p)
+        nll_NT = np.zeros(np.shape(ids_NT))
+        nll_NT[np.asarray(mask_NT, dtype=bool)] = -np.log(p)
+        return nll_NT
+
+    def perplexity(self, ids_NT: NDArray, mask_NT: NDArray) -> float:
+        """exp of the mean over all symbols of −log p."""
+        symbols = max(int(np.count_nonzero(mask_NT)), 1)
+        return float(np.exp(self.nll_NT(ids_NT, mask_NT).sum() / symbols))
+
+    def _fitted(self) -> list[_Counts]:
+        if not self._orders:
+            raise ValueError("the n-gram model has no counts yet; call fit first")
+        return self._orders
+
+    def _grams(self, ids_NT: NDArray, mask_NT: NDArray) -> list[Ints]:
+        """For every order the keys of the n-grams that end at the symbols that count."""
+        ids_NT = np.asarray(ids_NT, dtype=np.int64)
+        mask_NT = np.asarray(mask_NT, dtype=bool)
+        rows, columns = ids_NT.shape
+        base, before = self.vocab_size + 1, self.order - 1
+        padded = np.full((rows, before + columns), self.vocab_size, dtype=np.int64)
+        padded[:, before:] = ids_NT
+        key_NT = np.zeros_like(ids_NT)
+        grams = []
+        for back in range(self.order):
+            key_NT = key_NT + padded[:, before - back : before - back + columns] * base**back
+            grams.append(key_NT[mask_NT])
+        return grams
+
+
+def usage_kl(ids_a: NDArray, mask_a: NDArray, ids_b: NDArray, mask_b: NDArray, vocab: int) -> float:
+    """KL(a ‖ b) in nats of how often the symbols are used: a generated, b real.
+
+    Each symbol gets half an occurrence more than it has, so that the value is finite.
+    """
+    p, q = _usage(ids_a, mask_a, vocab), _usage(ids_b, mask_b, vocab)
+    return float((p * np.log(p / q)).sum())
+
+
+def _usage(ids: NDArray, mask: NDArray, vocab: int) -> Floats:
+    symbols = np.asarray(ids)[np.asarray(mask, dtype=bool)]
+    count = np.bincount(symbols, minlength=vocab) + 0.5
+    return count / count.sum()
+
+
+def _count(grams: Ints, base: int) -> _Counts:
+    gram, count = np.unique(grams, return_counts=True)
+    if not len(gram):
+        return _Counts(gram, count, gram, count, count)
+    # Keys ascend, so the n-grams of a context stand together.
+    context, start, types = np.unique(gram // base, return_index=True, return_counts=True)
+    return _Counts(gram, count, context, np.add.reduceat(count, start), types)
+
+
+def _look_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
+    """The value of each wanted key, 0 where there is none."""
+    if not len(keys):
+        return np.zeros(len(wanted), dtype=np.int64)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, values[place], 0)
