@@ -1,0 +1,92 @@
+"""Scores of translations and summaries against one reference each, as those fields report them.
+
+    bleu        corpus BLEU of sacrebleu (Post 2018): counts are pooled over the corpus, 0 to 100.
+                Not the sentence BLEU of text GANs in `bleu.py`: never put both in one table
+    chrf        corpus chrF2 of sacrebleu (Popović 2015), characters only, 0 to 100
+    rouge       F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) by the package rouge-score, means
+                over the outputs times 100, *with* its Porter stemmer: with it the outputs of a
+                published summarizer get the published scores, without it they lose points
+    copy_rate   share of the outputs' words that stand in their own source, each occurrence there
+                counted once; pooled over the outputs, 0 to 1. A copy scores well in the other
+                three wherever sides look alike, so it belongs beside them
+
+`tokenize` of BLEU is "none" for text that is cut into words already and "13a" for raw text; scores
+under different signatures are not comparable, so the signature comes with the score.
+
+Empty lists and lists of unequal length raise `ValueError`. Empty outputs are
+fine: they score 0. The packages are imported where they are used: they are an extra.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Literal
+
+from seqgan.core.errors import UserError
+
+ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
+
+
+def bleu(
+    outputs: Sequence[str],
+    references: Sequence[str],
+    tokenize: Literal["none", "13a"] = "none",
+) -> tuple[float, str]:
+    """The score and sacrebleu's signature of how it was computed."""
+    _check_rows(outputs, references)
+    sacrebleu = _import("sacrebleu", "sacrebleu")
+    # force: no warning that the text looks tokenized, which with "none" it should be.
+    metric = sacrebleu.BLEU(tokenize=tokenize, force=True)
+    score = metric.corpus_score(list(outputs), [list(references)]).score
+    return float(score), str(metric.get_signature())
+
+
+def chrf(outputs: Sequence[str], references: Sequence[str]) -> float:
+    """chrF2 of the corpus."""
+    _check_rows(outputs, references)
+    sacrebleu = _import("sacrebleu", "sacrebleu")
+    return float(sacrebleu.CHRF().corpus_score(list(outputs), [list(references)]).score)
+
+
+def rouge(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """F1 times 100 by `ROUGE_TYPES`."""
+    _check_rows(outputs, references)
+    scorer = _import("rouge_score.rouge_scorer", "rouge-score").RougeScorer(
+        ROUGE_TYPES, use_stemmer=True
+    )
+    scores = [
+        scorer.score(reference, output)
+        for output, reference in zip(outputs, references, strict=True)
+    ]
+    return {
+        kind: 100 * sum(float(score[kind].fmeasure) for score in scores) / len(scores)
+        for kind in ROUGE_TYPES
+    }
+
+
+def copy_rate(sources: Sequence[str], outputs: Sequence[str]) -> float:
+    """Share of the outputs' words that their sources have; 0 where no output has a word."""
+    copied = words = 0
+    for source, output in zip(sources, outputs, strict=True):
+        ours = Counter(output.split())
+        copied += (ours & Counter(source.split())).total()
+        words += ours.total()
+    return copied / max(words, 1)
+
+
+def _check_rows(outputs: Sequence[str], references: Sequence[str]) -> None:
+    if not references or len(outputs) != len(references):
+        raise ValueError(
+            f"{len(outputs)} outputs and {len(references)} references; as many of both are needed"
+        )
+
+
+def _import(module: str, package: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"scores of translations: the package {package} is not installed; "
+            "run: pip install 'seqgan[corpora]'"
+        ) from error
