@@ -38,3 +38,8 @@ def repeat_rows(tree: Any, copies: int) -> Any:
 def take_rows(tree: Any, first: int, last: int) -> Any:
     """Rows first…last-1 of every tensor."""
     return tree_map(lambda x: x[first:last], tree)
+
+
+def gather_rows(tree: Any, index_R: Tensor) -> Any:
+    """Rows `index_R` of every tensor, in that order; a row may be taken often or never."""
+    return tree_map(lambda x: x.index_select(0, index_R), tree)

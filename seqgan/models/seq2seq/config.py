@@ -1,0 +1,62 @@
+"""Configuration of the networks that turn one sequence into another."""
+
+from typing import Annotated, Literal, Self
+from warnings import catch_warnings, filterwarnings
+
+from pydantic import Field, model_validator
+
+from seqgan.core.config import Config
+
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+with catch_warnings():
+    # pydantic's own `copy` is deprecated (`model_copy` took its place); ours may stand over it.
+    filterwarnings("ignore", 'Field name "copy"', UserWarning)
+
+    class PointerConfig(Config):
+        """A recurrent encoder and decoder with attention, which may copy symbols of the source."""
+
+        name: Literal["pointer"]
+        """Kind of translator."""
+        embed: Positive = 64
+        """Width of the symbol embedding."""
+        hidden: Positive = 64
+        """Width of the recurrent state, of each direction of the encoder and of the decoder."""
+        dropout: Fraction = 0.0
+        """Probability of zeroing an entry of the embedding and of what the read-out reads."""
+        copy: bool = True  # type: ignore[assignment]
+        """Mix in the symbols attended to; the vocabularies have to be equal."""
+        joint: bool = True
+        """One embedding for both sides, where their vocabularies are equally large."""
+        shared: bool = False
+        """One network for both directions, which is told the direction."""
+
+
+class EncoderDecoderConfig(Config):
+    """A pre-norm transformer encoder, and a decoder that attends to it, with a cache."""
+
+    name: Literal["encoder_decoder"]
+    """Kind of translator."""
+    width: Positive = 64
+    """Width of the symbol embedding and of every layer's output."""
+    layers: Positive = 2
+    """Transformer blocks of the encoder, and as many of the decoder."""
+    heads: Positive = 4
+    """Attention heads of a layer; must divide `width`."""
+    dropout: Fraction = 0.0
+    """Probability of zeroing an entry of the embedding and of what each part of a layer adds."""
+    joint: bool = True
+    """One embedding for both sides, where their vocabularies are equally large."""
+    shared: bool = False
+    """One network for both directions, which is told the direction."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads={self.heads} does not divide width={self.width}")
+        return self
+
+
+PairConfig = Annotated[PointerConfig | EncoderDecoderConfig, Field(discriminator="name")]

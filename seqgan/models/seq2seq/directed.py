@@ -1,0 +1,47 @@
+"""One network for both directions: a handle for each, which tells the network its style.
+
+The style is a learned vector added to every embedding of the source and to the decoder's start
+vector (a direction token, as Johnson et al. 2017 put one before the source).
+"""
+
+from torch import Tensor
+
+from seqgan.core.types import Generator, State, StepOut
+from seqgan.models.seq2seq.pointer import PointerGenerator
+from seqgan.models.seq2seq.transformer import EncoderDecoder
+
+
+class Directed(Generator):
+    """A network with styles, bound to one of them.
+
+    Several may hold one network: its parameters are then theirs together, also after `deepcopy`
+    of a module that holds all of them.
+    """
+
+    def __init__(self, network: PointerGenerator | EncoderDecoder, style: int) -> None:
+        super().__init__()
+        assert 0 <= style < network.styles, f"style {style} of {network.styles}"
+        self.network = network
+        self.style = style
+        self.vocab_size = network.vocab_size
+
+    @property
+    def training(self) -> bool:
+        """The network's mode, whichever handle set it: nested `evaluating` blocks rely on it."""
+        return self.network.training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        """Nothing to keep: `train` sets the mode of the network too."""
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        """Distribution of the first symbol; `cond` is `ids_BS` or `simplex_BSV`."""
+        return self.network.start(batch, cond, style=self.style)
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        """Read `ids_B` or `simplex_BV`. The style is in the state already."""
+        return self.network.step(x, state)
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`logits_BTV`."""
+        return self.network(tokens, cond, style=self.style)
