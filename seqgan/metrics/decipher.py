@@ -122,7 +122,7 @@ def _climb(table: Ints, counts_PVV: Floats, log_p_VV: Floats) -> float:
     period = len(table)
     gain_PVV = np.stack([_gains(table, counts_PVV, log_p_VV, row) for row in range(period)])
     while gain_PVV.max() > 1e-6:
-        row, first, second = np.unravel_index(gain_PVV.argmax(), gain_PVV.shape)
+        row, first, second = map(int, np.unravel_index(gain_PVV.argmax(), gain_PVV.shape))
         table[row, [first, second]] = table[row, [second, first]]
         for touched in {(row - 1) % period, row, (row + 1) % period}:
             gain_PVV[touched] = _gains(table, counts_PVV, log_p_VV, touched)
