@@ -24,11 +24,14 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import SequenceSpace
-from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.sources import Sentences, read_splits
+from seqgan.data.text_pair_config import TextFilesConfig
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
 
 CorpusData = TextDataConfig | HuggingFaceDataConfig
+Limits = CorpusConfig | TextFilesConfig
+"""How long and how many sentences may be: `length`, `overlong`, `max_train`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,14 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
     """
     canonical = canonical_form(config.tokenizer)
     sentences = read_splits(config, canonical)
-    _check_size(config, "train", len(sentences["train"].lines), 0)
+    source = config.path if isinstance(config, TextDataConfig) else config.dataset
+    unfitted = Fitted(sentences["train"].lines, [], 0, 0, 0)
+    check_size("train", unfitted, source, config)  # before a tokenizer is built of nothing
     if tokenizer is None:
         tokenizer = build_tokenizer(config.tokenizer, sentences["train"].lines)
-    fitted = {
-        name: fit_sentences(split, tokenizer, config.length, config.overlong)
-        for name, split in sentences.items()
-    }
+    fitted = {name: fit_sentences(split, tokenizer, config) for name, split in sentences.items()}
     for name, split in fitted.items():
-        _check_size(config, name, len(split.lines), split.dropped)
+        check_size(name, split, source, config)
     end_id = tokenizer.end_id
     return Corpus(
         space=SequenceSpace(tokenizer.vocab_size, config.length, end_id),
@@ -91,12 +93,13 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
 
 
 def fit_sentences(
-    sentences: Sentences, tokenizer: Tokenizer, length: int, overlong: str, field: str = "data"
+    sentences: Sentences, tokenizer: Tokenizer, limits: Limits, field: str = "data"
 ) -> Fitted:
     """Encode, and deal with sentences that are longer than the model as configured.
 
-    `field` is where `length` and `overlong` stand in the configuration, for messages.
+    `field` is where `limits` stand in the configuration, for messages.
     """
+    length, overlong = limits.length, limits.overlong
     encoded = [tokenizer.encode(line) for line in sentences.lines]
     lengths = [len(ids) + 1 for ids in encoded]
     too_long = [row for row, columns in enumerate(lengths) if columns > length]
@@ -117,17 +120,18 @@ def fit_sentences(
     return Fitted(sentences.lines, cut, 0, len(too_long), longest)
 
 
-def _check_size(config: CorpusData, name: str, count: int, dropped: int) -> None:
+def check_size(name: str, split: Fitted, source: str, limits: Limits, field: str = "data") -> None:
+    """Refuse a training split of fewer than two sentences, or an empty one."""
     needed = 2 if name == "train" else 1
+    count = len(split.lines)
     if count >= needed:
         return
-    source = config.path if isinstance(config, TextDataConfig) else config.dataset
-    if dropped:
-        why = f"{dropped} were dropped as longer than data.length={config.length}"
-        remedy = "raise data.length, or set data.overlong=truncate"
+    if split.dropped:
+        why = f"{split.dropped} were dropped as longer than {field}.length={limits.length}"
+        remedy = f"raise {field}.length, or set {field}.overlong=truncate"
     else:
-        why = f"data.max_train={config.max_train}" if config.max_train else "the text is short"
-        remedy = "give more text, raise data.max_train, or give separate held-out data"
+        why = f"{field}.max_train={limits.max_train}" if limits.max_train else "the text is short"
+        remedy = f"give more text, raise {field}.max_train, or give separate held-out data"
     raise UserError(
         f"{source}: the {name} split has {count} sentences and needs at least {needed} "
         f"({why}); {remedy}"

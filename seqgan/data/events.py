@@ -56,8 +56,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import describe_splits, fit_sentences, to_split
-from seqgan.data.sources import Sentences
+from seqgan.data.corpus import Fitted, describe_splits, to_split
 from seqgan.data.text_pair_config import EventsDataConfig
 from seqgan.data.tokenizers import WordTokenizer
 from seqgan.data.unpaired_text import TextSide, UnpairedText
@@ -164,18 +163,18 @@ def load_events(config: EventsDataConfig) -> UnpairedText:
     a, report_a = _encode(articles, tokenizer, LENGTH_A)
     b, report_b = _encode(headlines, tokenizer, LENGTH_B)
     report = {"a": report_a, "b": report_b, "aligned": config.aligned}
-    return UnpairedText(a, b, paired=True, scorer=score_events, report=report)
+    return UnpairedText(
+        a, b, paired=True, scorer=score_events, report=report, baselines=event_baselines
+    )
 
 
 def _encode(
     lines: dict[str, list[str]], tokenizer: WordTokenizer, length: int
 ) -> tuple[TextSide, dict[str, Any]]:
-    numbered = {
-        split: Sentences("events", part, list(range(1, len(part) + 1)))
-        for split, part in lines.items()
-    }
+    ids = {split: [tokenizer.encode(line) for line in part] for split, part in lines.items()}
     fitted = {
-        split: fit_sentences(part, tokenizer, length, "error") for split, part in numbered.items()
+        split: Fitted(part, ids[split], 0, 0, max(len(row) + 1 for row in ids[split]))
+        for split, part in lines.items()
     }
     encoded = {split: to_split(part, length, tokenizer.end_id) for split, part in fitted.items()}
     space = SequenceSpace(tokenizer.vocab_size, length, tokenizer.end_id)
@@ -214,6 +213,11 @@ def main_event(article: Sequence[str]) -> dict[str, str]:
 def lead_n(article: str, n: int) -> str:
     """The first n words, full stops left out: what a summary has to beat."""
     return " ".join([word for word in article.split() if word != STOP][:n])
+
+
+def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+    """The lead of 8 words; there is no simple way back from a headline."""
+    return {"lead_8": [lead_n(article, 8) for article in sources]} if way == "a2b" else {}
 
 
 def score_events(

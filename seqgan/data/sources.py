@@ -97,12 +97,17 @@ def _read_text(config: TextDataConfig) -> dict[str, Sentences]:
         path = getattr(config, field)
         if path is None:
             continue
-        try:
-            lines = read_lines(Path(path), keep_blank=True)
-        except UserError as error:
-            raise UserError(f"data.{field}: {error}") from error
-        splits[name] = _number(path, lines)
+        splits[name] = read_sentences(path, f"data.{field}")
     return splits
+
+
+def read_sentences(path: str, field: str) -> Sentences:
+    """The sentences of a file that `field` of the configuration names."""
+    try:
+        lines = read_lines(Path(path), keep_blank=True)
+    except UserError as error:
+        raise UserError(f"{field}: {error}") from error
+    return _number(path, lines)
 
 
 def _read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:

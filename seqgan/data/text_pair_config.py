@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
-from seqgan.data.config import Positive, Seed
+from seqgan.data.config import (
+    Fraction,
+    Positive,
+    Seed,
+    TokenizerConfig,
+    WordTokenizerConfig,
+)
 
 
 class CipherDataConfig(Config):
@@ -53,3 +59,76 @@ class EventsDataConfig(Config):
     """Seed of the events and of how they are told."""
     aligned: bool = False
     """Training headlines are those of the training articles: for paired ceilings only."""
+
+
+class TextFilesConfig(Config):
+    """Training text of one side: one sentence a line, plain or gzipped, UTF-8."""
+
+    path: str | Annotated[list[str], Field(min_length=1)]
+    """The file, or several that are read one behind the other."""
+    take: Literal["all", "odd", "even"] = "all"
+    """Which lines of a file, counted from 1: odd ones of one language and even ones of another
+    make unpaired text of a parallel corpus."""
+    length: Annotated[int, Field(gt=1)] = 32
+    """Columns of a sentence, the end symbol included."""
+    overlong: Literal["error", "drop", "truncate"] = "error"
+    """What to do with sentences that do not fit; drops and cuts are counted and reported."""
+    max_train: Positive | None = None
+    """Use the first so many training sentences only."""
+
+
+class PairedFilesConfig(Config):
+    """Two files of which line i of one belongs to line i of the other."""
+
+    a: str
+    """The file of side a."""
+    b: str
+    """The file of side b."""
+
+
+class UnpairedTextConfig(Config):
+    """Two kinds of text from files, never paired in training."""
+
+    name: Literal["unpaired_text"]
+    """Kind of data."""
+    a: TextFilesConfig
+    """The first kind; of articles and summaries, the articles."""
+    b: TextFilesConfig
+    """The second kind."""
+    tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
+    """How a sentence is cut into symbols."""
+    joint: bool = True
+    """One vocabulary for both sides, so that words can be copied; else one a side."""
+    valid: PairedFilesConfig | None = None
+    """Paired validation text, for reports only; null: none, then `test` is null as well."""
+    test: PairedFilesConfig | None = None
+    """Paired test text, for reports only."""
+    valid_fraction: Fraction = 0.05
+    """Without paired text: share of each side held out as validation data, and as test data."""
+    exclude: list[str] = []
+    """Files whose lines are dropped from the training text of both sides, and counted."""
+    score: list[Literal["bleu", "chrf", "rouge"]] = ["bleu", "chrf"]
+    """Scores against the paired text; rouge is for summaries."""
+    split_seed: Seed = 0
+    """Seed that decides which sentences are held out."""
+
+
+class LanguagePairConfig(Config):
+    """Two invented languages: b has other words than a for the same things, in another order."""
+
+    name: Literal["language_pair"]
+    """Kind of data."""
+    words: Annotated[int, Field(ge=40, le=2_000)] = 200
+    """Words of the lexicon, of all classes together."""
+    train: Annotated[int, Field(gt=1, le=200_000)] = 20_000
+    """Training sentences of a side; no sentence of one side translates one of the other's."""
+    valid: Positive = 300
+    """Validation sentences, paired."""
+    test: Positive = 1_000
+    """Test sentences, paired."""
+    reorder: bool = True
+    """Language b puts adjectives behind nouns and adverbs before verbs; else words correspond."""
+    seed: Seed = 0
+    """Seed of both languages and of the sentences."""
+    aligned: bool = False
+    """Training rows are pairs, side a's own sentences translated: for supervised ceilings."""

@@ -3,15 +3,47 @@
 The sides are languages, or articles and headlines, or plain text and its cipher. Where it is known
 which test line translates which, rows of equal number belong together (`paired`): that serves
 reports only, and neither training nor selection may change when the rows of one side are shuffled.
+
+`load_unpaired_text` reads them from files. Its decisions:
+
+- Training files are read alone, blank lines dropped; a share of their lines (`take`) makes unpaired
+  text of a parallel corpus. What stands in a file of `data.exclude` is dropped, compared as the
+  tokenizer sees it, and counted.
+- Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
+  pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
+  and for testing, or for neither; then a share of each side is held out and nothing is scored.
+- The vocabulary comes from the training splits: one of both sides together, or one a side.
+- Training rows that pair are no error, since no row ever meets its number on the other side, but
+  they make the task easier than truly unpaired text is: the report and stderr say so. `_rows_pair`
+  compares rows with each other and with the row after, so that files in the same order of topics
+  or lengths are not taken for pairs.
 """
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from seqgan.core.errors import UserError
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import EncodedSplit
-from seqgan.data.tokenizers import Tokenizer
+from seqgan.data.corpus import (
+    EncodedSplit,
+    Fitted,
+    check_size,
+    describe_splits,
+    fit_sentences,
+    to_split,
+)
+from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences
+from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
+from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+
+ROWS = 2_000
+"""Training rows that are looked at to see whether they pair."""
+SURE = 6.0
+"""Standard errors by which rows of equal number must be closer than others to be called pairs."""
 
 Scorer = Callable[[str, list[str], list[str], list[str]], dict[str, float]]
 """`scorer(way, sources, outputs, references)`: named scores against the truth; way: a2b or b2a."""
@@ -28,6 +60,10 @@ class TextSide:
     test: EncodedSplit
 
 
+Baselines = Callable[["UnpairedText", str, list[str]], dict[str, list[str]]]
+"""`baselines(text, way, sources)`: by name, what simple rules make of the sources."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnpairedText:
     """Both kinds. `report` is plain JSON with a branch for each side, as `Corpus.report` has."""
@@ -39,3 +75,251 @@ class UnpairedText:
     scorer: Scorer | None
     """Scores that need the truth; None where nothing is paired."""
     report: dict[str, Any]
+    baselines: Baselines | None = None
+    """Simple rules to compare with, besides copying the source."""
+
+
+def load_unpaired_text(
+    config: UnpairedTextConfig,
+    tokenizers: tuple[Tokenizer, Tokenizer] | None = None,
+    scorer: Scorer | None = None,
+) -> UnpairedText:
+    """Read, split, tokenize and count both sides. `tokenizers` are a run's own; None builds them.
+
+    `scorer` judges held-out pairs; without pairs it is left out. Raises `UserError` for files and
+    sentences that cannot be used.
+    """
+    if (config.valid is None) != (config.test is None):
+        given, missing = ("test", "valid") if config.valid is None else ("valid", "test")
+        raise UserError(
+            f"data.{missing}=null: data.{given} has pairs, {missing} data would have none; cut the "
+            f"files of data.{given} in two, or set both to null"
+        )
+    canonical = canonical_form(config.tokenizer)
+    files = {"a": config.a, "b": config.b}
+    pools = {side: _read_pool(part, f"data.{side}.path") for side, part in files.items()}
+    keys = {side: [canonical(line) for line in pool.lines] for side, pool in pools.items()}
+    if set(keys["a"]) == set(keys["b"]):
+        raise UserError(
+            f"data.b.path: {pools['b'].source} has the same lines as {pools['a'].source} of "
+            f"data.a.path; name text of another kind"
+        )
+    paired_rows = _rows_pair(keys["a"], keys["b"])
+    warnings = _warnings(config, keys["a"], keys["b"], paired_rows)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+    barred = _barred(config, canonical)
+    splits = {}
+    for side, pool in pools.items():
+        kept = _drop(pool, keys[side], barred, f"data.{side}")
+        splits[side] = _cut(config, kept, files[side], canonical)
+        lines = splits[side]["train"].lines
+        check_size("train", Fitted(lines, [], 0, 0, 0), pool.source, files[side], f"data.{side}")
+    if tokenizers is None:
+        tokenizers = _build_tokenizers(config, splits["a"]["train"], splits["b"]["train"])
+    ours = dict(zip("ab", tokenizers, strict=True))
+    if config.joint:
+        ours["b"] = ours["a"]
+    long_pairs = _read_pairs(config, splits, ours)
+
+    sides, reports = {}, {}
+    for side, tokenizer in ours.items():
+        fitted = {
+            name: fit_sentences(part, tokenizer, files[side], f"data.{side}")
+            for name, part in splits[side].items()
+        }
+        fitted |= {name: replace(fitted[name], dropped=lost) for name, lost in long_pairs.items()}
+        for name, part in fitted.items():
+            check_size(name, part, splits[side][name].source, files[side], f"data.{side}")
+        sides[side] = _side(fitted, tokenizer, files[side].length)
+        reports[side] = describe_splits(fitted, tokenizer, files[side].length, canonical)
+        reports[side]["excluded"] = sum(key in barred for key in keys[side])
+    report = {
+        **reports,
+        "paired": config.valid is not None,
+        "paired_rows": paired_rows,
+        "common_symbols": len(_symbols(sides["a"]) & _symbols(sides["b"])),
+        "warnings": warnings,
+    }
+    a, b = sides["a"], sides["b"]
+    if config.valid is None:
+        return UnpairedText(a, b, paired=False, scorer=None, report=report)
+    baselines = _lead if "rouge" in config.score else None
+    return UnpairedText(a, b, paired=True, scorer=scorer, report=report, baselines=baselines)
+
+
+# ── Lines ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_pool(files: TextFilesConfig, field: str) -> Sentences:
+    """The training lines of a side, all files one behind the other; numbers are those in a file."""
+    paths = [files.path] if isinstance(files.path, str) else files.path
+    lines, numbers = [], []
+    for path in paths:
+        sentences = read_sentences(path, field)
+        for line, number in zip(sentences.lines, sentences.numbers, strict=True):
+            if files.take == "all" or (number % 2 == 1) == (files.take == "odd"):
+                lines.append(line)
+                numbers.append(number)
+    return Sentences(", ".join(paths), lines, numbers)
+
+
+def _barred(config: UnpairedTextConfig, canonical: Canonical) -> set[str]:
+    files = [read_sentences(path, "data.exclude") for path in config.exclude]
+    return {canonical(line) for sentences in files for line in sentences.lines}
+
+
+def _drop(pool: Sentences, keys: list[str], barred: set[str], field: str) -> Sentences:
+    kept = [row for row, key in enumerate(keys) if key not in barred]
+    if keys and not kept:
+        raise UserError(
+            f"{pool.source}: all {len(keys)} lines of {field} stand in the files of data.exclude; "
+            f"leave those out of data.exclude, or give other text"
+        )
+    return pool.take(kept)
+
+
+def _cut(
+    config: UnpairedTextConfig, pool: Sentences, limits: TextFilesConfig, canonical: Canonical
+) -> dict[str, Sentences]:
+    """The training split, and the held-out ones where there are no pairs."""
+    splits = {"train": pool}
+    if config.valid is None:
+        fractions = dict.fromkeys(("test", "valid"), config.valid_fraction)
+        splits = hold_out(pool, fractions, config.split_seed, canonical)
+    train = splits["train"]
+    splits["train"] = train.take(range(len(train.lines))[: limits.max_train])
+    return splits
+
+
+def _read_pairs(
+    config: UnpairedTextConfig,
+    splits: dict[str, dict[str, Sentences]],
+    tokenizers: dict[str, Tokenizer],
+) -> dict[str, int]:
+    """Add the splits of paired files; how many pairs of each were dropped as too long."""
+    dropped = {}
+    for name, files in (("valid", config.valid), ("test", config.test)):
+        if files is None:
+            continue
+        pair = {
+            "a": _read_unbroken(files.a, f"data.{name}.a"),
+            "b": _read_unbroken(files.b, f"data.{name}.b"),
+        }
+        counts = {side: len(part.lines) for side, part in pair.items()}
+        if counts["a"] != counts["b"]:
+            raise UserError(
+                f"data.{name}: {files.a} has {counts['a']} lines, {files.b} has {counts['b']}, "
+                f"but line i of one must belong to line i of the other; give files that are "
+                f"aligned line by line"
+            )
+        kept = set(range(counts["a"]))
+        for side, limits in (("a", config.a), ("b", config.b)):
+            if limits.overlong == "drop":
+                encode = tokenizers[side].encode
+                lines = pair[side].lines
+                kept &= {row for row in kept if len(encode(lines[row])) < limits.length}
+        for side, part in pair.items():
+            splits[side][name] = part.take(sorted(kept))
+        dropped[name] = counts["a"] - len(kept)
+    return dropped
+
+
+def _read_unbroken(path: str, field: str) -> Sentences:
+    sentences = read_sentences(path, field)
+    for expected, number in enumerate(sentences.numbers, start=1):
+        if number != expected:
+            raise UserError(
+                f"{field}: {path}: line {expected} is blank, which breaks the pairs; remove this "
+                f"line from both files"
+            )
+    return sentences
+
+
+# ── What is wrong with them ───────────────────────────────────────────────────────────────────
+
+
+def _warnings(
+    config: UnpairedTextConfig, keys_a: list[str], keys_b: list[str], paired_rows: bool
+) -> list[str]:
+    warnings = []
+    if paired_rows:
+        warnings.append(
+            "data.a, data.b: training lines of equal number belong together; for unpaired text "
+            "set data.a.take=odd and data.b.take=even"
+        )
+    mean_a, mean_b = (
+        float(np.mean([len(key.split()) for key in keys])) if keys else 0.0
+        for keys in (keys_a, keys_b)
+    )
+    if "rouge" in config.score and mean_a < mean_b:
+        warnings.append(
+            f"data.a, data.b: summaries (data.b, {mean_b:.1f} words) are longer than what they "
+            f"summarize (data.a, {mean_a:.1f} words); swap the two"
+        )
+    return warnings
+
+
+def _rows_pair(keys_a: list[str], keys_b: list[str]) -> bool:
+    """Whether row i of one side has more to do with row i of the other than with row i + 1.
+
+    Measured in common words and in lengths; either one is enough.
+    """
+    if len(keys_a) != len(keys_b) or len(keys_a) < 3:
+        return False
+    a = [key.split() for key in keys_a[: ROWS + 1]]
+    b = [key.split() for key in keys_b[: ROWS + 1]]
+    words_a, words_b = [set(row) for row in a], [set(row) for row in b]
+    common = [
+        len(ours & own) / max(len(own), 1) - len(ours & after) / max(len(after), 1)
+        for ours, own, after in zip(words_a, words_b, words_b[1:], strict=False)
+    ]
+    length_a, length_b = (np.array([len(row) for row in side], float) for side in (a, b))
+    centred_a, centred_b = length_a - length_a.mean(), length_b - length_b.mean()
+    together = centred_a[:-1] * (centred_b[:-1] - centred_b[1:])
+    return _standard_errors(np.array(common)) > SURE or _standard_errors(together) > SURE
+
+
+def _standard_errors(values: np.ndarray) -> float:
+    """The mean in units of its standard error; of fewer than 50 values nothing is concluded."""
+    spread = values.std()
+    if len(values) < 50 or spread == 0:
+        return 0.0
+    return float(values.mean() / spread * len(values) ** 0.5)
+
+
+# ── Symbols ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _build_tokenizers(
+    config: UnpairedTextConfig, a: Sentences, b: Sentences
+) -> tuple[Tokenizer, Tokenizer]:
+    if config.joint:
+        tokenizer = build_tokenizer(config.tokenizer, a.lines + b.lines)
+        return tokenizer, tokenizer
+    return build_tokenizer(config.tokenizer, a.lines), build_tokenizer(config.tokenizer, b.lines)
+
+
+def _side(fitted: dict[str, Fitted], tokenizer: Tokenizer, length: int) -> TextSide:
+    encoded = {name: to_split(part, length, tokenizer.end_id) for name, part in fitted.items()}
+    space = SequenceSpace(tokenizer.vocab_size, length, tokenizer.end_id)
+    return TextSide(space, tokenizer, **encoded)
+
+
+def _symbols(side: TextSide) -> set[str]:
+    """What the training text of a side is written in."""
+    vocabulary = side.tokenizer.vocabulary()
+    special = {side.tokenizer.end_id, side.tokenizer.unk_id}
+    return {vocabulary[index] for index in side.train.ids_NT.unique().tolist()} - {
+        vocabulary[index] for index in special
+    }
+
+
+def _lead(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+    """The first words of an article, as many as a training summary has on average."""
+    if way != "a2b":
+        return {}
+    counts = [len(line.split()) for line in text.b.train.lines]
+    words = round(sum(counts) / len(counts))
+    return {f"lead_{words}": [" ".join(line.split()[:words]) for line in sources]}
