@@ -16,7 +16,8 @@ from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.core.rng import seed_everything
-from seqgan.core.types import ArraySpace, Batch, SequenceSpace, Space
+from seqgan.core.types import ArraySpace, Batch, SequenceSpace, Space, SpacePair
+from seqgan.data.cipher import load_cipher
 from seqgan.data.config import (
     FacesSourceConfig,
     HuggingFaceDataConfig,
@@ -28,11 +29,15 @@ from seqgan.data.config import (
     UnpairedPicturesConfig,
 )
 from seqgan.data.corpus import load_corpus
+from seqgan.data.events import load_events
+from seqgan.data.noise import Noise, build_noise
 from seqgan.data.oracle_samples import draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
 from seqgan.data.points import training_block
 from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.text_pair_config import CipherDataConfig, EventsDataConfig
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
+from seqgan.data.unpaired_text import TextSide, UnpairedText
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import (
     DetachedConfig,
@@ -52,6 +57,7 @@ from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
 from seqgan.evaluation.text import TextEvaluator
+from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.experiment import Experiment
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.autoencode import AutoencodeGame
@@ -60,12 +66,14 @@ from seqgan.games.config import (
     ConditionalGameConfig,
     CycleGameConfig,
     MleGameConfig,
+    PairedGameConfig,
 )
-from seqgan.games.cycle import CycleGame, Side, mean_absolute_difference
+from seqgan.games.cycle import CycleGame, Side, mean_absolute_difference, nats_per_symbol
 from seqgan.games.mle import MleGame
+from seqgan.games.paired import PairedGame
 from seqgan.games.pool import Pool
 from seqgan.metrics.faces import detect
-from seqgan.models.build import build_autoencoder, build_critic, build_generator
+from seqgan.models.build import build_autoencoder, build_critic, build_generator, build_translators
 from seqgan.models.config import CriticConfig
 from seqgan.models.oracles import build_oracle
 from seqgan.models.value import PrefixValue
@@ -78,18 +86,27 @@ from seqgan.training.trainer import Game
 
 @dataclass(frozen=True, slots=True)
 class DataSide:
-    """What the data decide. A cycle game has two streams, every other one."""
+    """What the data decide. A game between two kinds of samples has two streams, others one."""
 
-    space: Space
+    space: Space | SpacePair
     streams: tuple[Stream | FreshStream, ...]
     evaluator: Evaluator
-    tokenizer: Tokenizer | None = None
+    tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
+    """By the folder of a run that they are kept in: "." or, for two kinds of text, a and b."""
     report: dict[str, Any] = field(default_factory=dict)
+    noises: tuple[Noise | None, ...] = (None, None)
+    """Noise on each of two kinds."""
 
     @property
     def stream(self) -> Stream | FreshStream:
         (only,) = self.streams
         return only
+
+    @property
+    def only_space(self) -> Space:
+        """The space of data of one kind."""
+        assert not isinstance(self.space, SpacePair)
+        return self.space
 
 
 def build_data(experiment: Experiment, device: torch.device, run: Path | None) -> DataSide:
@@ -103,6 +120,10 @@ def build_data(experiment: Experiment, device: torch.device, run: Path | None) -
         return _pictures_side(experiment, config, device)
     if isinstance(config, UnpairedPicturesConfig):
         return _unpaired_side(experiment, config, device)
+    if isinstance(config, CipherDataConfig):
+        return _text_sides(experiment, load_cipher(config), device)
+    if isinstance(config, EventsDataConfig):
+        return _text_sides(experiment, load_events(config), device)
     return _corpus_side(experiment, config, device, run)
 
 
@@ -140,7 +161,7 @@ def _corpus_side(
         corpus.space,
         (Stream(train, experiment.train.batch_size, experiment.seed),),
         TextEvaluator(corpus, device, evaluation.seed, evaluation.references),
-        corpus.tokenizer,
+        {".": corpus.tokenizer},
         corpus.report,
     )
 
@@ -171,7 +192,7 @@ def _pictures_side(
     judge = _judge(experiment, pictures, device)
     evaluator = PictureEvaluator(pictures, space, judge, _detect(config), device, seed)
     stream = _picture_stream(experiment, pictures, told, device, experiment.seed)
-    return DataSide(space, (stream,), evaluator, None, pictures.report)
+    return DataSide(space, (stream,), evaluator, {}, pictures.report)
 
 
 def _unpaired_side(
@@ -190,7 +211,66 @@ def _unpaired_side(
         for position, pictures in enumerate(kinds)
     )
     report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
-    return DataSide(space, streams, evaluator, None, report)
+    return DataSide(SpacePair(space, space), streams, evaluator, {}, report)
+
+
+def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device) -> DataSide:
+    game, seed = experiment.game, experiment.seed
+    assert isinstance(game, CycleGameConfig | PairedGameConfig), "checked by Experiment"
+    cycle = isinstance(game, CycleGameConfig)
+    # In a cycle equal seeds would pair what lies in the same place; in a paired game they must.
+    seeds = (2 * seed, 2 * seed + 1) if cycle else (seed, seed)
+    streams = tuple(
+        Stream(_batch(side, device), experiment.train.batch_size, stream_seed)
+        for side, stream_seed in zip((text.a, text.b), seeds, strict=True)
+    )
+    noises: tuple[Noise | None, ...] = (None, None)
+    if isinstance(game, CycleGameConfig) and game.noise is not None:
+        noises = (
+            _noise(game, text.a, text.b, device),
+            _noise(game, text.b, text.a, device),
+        )
+    evaluator = TranslationEvaluator(
+        text,
+        game.directions,
+        isinstance(game, CycleGameConfig) and _trains_the_way_back(experiment, game),
+        device,
+        experiment.evaluation.ngram_order,
+    )
+    return DataSide(
+        SpacePair(text.a.space, text.b.space),
+        streams,
+        evaluator,
+        {"a": text.a.tokenizer, "b": text.b.tokenizer},
+        text.report,
+        noises,
+    )
+
+
+def _batch(side: TextSide, device: torch.device) -> Batch:
+    return Batch(side.train.ids_NT.to(device), side.train.mask_NT.to(device))
+
+
+def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch.device) -> Noise:
+    """Noise on sentences of `side`, for the generator that otherwise reads `other`."""
+    assert game.noise is not None
+    pieces = side.tokenizer.vocabulary()
+    starts_word_V = None
+    if any(piece.startswith(WORD_START) for piece in pieces):
+        starts_word_V = torch.tensor([p.startswith(WORD_START) for p in pieces], device=device)
+    unknown = getattr(side.tokenizer, "unk_id", 0)
+    other_NT = other.train.ids_NT.to(device)
+    return build_noise(game.noise, side.space, other.space, other_NT, unknown, starts_word_V)
+
+
+WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"
+"""What SentencePiece puts before the first piece of a word."""
+
+
+def _trains_the_way_back(experiment: Experiment, game: CycleGameConfig) -> bool:
+    """Whether anything teaches the ways back to recover sources."""
+    phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    return game.cycle_weight != 0 or "reconstruct" in phases or len(game.directions) == 2
 
 
 def _picture_stream(
@@ -227,11 +307,11 @@ def _detect(config: PictureSetConfig) -> Detect | None:
     return partial(detect, palette=config.source.palette)
 
 
-def build_generating_module(experiment: Experiment, space: Space) -> Any:
+def build_generating_module(experiment: Experiment, space: Space | SpacePair) -> Any:
     """What the player `generator` trains: one network, a decoder with its encoder, or two ways."""
     config = experiment.generator
-    if isinstance(experiment.game, CycleGameConfig):
-        return nn.ModuleDict({way: build_generator(config, space) for way in ("a2b", "b2a")})
+    if isinstance(space, SpacePair):
+        return build_translators(config, space)
     if isinstance(experiment.game, AutoencodeGameConfig):
         assert experiment.encoder is not None, "checked by Experiment"
         assert isinstance(space, ArraySpace)
@@ -251,8 +331,12 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         return AutoencodeGame(generator, data.stream, game)
     if isinstance(game, CycleGameConfig):
         return _cycle_game(experiment, game, data, generator, device)
-    critic = _critic_player(experiment, build_critic(_critic(experiment), data.space).to(device))
-    value_network = _value_network(experiment.estimator, data.space)
+    if isinstance(game, PairedGameConfig):
+        of_a, of_b = data.streams
+        return PairedGame(generator, of_a, of_b, game)
+    space = data.only_space
+    critic = _critic_player(experiment, build_critic(_critic(experiment), space).to(device))
+    value_network = _value_network(experiment.estimator, space)
     baseline_player = None
     if value_network is not None:
         baseline_player = Player("baseline", value_network.to(device), players.baseline)
@@ -260,11 +344,11 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         generator,
         critic,
         baseline_player,
-        build_estimator(_estimator(experiment), data.space, device, value_network),
+        build_estimator(_estimator(experiment), space, device, value_network),
         _objective(experiment),
         experiment.penalties,
         data.stream,
-        data.space,
+        space,
         experiment.mle_weight,
         game.mismatched if isinstance(game, ConditionalGameConfig) else 0.0,
     )
@@ -277,19 +361,26 @@ def _cycle_game(
     generators: Player[nn.ModuleDict],
     device: torch.device,
 ) -> CycleGame:
+    assert isinstance(data.space, SpacePair)
+    spaces = (data.space.a, data.space.b)
     critics = nn.ModuleDict(
-        {name: build_critic(_critic(experiment), data.space) for name in ("a", "b")}
+        {
+            name: build_critic(_critic(experiment), space)
+            for name, space in zip("ab", spaces, strict=True)
+        }
     ).to(device)
     sides = [
         Side(
             name,
             stream,
-            data.space,
+            space,
             Pool(config.pool),
-            build_estimator(_estimator(experiment), data.space, device),
+            build_estimator(_estimator(experiment), space, device),
+            noise,
         )
-        for name, stream in zip("ab", data.streams, strict=True)
+        for name, stream, space, noise in zip("ab", data.streams, spaces, data.noises, strict=True)
     ]
+    pictures = isinstance(data.space.a, ArraySpace)
     return CycleGame(
         generators,
         _critic_player(experiment, critics),
@@ -297,7 +388,7 @@ def _cycle_game(
         sides[1],
         _objective(experiment),
         experiment.penalties,
-        mean_absolute_difference,
+        mean_absolute_difference if pictures else nats_per_symbol,
         config,
     )
 

@@ -138,19 +138,68 @@ def sample(
 @app.command()
 def transform(
     run: RunFolder,
-    input: Annotated[Path, typer.Option(metavar="FOLDER", help="Pictures to translate.")],
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where translations go.")],
+    input: Annotated[
+        Path, typer.Option(metavar="FILE|-|FOLDER", help="Text, - for stdin, or pictures.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|FOLDER", help="Where translations go; text: default stdout."),
+    ] = None,
     direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
+    beam: Annotated[int, typer.Option(min=1, help="Hypotheses kept; 1: greedy. Text.")] = 1,
+    length: Annotated[int | None, typer.Option(min=1, help="Symbols a line. Text.")] = None,
     device: Device = None,
 ) -> None:
-    """Translate a folder of pictures with a cycle run."""
+    """Translate text, line by line, or a folder of pictures, with a cycle run."""
     if direction not in ("a2b", "b2a"):
         raise UserError(f"--direction={direction!r}: choose from: a2b, b2a")
     experiment = _run_elsewhere(run, device, [])
+    if experiment.data.name != "unpaired":
+        _transform_text(experiment, run, input, output, direction, beam, length)
+        return
+    if output is None:
+        raise UserError("--output: missing; name a folder for the pictures")
     from seqgan.produce import transform_run
 
     count = transform_run(experiment, run, input, output, direction)
     print(f"{count} pictures in {output}", file=sys.stderr)
+
+
+def _transform_text(
+    experiment: "Experiment",
+    run: Path,
+    source: Path,
+    output: Path | None,
+    direction: str,
+    beam: int,
+    length: int | None,
+) -> None:
+    from contextlib import ExitStack
+
+    from seqgan.core.text_files import read_lines
+    from seqgan.produce import TextRequest, transform_lines
+
+    request = TextRequest(direction, beam, length)
+    streamed = str(source) == "-"
+    lines = sys.stdin if streamed else read_lines(source, keep_blank=True)
+    # A terminal, or another program that waits, gets each line when it is there.
+    at_once = 1 if streamed else 100
+    counts = None
+    with ExitStack() as stack:
+        made = transform_lines(experiment, run, lines, request, at_once)
+        first = next(made, None)  # what is wrong shows here, before a file is opened
+        target = sys.stdout
+        if output is not None:
+            target = stack.enter_context(output.open("w", encoding="utf-8"))
+        while first is not None:
+            line, counts = first
+            print(line, file=target, flush=streamed)
+            first = next(made, None)
+    if counts is not None:
+        print(
+            f"{counts.translated} lines translated, {counts.empty} empty, {counts.cut} cut",
+            file=sys.stderr,
+        )
 
 
 @app.command()

@@ -14,11 +14,12 @@ from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.metric_names import base
 from seqgan.data.config import (
     DataConfig,
-    PictureDataConfig,
-    PointsDataConfig,
-    UnpairedPicturesConfig,
+    HuggingFaceDataConfig,
+    OracleDataConfig,
+    TextDataConfig,
 )
-from seqgan.estimators.config import EstimatorConfig, ScoreFunctionConfig
+from seqgan.data.text_pair_config import CipherDataConfig, EventsDataConfig
+from seqgan.estimators.config import EstimatorConfig, LearnedBaselineConfig, ScoreFunctionConfig
 from seqgan.evaluation.config import (
     CYCLE_METRICS,
     DEFAULT_SWEEP_METRIC,
@@ -26,9 +27,10 @@ from seqgan.evaluation.config import (
     PICTURE_METRICS,
     POINT_METRICS,
     TEXT_METRICS,
+    TRANSLATION_METRICS,
     EvaluationConfig,
 )
-from seqgan.games.config import AdversarialGameConfig, GameConfig
+from seqgan.games.config import AdversarialGameConfig, CycleGameConfig, GameConfig
 from seqgan.models.config import (
     PICTURE_CRITICS,
     PICTURE_GENERATORS,
@@ -36,6 +38,7 @@ from seqgan.models.config import (
     POINT_GENERATORS,
     SEQUENCE_CRITICS,
     SEQUENCE_GENERATORS,
+    SEQUENCE_TRANSLATORS,
     TRANSLATORS,
     CnnCriticConfig,
     CriticConfig,
@@ -43,6 +46,8 @@ from seqgan.models.config import (
 )
 from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
+
+TextPairConfig = Annotated[CipherDataConfig | EventsDataConfig, Field(discriminator="name")]
 
 
 class RunConfig(Config):
@@ -61,7 +66,7 @@ class Experiment(Config):
     """Seed of initial parameters, batches and samples."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    data: DataConfig
+    data: Annotated[DataConfig | TextPairConfig, Field(discriminator="name")]
     """What the generator learns from."""
     game: GameConfig
     """Who plays, and for what besides the objective."""
@@ -93,6 +98,7 @@ class Experiment(Config):
         _check_game(self)
         _check_networks(self)
         _check_estimator(self)
+        _check_cycle(self)
         _check_penalties(self)
         _check_lengths(self)
         _check_selection(self)
@@ -104,12 +110,16 @@ class Experiment(Config):
         return self.game.mle_weight if isinstance(self.game, AdversarialGameConfig) else 0.0
 
 
+UNPAIRED_TEXT = ("cipher", "events", "language_pair", "unpaired_text")
+"""Data with two kinds of text."""
+
 PHASES = {
     "mle": ("mle",),
     "adversarial": ("mle", "critic", "generator"),
     "conditional": ("critic", "generator"),
     "autoencode": ("reconstruct",),
-    "cycle": ("critic", "generator"),
+    "cycle": ("critic", "generator", "denoise", "reconstruct"),
+    "paired": ("mle",),
 }
 """The phases that each game knows."""
 
@@ -120,6 +130,7 @@ GAMES = {
     "points": ("adversarial", "autoencode"),
     "pictures": ("adversarial", "conditional", "autoencode"),
     "unpaired": ("cycle",),
+    **dict.fromkeys(UNPAIRED_TEXT, ("cycle", "paired")),
 }
 """The games that can be played on each kind of data."""
 
@@ -176,8 +187,9 @@ FITTING_NETWORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "points": (POINT_GENERATORS, POINT_CRITICS),
     "pictures": (PICTURE_GENERATORS, PICTURE_CRITICS),
     "unpaired": (TRANSLATORS, PICTURE_CRITICS),
+    **dict.fromkeys(UNPAIRED_TEXT, (SEQUENCE_TRANSLATORS, SEQUENCE_CRITICS)),
 }
-"""Generators and critics by kind of data; what is not here are sequences."""
+"""Generators and critics by kind of data; what is not here is text of one kind."""
 
 
 def _check_networks(experiment: Experiment) -> None:
@@ -199,14 +211,24 @@ def _check_estimator(experiment: Experiment) -> None:
     if estimator is None or critic is None:
         return
     if (estimator.name == "pathwise") != (experiment.data.name in DIRECT_DATA):
-        others = "score_function, soft_gumbel, straight_through_gumbel, straight_through"
+        others = "score_function, softmax, soft_gumbel, straight_through_gumbel, straight_through"
         fitting = "pathwise" if experiment.data.name in DIRECT_DATA else others
         raise ValueError(
             f"estimator.name={estimator.name} does not fit data.name={experiment.data.name}; "
             f"choose from: {fitting}"
         )
+    if estimator.name == "detached" and experiment.game.name != "cycle":
+        raise ValueError(
+            "estimator.name=detached teaches a generator nothing; it is for game cycle only"
+        )
     causal = critic.name == "rnn" or getattr(critic, "causal", False)
     if isinstance(estimator, ScoreFunctionConfig):
+        _check_baselines(experiment, estimator)
+        if estimator.credit.name == "window" and critic.name != "local":
+            raise ValueError(
+                f"estimator.credit.name=window needs a critic of windows, critic.name={critic.name}"
+                " is none; use critic local, or another credit"
+            )
         if estimator.credit.name == "per_step" and not causal:
             raise ValueError(
                 f"estimator.credit.name=per_step needs a causal critic, critic.name={critic.name} "
@@ -218,6 +240,47 @@ def _check_estimator(experiment: Experiment) -> None:
                 "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
                 "whitening; use at least 2"
             )
+
+
+def _check_baselines(experiment: Experiment, estimator: ScoreFunctionConfig) -> None:
+    cycle = experiment.game.name == "cycle"
+    asked = {"baseline": estimator.baseline, "term_baseline": estimator.term_baseline}
+    for field, baseline in asked.items():
+        if baseline is None:
+            continue
+        if baseline.name == "self_critical" and not cycle:
+            raise ValueError(
+                f"estimator.{field}.name=self_critical needs a source to decode greedily for; "
+                "it is for game cycle only"
+            )
+        if isinstance(baseline, LearnedBaselineConfig) and (cycle or field == "term_baseline"):
+            raise ValueError(
+                f"estimator.{field}.name=learned is for the critic's reward of games adversarial "
+                "and conditional; use leave_one_out or self_critical"
+            )
+
+
+def _check_cycle(experiment: Experiment) -> None:
+    """What only some translators can do."""
+    game = experiment.game
+    if not isinstance(game, CycleGameConfig):
+        return
+    text = experiment.data.name in UNPAIRED_TEXT
+    if game.noise is not None and not text:
+        raise ValueError("game.noise is for text; remove it")
+    if game.bijection_weight and experiment.generator.name != "lexicon":
+        raise ValueError(
+            f"game.bijection_weight={game.bijection_weight} needs generator lexicon, "
+            f"generator.name={experiment.generator.name} has no table; set it to 0"
+        )
+    if experiment.generator.name == "lexicon" and game.noise is not None:
+        raise ValueError("game.noise: a lexicon cannot repair noise; remove it")
+    phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    if "denoise" in phases and text and game.noise is None:
+        raise ValueError(
+            "schedule has 'denoise', but game.noise is null: copying would be all there is to "
+            "learn; set game.noise.name to words or mix"
+        )
 
 
 def _check_penalties(experiment: Experiment) -> None:
@@ -242,6 +305,7 @@ METRICS = {
     "points": POINT_METRICS,
     "pictures": PICTURE_METRICS,
     "unpaired": CYCLE_METRICS,
+    **dict.fromkeys(UNPAIRED_TEXT, TRANSLATION_METRICS),
 }
 """What can be selected by, by kind of data."""
 
@@ -263,8 +327,8 @@ def _check_selection(experiment: Experiment) -> None:
 
 def _check_lengths(experiment: Experiment) -> None:
     critic, data = experiment.critic, experiment.data
-    if isinstance(data, PointsDataConfig | PictureDataConfig | UnpairedPicturesConfig):
-        return
+    if not isinstance(data, OracleDataConfig | TextDataConfig | HuggingFaceDataConfig):
+        return  # no sequences, or two kinds, whose lengths are known when the text is read
     length = data.oracle.length if data.name == "oracle" else data.length
     if isinstance(critic, CnnCriticConfig) and max(critic.widths) > length:
         raise ValueError(

@@ -4,8 +4,9 @@ Needs the run folder only, not the data it was trained on.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.picture_files import list_pictures, read_picture
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
-from seqgan.core.types import ArraySpace, SequenceSpace
+from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import OracleDataConfig
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Ancestral, generate, sample
@@ -28,6 +29,7 @@ from seqgan.evaluation.sheets import grid
 from seqgan.experiment import Experiment
 from seqgan.run import load_generator, read_space, reported_state
 from seqgan.training.runlog import progress_bar
+from seqgan.translate import translate
 
 _AT_ONCE = 1_000
 
@@ -50,6 +52,8 @@ def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> 
     device = build_device(experiment)
     state, _ = reported_state(folder)
     space = read_space(folder)
+    if isinstance(space, SpacePair):
+        raise UserError("RUN: translates and draws nothing by itself; use 'seqgan transform'")
     _check_format(experiment, space, request)
     generator = load_generator(experiment, space, state, device)
     with isolated(request.seed), torch.no_grad(), autocast(device, experiment.train.precision):
@@ -67,8 +71,6 @@ def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> 
 
 
 def _check_format(experiment: Experiment, space: Any, request: SampleRequest) -> None:
-    if experiment.data.name == "unpaired":
-        raise UserError("RUN: translates and draws nothing by itself; use 'seqgan transform'")
     pictures = isinstance(space, ArraySpace) and space.bounded
     lines = ["text", "ids", "jsonl"] if isinstance(space, SequenceSpace) else ["text", "jsonl"]
     known = ["png"] if pictures else lines
@@ -121,7 +123,124 @@ def _format_point(kind: str, point: list[float]) -> str:
     return json.dumps({"point": point})
 
 
-# ── Translation ───────────────────────────────────────────────────────────────────────────────
+# ── Translation of text ───────────────────────────────────────────────────────────────────────
+
+_LINES_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """What `seqgan transform` asks of a run on text."""
+
+    direction: str
+    beam: int
+    length: int | None
+    """Symbols of every output line; None: the translator decides."""
+
+
+@dataclass(slots=True)
+class LineCounts:
+    """What happened to the lines."""
+
+    translated: int = 0
+    empty: int = 0
+    cut: int = 0
+
+
+class LineTranslator:
+    """Lines in, as many lines out, in the same order.
+
+    An empty line gives an empty line. A line that is longer than the translator as trained is cut
+    (translators without an end symbol, such as a lexicon, translate it in pieces instead). Both
+    are counted in `counts`.
+    """
+
+    def __init__(self, experiment: Experiment, folder: Path, request: TextRequest) -> None:
+        self.counts = LineCounts()
+        self._request = request
+        self._device = build_device(experiment)
+        self._precision = experiment.train.precision
+        state, _ = reported_state(folder)
+        space = read_space(folder)
+        assert isinstance(space, SpacePair)
+        names = request.direction.split("2")
+        self._source, self._target = (load_tokenizer(folder / name) for name in names)
+        spaces = [getattr(space, name) for name in names]
+        self._source_space: SequenceSpace = spaces[0]
+        self._space: SequenceSpace = spaces[1]
+        generators = load_generator(experiment, space, state, self._device)
+        self._generator = generators[request.direction]
+
+    def translate(self, lines: list[str]) -> list[str]:
+        """One line out for each line in."""
+        pieces = [self._pieces(line) for line in lines]
+        flat = [ids for piece in pieces for ids in piece]
+        made = iter(self._outputs(flat))
+        self.counts.translated += sum(bool(piece) for piece in pieces)
+        self.counts.empty += sum(not piece for piece in pieces)
+        # Without an end symbol the pieces of a line are letters that follow each other.
+        return ["".join(next(made) for _ in piece) for piece in pieces]
+
+    def _pieces(self, line: str) -> list[list[int]]:
+        """The ids of a line, in as many rows as it takes."""
+        ids, end, length = self._source.encode(line), self._source_space.end_id, self._columns
+        if end is None:
+            return [ids[first : first + length] for first in range(0, len(ids), length)]
+        self.counts.cut += len(ids) > length
+        return [ids[:length]] if ids else []
+
+    @property
+    def _columns(self) -> int:
+        """Symbols of a source at most."""
+        return self._source_space.length - (self._source_space.end_id is not None)
+
+    def _outputs(self, rows: list[list[int]]) -> list[str]:
+        outputs: list[str] = []
+        for first in range(0, len(rows), _LINES_AT_ONCE):
+            block = rows[first : first + _LINES_AT_ONCE]
+            fill = self._source_space.end_id or 0
+            ids_BS = torch.full((len(block), self._source_space.length), fill)
+            for row, ids in enumerate(block):
+                ids_BS[row, : len(ids)] = torch.tensor(ids)
+            with autocast(self._device, self._precision):
+                rollout = translate(
+                    self._generator,
+                    self._space,
+                    ids_BS.to(self._device),
+                    self._request.beam,
+                    self._request.length,
+                )
+            for ids, made in zip(block, rollout.ids_BT.tolist(), strict=True):
+                kept = made if self._space.end_id is not None else made[: len(ids)]
+                outputs.append(self._target.decode(kept))
+        return outputs
+
+
+def transform_lines(
+    experiment: Experiment,
+    folder: Path,
+    lines: Iterable[str],
+    request: TextRequest,
+    at_once: int = _LINES_AT_ONCE,
+) -> Iterator[tuple[str, LineCounts]]:
+    """Translations of `lines`, one by one as they come, with what happened so far.
+
+    `at_once` lines are read before any is written: 1 answers every line of a terminal.
+    Raises `UserError` for runs that do not translate text.
+    """
+    if experiment.game.name not in ("cycle", "paired") or experiment.data.name == "unpaired":
+        raise UserError(
+            f"{folder}: translates no text (data.name={experiment.data.name}); "
+            "transform needs a run of game cycle"
+        )
+    translator = LineTranslator(experiment, folder, request)
+    source = iter(lines)
+    while block := [line.rstrip("\r\n") for line in islice(source, at_once)]:
+        for made in translator.translate(block):
+            yield made, translator.counts
+
+
+# ── Translation of pictures ───────────────────────────────────────────────────────────────────
 
 
 def transform_run(
@@ -142,13 +261,15 @@ def transform_run(
         raise UserError(f"--output={str(output)!r}: is a file; name a folder")
     device = build_device(experiment)
     state, _ = reported_state(folder)
-    space = read_space(folder)
+    pair = read_space(folder)
+    assert isinstance(pair, SpacePair)
+    space = pair.a
     assert isinstance(space, ArraySpace)
     paths = list_pictures(source)
     targets = [output / path.relative_to(source).with_suffix(".png") for path in paths]
     _check_targets(paths, targets)
     x_NCHW = torch.stack([_read(path, space) for path in paths])
-    generator = load_generator(experiment, space, state, device)[direction]
+    generator = load_generator(experiment, pair, state, device)[direction]
     with torch.no_grad(), progress_bar() as bar:
         task = bar.add_task("translating", total=len(paths), note="")
         for first, made in _translated(generator, x_NCHW, device):

@@ -18,7 +18,7 @@ import seqgan
 from seqgan.build import DataSide, build_data, build_device, build_game, build_generating_module
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
-from seqgan.core.types import ArraySpace, SequenceSpace, Space
+from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.select import evaluate
 from seqgan.evaluation.sheets import write_gif
@@ -117,8 +117,9 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
         (folder / name).mkdir(parents=True, exist_ok=True)
     _write_json(folder / "run.json", _provenance(device))
     _write_json(folder / "space.json", asdict(data.space))
-    if data.tokenizer is not None:
-        data.tokenizer.save(folder)
+    for name, tokenizer in data.tokenizers.items():
+        (folder / name).mkdir(exist_ok=True)
+        tokenizer.save(folder / name)
     if data.report:
         _write_json(folder / "data.json", data.report)
     _write_config(experiment, folder)  # last: it makes the folder a run
@@ -230,16 +231,22 @@ def reported_state(folder: Path) -> tuple[dict[str, Any], int]:
     return checkpoints.load(selected["step"] if selected else steps[-1]), steps[-1]
 
 
-def read_space(folder: Path) -> Space:
+def read_space(folder: Path) -> Space | SpacePair:
     """What the samples of a run look like."""
     tree = json.loads((folder / "space.json").read_text(encoding="utf-8"))
+    if "a" in tree:
+        return SpacePair(_space(tree["a"]), _space(tree["b"]))
+    return _space(tree)
+
+
+def _space(tree: dict[str, Any]) -> Space:
     if "shape" in tree:
         return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]))
     return SequenceSpace(**tree)
 
 
 def load_generator(
-    experiment: Experiment, space: Space, state: dict[str, Any], device: torch.device
+    experiment: Experiment, space: Space | SpacePair, state: dict[str, Any], device: torch.device
 ) -> Any:
     """The player `generator` of a checkpoint, for use: averaged weights where there are any."""
     generator = build_generating_module(experiment, space).to(device)

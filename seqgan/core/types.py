@@ -90,6 +90,14 @@ Space = SequenceSpace | ArraySpace
 """What the samples of an experiment look like."""
 
 
+@dataclass(frozen=True, slots=True)
+class SpacePair:
+    """The two kinds of samples of a cycle game."""
+
+    a: Space
+    b: Space
+
+
 class Sample(Protocol):
     """Samples, real or generated, as a critic reads them."""
 

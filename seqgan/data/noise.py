@@ -124,14 +124,12 @@ def _per_word(draw: Callable[..., Tensor], index_BT: Tensor) -> Tensor:
     return numbers_BT.gather(1, index_BT)
 
 
-def _in_order(
-    ids_BT: Tensor, rank_BT: Tensor, kept_BT: Tensor, end_id: int | None
-) -> Tensor:
+def _in_order(ids_BT: Tensor, rank_BT: Tensor, kept_BT: Tensor, end_id: int | None) -> Tensor:
     """The kept symbols by rank, and end symbols behind them.
 
     Where there is no end symbol what is not kept stands, out of place, at the end of its row.
     """
-    order_BT = rank_BT.masked_fill(~kept_BT, _LAST).argsort(1, stable=True)
+    order_BT = rank_BT.masked_fill(~kept_BT, _LAST).argsort(dim=1, stable=True)
     ids_BT = ids_BT.gather(1, order_BT)
     if end_id is None:
         return ids_BT

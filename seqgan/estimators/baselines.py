@@ -8,8 +8,9 @@
     learned          b_t = v(x_<t), a recurrent network trained by least squares
 
 Each is independent of the symbol it is subtracted for, so each is unbiased: the moving average
-knows past batches only, the greedy sequence the condition only, the learned one the prefix only. (A reward that couples the batch,
-such as a shuffled one, breaks that independence for leave-one-out.)
+knows past batches only, the greedy sequence the condition only, the learned one the prefix only.
+(A reward that couples the batch, such as a shuffled one, breaks that independence for
+leave-one-out.)
 """
 
 from typing import Any

@@ -77,6 +77,10 @@ class Evaluator(Protocol):
         """The same metrics for real data in the generator's place."""
         ...
 
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        """The same metrics for simple rules in the generator's place, by their names."""
+        ...
+
     def show(self, generator: Any, setting: DecodingSetting) -> Shown:
         """The same few samples (noise, sources) at every call, by the generator of the moment."""
         ...

@@ -34,6 +34,15 @@ CYCLE_METRICS = (
 )
 """What validation measures, by kind of data: the names a selection rule can use. What a judge
 measures carries the judge's name behind an @, which a rule may leave out."""
+TRANSLATION_METRICS = (
+    "label_free",
+    *(
+        f"{name}_{way}"
+        for way in ("a2b", "b2a")
+        for name in ("label_free", "lm_nll", "usage_kl", "round_trip", "shuffled")
+    ),
+)
+"""Of translations: what needs no truth. Nothing is ever selected by a score against the truth."""
 
 DEFAULT_SWEEP_METRIC = "nll_valid"
 
@@ -85,6 +94,8 @@ class EvaluationConfig(Config):
     sweep_select: SelectionConfig = SelectionConfig(metric=DEFAULT_SWEEP_METRIC)
     """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid.
     For pictures name another one, such as fid."""
+    ngram_order: Annotated[int, Field(ge=1, le=6)] = 3
+    """Symbols an n-gram model of translations looks at together; for cycles of text."""
     judge: JudgeConfig = JudgeConfig()
     """The feature extractor of pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234

@@ -102,6 +102,9 @@ class CycleEvaluator:
             metrics[f"fid_{way}@{target.judge.name}"] = distance
         return metrics
 
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        return {}
+
     def show(self, generators: nn.ModuleDict, setting: DecodingSetting) -> ShownSheet:
         """The same sources at every call, their translations, and the way back."""
         rows: list[tuple[str, Tensor]] = []

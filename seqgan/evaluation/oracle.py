@@ -124,6 +124,9 @@ class OracleEvaluator:
             "unique": len(ids_BT.unique(dim=0)) / len(ids_BT),
         }
 
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        return {}
+
     def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
         """Symbols as numbers."""
         ids_BT = self._sample(generator, SHOWN, setting)

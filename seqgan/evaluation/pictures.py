@@ -97,6 +97,9 @@ class PictureEvaluator:
         features_NF = self._features_of("train")[:samples]
         return self._measure(train.x_NCHW[:samples], features_NF, split, asked_NA if told else None)
 
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        return {}
+
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A grid from the same noise at every call; with labels one column a class."""
         return ShownSheet(self._grid(generator, setting))

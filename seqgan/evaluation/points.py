@@ -63,6 +63,9 @@ class PointsEvaluator:
         """Fresh real points in the generator's place."""
         return self._measure(draw_points(self._config, REAL_ROW_STREAM, samples), split)
 
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        return {}
+
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A scatter plot of the same noise at every call."""
         points_ND = self._sample(generator, SHOWN_POINTS, setting)

@@ -23,7 +23,8 @@ def evaluate(
     settings: list[DecodingSetting],
     advance: Callable[[], None],
 ) -> tuple[list[Row], Shown]:
-    """Rows on the test split (the real data last), and samples of the selected setting.
+    """Rows on the test split (simple rules, then real data last), and samples of the selected
+    setting.
 
     `advance` is called after each setting, for a progress bar.
     """
@@ -33,16 +34,12 @@ def evaluate(
         metrics = evaluator.generated(generator, "test", config.samples, setting)
         rows.append(_row(setting, setting == chosen, metrics))
         advance()
-    real = evaluator.real("test", config.samples)
-    rows.append(
-        {
-            "label": "real data",
-            "temperature": None,
-            "top_p": None,
-            "selected": False,
-            "metrics": real,
-        }
-    )
+    others = evaluator.baselines("test", config.samples)
+    others["real data"] = evaluator.real("test", config.samples)
+    rows += [
+        {"label": label, "temperature": None, "top_p": None, "selected": False, "metrics": found}
+        for label, found in others.items()
+    ]
     return rows, evaluator.show(generator, chosen)
 
 

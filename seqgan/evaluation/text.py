@@ -104,6 +104,9 @@ class TextEvaluator:
             ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id
         )
 
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        return {}
+
     def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
         """Sentences as text."""
         rows = self._sample(generator, SHOWN, setting).ids_BT.tolist()

@@ -4,8 +4,8 @@ For a direction x ∈ X → Y with F: X → Y and G: Y → X, on held-out text, 
 no truth, and may pick checkpoints:
 
     lm_nll_WAY      nats a symbol of F(x) under an n-gram model of Y's training text: is it fluent?
-    usage_kl_WAY    KL(symbols of F(x) ‖ symbols of Y's training text) in nats: does it use Y's words
-                    as Y does? (A model that writes one fluent sentence for ever has a low lm_nll.)
+    usage_kl_WAY    KL(symbols of F(x) ‖ symbols of Y's training text) in nats: are they used as in
+                    Y? (A model that writes one fluent sentence for ever has a low lm_nll.)
     round_trip_WAY  nats a symbol of x under G given F(x): is the source still in there?
     label_free_WAY  lm_nll + usage_kl, plus round_trip where a way back is trained
     label_free      the sum over the directions that are played
@@ -13,7 +13,7 @@ no truth, and may pick checkpoints:
 and what audits it:
 
     shuffled_WAY    round_trip with the translations of other sentences: as low as round_trip itself
-                    where F(x) says nothing of x; far above it where F(x) carries x, openly or hidden
+                    where F(x) says nothing of x, far above it where F(x) carries x, seen or unseen
     copied_WAY      share of the translation's words that stand in its source
     distinct_WAY    different translations / translations
     length_WAY      mean symbols a translation, without the end

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
-
 from seqgan.data.noise_config import NoiseConfig
 
 Weight = Annotated[float, Field(ge=0)]
@@ -84,7 +83,7 @@ class CycleGameConfig(Config):
     """Weight of the distance between a sample and what the generator into its kind makes of it;
     of sequences, makes of its noisy version (`noise`)."""
     noise: NoiseConfig | None = None
-    """What is done to a sequence before the generator into its kind is to write it; null: nothing."""
+    """What is done to a sequence that the generator into its kind is to write again; null: nothing."""
     bijection_weight: Weight = 0.0
     """Weight of the penalty on symbols that are written for several others; generator lexicon."""
     gradients_every: Annotated[int, Field(gt=0)] | None = None
@@ -93,11 +92,21 @@ class CycleGameConfig(Config):
     """Former translations kept for the critics; 0: they see the newest only."""
 
 
+class PairedGameConfig(Config):
+    """Translators alone, by likelihood of true pairs (`data.aligned`): the supervised ceiling."""
+
+    name: Literal["paired"]
+    """Kind of game."""
+    directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
+    """Ways that are taught."""
+
+
 GameConfig = Annotated[
     MleGameConfig
     | AdversarialGameConfig
     | ConditionalGameConfig
     | AutoencodeGameConfig
-    | CycleGameConfig,
+    | CycleGameConfig
+    | PairedGameConfig,
     Field(discriminator="name"),
 ]

@@ -206,9 +206,7 @@ class CycleGame:
         config, estimator = self._config, visit.side.estimator
         weight = weight_at(config.cycle_weight, self._generators.updates)
         terms = [Term("cycle", self._recovery(visit), weight)] if weight else []
-        translation = estimator.sample(
-            visit.into, Request(len(visit.source.x), visit.source.x)
-        )
+        translation = estimator.sample(visit.into, Request(len(visit.source.x), visit.source.x))
         surrogate = estimator.loss(visit.into, translation, self._realism(visit), *terms)
         losses = dict(surrogate.parts) or {"critic": surrogate.loss}
         stats = dict(surrogate.stats)

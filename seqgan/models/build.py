@@ -3,9 +3,25 @@
 from collections.abc import Callable
 from typing import Any, overload
 
+from torch import nn
+
 from seqgan.core.errors import UserError
-from seqgan.core.types import ArraySpace, Critic, DirectGenerator, Generator, SequenceSpace, Space
-from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.core.types import (
+    ArraySpace,
+    Critic,
+    DirectGenerator,
+    Generator,
+    SequenceSpace,
+    Space,
+    SpacePair,
+)
+from seqgan.models.config import (
+    CriticConfig,
+    EncoderDecoderConfig,
+    GeneratorConfig,
+    LexiconConfig,
+    PointerConfig,
+)
 from seqgan.models.critics.cnn import CnnCritic
 from seqgan.models.critics.local import LocalCritic
 from seqgan.models.critics.mlp import MlpCritic, MlpTrunk
@@ -21,6 +37,8 @@ from seqgan.models.image.mlp import MlpGenerator
 from seqgan.models.image.resnet import ResnetGenerator, ResnetTrunk
 from seqgan.models.image.translator import PatchTrunk, Translator
 from seqgan.models.layers import Trunk
+from seqgan.models.seq2seq.build import build_pair
+from seqgan.models.seq2seq.lexicon import Lexicon
 
 _GENERATORS: dict[str, Callable[[SequenceSpace, Any], Generator]] = {
     "lstm": RnnGenerator,
@@ -63,6 +81,18 @@ def build_generator(config: GeneratorConfig, space: Space) -> Generator | Direct
     if isinstance(space, SequenceSpace):
         return _GENERATORS[config.name](space, config)
     return _DIRECT_GENERATORS[config.name](space, config)
+
+
+def build_translators(config: GeneratorConfig, space: SpacePair) -> nn.ModuleDict:
+    """Generators `a2b` and `b2a`, freshly initialised on the CPU."""
+    a, b = space.a, space.b
+    if isinstance(a, ArraySpace):
+        return nn.ModuleDict({way: build_generator(config, a) for way in ("a2b", "b2a")})
+    assert isinstance(b, SequenceSpace)
+    if isinstance(config, LexiconConfig):
+        return nn.ModuleDict({"a2b": Lexicon(a, b, config), "b2a": Lexicon(b, a, config)})
+    assert isinstance(config, PointerConfig | EncoderDecoderConfig), "checked by Experiment"
+    return build_pair(config, a, b)
 
 
 def build_critic(config: CriticConfig, space: Space) -> Critic:

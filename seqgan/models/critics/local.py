@@ -32,9 +32,7 @@ class LocalCritic(Critic):
             ]
         self.layers = nn.Sequential(*layers, nn.Conv1d(config.width, 1, 1))
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None
-    ) -> Scores:
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """Scores of `ids_BT` or `simplex_BTV`."""
         score_BT = self.layers(self.embedding(x).transpose(1, 2)).squeeze(1)
         if mask is None:

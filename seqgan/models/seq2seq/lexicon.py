@@ -78,8 +78,8 @@ class Lexicon(ParallelGenerator):
 
     def _end_where_source_ends(self, cond: Tensor, logits_BTV: Tensor) -> Tensor:
         hard_BT = cond.argmax(-1) if cond.is_floating_point() else cond
-        ends_BT1 = (hard_BT == self.source_end)[..., None]
-        is_end_V = torch.arange(self.vocab_size, device=cond.device) == self.end
+        ends_BT1 = hard_BT.eq(self.source_end or 0)[..., None]
+        is_end_V = torch.arange(self.vocab_size, device=cond.device).eq(self.end or 0)
         return logits_BTV.masked_fill(ends_BT1 != is_end_V, _NEVER)
 
     def bijection(self) -> Tensor:
