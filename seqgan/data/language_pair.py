@@ -1,0 +1,305 @@
+"""Two invented languages that say the same: translation whose truth is known to the last word.
+
+A sentence has 4 to 12 words, in language a
+
+    det [adj] noun  verb [adv]  [det [adj] noun]  [prep det [adj] noun]
+
+and every word of a has one translation in b (`lexicon`, one to one). With `reorder` language b
+puts adjectives behind their nouns and adverbs before their verbs: swaps of neighbours.
+
+What makes it solvable from unpaired text: words of a class have Zipf frequencies, and they choose
+each other. Nouns choose their determiners, adjectives and verbs, verbs their objects, adverbs and
+prepositions, prepositions their nouns; the choice has probabilities
+
+    p(w | h) ∝ exp(s · ε_hw) / (rank of w + 1),     ε ~ N(0, 1), drawn once,
+
+with s = 1.5, so that each word has a few favourites and co-occurrence tells words of like
+frequency apart.
+
+Scores (`LanguagePairScorer`; over all rows, in [0, 1] but for BLEU)
+
+    word_accuracy  share of the sources' words whose translation is among the output's words, each
+                   occurrence there counted once; blind to order and to superfluous words
+    exact          share of outputs that equal their reference
+    bleu           sacrebleu's corpus BLEU, tokenize none, 0 to 100; left out where the package,
+                   an extra, is not installed
+
+Decisions
+- No sentence stands in two splits, or in the training text of both sides (`aligned` excepted).
+- Frequent words are listed first within a class, but ids are alphabetical, and word forms come from
+  different syllables in the two languages: neither ids nor letters hint at the lexicon.
+- The tokenizers hold the whole lexicon, so nothing is unknown.
+- The true lexicon is at `text.scorer.lexicon`, a to b.
+- `baselines`: the lexicon by ranks of frequency, and the true lexicon word by word, which is what
+  one can reach without learning the order.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqgan.core.masks import mask_until_end
+from seqgan.core.types import SequenceSpace
+from seqgan.data.corpus import EncodedSplit
+from seqgan.data.text_pair_config import LanguagePairConfig
+from seqgan.data.tokenizers import WordTokenizer
+from seqgan.data.unpaired_text import TextSide, UnpairedText
+
+Ints = NDArray[np.int64]
+
+LENGTH = 14
+"""Columns: 12 words, the end, and one more, so that there is room to be wrong."""
+
+CLASSES = ("det", "prep", "adv", "adj", "verb", "noun")
+_SHARES = {"det": 0.03, "prep": 0.05, "adv": 0.07, "adj": 0.2, "verb": 0.23}
+"""Of the lexicon; the rest are nouns."""
+_SYLLABLES = {"det": 1, "prep": 1, "adv": 2, "adj": 2, "verb": 2, "noun": 2}
+
+_PHRASE = ("det", "adj", "noun")
+_SLOTS = (*_PHRASE, "verb", "adv", *_PHRASE, "prep", *_PHRASE)
+_REORDERED = (0, 2, 1, 4, 3, 5, 7, 6, 8, 9, 11, 10)
+"""Slots in language b's order."""
+_PREFERENCE = 1.5
+_P_ADJECTIVE, _P_ADVERB, _P_OBJECT, _P_PLACE = 0.5, 0.4, 0.75, 0.4
+
+_SOUNDS = {
+    "a": (list("bdfgklmnprstv"), list("aeiou"), ["", "", "n", "r", "s"]),
+    "b": (["ch", "sh", "z", "h", "j", "th", "w", "y"], ["ai", "ee", "ou", "ia"], ["", "x", "lk"]),
+}
+"""Beginnings, vowels and ends of the syllables of each language."""
+_MORE_AT_ONCE = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class LanguagePairScorer:
+    """A `Scorer` that knows the true lexicon."""
+
+    lexicon: dict[str, str]
+    """From words of a to words of b."""
+
+    def __call__(
+        self, way: str, sources: list[str], outputs: list[str], references: list[str]
+    ) -> dict[str, float]:
+        lexicon = self.of(way)
+        found = wanted = 0
+        for source, output in zip(sources, outputs, strict=True):
+            right = Counter(lexicon[word] for word in source.split())
+            found += (right & Counter(output.split())).total()
+            wanted += right.total()
+        exact = [
+            output.split() == reference.split()
+            for output, reference in zip(outputs, references, strict=True)
+        ]
+        scores = {
+            "word_accuracy": found / max(wanted, 1),
+            "exact": sum(exact) / max(len(exact), 1),
+        }
+        try:
+            sacrebleu = import_module("sacrebleu")
+        except ImportError:
+            return scores
+        bleu = sacrebleu.BLEU(tokenize="none", force=True).corpus_score(outputs, [references])
+        return scores | {"bleu": float(bleu.score)}
+
+    def of(self, way: str) -> dict[str, str]:
+        """The lexicon of one direction."""
+        return self.lexicon if way == "a2b" else {b: a for a, b in self.lexicon.items()}
+
+
+def load_language_pair(config: LanguagePairConfig) -> UnpairedText:
+    """Draw the languages and everything that is said in them from `config.seed`."""
+    stream = np.random.RandomState(config.seed)
+    sizes = _class_sizes(config.words)
+    words = {name: _invent_words(sounds, sizes, stream) for name, sounds in _SOUNDS.items()}
+    scorer = LanguagePairScorer(dict(zip(words["a"], words["b"], strict=True)))
+    rows_N12 = _draw_sentences(config, sizes, stream)
+    ends = np.cumsum([config.valid, config.test, config.train])
+    valid, test, train, other = np.split(rows_N12, ends)
+    heldout = {"valid": valid, "test": test}
+    order_b = np.array(_REORDERED if config.reorder else range(len(_SLOTS)))
+    a, report_a = _encode(heldout | {"train": train}, words["a"])
+    b, report_b = _encode(
+        {
+            split: rows[:, order_b]
+            for split, rows in (heldout | {"train": train if config.aligned else other}).items()
+        },
+        words["b"],
+    )
+    report = {"a": report_a, "b": report_b}
+    return UnpairedText(a, b, paired=True, scorer=scorer, report=report, baselines=baselines)
+
+
+def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+    """Word-by-word translations by `frequency_lexicon` and by the true lexicon."""
+    assert isinstance(text.scorer, LanguagePairScorer)
+    lexicons = {
+        "frequency_lexicon": frequency_lexicon(text, way),
+        "true_lexicon": text.scorer.of(way),
+    }
+    return {name: word_by_word(lexicon, sources) for name, lexicon in lexicons.items()}
+
+
+def word_by_word(lexicon: dict[str, str], lines: list[str]) -> list[str]:
+    """Replace words and keep their order. Words without a translation stay."""
+    return [" ".join(lexicon.get(word, word) for word in line.split()) for line in lines]
+
+
+def frequency_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
+    """The k-th most frequent word of one side's training text for the k-th of the other's."""
+    source, target = (text.a, text.b) if way == "a2b" else (text.b, text.a)
+    return dict(zip(_by_frequency(source), _by_frequency(target), strict=False))
+
+
+def lexicon_accuracy(translate: Callable[[list[str]], list[str]], lexicon: dict[str, str]) -> float:
+    """Share of words w for which the translation of the sentence "w" begins with the right word.
+
+    `translate` maps lines to lines; `lexicon` is that of the direction (`scorer.of(way)`).
+    """
+    outputs = translate(list(lexicon))
+    right = [
+        output.split()[:1] == [word] for output, word in zip(outputs, lexicon.values(), strict=True)
+    ]
+    return sum(right) / len(right)
+
+
+def _by_frequency(side: TextSide) -> list[str]:
+    counts = Counter(word for line in side.train.lines for word in line.split())
+    return sorted(counts, key=lambda word: (-counts[word], word))
+
+
+# ── The languages ─────────────────────────────────────────────────────────────────────────────
+
+
+def _class_sizes(words: int) -> dict[str, int]:
+    sizes = {name: round(share * words) for name, share in _SHARES.items()}
+    return sizes | {"noun": words - sum(sizes.values())}
+
+
+def _first_words(sizes: dict[str, int]) -> dict[str, int]:
+    """Where the words of each class begin in the lexicon."""
+    ends = np.cumsum([sizes[name] for name in CLASSES]).tolist()
+    return dict(zip(CLASSES, [0, *ends[:-1]], strict=True))
+
+
+def _invent_words(
+    sounds: tuple[list[str], list[str], list[str]],
+    sizes: dict[str, int],
+    stream: np.random.RandomState,
+) -> list[str]:
+    """Different word forms, class after class."""
+    begins, vowels, ends = sounds
+    forms: dict[str, None] = {}
+    for name in CLASSES:
+        wanted = len(forms) + sizes[name]
+        tries = 0
+        while len(forms) < wanted:
+            syllables = _SYLLABLES[name] + tries // 200  # short forms run out
+            form = "".join(
+                begins[stream.randint(len(begins))] + vowels[stream.randint(len(vowels))]
+                for _ in range(syllables)
+            )
+            forms[form + ends[stream.randint(len(ends))]] = None
+            tries += 1
+    return list(forms)
+
+
+def _choices(
+    given: int, sizes: dict[str, int], chosen: str, stream: np.random.RandomState
+) -> NDArray[np.float64]:
+    """Cumulative p(w | h) for `given` words h over the words w of class `chosen`, a row each."""
+    favour = np.exp(_PREFERENCE * stream.standard_normal((given, sizes[chosen])))
+    weight = favour / (np.arange(sizes[chosen]) + 2.0)
+    return np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+
+
+def _draw_sentences(
+    config: LanguagePairConfig, sizes: dict[str, int], stream: np.random.RandomState
+) -> Ints:
+    """Different sentences, enough for all splits: a word's number in each slot, −1 for none."""
+    pairs = ["noun det", "noun adj", "noun verb", "verb adv", "verb noun", "verb prep", "prep noun"]
+    cumulative = {
+        pair: _choices(sizes[pair.split()[0]], sizes, pair.split()[1], stream) for pair in pairs
+    }
+    cumulative["noun"] = np.cumsum(1 / (np.arange(sizes["noun"]) + 2.0))[None]
+    cumulative["noun"] /= cumulative["noun"][0, -1]
+
+    def draw(name: str, given_N: Ints) -> Ints:
+        # Row h of the table lies in [h, h + 1): one search serves all rows.
+        table = cumulative[name]
+        rows, columns = table.shape
+        flat = (table + np.arange(rows)[:, None]).ravel()
+        found = np.searchsorted(flat, given_N + stream.random_sample(len(given_N)), "right")
+        return np.clip(found - given_N * columns, 0, columns - 1)
+
+    def phrase(noun_N: Ints) -> list[Ints]:
+        return [draw("noun det", noun_N), draw("noun adj", noun_N), noun_N]
+
+    first = _first_words(sizes)
+    offset_12 = np.array([first[name] for name in _SLOTS])
+    wanted = config.valid + config.test + (1 if config.aligned else 2) * config.train
+    seen: dict[bytes, None] = {}
+    while len(seen) < wanted:
+        count = _MORE_AT_ONCE
+        subject_N = draw("noun", np.zeros(count, dtype=np.int64))
+        verb_N = draw("noun verb", subject_N)
+        object_N = draw("verb noun", verb_N)
+        prep_N = draw("verb prep", verb_N)
+        place_N = draw("prep noun", prep_N)
+        slots = [
+            *phrase(subject_N),
+            verb_N,
+            draw("verb adv", verb_N),
+            *phrase(object_N),
+            prep_N,
+            *phrase(place_N),
+        ]
+        rows_N12 = np.where(_present(count, stream), np.stack(slots, 1) + offset_12, -1)
+        seen.update(dict.fromkeys(row.tobytes() for row in rows_N12.astype(np.int64)))
+    rows = np.frombuffer(b"".join(list(seen)[:wanted]), dtype=np.int64)
+    return rows.reshape(wanted, len(_SLOTS))
+
+
+def _present(count: int, stream: np.random.RandomState) -> NDArray[np.bool_]:
+    """Which slots of the sentences are filled; three words alone get an adverb."""
+    some = stream.random_sample((count, 6)) < [
+        *[_P_ADJECTIVE] * 3,
+        _P_ADVERB,
+        _P_OBJECT,
+        _P_PLACE,
+    ]
+    adjective_N3, adverb_N, object_N, place_N = some[:, :3], some[:, 3], some[:, 4], some[:, 5]
+    adverb_N = adverb_N | ~(adjective_N3[:, 0] | object_N | place_N)
+    always_N = np.ones(count, dtype=bool)
+    columns = [always_N, adjective_N3[:, 0], always_N, always_N, adverb_N]
+    columns += [object_N, object_N & adjective_N3[:, 1], object_N]
+    columns += [place_N, place_N, place_N & adjective_N3[:, 2], place_N]
+    return np.stack(columns, 1)
+
+
+def _encode(splits: dict[str, Ints], words: list[str]) -> tuple[TextSide, dict[str, Any]]:
+    """A side and its report: the hash of the ids tells a resumed run whether they are the same."""
+    tokenizer = WordTokenizer(sorted(words), lowercase=True, split_punctuation=False)
+    space = SequenceSpace(tokenizer.vocab_size, LENGTH, tokenizer.end_id)
+    encoded = {}
+    report: dict[str, Any] = {"vocabulary": tokenizer.vocab_size, "length": LENGTH}
+    for name, rows_N12 in splits.items():
+        lines = [" ".join(words[word] for word in row if word >= 0) for row in rows_N12.tolist()]
+        ids_NT = np.full((len(lines), LENGTH), tokenizer.end_id, dtype=np.int64)
+        for row, line in enumerate(lines):
+            ids = tokenizer.encode(line)
+            ids_NT[row, : len(ids)] = ids
+        tensor_NT = torch.from_numpy(ids_NT)
+        encoded[name] = EncodedSplit(tensor_NT, mask_until_end(tensor_NT, space.end_id), lines)
+        report[name] = {
+            "lines": len(lines),
+            "longest": 1 + max(len(line.split()) for line in lines),
+            "sha256": hashlib.sha256(ids_NT.astype("<i8").tobytes()).hexdigest(),
+        }
+    return TextSide(space, tokenizer, **encoded), report
