@@ -9,6 +9,8 @@
     picture     a DCGAN of 32 × 32 pixels through the trainer, against the same networks in a loop
                 written by hand
     prdc        precision, recall, density and coverage of 10,000 against 10,000 features
+    translate   1,000 greedy translations by an encoder-decoder with its cache, against the same
+                network reading the whole prefix again for every symbol
 
 The two sides of a ratio run alternately in one process; all runs are recorded and medians
 compared. What is compared must be the same computation: `checks` holds the evidence (equal scores
@@ -70,12 +72,15 @@ from seqgan.models.critics.cnn import CnnCritic
 from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import Highway
+from seqgan.models.seq2seq.config import EncoderDecoderConfig
+from seqgan.models.seq2seq.transformer import EncoderDecoder
 from seqgan.objectives.config import ObjectiveConfig
 from seqgan.objectives.divergences import Objective
 from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
 from seqgan.training.player import Player
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Trainer
+from seqgan.translate import translate
 
 Json = dict[str, Any]
 Timings = dict[str, list[float]]
@@ -102,6 +107,7 @@ class Sizes:
     """Rounds (critic, generator) of each run of the picture GAN."""
     picture_width: int = 32
     features: int = 10_000
+    translations: int = 1000
     critic: CnnCriticConfig = field(default_factory=partial(CnnCriticConfig, name="cnn"))
 
     @property
@@ -109,7 +115,15 @@ class Sizes:
         return SequenceSpace(self.vocab, self.length)
 
 
-QUICK = Sizes(copies=2, samples=1000, repeats=1, step_repeats=1, picture_rounds=5, features=1000)
+QUICK = Sizes(
+    copies=2,
+    samples=1000,
+    repeats=1,
+    step_repeats=1,
+    picture_rounds=5,
+    features=1000,
+    translations=100,
+)
 
 
 # ── The naive side ────────────────────────────────────────────────────────────────────────────
@@ -568,6 +582,41 @@ def bench_prdc(sizes: Sizes) -> Json:
     return json.loads(done.stdout)
 
 
+# ── Translations ──────────────────────────────────────────────────────────────────────────────
+
+
+@torch.no_grad()
+def bench_translate(sizes: Sizes, device: torch.device) -> Json:
+    """Both sides in batches of 100; sources and translations have all their columns."""
+    config = EncoderDecoderConfig(name="encoder_decoder", width=128, layers=2)
+    network = EncoderDecoder(sizes.space, sizes.space, config).to(device).eval()
+    shape = (sizes.translations, sizes.length)
+    batches = torch.randint(sizes.vocab, shape, device=device).split(100)
+    found: dict[str, list[Tensor]] = {}
+
+    def ours() -> None:
+        found["ours"] = [translate(network, sizes.space, cond).ids_BT for cond in batches]
+
+    def naive() -> None:
+        found["naive"] = [naive_translation(network, cond, sizes.length) for cond in batches]
+
+    translate(network, sizes.space, batches[0])  # warm up
+    naive_translation(network, batches[0], 2)
+    result = ratio(alternate({"naive": naive, "ours": ours}, sizes.repeats, device))
+    same_N = torch.cat(found["ours"]).eq(torch.cat(found["naive"])).all(1)
+    result["checks"] = {"same_translations": float(same_N.float().mean())}
+    return result
+
+
+def naive_translation(network: EncoderDecoder, cond: Tensor, length: int) -> Tensor:
+    """`ids_BT` without a state: every symbol reads the source and the prefix from the start."""
+    ids_BT = cond.new_zeros(len(cond), 0)
+    for _ in range(length):
+        asked_BT = F.pad(ids_BT, (0, 1))  # the last column is predicted, not read
+        ids_BT = torch.cat([ids_BT, network(asked_BT, cond)[:, -1:].argmax(-1)], 1)
+    return ids_BT
+
+
 # ── Report ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -582,6 +631,7 @@ def run_all(
         "steps": lambda: bench_steps(sizes, device),
         "picture": lambda: bench_picture(sizes, device),
         "prdc": lambda: bench_prdc(sizes),
+        "translate": lambda: bench_translate(sizes, device),
     }
     if only is not None and only not in parts:
         raise UserError(f"--only={only!r}: choose from: {', '.join(parts)}")
@@ -603,6 +653,7 @@ def targets(result: Json) -> Json:
         "self_bleu_seconds_below_1": lambda: result["self_bleu"]["median_s"],
         "picture_overhead_at_most_0.1": lambda: result["picture"]["overhead"],
         "prdc_gib_below_2": lambda: result["prdc"]["bytes"] / 2**30,
+        "translate_ratio_at_least_5": lambda: result["translate"]["ratio"],
     }
     return {
         name: value()

@@ -92,7 +92,7 @@ ONE = torch.zeros(1, 1, dtype=torch.long)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-@pytest.mark.parametrize("end_id", [None, 3])
+@pytest.mark.parametrize("end_id", [None, 2])
 @pytest.mark.parametrize("simplex", [False, True])
 def test_one_beam_is_greedy_decoding(config, end_id, simplex) -> None:
     space = SequenceSpace(4, 6, end_id)
@@ -130,7 +130,7 @@ def test_an_end_in_the_last_column_needs_no_padding(length) -> None:
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("penalty", [0.0, 1.0, 2.0, -1.0])
 @pytest.mark.parametrize(
-    "space", [SequenceSpace(4, 3), SequenceSpace(4, 3, 3), SequenceSpace(3, 3, 0)]
+    "space", [SequenceSpace(4, 3), SequenceSpace(4, 3, 2), SequenceSpace(3, 3, 0)]
 )
 def test_a_wide_beam_finds_the_best_of_all(config, penalty, space) -> None:
     generator, cond = network(space, config), sources(8)
@@ -146,7 +146,7 @@ def test_a_wide_beam_finds_the_best_of_all(config, penalty, space) -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-@pytest.mark.parametrize("end_id", [None, 3])
+@pytest.mark.parametrize("end_id", [None, 2])
 def test_a_beam_is_worth_more_than_greedy_decoding(config, end_id) -> None:
     """Pruning may lose greedy's sentence now and then, but on the whole a beam finds better."""
     space, cond = SequenceSpace(4, 8, end_id), sources(60)
@@ -221,11 +221,11 @@ def test_gathered_rows_keep_shared_leaves() -> None:
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("length", [1, 3, 5])
 def test_a_length_is_kept_exactly(config, beam, length) -> None:
-    space, cond = SequenceSpace(4, 6, 3), sources(20)
+    space, cond = SequenceSpace(4, 6, 2), sources(20)
     generator = network(space, config)
     rollout = translate(generator, space, cond, beam, length)
-    assert (rollout.ids_BT[:, :length] != 3).all()
-    assert (rollout.ids_BT[:, length:] == 3).all()
+    assert (rollout.ids_BT[:, :length] != 2).all()
+    assert (rollout.ids_BT[:, length:] == 2).all()
     assert (rollout.mask_BT.sum(1) == length + 1).all()
 
 
@@ -265,7 +265,7 @@ def test_parallel_generators_write_at_once(beam) -> None:
 
 
 def test_dropout_is_off_and_the_mode_comes_back() -> None:
-    space, cond = SequenceSpace(4, 6, 3), sources(20)
+    space, cond = SequenceSpace(4, 6, 2), sources(20)
     config = CONFIGS[1].model_copy(update={"dropout": 0.5})
     generator = network(space, config).train()
     first, second = (translate(generator, space, cond, length=4) for _ in range(2))

@@ -2,13 +2,13 @@
 
 Encoder: pre-norm blocks over symbol plus position embeddings, in which nothing attends behind the
 source's end; a last norm. Decoder blocks add, each from a normed input, causal self-attention,
-attention to the encoder's output, and a perceptron; p(y_t | y_<t, x) = softmax(E norm(h_t) + b)
+attention to the encoder's output, and a perceptron; p(y_t | y_<t, x) = softmax(E norm(h_t))
 with E the target's embedding. Keys and values of the source are computed once, in `start`; those
 of the symbols written are kept.
 
 Papers: Vaswani et al. 2017 (embeddings of standard deviation width^-½ are multiplied by √width and
 shared with the read-out); pre-norm and the last norm as in Radford et al. 2019. Deviations:
-learned positions, no dropout on attention weights, a learned start vector, a bias of the read-out.
+learned positions, no dropout on attention weights, a learned start vector.
 """
 
 import torch
@@ -114,7 +114,6 @@ class EncoderDecoder(Generator):
             MemoryBlock(width, heads, dropout) for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.bias_V = nn.Parameter(torch.zeros(space.vocab_size))
         self.dropout = nn.Dropout(dropout)
 
     def start(self, batch: int, cond: Tensor | None = None, style: int | None = None) -> StepOut:
@@ -165,4 +164,4 @@ class EncoderDecoder(Generator):
 
     def _logits(self, h: Tensor) -> Tensor:
         """[..., V] in float32."""
-        return F.linear(self.norm(h), self.embedding.weight, self.bias_V).float()
+        return F.linear(self.norm(h), self.embedding.weight).float()
