@@ -283,10 +283,10 @@ def _rows_pair(keys_a: list[str], keys_b: list[str]) -> bool:
 
 def _standard_errors(values: np.ndarray) -> float:
     """The mean in units of its standard error; of fewer than 50 values nothing is concluded."""
-    spread = values.std()
-    if len(values) < 50 or spread == 0:
+    mean, spread = float(values.mean()), float(values.std())
+    if len(values) < 50 or mean <= 0:
         return 0.0
-    return float(values.mean() / spread * len(values) ** 0.5)
+    return mean / spread * len(values) ** 0.5 if spread > 0 else float("inf")
 
 
 # ── Symbols ───────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,234 @@
+"""Two kinds of text from files: what is kept, what pairs, and what is said about bad input."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqgan.core.errors import UserError
+from seqgan.data.text_pair_config import UnpairedTextConfig
+from seqgan.data.unpaired_text import UnpairedText, load_unpaired_text
+from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
+
+Write = Callable[[str, list[str]], str]
+MULTI30K = Path(__file__).parents[2].parent / "shared/data/translation/multi30k"
+
+ENGLISH = "one two three four five six seven eight nine ten".split()  # noqa: SIM905
+GERMAN = "eins zwei drei vier fünf sechs sieben acht neun zehn".split()  # noqa: SIM905
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_lines(name: str, lines: list[str]) -> str:
+        path = tmp_path / name
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return str(path)
+
+    return write_lines
+
+
+def parallel(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Lines of 2 to 7 words and their translations, with a number that both sides share."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.integers(10, size=rng.integers(2, 8)).tolist() for _ in range(count)]
+    english = [" ".join([*(ENGLISH[i] for i in row), str(n % 97)]) for n, row in enumerate(rows)]
+    german = [" ".join([*(GERMAN[i] for i in row), str(n % 97)]) for n, row in enumerate(rows)]
+    return english, german
+
+
+def config(a: Any, b: Any, **fields: Any) -> UnpairedTextConfig:
+    a, b = ({"path": side} if isinstance(side, str | list) else side for side in (a, b))
+    return UnpairedTextConfig.model_validate({"name": "unpaired_text", "a": a, "b": b, **fields})
+
+
+def load(a: Any, b: Any, **fields: Any) -> UnpairedText:
+    tree = config(a, b, **fields)
+    return load_unpaired_text(tree, scorer=build_scorer(tree))
+
+
+def test_halves_of_a_parallel_corpus_and_paired_files(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english, german = parallel(400)
+    en, de = write("en", english), write("de", german)
+    pairs = {"a": write("test.en", english[:30]), "b": write("test.de", german[:30])}
+    sides = {"path": en, "take": "odd"}, {"path": de, "take": "even"}
+    text = load(*sides, valid=pairs, test=pairs, exclude=[pairs["a"], pairs["b"]])
+    assert text.a.train.lines == english[30::2]
+    assert text.b.train.lines == german[31::2]
+    assert [text.report[side]["excluded"] for side in "ab"] == [15, 15]
+    assert text.a.tokenizer is text.b.tokenizer
+    assert text.a.test.lines == english[:30]
+    assert text.b.test.lines == german[:30]
+    assert text.paired
+    assert not text.report["paired_rows"]
+    assert text.report["common_symbols"] > 0
+    assert text.report["warnings"] == []
+    assert capsys.readouterr().err == ""
+    for split in ("train", "valid", "test"):
+        for side in (text.a, text.b):
+            part = getattr(side, split)
+            assert [side.tokenizer.decode(row) for row in part.ids_NT.tolist()] == part.lines
+
+    assert text.scorer is not None
+    right = text.scorer("a2b", english[:30], [line.upper() for line in german[:30]], german[:30])
+    assert right == pytest.approx({"bleu": 100, "chrf": 100})
+    assert text.scorer("a2b", english[:30], english[:30], german[:30])["bleu"] < 10
+
+
+def test_a_vocabulary_for_each_side(write: Write) -> None:
+    english, german = parallel(100)
+    sides = write("en", english), write("de", german[::-1])
+    text = load(*sides, joint=False)
+    assert text.a.tokenizer is not text.b.tokenizer
+    assert not set(GERMAN) & set(text.a.tokenizer.vocabulary())
+    assert text.report["common_symbols"] == load(*sides).report["common_symbols"]
+    again = load_unpaired_text(config(*sides, joint=False), (text.a.tokenizer, text.b.tokenizer))
+    assert again.report == text.report
+
+
+def test_without_pairs_a_share_is_held_out_and_nothing_is_scored(write: Write) -> None:
+    english, german = parallel(200)
+    text = load(write("en", english), write("de", german[::-1]), valid_fraction=0.1)
+    assert not text.paired
+    assert text.scorer is None
+    assert text.baselines is None
+    for side, lines in ((text.a, english), (text.b, german)):
+        parts = [side.train.lines, side.valid.lines, side.test.lines]
+        assert sorted(line for part in parts for line in part) == sorted(lines)
+        assert all(16 <= len(part) <= 24 for part in parts[1:])
+
+
+def test_several_files_and_max_train(write: Write) -> None:
+    english, german = parallel(60)
+    files = [write("en1", ["", *english[:21]]), write("en2", english[21:])]
+    pair = {"a": write("va", ["one 1"]), "b": write("vb", ["eins 1"])}
+    a = {"path": files, "take": "even", "max_train": 12}
+    text = load(a, write("de", german), valid=pair, test=pair)
+    # The first line of the first file is blank, and counts.
+    assert text.a.train.lines == [*english[0:21:2], english[22]]
+
+
+def test_rows_that_pair_are_noticed_by_words_or_by_length_alone(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english, german = parallel(300)
+    assert load(write("en", english), write("de", german)).report["paired_rows"]
+    assert "take=odd" in capsys.readouterr().err
+    wordless = [line.rpartition(" ")[0] for line in german]  # nothing in common but length
+    text = load(write("en", english), write("de2", wordless), score=["bleu"])
+    assert text.report["common_symbols"] == 0
+    assert text.report["paired_rows"]
+    same_words = [line.split()[-1] + " null" for line in english]  # nothing but a word
+    assert load(write("en", english), write("de3", same_words)).report["paired_rows"]
+    other_order = [german[row] for row in np.random.default_rng(1).permutation(300)]
+    assert not load(write("en", english), write("de4", other_order)).report["paired_rows"]
+    assert not load(write("en", english), write("de5", german[1:])).report["paired_rows"]
+
+
+def test_files_sorted_alike_are_no_pairs(write: Write) -> None:
+    """Sorted by length, row i and row i + 1 have the same length on the other side."""
+    english, _ = parallel(1000, seed=1)
+    _, german = parallel(1000, seed=2)
+    text = load(write("en", sorted(english, key=len)), write("de", sorted(german, key=len)))
+    assert not text.report["paired_rows"]
+
+
+def test_summaries_that_are_longer_than_their_articles(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english, _ = parallel(100)
+    long = write("long", [f"{line} and {line}" for line in english])
+    short = write("short", english[:99])
+    assert load(short, long).report["warnings"] == []
+    assert load(long, short, score=["rouge"]).report["warnings"] == []
+    (warning,) = load(short, long, score=["rouge"]).report["warnings"]
+    assert "swap" in warning
+    assert f"warning: {warning}" in capsys.readouterr().err
+
+
+def test_the_lead_has_the_length_of_summaries(write: Write) -> None:
+    pair = {"a": write("va", ["a b c d e f"]), "b": write("vb", ["b c"])}
+    articles = write("a", ["a b c d", "d e f a", "f e d c"])
+    text = load(articles, write("b", ["a b", "c d e", "d a c"]), valid=pair, test=pair)
+    assert text.baselines is None
+    text = load(
+        articles, write("b", ["a b", "c d e", "d a c"]), valid=pair, test=pair, score=["rouge"]
+    )
+    assert text.baselines is not None
+    assert text.baselines(text, "a2b", text.a.test.lines) == {"lead_3": ["a b c"]}
+    assert text.baselines(text, "b2a", text.b.test.lines) == {}
+
+
+def test_a_pair_leaves_whole(write: Write) -> None:
+    pair = {"a": write("va", ["x", "x x x x x x", "x y"]), "b": write("vb", ["p", "q", "r " * 9])}
+    train_a, train_b = write("a", ["x y", "y"]), write("b", ["p q", "r"])
+    drop_a = {"path": train_a, "length": 4, "overlong": "drop"}
+    cut_b = {"path": train_b, "length": 4, "overlong": "truncate"}
+    text = load(drop_a, cut_b, valid=pair, test=pair)
+    assert (text.a.test.lines, text.b.test.lines) == (["x", "x y"], ["p", "r r r r r r r r r"])
+    assert (text.report["a"]["test"]["dropped"], text.report["b"]["test"]["truncated"]) == (1, 1)
+    text = load(drop_a, {**cut_b, "overlong": "drop"}, valid=pair, test=pair)
+    assert (text.a.valid.lines, text.b.valid.lines) == (["x"], ["p"])
+    with pytest.raises(UserError, match=r"va: line 2 has 7 .* data\.a\.length=4; raise"):
+        load({**drop_a, "overlong": "error"}, cut_b, valid=pair, test=pair)
+
+
+@pytest.mark.parametrize(
+    ("valid_a", "valid_b", "message"),
+    [
+        (["x", "y"], ["p"], r"data\.valid: .*va has 2 lines, .*vb has 1.*aligned line by line"),
+        (["x", "", "y"], ["p", "q", "r"], r"data\.valid\.a: .*va: line 2 is blank.*both files"),
+    ],
+)
+def test_broken_pairs(write: Write, valid_a: list[str], valid_b: list[str], message: str) -> None:
+    files = {"a": write("va", valid_a), "b": write("vb", valid_b)}
+    with pytest.raises(UserError, match=message):
+        load(write("a", ["x", "y"]), write("b", ["p", "q"]), valid=files, test=files)
+
+
+def test_bad_files_are_explained(write: Write, tmp_path: Path) -> None:
+    a, b = write("a", ["x y", "y z", "z"]), write("b", ["p", "q", "r"])
+    pair = {"a": a, "b": b}
+    with pytest.raises(UserError, match=r"data\.b\.path: .*gone: no such file"):
+        load(a, str(tmp_path / "gone"))
+    with pytest.raises(UserError, match=r"data\.b\.path: .*same.* has the same lines as .*/a of"):
+        load(a, write("same", ["Z", "y z", "x  y"]))
+    with pytest.raises(UserError, match=r"one: the train split has 0 sentences.*give more text"):
+        load(write("many", ENGLISH), write("one", ["only"]))
+    with pytest.raises(UserError, match=r"one: the train split has 1 sentences"):
+        load(a, write("one", ["only"]), valid=pair, test=pair)
+    with pytest.raises(UserError, match=r"/b: all 3 lines of data\.b stand in .*data\.exclude"):
+        load(a, b, exclude=[b], valid=pair, test=pair)
+    with pytest.raises(UserError, match=r"data\.valid=null: data\.test has pairs.*set both"):
+        load(a, b, test=pair)
+
+
+def test_bleu_is_told_how_text_is_cut(write: Write) -> None:
+    sides = write("a", ["x y"]), write("b", ["p"])
+    assert "tok:none" in bleu_signature(config(*sides))
+    pieces = config(*sides, tokenizer={"name": "sentencepiece", "vocab_size": 30})
+    assert "tok:13a" in bleu_signature(pieces)
+
+
+@pytest.mark.skipif(not MULTI30K.exists(), reason="Multi30k is not in ../shared/data/translation")
+def test_multi30k(tmp_path: Path) -> None:
+    """Halves do not pair, whole files do; copying is worth nothing."""
+    fields = {"length": 48, "max_train": 3000}
+    train = [{"path": str(MULTI30K / f"train.{lang}.gz"), **fields} for lang in ("en", "de")]
+    pair = {
+        side: str(MULTI30K / f"test_2016_flickr.{lang}.gz")
+        for side, lang in (("a", "en"), ("b", "de"))
+    }
+    text = load({**train[0], "take": "odd"}, {**train[1], "take": "even"}, valid=pair, test=pair)
+    assert not text.report["paired_rows"]
+    assert load(*train, valid=pair, test=pair).report["paired_rows"]
+    assert text.scorer is not None
+    lines = text.a.test.lines, text.a.test.lines, text.b.test.lines
+    assert len(text.a.test.lines) == 1000
+    assert text.scorer("a2b", *lines)["bleu"] < 1
+    with gzip.open(train[0]["path"], "rt", encoding="utf-8") as file:
+        assert file.readline().strip() == text.a.train.lines[0]
