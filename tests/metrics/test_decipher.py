@@ -73,6 +73,19 @@ def test_gains_of_swaps_are_those_of_the_likelihood(period: int) -> None:
     assert score >= likelihood(table)
 
 
+@pytest.mark.parametrize("period", [1, 2, 4])
+def test_a_climb_ends_where_no_swap_helps(period: int) -> None:
+    stream = np.random.RandomState(period)
+    vocab = 12
+    counts = stream.poisson(20.0, size=(period, vocab, vocab)).astype(float)
+    log_p = np.log(stream.dirichlet(np.ones(vocab), size=vocab))
+    for _ in range(10):
+        table = np.stack([stream.permutation(vocab) for _ in range(period)])
+        decipher._climb(table, counts, log_p)
+        for row in range(period):
+            assert decipher._gains(table, counts, log_p, row).max() <= 1e-6
+
+
 def test_frequency_match_by_hand() -> None:
     plain = np.array([[0, 0, 0, 1, 1, 2]])
     cipher = np.array([[2, 0, 2, 0, 1, 1], [2, 0, 1, 0, 2, 2]])
