@@ -4,7 +4,7 @@ This is the one place that knows every package: networks are made here and hande
 oracles to data and evaluation.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,20 @@ from seqgan.data.config import (
 )
 from seqgan.data.corpus import load_corpus
 from seqgan.data.events import load_events
+from seqgan.data.language_pair import load_language_pair
 from seqgan.data.noise import Noise, build_noise
 from seqgan.data.oracle_samples import draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
 from seqgan.data.points import training_block
 from seqgan.data.stream import FreshStream, Stream
-from seqgan.data.text_pair_config import CipherDataConfig, EventsDataConfig
+from seqgan.data.text_pair_config import (
+    CipherDataConfig,
+    EventsDataConfig,
+    LanguagePairConfig,
+    UnpairedTextConfig,
+)
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
-from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.data.unpaired_text import TextSide, UnpairedText, load_unpaired_text
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import (
     DetachedConfig,
@@ -51,6 +57,7 @@ from seqgan.estimators.pathwise import Pathwise
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.evaluation.base import Evaluator
+from seqgan.evaluation.cipher_baselines import cipher_baselines
 from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
 from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
 from seqgan.evaluation.oracle import OracleEvaluator
@@ -58,6 +65,7 @@ from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.translation import TranslationEvaluator
+from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
 from seqgan.experiment import Experiment
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.autoencode import AutoencodeGame
@@ -121,9 +129,18 @@ def build_data(experiment: Experiment, device: torch.device, run: Path | None) -
     if isinstance(config, UnpairedPicturesConfig):
         return _unpaired_side(experiment, config, device)
     if isinstance(config, CipherDataConfig):
-        return _text_sides(experiment, load_cipher(config), device)
+        text = replace(load_cipher(config), baselines=cipher_baselines(config))
+        return _text_sides(experiment, text, device)
     if isinstance(config, EventsDataConfig):
         return _text_sides(experiment, load_events(config), device)
+    if isinstance(config, LanguagePairConfig):
+        return _text_sides(experiment, load_language_pair(config), device)
+    if isinstance(config, UnpairedTextConfig):
+        kept = None if run is None else (load_tokenizer(run / "a"), load_tokenizer(run / "b"))
+        text = load_unpaired_text(config, kept, build_scorer(config))
+        side = _text_sides(experiment, text, device)
+        side.evaluator.notes["bleu"] = bleu_signature(config)
+        return side
     return _corpus_side(experiment, config, device, run)
 
 

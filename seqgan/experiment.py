@@ -18,7 +18,7 @@ from seqgan.data.config import (
     OracleDataConfig,
     TextDataConfig,
 )
-from seqgan.data.text_pair_config import CipherDataConfig, EventsDataConfig
+from seqgan.data.text_pair_config import TextPairConfig
 from seqgan.estimators.config import EstimatorConfig, LearnedBaselineConfig, ScoreFunctionConfig
 from seqgan.evaluation.config import (
     CYCLE_METRICS,
@@ -46,8 +46,6 @@ from seqgan.models.config import (
 )
 from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
-
-TextPairConfig = Annotated[CipherDataConfig | EventsDataConfig, Field(discriminator="name")]
 
 
 class RunConfig(Config):

@@ -2,7 +2,7 @@
 
     core                                                              0
     decoding                                                          1
-    models, objectives, estimators, data, metrics, training           2
+    translate, models, objectives, estimators, data, metrics, training 2
     games, evaluation, reporting                                      3
     experiment, build, run, produce, study, compare                   4
     cli, __main__                                                     5
@@ -27,7 +27,7 @@ ROOT = Path(seqgan.__file__).parent
 RANKS = {
     0: ("core",),
     1: ("decoding",),
-    2: ("models", "objectives", "estimators", "data", "metrics", "training"),
+    2: ("translate", "models", "objectives", "estimators", "data", "metrics", "training"),
     3: ("games", "evaluation", "reporting"),
     4: ("experiment", "build", "run", "produce", "study", "compare"),
     5: ("cli", "__main__"),

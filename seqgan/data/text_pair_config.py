@@ -132,3 +132,9 @@ class LanguagePairConfig(Config):
     """Seed of both languages and of the sentences."""
     aligned: bool = False
     """Training rows are pairs, side a's own sentences translated: for supervised ceilings."""
+
+
+TextPairConfig = Annotated[
+    CipherDataConfig | EventsDataConfig | UnpairedTextConfig | LanguagePairConfig,
+    Field(discriminator="name"),
+]

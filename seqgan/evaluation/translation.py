@@ -34,6 +34,7 @@ from torch import Tensor
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.corpus import EncodedSplit
+from seqgan.data.language_pair import LanguagePairScorer, lexicon_accuracy
 from seqgan.data.unpaired_text import TextSide, UnpairedText
 from seqgan.decoding import token_log_probs
 from seqgan.evaluation.base import Metrics, ShownLines
@@ -94,6 +95,7 @@ class TranslationEvaluator:
             found["label_free"] = score
             total += score
             found |= self._truth(way, split, part, self._lines(way, rollout.ids_BT))
+            found |= self._lexicon(way, generators[way])
             metrics |= {f"{name}_{way}": value for name, value in found.items()}
         return metrics | {"label_free": total}
 
@@ -197,6 +199,19 @@ class TranslationEvaluator:
             references = _split(self._sides(way)[1], split).lines[: len(outputs)]
             found |= self._text.scorer(way, part.lines, outputs, references)
         return found
+
+    def _lexicon(self, way: str, generator: Any) -> dict[str, float]:
+        """Share of single words translated as the true lexicon has them, where there is one."""
+        scorer = self._text.scorer
+        if not isinstance(scorer, LanguagePairScorer):
+            return {}
+
+        def translate_words(words: list[str]) -> list[str]:
+            ids_NT, mask_NT = _encode(words, self._sides(way)[0])
+            rollout = self._translate(generator, way, EncodedSplit(ids_NT, mask_NT, words))
+            return [line.split(" ")[0] for line in self._lines(way, rollout.ids_BT)]
+
+        return {"lexicon": lexicon_accuracy(translate_words, scorer.of(way))}
 
     def _lines(self, way: str, ids_NT: Tensor) -> list[str]:
         tokenizer = self._sides(way)[1].tokenizer

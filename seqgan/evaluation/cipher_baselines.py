@@ -1,0 +1,39 @@
+"""What classical attacks make of cipher text: the rows beside every learned decipherer.
+
+They see what the game sees, cipher text and other plain text, and the period of the key; the last
+row does not even know that and takes the one that the index of coincidence suggests.
+"""
+
+import numpy as np
+
+from seqgan.data.cipher import apply_table, inverse_table
+from seqgan.data.text_pair_config import CipherDataConfig
+from seqgan.data.unpaired_text import Baselines, UnpairedText
+from seqgan.metrics.decipher import frequency_match, hill_climb, index_of_coincidence
+
+LONGEST_PERIOD = 12
+"""Periods that are tried where the key's is unknown."""
+
+
+def cipher_baselines(config: CipherDataConfig) -> Baselines:
+    """Rank by frequency, and hill climbing with the period known and unknown."""
+    period = config.period if config.kind == "vigenere" else 1
+
+    def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+        cipher, plain = text.b.train.ids_NT.numpy(), text.a.train.ids_NT.numpy()
+        vocab = text.a.space.vocab_size
+        guessed = index_of_coincidence(cipher, LONGEST_PERIOD)
+        tables = {
+            "frequency ranks": frequency_match(cipher, plain, vocab, period),
+            "hill climb": hill_climb(cipher, plain, vocab, period),
+            "hill climb, period guessed": hill_climb(cipher, plain, vocab, guessed),
+        }
+        tokenizer = text.a.tokenizer
+        ids_NT = np.array([tokenizer.encode(line) for line in sources])
+        decoded = {
+            name: apply_table(table if way == "b2a" else inverse_table(table), ids_NT)
+            for name, table in tables.items()
+        }
+        return {name: [tokenizer.decode(row) for row in rows] for name, rows in decoded.items()}
+
+    return baselines
