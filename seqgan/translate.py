@@ -8,7 +8,7 @@ Beam search keeps the K likeliest unfinished prefixes of every source, all sourc
 Whatever ends leaves the beam and does not take a place from a prefix that goes on; the best of
 all that ever ended is kept. In the last column everything is complete, ended or not. The search
 stops when no unfinished prefix can still win: log probabilities only fall, so what is at s now
-ends at s / T^α at best. Nothing is lost by that.
+ends at s / T^α at best (α ≥ 0). Nothing is lost by that.
 """
 
 import torch
@@ -90,7 +90,7 @@ def _beam_search(
         step_RV = out.logits_BV.float().log_softmax(-1)
         logp_BKV = logp_BK[..., None] + step_RV.view(batch, beam, vocab)
         worth = float(time + 1) ** length_penalty
-        if space.end_id is not None and time < last:
+        if space.end_id is not None:
             ends_BK = logp_BKV[..., space.end_id]
             best.offer(
                 ends_BK / worth, ids_BKT, time, torch.full_like(ids_BKT[..., 0], space.end_id)
@@ -104,8 +104,8 @@ def _beam_search(
             break
         ids_BKT[..., time] = symbol_BK
         if space.end_id is not None:
-            shrinking = space.length if length_penalty >= 0 else time + 2
-            hope_B = logp_BK[:, 0] / float(shrinking) ** length_penalty
+            kindest = space.length if length_penalty >= 0 else time + 2
+            hope_B = logp_BK[:, 0] / float(kindest) ** length_penalty
             if bool((best.score_B >= hope_B).all()):
                 break
         rows_R = (first_row_B1 + parent_BK).flatten()

@@ -169,7 +169,7 @@ def test_a_beam_sees_past_the_likeliest_first_symbol() -> None:
 
 
 def test_the_length_penalty_decides_between_short_and_long() -> None:
-    """[end] has log 0.4; [0, 0, 0, end] has log 0.6, but 0.6 · 0.6 · 0.6 · 0.6 = 0.13 in all."""
+    """[end] has probability 0.4, [0, 0, 0, end] only 0.6⁴ = 0.13, but 0.6 for each symbol."""
     table = Table(
         {(0,) * t: logs(0.6 if t < 3 else 0.4, 0.4 if t < 3 else 0.6) for t in range(4)}, 2
     )
@@ -192,6 +192,21 @@ def test_a_search_stops_when_nothing_can_win_any_more() -> None:
     rollout = translate(table, SequenceSpace(2, 50, 1), ONE, beam=3, length_penalty=0.0)
     assert rollout.ids_BT.tolist() == [[1] * 50]
     assert table.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("penalty", "logits", "expected"),
+    [  # the end (1) is worth log 0.7 = -0.36, eight symbols log 0.3 / 8 = -0.15
+        (1.0, {(): logs(0.3, 0.7), **{(0,) * t: logs(1.0, 1e-9) for t in range(1, 8)}}, [0] * 8),
+        # the end is worth log 0.3 = -1.2, a symbol and the end 2 log 0.7 = -0.71
+        (-1.0, {(): logs(0.7, 0.3), (0,): logs(1e-9, 1.0)}, [0] + [1] * 7),
+    ],
+)
+def test_a_search_goes_on_while_something_can_win(penalty, logits, expected) -> None:
+    rollout = translate(
+        Table(logits, 2), SequenceSpace(2, 8, 1), ONE, beam=2, length_penalty=penalty
+    )
+    assert rollout.ids_BT.tolist() == [expected]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

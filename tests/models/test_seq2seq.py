@@ -326,7 +326,7 @@ def test_the_pointer_learns_to_reverse() -> None:
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-2)
     end_B1 = torch.full((64, 1), 12)
     mask_BT = torch.ones(64, 6, dtype=torch.bool)
-    for _ in range(300):
+    for _ in range(120):
         x_BT = torch.randint(12, (64, 5))
         source_BT, ids_BT = torch.cat([x_BT, end_B1], 1), torch.cat([x_BT.flip(1), end_B1], 1)
         loss = -token_log_probs(generator, ids_BT, mask_BT, cond=source_BT).mean()
@@ -408,24 +408,30 @@ def test_a_shared_pair_has_one_set_of_parameters(config, cond_BS) -> None:
         ids_BT = targets(a2b)
         # One network, two tasks.
         assert (a2b(ids_BT, cond_BS) - b2a(ids_BT, cond_BS)).abs().max() > 1e-3
-    # Both lengths fit in both directions.
-    pair["b2a"](cond_BS, targets(a2b))
-    step_loop(pair["b2a"], cond_BS, targets(a2b))
-    pair["a2b"](targets(a2b), cond_BS)
+    # Both lengths fit in both directions, whichever is longer.
+    for each in (pair, build_pair(shared, SPACE, SOURCE)):
+        for side in each.values():
+            side(cond_BS, targets(side))
+            step_loop(side, cond_BS, targets(side))
+            side(targets(side), cond_BS)
 
 
 def test_the_style_acts_on_both_ends(cond_BS) -> None:
     """On the encoder's input and on the decoder's start vector."""
     torch.manual_seed(0)
-    generator = PointerGenerator(SOURCE, SPACE, COPY, styles=2).eval()
-    _, zero = generator._read(cond_BS, 0)
-    _, one = generator._read(cond_BS, 1)
-    assert (zero[1] - one[1]).abs().max() > 1e-3
-    started = []
-    generator._step = lambda x_BE, state: started.append(x_BE) or StepOut(x_BE, state)
-    for style in (0, 1):
-        generator.start(4, cond_BS, style)
-        close(started[style], (generator.start_E + generator.style.vectors[style]).expand(4, -1))
+    recurrent = PointerGenerator(SOURCE, SPACE, COPY, styles=2).eval()
+    attending = EncoderDecoder(SOURCE, SPACE, ATTENTION, styles=2).eval()
+    memories = [recurrent._read(cond_BS, style)[1][1] for style in (0, 1)]
+    assert (memories[0] - memories[1]).abs().max() > 1e-3
+    values = [attending._read(cond_BS, style)[0][0][1] for style in (0, 1)]
+    assert (values[0] - values[1]).abs().max() > 1e-3
+    for network in (recurrent, attending):
+        started: list[Tensor] = []
+        network._step = lambda x_BE, state, kept=started: kept.append(x_BE) or StepOut(x_BE, state)
+        for style in (0, 1):
+            network.start(4, cond_BS, style)
+            expected_E = network.start_E + network.style.vectors[style]
+            close(started[style], expected_E.expand(4, -1))
 
 
 def test_handles_of_one_network_have_one_mode() -> None:
