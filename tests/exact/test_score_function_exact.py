@@ -67,7 +67,8 @@ def estimator_of(space: SequenceSpace, credit: dict, baseline: dict, **options) 
     estimator = ScoreFunction(config, space, CPU, network)
     if baseline["name"] == "moving_average":
         past_T = torch.linspace(-1, 2, space.length)
-        estimator.load_state_dict({"sum": past_T, "weight": torch.full_like(past_T, 0.8)})
+        past = {"sum": past_T, "weight": torch.full_like(past_T, 0.8)}
+        estimator.load_state_dict({"critic": past})
     return estimator
 
 
@@ -388,7 +389,7 @@ def test_moving_average_knows_past_batches_only_and_corrects_its_start() -> None
 def test_moving_average_counts_only_the_sentences_that_reach_a_column() -> None:
     generator, reward = make_generator("gru", ENDING), SentenceReward(ENDING)
     estimator = estimator_of(ENDING, SEQUENCE, {"name": "moving_average", "decay": 0.5})
-    estimator.load_state_dict({"sum": torch.zeros(3), "weight": torch.zeros(3)})
+    estimator.load_state_dict({"critic": {"sum": torch.zeros(3), "weight": torch.zeros(3)}})
     first = rollout_of(torch.tensor([[1, 1, 1], [0, 1, 1]]), ENDING)
     estimator.loss(generator, first, reward)
     value_B = reward(first.ids_BT, first.mask_BT)
