@@ -100,7 +100,7 @@ def _train(
         folder,
         validation_metrics,
         show,
-        Selection(evaluation.select.metric, evaluation.select.mode),
+        _selection(experiment),
     )
     if trainer.run(resume):
         evaluate_run(experiment, folder)
@@ -197,7 +197,7 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     players = state["players"]
     result = {
         "split": "test",
-        "finished": last_step >= Schedule(experiment.schedule).steps,
+        "finished": _finished(experiment, folder, last_step),
         "step": state["step"],
         "seconds": round(state["seconds"], 3),
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
@@ -209,6 +209,21 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     }
     _write_json(folder / "evaluation.json", result)
     return to_json(result)
+
+
+def _selection(experiment: Experiment) -> Selection:
+    rule = experiment.evaluation.select
+    return Selection(rule.metric, rule.mode, rule.patience)
+
+
+def _finished(experiment: Experiment, folder: Path, last_step: int) -> bool:
+    """Whether the schedule was gone through, or the rule stopped it."""
+    if last_step >= Schedule(experiment.schedule).steps:
+        return True
+    if experiment.evaluation.select.patience is None:
+        return False
+    last = Checkpoints(folder / "checkpoints", keep=1).load(last_step)
+    return _selection(experiment).waited_long_enough(last["best"], last_step)
 
 
 def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:

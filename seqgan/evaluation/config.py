@@ -70,6 +70,9 @@ class SelectionConfig(Config):
     checkpoint, the configured temperature)."""
     mode: Literal["min", "max"] = "min"
     """Whether the smallest or the largest value of the metric is best."""
+    patience: Positive | None = None
+    """Steps without a better value after which training stops; null: the schedule decides. A stop
+    by a metric that needs no truth is label-free, like the choice of the checkpoint."""
 
 
 class EvaluationConfig(Config):

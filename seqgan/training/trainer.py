@@ -52,6 +52,16 @@ class Selection:
 
     metric: str | None = None
     mode: str = "min"
+    patience: int | None = None
+    """Steps without a better value after which training stops; None: it never does."""
+
+    def waited_long_enough(self, best: dict[str, Any] | None, step: int) -> bool:
+        """Whether the best checkpoint is so old that training stops at `step`."""
+        return (
+            self.patience is not None
+            and best is not None
+            and (step - best["step"] >= self.patience)
+        )
 
     def better(self, value: float, best: float) -> bool:
         return value < best if self.mode == "min" else value > best
@@ -95,9 +105,10 @@ class Trainer:
     # ── The loop ──────────────────────────────────────────────────────────────────────────────
 
     def run(self, resume: bool = False) -> bool:
-        """Train to the end of the schedule, or until the time or a signal stops it.
+        """Train to the end of the schedule, or until the rule, the time or a signal stops it.
 
-        Returns whether the schedule was finished. Raises `Interrupted` after saving.
+        Returns whether training is finished: by schedule or by the rule. Raises `Interrupted`
+        after saving.
         """
         restored = self._restore() if resume else None
         log = RunLog(self.folder, self.config.tensorboard, restored)
@@ -117,11 +128,11 @@ class Trainer:
             log.close()
         if self._signal is not None:
             raise Interrupted(self._signal)
-        return self.step >= self.schedule.steps
+        return self.step >= self.schedule.steps or self._at_its_best
 
     def _loop(self, log: RunLog, tell: Callable[[str], None]) -> None:
         started = time.monotonic()
-        while (phase := self.schedule.phase(self.step)) is not None:
+        while (phase := self.schedule.phase(self.step)) is not None and not self._at_its_best:
             updates = self.game.players["generator"].updates
             self._step(phase)
             at_end = self.schedule.phase(self.step) is None
@@ -134,11 +145,15 @@ class Trainer:
             if evaluated or self._passes_a_milestone(updates):
                 self._show()
             out_of_time = self._out_of_time(started)
-            due = self.step % self.config.checkpoint_every == 0 or at_end
+            due = self.step % self.config.checkpoint_every == 0 or at_end or self._at_its_best
             if due or out_of_time or self._signal is not None:
                 self._save()
             if out_of_time or self._signal is not None:
                 return
+
+    @property
+    def _at_its_best(self) -> bool:
+        return self.selection.waited_long_enough(self.best, self.step)
 
     def _step(self, phase: str) -> None:
         for player, loss, stats in self._losses(phase):
