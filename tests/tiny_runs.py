@@ -96,6 +96,81 @@ DIRECT = {
 """One tiny experiment for each game on pictures and points."""
 
 
+_TEXT_CYCLE: dict[str, Any] = {
+    "critic": {"name": "local", "width": 6, "windows": [3]},
+    "estimator": {"name": "straight_through", "temperature": {"name": "constant", "value": 1.0}},
+    "schedule": [{"repeat": 6, "phases": {"critic": 1, "generator": 1}}],
+    "evaluation": {"samples": 24, "samples_during_training": 16, "ngram_order": 2},
+}
+CIPHER: dict[str, Any] = {
+    **_TEXT_CYCLE,
+    "data": {"name": "cipher", "length": 12, "train": 64, "valid": 24, "test": 24},
+    "game": {"name": "cycle", "cycle_weight": 1.0, "identity_weight": 0.0, "pool": 0},
+    "generator": {"name": "lexicon"},
+}
+"""Twelve steps of deciphering windows of twelve letters with a table."""
+EVENTS: dict[str, Any] = {
+    **_TEXT_CYCLE,
+    "data": {"name": "events", "train": 48, "valid": 24, "test": 24},
+    "game": {
+        "name": "cycle",
+        "cycle_weight": 0.5,
+        "identity_weight": 0.5,
+        "noise": {"name": "words"},
+        "pool": 12,
+    },
+    "generator": {"name": "pointer", "embed": 4, "hidden": 6},
+    "schedule": [
+        {"repeat": 2, "phases": {"denoise": 1}},
+        {"repeat": 1, "phases": {"reconstruct": 1, "critic": 1}},
+        {"repeat": 4, "phases": {"critic": 1, "generator": 1}},
+    ],
+}
+"""Twelve steps on articles and headlines, in all four phases."""
+LANGUAGES: dict[str, Any] = {
+    **CIPHER,
+    "data": {"name": "language_pair", "words": 40, "train": 64, "valid": 24, "test": 24},
+    "game": {"name": "cycle", "cycle_weight": 0.5, "identity_weight": 0.0, "pool": 12},
+    "generator": {"name": "lexicon", "reach": 1},
+}
+"""Twelve steps on two invented languages, word by word: sentences of several lengths."""
+_NAMES = ("ann", "bob", "cid", "dee", "eve", "fay", "gus", "hal")
+_VERBS = {"a": ("sees", "hears", "likes", "knows"), "b": ("seen", "heard", "liked", "known")}
+
+
+def unpaired_text(folder: Path) -> dict[str, Any]:
+    """Overrides that train an encoder-decoder on files of two kinds of short sentences in
+    `folder`; held-out line i of one translates line i of the other."""
+    folder.mkdir(exist_ok=True)
+    rows = [(x, v, y) for x in _NAMES for v in range(4) for y in _NAMES if x != y]
+    rows = [rows[i * 37 % len(rows)] for i in range(len(rows))]
+    splits = {"train.a": rows[:80], "train.b": rows[80:160], "valid": rows[160:190]}
+    splits["test"] = rows[190:220]
+    lines = {
+        "a": lambda x, v, y: f"{x} {_VERBS['a'][v]} {y}",
+        "b": lambda x, v, y: f"by {x} {y} is {_VERBS['b'][v]}",
+    }
+    for side, say in lines.items():
+        for split in (f"train.{side}", "valid", "test"):
+            name = f"train.{side}" if split.startswith("train") else f"{split}.{side}"
+            text = "".join(say(*row) + "\n" for row in splits[split])
+            (folder / name).write_text(text, encoding="utf-8")
+    held_out = {
+        split: {side: str(folder / f"{split}.{side}") for side in "ab"}
+        for split in ("valid", "test")
+    }
+    return {
+        **EVENTS,
+        "data": {
+            "name": "unpaired_text",
+            **{side: {"path": str(folder / f"train.{side}"), "length": 8} for side in "ab"},
+            **held_out,
+            "score": ["bleu"],
+        },
+        "generator": {"name": "encoder_decoder", "width": 8, "layers": 1, "heads": 2},
+    }
+
+
 def tiny_tree(overrides: Overrides | None = None) -> dict[str, Any]:
     """The tiny experiment; each dotted key replaces the node it names."""
     tree = OmegaConf.create(copy.deepcopy(_BASE))

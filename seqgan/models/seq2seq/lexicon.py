@@ -9,8 +9,8 @@ translated (a softmax over offsets) is decided by a small network on the words a
 source the symbols are independent, so all are drawn at once.
 
 `bijection` is the penalty of a table that writes one symbol for several others,
-mean over target symbols v of (Σ_u softmax(table[u])_v − V_source / V_target)², summed over source
-symbols that are not the end symbol. A one-to-one table has 0. It is soft: nothing forbids.
+mean over target symbols v of (Σ_u softmax(table[u])_v − V_source / V_target)², where end symbols of
+either side are left out. A one-to-one table has 0. It is soft: nothing forbids.
 
 An end symbol stays where it is: a source's end becomes an end, and nothing else does. CipherGAN
 (Gomez et al. 2018) has convolutions instead of tables, told positions by embeddings.
@@ -43,6 +43,13 @@ class Lexicon(ParallelGenerator):
             self.choose = nn.Conv1d(config.width, offsets, offsets, padding=config.reach)
             nn.init.zeros_(self.choose.weight)
             nn.init.zeros_(self.choose.bias)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def expect_frequencies(self, source_U: Tensor, target_V: Tensor, strength: float) -> None:
+        """Add the logits that `config.frequency_prior` describes; the arguments are counts."""
+        log_U, log_V = ((counts + 0.5).log() for counts in (source_U, target_V))
+        log_U, log_V = log_U - log_U.logsumexp(0), log_V - log_V.logsumexp(0)
+        self.table_PUV -= strength * (log_U[:, None] - log_V).abs()
 
     def emit(self, cond: Tensor) -> Tensor:
         """`logits_BTV` for sources `ids_BT` or `simplex_BTU`."""
@@ -86,12 +93,18 @@ class Lexicon(ParallelGenerator):
         """The penalty of the module's docstring, a scalar."""
         probs_PUV = self.table_PUV.softmax(-1)
         if self.source_end is not None:
-            probs_PUV = torch.cat(
-                [probs_PUV[:, : self.source_end], probs_PUV[:, self.source_end + 1 :]], 1
-            )
+            probs_PUV = _without(probs_PUV, self.source_end, 1)
+        if self.end is not None:
+            probs_PUV = _without(probs_PUV, self.end, 2)
         _, sources, targets = probs_PUV.shape
         return (probs_PUV.sum(1) - sources / targets).square().mean()
 
     def translations(self) -> Tensor:
         """`ids_PU`: the likeliest symbol for each source symbol."""
         return self.table_PUV.argmax(-1)
+
+
+def _without(x: Tensor, index: int, dim: int) -> Tensor:
+    """`x` without one slice."""
+    before, rest = x.split([index, x.shape[dim] - index], dim)
+    return torch.cat([before, rest.narrow(dim, 1, rest.shape[dim] - 1)], dim)

@@ -1,0 +1,811 @@
+"""Cycle games on sequences: who moves, in which direction, for which loss; noise and pool."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_adversarial_game import changed, play, snapshot
+from tiny_runs import CIPHER, EVENTS, LANGUAGES, tiny_experiment, unpaired_text
+from torch import Tensor
+
+import seqgan.build
+from seqgan.build import build_data, build_game
+from seqgan.core.modes import frozen
+from seqgan.core.types import Batch, SequenceSpace
+from seqgan.data.cipher import load_cipher
+from seqgan.data.noise import build_noise, fit, mixed, noisy_words
+from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
+from seqgan.games.config import RampConfig, weight_at
+from seqgan.games.cycle import nats_per_symbol
+from seqgan.games.pool import Pool
+from seqgan.models.seq2seq.lexicon import Lexicon
+from seqgan.models.seq2seq.lexicon_config import LexiconConfig
+
+CPU = torch.device("cpu")
+
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    **{
+        name: {"name": name, "temperature": {"name": "constant", "value": 1.0}}
+        for name in ("softmax", "soft_gumbel", "straight_through_gumbel", "straight_through")
+    },
+    "score_function": {
+        "name": "score_function",
+        "baseline": {"name": "leave_one_out"},
+        "term_baseline": {"name": "self_critical"},
+    },
+    "detached": {"name": "detached"},
+}
+PATHS = [name for name in ESTIMATORS if name not in ("score_function", "detached")]
+GENERATORS = ("lexicon", "exchanging lexicon", "pointer", "encoder_decoder")
+SPECTRAL = {"penalties": [{"name": "spectral_norm"}]}
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """A tiny experiment for each generator."""
+    files = unpaired_text(tmp_path_factory.mktemp("files") / "text")
+    lexicons = {"lexicon": CIPHER, "exchanging lexicon": LANGUAGES}
+    return {**lexicons, "pointer": EVENTS, "encoder_decoder": files}
+
+
+@pytest.fixture(autouse=True)
+def one_cipher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing the text takes a second, and it is the same in every test."""
+    monkeypatch.setattr(seqgan.build, "load_cipher", _load_once)
+
+
+_LOADED: dict[str, Any] = {}
+
+
+def _load_once(config: Any) -> Any:
+    key = config.model_dump_json()
+    if key not in _LOADED:
+        _LOADED[key] = load_cipher(config)
+    return _LOADED[key]
+
+
+def make_game(base: dict[str, Any], **overrides: Any) -> Any:
+    """`__` in a name stands for a dot."""
+    changes = {key.replace("__", "."): value for key, value in overrides.items()}
+    experiment = tiny_experiment({**base, **changes})
+    return build_game(experiment, build_data(experiment, CPU, None), CPU)
+
+
+def phases(generator: str) -> tuple[str, ...]:
+    rest = ("critic", "generator", "reconstruct")
+    return rest if "lexicon" in generator else ("denoise", *rest)
+
+
+def trainable(module: torch.nn.Module) -> set[str]:
+    return {name for name, p in module.named_parameters() if p.requires_grad}
+
+
+def starts_with(names: set[str], prefix: str) -> set[str]:
+    return {name for name in names if name.startswith(prefix)}
+
+
+# ── Who moves ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_in_each_phase_only_its_player_changes_buffers_included(
+    name: str, generator: str, bases: dict[str, Any]
+) -> None:
+    game = make_game(bases[generator], estimator=ESTIMATORS[name], **SPECTRAL)
+    modules = {player.name: player.module for player in game.players.values()}
+    learn = {name: trainable(module) for name, module in modules.items()}
+    for phase in phases(generator) * 2:
+        ((player, changes),) = play(game, phase)
+        assert player.name == ("critic" if phase == "critic" else "generator")
+        for other, names in changes.items():
+            assert bool(names) == (other == player.name), f"{phase}: {other} changed {names}"
+        for other, module in modules.items():
+            assert trainable(module) == learn[other], "something stays frozen"
+            assert all(part.training for part in module.children())
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_trainable_parameter_moves(name: str, generator: str, bases: dict[str, Any]) -> None:
+    game = make_game(bases[generator], estimator=ESTIMATORS[name])
+    moved: dict[str, set[str]] = {player: set() for player in game.players}
+    for phase in ("critic", "generator") * 4:
+        for player, changes in play(game, phase):
+            moved[player.name] |= changes[player.name]
+    for player, names in moved.items():
+        missing = trainable(game.players[player].module) - names
+        assert not missing, (player, missing)
+
+
+CRITICS: dict[str, dict[str, Any]] = {
+    "local": {"name": "local", "width": 6, "windows": [3]},
+    "mlp": {"name": "mlp", "hidden": 8, "layers": 1},
+    "cnn": {"name": "cnn", "embed": 4, "widths": [1, 2], "filters": [4, 4]},
+    "rnn": {"name": "rnn", "embed": 4, "hidden": 4},
+    "transformer": {"name": "transformer", "width": 4, "layers": 1, "heads": 2},
+    "pairwise": {"name": "pairwise", "embed": 4, "channels": 2, "hidden": 8},
+}
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", ["straight_through", "score_function"])
+def test_every_critic_with_pool_and_penalty_reads_what_every_generator_writes(
+    name: str, generator: str, critic: str, bases: dict[str, Any]
+) -> None:
+    """Whatever the lengths of a batch: short batches go into the same pool as long ones."""
+    game = make_game(
+        bases[generator],
+        estimator=ESTIMATORS[name],
+        critic=CRITICS[critic],
+        penalties=[{"name": "gradient_penalty"}],
+        game=bases[generator]["game"] | {"pool": 6},
+        train__batch_size=3,
+    )
+    shapes = set()
+    network = game.players["critic"].module["b"]
+    network.register_forward_hook(lambda module, given, out: shapes.add(given[0].shape[1]))
+    for phase in ("critic", "generator") * 3:
+        for player, loss, stats in game.updates(phase):
+            player.update(loss)
+            assert all(torch.isfinite(value).all() for value in stats.values())
+    for player in game.players.values():
+        player.raise_if_not_finite(1)
+    assert shapes == {game._b.space.length}, "real and generated differ in their columns"
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_one_direction_leaves_the_other_critic_and_the_way_back_alone(
+    name: str, generator: str, bases: dict[str, Any]
+) -> None:
+    """The way back learns from the cycle, and from nothing else."""
+    wanted = {"directions": ["a2b"], "cycle_weight": 0.0, "identity_weight": 1.0}
+    game_of = bases[generator]["game"] | wanted
+    game = make_game(bases[generator], estimator=ESTIMATORS[name], game=game_of, **SPECTRAL)
+    for phase in phases(generator) * 2:
+        ((player, changes),) = play(game, phase)
+        names = changes[player.name]
+        if phase == "critic":
+            assert starts_with(names, "b.")
+            assert not starts_with(names, "a.")
+        elif phase == "reconstruct":
+            assert starts_with(names, "b2a.")
+            assert not starts_with(names, "a2b.")
+        else:
+            assert starts_with(names, "a2b.")
+            assert not starts_with(names, "b2a.")
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_cycle_teaches_the_way_back_and_through_it_the_way_there(
+    name: str, generator: str, bases: dict[str, Any]
+) -> None:
+    """Without critic and noise: `detached` teaches the way back alone, all others both."""
+    wanted = {"directions": ["a2b"], "cycle_weight": 1.0, "identity_weight": 0.0}
+    wanted |= {"adversarial_weight": 0.0, "noise": None}
+    schedule = [{"repeat": 1, "phases": {"generator": 1}}]
+    game = make_game(
+        bases[generator],
+        estimator=ESTIMATORS[name],
+        game={"name": "cycle"} | wanted,
+        schedule=schedule,
+    )
+    ((_, loss, _),) = game.updates("generator")
+    module = game.players["generator"].module
+    norms = {}
+    for way in ("a2b", "b2a"):
+        parameters = [p for p in module[way].parameters() if p.requires_grad]
+        found = torch.autograd.grad(loss, parameters, allow_unused=True, retain_graph=True)
+        norms[way] = sum(float(x.norm()) for x in found if x is not None)
+    assert norms["b2a"] > 1e-4
+    if name == "detached":
+        assert norms["a2b"] == 0
+    else:
+        assert norms["a2b"] > 1e-6
+
+
+# ── Directions ────────────────────────────────────────────────────────────────────────────────
+
+
+CREDITS = ({"name": "sequence"}, {"name": "window", "reach": 1})
+RAISING = {
+    **{name: ESTIMATORS[name] for name in PATHS},
+    **{f"score_function-{c['name']}": {"name": "score_function", "credit": c} for c in CREDITS},
+}
+
+
+@pytest.mark.parametrize("estimator", RAISING.values(), ids=RAISING)
+def test_a_generator_step_raises_the_frozen_critics_mean_score(estimator: dict[str, Any]) -> None:
+    """Of many samples from the same uniform numbers before and after."""
+    game = make_game(
+        CIPHER,
+        estimator=estimator,
+        game={"name": "cycle", "directions": ["a2b"], "cycle_weight": 0.0, "identity_weight": 0.0},
+        objective={"name": "wgan"},
+        train__batch_size=512,
+        players__generator={"optimizer": "sgd", "lr": 3.0, "clip_norm": None},
+        players__critic={"lr": 1e-2},
+    )
+    for _ in range(15):  # a critic with an opinion
+        for player, loss, _ in game.updates("critic"):
+            player.update(loss)
+    ways, critics = (game.players[name].module for name in ("generator", "critic"))
+    source = game._a.stream._data.x.repeat(40, 1)
+    soft = estimator["name"] in ("softmax", "soft_gumbel")
+
+    def mean_score() -> float:
+        torch.manual_seed(7)
+        with torch.no_grad(), frozen(ways), frozen(critics):
+            logits_BTV = ways["a2b"].emit(source)
+            if soft:
+                return float(critics["b"](logits_BTV.softmax(-1)).score.mean())
+            noise = torch.empty_like(logits_BTV).exponential_()
+            return float(critics["b"]((logits_BTV - noise.log()).argmax(-1)).score.mean())
+
+    scores, weights = [mean_score()], snapshot(critics)
+    for _ in range(3):
+        for player, loss, _ in game.updates("generator"):
+            player.update(loss)
+        scores.append(mean_score())
+    assert not changed(weights, critics)
+    assert min(b - a for a, b in itertools.pairwise(scores)) > 1e-4, scores
+
+
+# ── The documented sum ────────────────────────────────────────────────────────────────────────
+
+
+def rewind(game: Any) -> None:
+    for side in (game._a, game._b):
+        side.stream.load_state_dict({"epoch": 0, "position": 0})
+
+
+def by_hand(generator: Any, given: Tensor, target: Batch) -> Tensor:
+    """Mean over sentences of −log p a symbol, in a loop over sentences."""
+    logp_BTV = generator(target.x, given).log_softmax(-1)
+    rows = []
+    for row, count in enumerate(target.mask.sum(1).tolist()):
+        ids = target.x[row, :count]
+        rows.append(-logp_BTV[row, range(count), ids].mean())
+    return torch.stack(rows).mean()
+
+
+WEIGHTS = {"adversarial_weight": 0.5, "cycle_weight": 3.0, "identity_weight": 0.25}
+
+
+def test_the_loss_is_the_documented_sum_for_softmax_rows() -> None:
+    """α · value − λ · d(G(F(x)), x), ι · d(F(y), y), β · bijection: no noise anywhere."""
+    game = make_game(
+        CIPHER,
+        estimator=ESTIMATORS["softmax"],
+        game={"name": "cycle", "bijection_weight": 2.0, **WEIGHTS},
+        objective={"name": "non_saturating"},
+    )
+    a, b = (side.stream.next() for side in (game._a, game._b))
+    rewind(game)
+    ((_, loss, stats),) = game.updates("generator")
+    ways, critics = game.players["generator"].module, game.players["critic"].module
+    total = torch.zeros(())
+    sides = {"b": (a, b, "a2b", "b2a"), "a": (b, a, "b2a", "a2b")}
+    for name, (source, target, there, back) in sides.items():
+        soft_BTV = ways[there].emit(source.x).softmax(-1)
+        realism = critics[name](soft_BTV).score.sigmoid().log().mean()
+        cycle = by_hand(ways[back], soft_BTV, source)
+        identity = by_hand(ways[there], target.x, target)
+        sums_V = ways[there].table_PUV[0].softmax(-1).sum(0)
+        bijection = (sums_V - 1).square().mean()
+        total = total - 0.5 * realism + 3 * cycle + 0.25 * identity + 2 * bijection
+        for key, value in {"cycle": cycle, "identity": identity, "bijection": bijection}.items():
+            torch.testing.assert_close(stats[f"{name}/{key}"], value.detach())
+        torch.testing.assert_close(stats[f"{name}/return"], 0.5 * realism.detach())
+    torch.testing.assert_close(loss, total)
+
+
+@pytest.mark.parametrize("generator", ["pointer", "encoder_decoder"])
+def test_the_loss_of_back_translation_is_the_documented_sum(
+    generator: str, bases: dict[str, Any]
+) -> None:
+    """λ · d(G(ŷ), x) with ŷ the greedy F(x), and ι · d(F(y), y): sentences of several lengths."""
+    game = make_game(
+        bases[generator],
+        estimator=ESTIMATORS["detached"],
+        game={"name": "cycle", **WEIGHTS},
+        schedule=[{"repeat": 1, "phases": {"generator": 1}}],
+    )
+    a, b = (side.stream.next() for side in (game._a, game._b))
+    assert len(set(a.mask.sum(1).tolist()) | set(b.mask.sum(1).tolist())) > 1
+    rewind(game)
+    ((_, loss, stats),) = game.updates("generator")
+    ways = game.players["generator"].module
+    total = torch.zeros(())
+    for source, target, there, back in ((a, b, "a2b", "b2a"), (b, a, "b2a", "a2b")):
+        space = game._b.space if there == "a2b" else game._a.space
+        out = ways[there].start(len(source.x), source.x)
+        columns, ended = [], torch.zeros(len(source.x), dtype=torch.bool)
+        for time in range(space.length):
+            ids = out.logits_BV.argmax(-1).masked_fill(ended, space.end_id)
+            columns.append(ids)
+            ended = ended | (ids == space.end_id)
+            if time < space.length - 1:
+                out = ways[there].step(ids, out.state)
+        made = torch.stack(columns, 1)
+        cycle = by_hand(ways[back], made, source)
+        total = total + 3 * cycle + 0.25 * by_hand(ways[there], target.x, target)
+        torch.testing.assert_close(
+            stats["b/cycle" if there == "a2b" else "a/cycle"], cycle.detach()
+        )
+    torch.testing.assert_close(loss, total)
+
+
+@pytest.mark.parametrize("name", ["score_function", "detached"])
+def test_where_no_gradient_passes_the_way_back_learns_from_the_translation(
+    name: str, bases: dict[str, Any]
+) -> None:
+    """Its gradient is that of λ · d(G(ŷ), x) and of nothing else."""
+    game_of = {"name": "cycle", "directions": ["a2b"], "cycle_weight": 3.0, "identity_weight": 0.0}
+    game = make_game(
+        EVENTS,
+        estimator=ESTIMATORS[name],
+        game=game_of,
+        schedule=[{"repeat": 1, "phases": {"generator": 1}}],
+    )
+    a = game._a.stream.next()
+    rewind(game)
+    made: list[Tensor] = []
+    ways = game.players["generator"].module
+    estimator = game._b.estimator
+    draw = estimator.sample
+
+    def watched(generator: Any, request: Any) -> Any:
+        rollout = draw(generator, request)
+        made.append(rollout.x)
+        return rollout
+
+    estimator.sample = watched
+    ((_, loss, stats),) = game.updates("generator")
+    parameters = [p for p in ways["b2a"].parameters() if p.requires_grad]
+    found = torch.autograd.grad(loss, parameters, retain_graph=True)
+    expected = 3 * by_hand(ways["b2a"], made[0], a)
+    for actual, wanted in zip(found, torch.autograd.grad(expected, parameters), strict=True):
+        torch.testing.assert_close(actual, wanted, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(stats["b/cycle"], expected.detach() / 3)
+
+
+def test_logged_gradient_norms_are_those_of_each_loss_alone() -> None:
+    """A game with one loss only has the gradient that the game with all of them logs for it."""
+    alone = {
+        "critic": {"adversarial_weight": 0.5},
+        "cycle": {"cycle_weight": 3.0},
+        "identity": {"identity_weight": 0.25},
+        "bijection": {"bijection_weight": 2.0},
+    }
+    nothing = {"adversarial_weight": 0.0, "cycle_weight": 0.0, "identity_weight": 0.0}
+    base = {"name": "cycle", **nothing, "directions": ["a2b"]}
+
+    def game_of(weights: dict[str, float], **more: Any) -> Any:
+        return make_game(CIPHER, estimator=ESTIMATORS["softmax"], game=base | weights | more)
+
+    every = {name: value for weights in alone.values() for name, value in weights.items()}
+    full = game_of(every, gradients_every=2)
+    logged = []
+    for _ in range(3):
+        ((player, loss, stats),) = full.updates("generator")
+        logged.append((loss.detach(), stats))
+        player.update(loss)
+    names = {f"b/{name}_gradient" for name in alone}
+    assert [{n for n in stats if n.endswith("_gradient")} for _, stats in logged] == [
+        names,
+        set(),
+        names,
+    ]
+    total = 0.0
+    for name, weights in alone.items():
+        game = game_of(weights)
+        ((_, loss, stats),) = game.updates("generator")
+        assert not any(key.endswith("_gradient") for key in stats)
+        parameters = list(game.players["generator"].module.parameters())
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        norm = torch.cat([x.flatten() for x in found if x is not None]).norm()
+        assert norm > 1e-6
+        torch.testing.assert_close(logged[0][1][f"b/{name}_gradient"], norm)
+        total += float(loss.detach())
+    assert float(logged[0][0]) == pytest.approx(total, rel=1e-5)
+
+
+def test_logging_gradient_norms_changes_no_update() -> None:
+    games = [
+        make_game(EVENTS, game=EVENTS["game"] | {"gradients_every": every}) for every in (None, 1)
+    ]
+    states = []
+    for game in games:
+        torch.manual_seed(0)
+        for _ in range(3):
+            for player, loss, _ in game.updates("generator"):
+                player.update(loss)
+        states.append(snapshot(game.players["generator"].module))
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+# ── Weights that change ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_ramp_is_linear_and_stays_at_its_end() -> None:
+    up = RampConfig(start=1.0, end=5.0, steps=4)
+    assert [weight_at(up, n) for n in (0, 1, 2, 3, 4, 5, 400)] == [1, 2, 3, 4, 5, 5, 5]
+    down = RampConfig(start=2.0, end=0.0, steps=2)
+    assert [weight_at(down, n) for n in (0, 1, 2, 9)] == [2, 1, 0, 0]
+    assert weight_at(0.3, 7) == 0.3
+
+
+def test_the_games_weights_follow_their_ramps_by_generator_updates_of_every_phase() -> None:
+    ramps = {
+        "cycle_weight": {"start": 0.0, "end": 4.0, "steps": 4},
+        "identity_weight": {"start": 3.0, "end": 0.0, "steps": 3},
+    }
+    game = make_game(
+        EVENTS,
+        estimator=ESTIMATORS["detached"],
+        game=EVENTS["game"] | ramps | {"directions": ["a2b"]},
+    )
+    seen = []
+    for phase in ("generator", "denoise", "generator", "reconstruct", "generator"):
+        ((player, loss, stats),) = game.updates(phase)
+        if phase == "generator":
+            seen.append({key.removeprefix("b/") for key in stats} & {"cycle", "identity"})
+            wanted = [weight_at(RampConfig(**ramp), player.updates) for ramp in ramps.values()]
+            parts = [stats.get("b/cycle", 0.0), stats.get("b/identity", 0.0)]
+            expected = sum(w * float(part) for w, part in zip(wanted, parts, strict=True))
+            assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
+        player.update(loss)
+    assert seen == [{"identity"}, {"cycle", "identity"}, {"cycle"}]
+
+
+# ── The pool ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_pool_keeps_masks_with_their_rows() -> None:
+    """Row n holds its number in every column; its mask has n mod 7 + 1 symbols."""
+    torch.manual_seed(0)
+    pool = Pool(20)
+    older = 0
+    for first in range(0, 600, 8):
+        number_B = torch.arange(first, first + 8)
+        mask_BT = torch.arange(7) < (number_B % 7 + 1)[:, None]
+        shown = pool.exchange(Batch(number_B[:, None].expand(-1, 7).clone(), mask_BT))
+        shown_B = shown.x[:, 0]
+        assert torch.equal(shown.mask.sum(1), shown_B % 7 + 1)
+        assert (shown.x == shown_B[:, None]).all()
+        older += int((shown_B < first).sum())
+    assert older > 100
+    state = pool.state_dict()
+    assert torch.equal(state["mask"].sum(1), state["x"][:, 0] % 7 + 1)
+
+
+@pytest.mark.parametrize("name", ["softmax", "score_function"])
+def test_the_critic_is_shown_what_the_pool_gives(name: str) -> None:
+    game = make_game(EVENTS, estimator=ESTIMATORS[name], game=EVENTS["game"] | {"pool": 6})
+    old = torch.full_like(game._b.stream.next().x[:6], 5)
+    shown: list[tuple[Tensor, Tensor]] = []
+    critic = game.players["critic"].module["b"]
+    critic.register_forward_hook(lambda module, given, out: shown.append(given[:2]))
+    mask = torch.zeros(old.shape, dtype=torch.bool)
+    mask[:, :3] = True
+    x = torch.nn.functional.one_hot(old, 230).float() if name == "softmax" else old
+    found = 0
+    for _ in range(6):
+        game._b.pool.load_state_dict({"x": x.clone(), "mask": mask.clone()})
+        list(game.updates("critic"))
+        fake, fake_mask = shown[-1]
+        hard = fake.argmax(-1) if fake.is_floating_point() else fake
+        from_pool = (hard == 5).all(1)
+        found += int(from_pool.sum())
+        assert torch.equal(fake_mask[from_pool], mask[:1].expand(int(from_pool.sum()), -1))
+    assert found > 5
+
+
+# ── Noise ─────────────────────────────────────────────────────────────────────────────────────
+
+END, UNKNOWN = 0, 1
+TEXT = SequenceSpace(vocab_size=40, length=12, end_id=END)
+LONG = SequenceSpace(vocab_size=40, length=30, end_id=END)
+
+
+def sentences(rows: int = 400) -> Batch:
+    """Different words in a row (ids 2…): 1 to 11 of them, then ends."""
+    torch.manual_seed(1)
+    ids = torch.stack([torch.randperm(38)[:12] + 2 for _ in range(rows)])
+    count = torch.randint(1, 12, (rows,))
+    ids = ids.masked_fill(torch.arange(12) >= count[:, None], END)
+    return Batch(ids, torch.arange(12) <= count[:, None])
+
+
+def words_of(row: Tensor) -> list[int]:
+    ids = row.tolist()
+    return ids[: ids.index(END)] if END in ids else ids
+
+
+def words_config(**fields: Any) -> WordNoiseConfig:
+    return WordNoiseConfig(
+        **({"name": "words", "drop": 0.0, "blank": 0.0, "shuffle": 0.0} | fields)
+    )
+
+
+def check_ends(ids: Tensor) -> None:
+    """Nothing but ends behind the first one."""
+    for row in ids.tolist():
+        if END in row:
+            assert set(row[row.index(END) :]) == {END}
+
+
+def test_noise_of_nothing_is_nothing() -> None:
+    batch = sentences()
+    assert torch.equal(noisy_words(batch, words_config(), TEXT, UNKNOWN), batch.x)
+
+
+def test_drop_leaves_an_ordered_part_and_at_least_one_word() -> None:
+    batch = sentences()
+    torch.manual_seed(0)
+    noisy = noisy_words(batch, words_config(drop=0.6), TEXT, UNKNOWN)
+    check_ends(noisy)
+    kept = total = 0
+    for row, given in zip(noisy, batch.x, strict=True):
+        words, source = words_of(row), words_of(given)
+        assert words
+        assert words == [word for word in source if word in words]
+        if len(source) > 4:  # where the word that always stays hardly counts
+            kept, total = kept + len(words), total + len(source)
+    assert abs(kept / total - 0.4) < 0.03
+
+
+def test_of_a_sentence_that_loses_all_the_first_word_stays() -> None:
+    batch = sentences()
+    torch.manual_seed(0)
+    noisy = noisy_words(batch, words_config(drop=0.999999), TEXT, UNKNOWN)
+    assert torch.equal(noisy[:, 0], batch.x[:, 0])
+    assert (noisy[:, 1:] == END).all()
+
+
+def test_blank_replaces_words_in_their_places() -> None:
+    batch = sentences()
+    torch.manual_seed(0)
+    noisy = noisy_words(batch, words_config(blank=0.3), TEXT, UNKNOWN)
+    words = batch.x != END
+    assert torch.equal(noisy[~words], batch.x[~words])
+    blank = noisy == UNKNOWN
+    assert torch.equal(noisy[~blank], batch.x[~blank])
+    assert abs(float(blank[words].float().mean()) - 0.3) < 0.03
+
+
+@pytest.mark.parametrize("shuffle", [1.0, 3.0])
+def test_shuffled_words_move_by_no_more_than_the_bound_and_reach_it(shuffle: float) -> None:
+    batch = sentences(3000)
+    torch.manual_seed(0)
+    noisy = noisy_words(batch, words_config(shuffle=shuffle), TEXT, UNKNOWN)
+    check_ends(noisy)
+    moves = []
+    for row, given in zip(noisy, batch.x, strict=True):
+        words, source = words_of(row), words_of(given)
+        assert sorted(words) == sorted(source)
+        moves += [abs(words.index(word) - place) for place, word in enumerate(source)]
+    assert max(moves) == shuffle
+    assert moves.count(0) < 0.8 * len(moves)
+
+
+STARTS = torch.zeros(40, dtype=torch.bool)
+STARTS[2:20] = True
+"""Pieces 2…19 begin a word, 20…39 go on with it."""
+
+
+def pieces_of(ids: list[int]) -> list[tuple[int, ...]]:
+    words: list[list[int]] = []
+    for piece in ids:
+        if STARTS[piece] or not words:
+            words.append([])
+        words[-1].append(piece)
+    return [tuple(word) for word in words]
+
+
+def test_pieces_of_a_word_stay_together() -> None:
+    """Dropped, blanked and shuffled as one."""
+    batch = sentences(1500)
+    first = batch.x[:, 0].clone()
+    batch.x[batch.x == 2] = first[(batch.x == 2).any(1)]
+    batch.x[:, 0] = 2  # every sentence begins with a word
+    originals = [pieces_of(words_of(row)) for row in batch.x]
+    assert max(len(word) for words in originals for word in words) > 3
+    torch.manual_seed(0)
+    dropped = noisy_words(batch, words_config(drop=0.5), TEXT, UNKNOWN, STARTS)
+    lost = 0
+    for row, words in zip(dropped, originals, strict=True):
+        found = pieces_of(words_of(row))
+        assert found == [word for word in words if word in found]
+        lost += len(words) - len(found)
+    assert lost > 1000
+    shuffled = noisy_words(batch, words_config(shuffle=2.0), TEXT, UNKNOWN, STARTS)
+    furthest = 0
+    for row, words in zip(shuffled, originals, strict=True):
+        found = pieces_of(words_of(row))
+        assert sorted(found) == sorted(words)
+        if len(set(words)) == len(words):
+            furthest = max(furthest, *(abs(found.index(word) - n) for n, word in enumerate(words)))
+    assert furthest == 2
+    blanked = noisy_words(batch, words_config(blank=0.4), TEXT, UNKNOWN, STARTS)
+    whole = 0
+    for row, words in zip(blanked, originals, strict=True):
+        ids = words_of(row)
+        for word in words:
+            piece, ids = ids[: len(word)], ids[len(word) :]
+            assert piece in (list(word), [UNKNOWN] * len(word))
+            whole += len(word) > 1 and piece != list(word)
+    assert whole > 100
+
+
+def test_noise_has_the_form_of_what_the_generator_usually_reads() -> None:
+    batch = sentences()
+    config = words_config()
+    longer = build_noise(config, TEXT, LONG, batch.x, UNKNOWN)(batch)
+    assert torch.equal(longer[:, :12], batch.x)
+    assert longer.shape == (400, 30)
+    assert (longer[:, 12:] == END).all()
+    short = SequenceSpace(vocab_size=40, length=5, end_id=END)
+    assert torch.equal(build_noise(config, TEXT, short, batch.x, UNKNOWN)(batch), batch.x[:, :5])
+    assert torch.equal(fit(batch.x, 9, END), batch.x[:, :9])
+
+
+def backgrounds() -> Tensor:
+    """Long texts of the symbols 30…39, which no sample has: 20 to 29 words."""
+    torch.manual_seed(2)
+    ids = torch.randint(30, 40, (50, 30))
+    count = torch.randint(20, 30, (50,))
+    return ids.masked_fill(torch.arange(30) >= count[:, None], END)
+
+
+def samples() -> Batch:
+    """Up to six different words of 2…29."""
+    torch.manual_seed(3)
+    ids = torch.stack([torch.randperm(28)[:12] + 2 for _ in range(300)])
+    count = torch.randint(1, 7, (300,))
+    return Batch(ids.masked_fill(torch.arange(12) >= count[:, None], END))
+
+
+def mix_config(**fields: Any) -> MixNoiseConfig:
+    return MixNoiseConfig(**({"name": "mix", "drop": 0.0} | fields))
+
+
+@pytest.mark.parametrize("copies", [1, 2, 4])
+def test_mixed_texts_hold_every_word_of_the_sample_so_many_times(copies: int) -> None:
+    """And fit, whatever has to be cut from the background."""
+    batch, other = samples(), backgrounds()
+    torch.manual_seed(0)
+    noisy = mixed(batch, mix_config(copies=copies, background=1.0), TEXT, LONG, other)
+    assert noisy.shape == (300, 30)
+    check_ends(noisy)
+    assert (noisy[:, -1] == END).all()
+    full = 0
+    for row, given in zip(noisy, batch.x, strict=True):
+        words, source = words_of(row), words_of(given)
+        own = [word for word in words if word < 30]
+        assert sorted(own) == sorted(source * copies)
+        full += len(words) == 29
+        assert len(words) > len(own), "no background is left"
+    assert full > (100 if copies > 1 else 5)
+
+
+def test_the_background_is_a_part_of_one_text_of_the_other_side_in_order() -> None:
+    batch, other = samples(), backgrounds()
+    torch.manual_seed(0)
+    config = mix_config(copies=1, background=0.5, shuffle=0.0)
+    noisy = mixed(batch, config, TEXT, LONG, other)
+    texts = [words_of(row) for row in other]
+
+    def is_part(words: list[int], text: list[int]) -> bool:
+        rest: Iterator[int] = iter(text)
+        return all(word in rest for word in words)
+
+    share, apart = [], 0
+    for row, given in zip(noisy, batch.x, strict=True):
+        words = words_of(row)
+        rest = [word for word in words if word >= 30]
+        assert any(is_part(rest, text) for text in texts)
+        share.append(len(rest))
+        places = [words.index(word) for word in words_of(given)]
+        apart += places != sorted(places)
+    assert abs(sum(share) / len(share) - 0.5 * 24.5) < 1
+    assert apart > 100, "the sample's words come in a random order"
+
+
+def test_mixed_drop_leaves_out_single_copies_and_background_zero_leaves_the_sample() -> None:
+    batch, other = samples(), backgrounds()
+    torch.manual_seed(0)
+    noisy = mixed(batch, mix_config(copies=2, drop=0.25, background=0.0), TEXT, LONG, other)
+    kept = sum(len(words_of(row)) for row in noisy)
+    wanted = 2 * sum(len(words_of(row)) for row in batch.x)
+    assert (noisy < 30).all()
+    assert abs(kept / wanted - 0.75) < 0.04
+
+
+def test_a_game_denoises_what_the_noise_wrote_into_the_sentence_itself(
+    bases: dict[str, Any],
+) -> None:
+    """The generator into a side reads the noise and is taught the sentence."""
+    game = make_game(
+        EVENTS,
+        game=EVENTS["game"] | {"directions": ["a2b"], "noise": {"name": "mix", "copies": 2}},
+    )
+    asked: list[tuple[Tensor, Tensor]] = []
+    ways = game.players["generator"].module
+    ways["a2b"].register_forward_hook(lambda module, given, out: asked.append(given[:2]))
+    b = game._b.stream.next()
+    rewind(game)
+    ((_, loss, _),) = game.updates("denoise")
+    ((written, read),) = asked
+    columns = written.shape[1]
+    assert torch.equal(written, b.x[:, :columns])
+    assert not b.mask[:, columns:].any()
+    assert read.shape == (8, 32)
+    assert not torch.equal(read[:, :10], b.x)
+    expected = nats_per_symbol(ways["a2b"], read, b).mean()
+    torch.testing.assert_close(loss, expected)
+
+
+# ── One symbol for one ────────────────────────────────────────────────────────────────────────
+
+
+def table_of(rows: list[int], space: SequenceSpace) -> Lexicon:
+    """A lexicon that is sure of what each symbol becomes."""
+    lexicon = Lexicon(space, space, LexiconConfig(name="lexicon"))
+    table = torch.full((1, space.vocab_size, space.vocab_size), -30.0)
+    table[0, range(space.vocab_size), rows] = 30.0
+    lexicon.table_PUV.data = table
+    return lexicon
+
+
+@pytest.mark.parametrize("end_id", [None, 0, 3])
+def test_the_bijection_penalty_is_zero_for_a_permutation_only(end_id: int | None) -> None:
+    space = SequenceSpace(vocab_size=4, length=3, end_id=end_id)
+    orders = {None: [2, 3, 0, 1], 0: [0, 3, 1, 2], 3: [1, 2, 0, 3]}
+    order = orders[end_id]
+    assert float(table_of(order, space).bijection().detach()) == pytest.approx(0, abs=1e-10)
+    first, second = [v for v in range(4) if v != end_id][:2]
+    twice = list(order)
+    twice[second] = twice[first]
+    symbols = 4 if end_id is None else 3
+    # One symbol is written for two, another for none.
+    penalty = float(table_of(twice, space).bijection().detach())
+    assert penalty == pytest.approx(2 / symbols, rel=1e-5)
+
+
+def test_the_bijection_penalty_pulls_two_symbols_apart() -> None:
+    torch.manual_seed(0)
+    lexicon = Lexicon(
+        SequenceSpace(4, 3), SequenceSpace(4, 3), LexiconConfig(name="lexicon", init_std=0.5)
+    )
+    lexicon.table_PUV.data[0, :, 2] += 3
+    assert lexicon.translations().tolist() == [[2, 2, 2, 2]]
+    optimizer = torch.optim.Adam(lexicon.parameters(), 0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        lexicon.bijection().backward()
+        optimizer.step()
+    sums_V = lexicon.table_PUV[0].softmax(-1).sum(0)
+    assert (sums_V - 1).abs().max() < 0.05
+
+
+def test_unpaired_text_is_what_its_docstring_says(tmp_path: Path) -> None:
+    """Line i of one held-out file has the same names as line i of the other; training has not."""
+    unpaired_text(tmp_path / "t")
+    lines = {
+        name: (tmp_path / "t" / name).read_text().splitlines()
+        for name in ("train.a", "train.b", "valid.a", "valid.b")
+    }
+    names = {
+        key: [[w for w in line.split() if len(w) == 3 and w != "by"] for line in part]
+        for key, part in lines.items()
+    }
+    assert names["valid.a"] == names["valid.b"]
+    assert names["train.a"] != names["train.b"]
