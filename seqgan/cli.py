@@ -154,6 +154,11 @@ def transform(
     if direction not in ("a2b", "b2a"):
         raise UserError(f"--direction={direction!r}: choose from: a2b, b2a")
     experiment = _run_elsewhere(run, device, [])
+    if experiment.game.name not in ("cycle", "paired"):
+        raise UserError(
+            f"{run}: translates nothing (game.name={experiment.game.name}); "
+            "transform needs a run of game cycle"
+        )
     if experiment.data.name != "unpaired":
         _transform_text(experiment, run, input, output, direction, beam, length)
         return
@@ -181,7 +186,7 @@ def _transform_text(
 
     request = TextRequest(direction, beam, length)
     streamed = str(source) == "-"
-    lines = sys.stdin if streamed else read_lines(source, keep_blank=True)
+    lines = sys.stdin if streamed else read_lines(source, keep_blank=True, strip=False)
     # A terminal, or another program that waits, gets each line when it is there.
     at_once = 1 if streamed else 100
     counts = None

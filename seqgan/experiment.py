@@ -30,7 +30,12 @@ from seqgan.evaluation.config import (
     TRANSLATION_METRICS,
     EvaluationConfig,
 )
-from seqgan.games.config import AdversarialGameConfig, CycleGameConfig, GameConfig
+from seqgan.games.config import (
+    AdversarialGameConfig,
+    CycleGameConfig,
+    GameConfig,
+    weight_at,
+)
 from seqgan.models.config import (
     PICTURE_CRITICS,
     PICTURE_GENERATORS,
@@ -232,7 +237,8 @@ def _check_estimator(experiment: Experiment) -> None:
                 f"estimator.credit.name=per_step needs a causal critic, critic.name={critic.name} "
                 "gives one score a sequence; use critic rnn, or credit sequence or rollout"
             )
-        leave_one_out = estimator.baseline.name == "leave_one_out"
+        baselines = (estimator.baseline, estimator.term_baseline)
+        leave_one_out = any(part and part.name == "leave_one_out" for part in baselines)
         if (leave_one_out or estimator.whiten) and experiment.train.batch_size < 2:
             raise ValueError(
                 "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
@@ -274,11 +280,24 @@ def _check_cycle(experiment: Experiment) -> None:
     if experiment.generator.name == "lexicon" and game.noise is not None:
         raise ValueError("game.noise: a lexicon cannot repair noise; remove it")
     phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    if "generator" in phases and not _teaches(experiment, game):
+        raise ValueError(
+            "schedule has 'generator', but at first no weight of game teaches the generators "
+            "anything; raise game.adversarial_weight, cycle_weight or identity_weight above 0"
+        )
     if "denoise" in phases and text and game.noise is None:
         raise ValueError(
             "schedule has 'denoise', but game.noise is null: copying would be all there is to "
             "learn; set game.noise.name to words or mix"
         )
+
+
+def _teaches(experiment: Experiment, game: CycleGameConfig) -> bool:
+    """Whether the first update of phase `generator` has a loss."""
+    listens = experiment.estimator is not None and experiment.estimator.name != "detached"
+    weights = [game.cycle_weight, game.identity_weight, game.bijection_weight]
+    weights += [game.adversarial_weight] if listens else []
+    return any(weight_at(weight, 0) for weight in weights)
 
 
 def _check_penalties(experiment: Experiment) -> None:

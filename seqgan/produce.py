@@ -29,7 +29,7 @@ from seqgan.evaluation.sheets import grid
 from seqgan.experiment import Experiment
 from seqgan.run import load_generator, read_space, reported_state
 from seqgan.training.runlog import progress_bar
-from seqgan.translate import translate
+from seqgan.translate import check_length, translate
 
 _AT_ONCE = 1_000
 
@@ -170,6 +170,8 @@ class LineTranslator:
         self._space: SequenceSpace = spaces[1]
         generators = load_generator(experiment, space, state, self._device)
         self._generator = generators[request.direction]
+        if request.length is not None:
+            check_length(self._generator, self._space, request.length)
 
     def translate(self, lines: list[str]) -> list[str]:
         """One line out for each line in."""

@@ -47,7 +47,7 @@ def translate(
     if beam < 1:
         raise UserError(f"--beam={beam}: at least one hypothesis has to be kept; set it to 1")
     if length is not None:
-        _check_length(generator, space, length)
+        check_length(generator, space, length)
     with evaluating(generator):
         if isinstance(generator, ParallelGenerator):
             return sample(generator, space, len(cond), Greedy(), cond)
@@ -141,7 +141,8 @@ class _Best:
 # ── Exact length ──────────────────────────────────────────────────────────────────────────────
 
 
-def _check_length(generator: Generator, space: SequenceSpace, length: int) -> None:
+def check_length(generator: Generator, space: SequenceSpace, length: int) -> None:
+    """Raises `UserError` where translations of exactly this length cannot be had."""
     if isinstance(generator, ParallelGenerator):
         raise UserError(
             f"--length={length}: this translator writes one symbol for one, so lengths are those "

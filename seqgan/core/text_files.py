@@ -14,11 +14,12 @@ from pathlib import Path
 from seqgan.core.errors import UserError
 
 
-def read_lines(path: Path, *, keep_blank: bool = False) -> list[str]:
+def read_lines(path: Path, *, keep_blank: bool = False, strip: bool = True) -> list[str]:
     """Return the lines of `path` without surrounding whitespace.
 
     Blank lines are dropped; with `keep_blank` they stay, as empty strings, for files in which
     an empty line is an empty sentence (what a generator wrote). At least one line has text.
+    Without `strip` whitespace stays, for text in which a space is a symbol like any other.
 
     Raises `UserError` if the file is missing, unreadable, binary, not UTF-8 or without text.
     """
@@ -27,10 +28,11 @@ def read_lines(path: Path, *, keep_blank: bool = False) -> list[str]:
         raise UserError(
             f"{path}: binary file (NUL bytes); expected text, one sentence a line, UTF-8"
         )
-    lines = [line.strip() for line in _decode(path, data).removesuffix("\n").split("\n")]
-    if not any(lines):
+    lines = _decode(path, data).removesuffix("\n").split("\n")
+    lines = [line.strip() if strip else line.removesuffix("\r") for line in lines]
+    if not any(map(str.strip, lines)):
         raise UserError(f"{path}: empty, no line has text; expected one sentence a line")
-    return lines if keep_blank else [line for line in lines if line]
+    return lines if keep_blank else [line for line in lines if line.strip()]
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -31,6 +31,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.corpus import EncodedSplit
@@ -231,8 +232,14 @@ def _first(part: EncodedSplit, count: int) -> EncodedSplit:
 
 
 def _language_model(side: TextSide, order: int) -> NgramModel:
+    vocab = side.space.vocab_size
+    if (vocab + 1) ** order >= 2**63:
+        raise UserError(
+            f"evaluation.ngram_order={order}: too many symbols ({vocab}) to count so long n-grams "
+            "of; lower it"
+        )
     rows = max(1, LM_SYMBOLS // side.space.length)
-    model = NgramModel(order, side.space.vocab_size)
+    model = NgramModel(order, vocab)
     model.fit(side.train.ids_NT[:rows].numpy(), side.train.mask_NT[:rows].numpy())
     return model
 

@@ -83,7 +83,7 @@ class CycleGameConfig(Config):
     """Weight of the distance between a sample and what the generator into its kind makes of it;
     of sequences, makes of its noisy version (`noise`)."""
     noise: NoiseConfig | None = None
-    """What is done to a sequence that the generator into its kind is to write again; null: nothing."""
+    """What is done to a sequence that the generator into its kind writes again; null: nothing."""
     bijection_weight: Weight = 0.0
     """Weight of the penalty on symbols that are written for several others; generator lexicon."""
     gradients_every: Annotated[int, Field(gt=0)] | None = None

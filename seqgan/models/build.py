@@ -96,8 +96,17 @@ def build_translators(config: GeneratorConfig, space: SpacePair) -> nn.ModuleDic
 
 
 def build_critic(config: CriticConfig, space: Space) -> Critic:
-    """The critic that `config` describes, freshly initialised on the CPU; it has to fit `space`."""
+    """The critic that `config` describes, freshly initialised on the CPU; it has to fit `space`.
+
+    Raises `UserError` for windows that are wider than the sequences.
+    """
     if isinstance(space, SequenceSpace):
+        widest = max(getattr(config, "widths", [0]))
+        if widest > space.length:
+            raise UserError(
+                f"critic.widths has {widest}, longer than the sequences ({space.length} symbols); "
+                "drop the wider windows and their filters"
+            )
         return _CRITICS[config.name](space, config)
     if config.name == "mlp":
         return MlpCritic(space, config)
