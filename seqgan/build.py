@@ -84,6 +84,7 @@ from seqgan.metrics.faces import detect
 from seqgan.models.build import build_autoencoder, build_critic, build_generator, build_translators
 from seqgan.models.config import CriticConfig
 from seqgan.models.oracles import build_oracle
+from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 from seqgan.models.value import PrefixValue
 from seqgan.objectives.config import PenaltyConfig, SpectralNormConfig, WeightClipConfig
 from seqgan.objectives.divergences import Objective
@@ -104,6 +105,8 @@ class DataSide:
     report: dict[str, Any] = field(default_factory=dict)
     noises: tuple[Noise | None, ...] = (None, None)
     """Noise on each of two kinds."""
+    usages: tuple[Tensor, ...] = ()
+    """How often each symbol stands in the training text, by kind of text."""
 
     @property
     def stream(self) -> Stream | FreshStream:
@@ -261,7 +264,13 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
         {"a": text.a.tokenizer, "b": text.b.tokenizer},
         text.report,
         noises,
+        tuple(_usage(side) for side in (text.a, text.b)),
     )
+
+
+def _usage(side: TextSide) -> Tensor:
+    ids = side.train.ids_NT[side.train.mask_NT]
+    return ids.bincount(minlength=side.space.vocab_size).float()
 
 
 def _batch(side: TextSide, device: torch.device) -> Batch:
@@ -340,7 +349,10 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
     """The networks, from the experiment's seed, and the game they play."""
     seed_everything(experiment.seed)
     game, players = experiment.game, experiment.players
-    module = build_generating_module(experiment, data.space).to(device)
+    module = build_generating_module(experiment, data.space)
+    if isinstance(experiment.generator, LexiconConfig) and experiment.generator.frequency_prior:
+        _expect_frequencies(module, data.usages, experiment.generator.frequency_prior)
+    module = module.to(device)
     generator = Player("generator", module, players.generator, ema=players.generator.ema)
     if isinstance(game, MleGameConfig):
         return MleGame(generator, data.stream)
@@ -369,6 +381,15 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         experiment.mle_weight,
         game.mismatched if isinstance(game, ConditionalGameConfig) else 0.0,
     )
+
+
+def _expect_frequencies(
+    lexicons: nn.ModuleDict, usages: tuple[Tensor, ...], strength: float
+) -> None:
+    of_a, of_b = usages
+    for way, source, target in (("a2b", of_a, of_b), ("b2a", of_b, of_a)):
+        lexicon: Any = lexicons[way]
+        lexicon.expect_frequencies(source, target, strength)
 
 
 def _cycle_game(

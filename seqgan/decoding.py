@@ -356,11 +356,25 @@ def sample(
         entry = Entry(0, generator.start(1), copies=rows)
     else:
         entry = Entry(0, generator.start(rows, cond))
-    columns = list(decode(generator, [entry], space.length, draw, space.end_id))
+    columns = _until_all_ended(decode(generator, [entry], space.length, draw, space.end_id), space)
     ids_BT = torch.stack([column.ids_R for column in columns], 1)
     relaxed = columns[0].x.is_floating_point()
     tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT
     return Rollout(tokens, ids_BT, torch.stack([column.alive_R for column in columns], 1), cond)
+
+
+def _until_all_ended(columns: Iterator[Column], space: SequenceSpace) -> list[Column]:
+    """All columns; those behind every row's end are alike, so a CPU does not compute them.
+
+    (A GPU would have to wait for the answer in every column.)
+    """
+    found: list[Column] = []
+    for column in columns:
+        found.append(column)
+        on_cpu = column.alive_R.device.type == "cpu"
+        if space.end_id is not None and on_cpu and not bool(column.alive_R.any()):
+            return found + [column] * (space.length - len(found))
+    return found
 
 
 def _sample_at_once(

@@ -13,6 +13,14 @@ def mask_until_end(ids_BT: Tensor, end_id: int | None) -> Tensor:
     return ended_before_BT == 0
 
 
+def longest(mask_BT: Tensor) -> int:
+    """Columns of the longest sentence of a batch. Asking a GPU for it would make a step wait, so
+    there it is all columns."""
+    if mask_BT.device.type != "cpu":
+        return mask_BT.shape[1]
+    return int(mask_BT.sum(1).max())
+
+
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     """Mean of the entries that count, as a scalar. One denominator for the whole batch."""
     if mask is None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqgan.core.types import Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.games.config import PairedGameConfig
-from seqgan.games.cycle import nats_per_symbol
+from seqgan.games.cycle import nats_per_symbol, trimmed
 from seqgan.training.player import Player
 
 
@@ -35,6 +35,7 @@ class PairedGame:
 
     def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
         of_a, of_b = self._a.next(), self._b.next()
+        of_a, of_b = trimmed(of_a), trimmed(of_b)
         pairs = {"a2b": (of_a, of_b), "b2a": (of_b, of_a)}
         losses: dict[str, Tensor] = {}
         for way in self._directions:

@@ -49,7 +49,7 @@ class Lexicon(ParallelGenerator):
         """Add the logits that `config.frequency_prior` describes; the arguments are counts."""
         log_U, log_V = ((counts + 0.5).log() for counts in (source_U, target_V))
         log_U, log_V = log_U - log_U.logsumexp(0), log_V - log_V.logsumexp(0)
-        self.table_PUV -= strength * (log_U[:, None] - log_V).abs()
+        self.table_PUV.sub_(strength * (log_U[:, None] - log_V).abs())
 
     def emit(self, cond: Tensor) -> Tensor:
         """`logits_BTV` for sources `ids_BT` or `simplex_BTU`."""
