@@ -1,4 +1,4 @@
-"""Cycles of text go on bit for bit: pools with masks, baselines by name, networks told a direction."""
+"""Cycles of text go on bit for bit: pools with masks, baselines by name, one network for both."""
 
 from pathlib import Path
 from typing import Any
