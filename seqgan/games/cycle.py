@@ -45,6 +45,7 @@ from seqgan.core.modes import frozen
 from seqgan.core.types import (
     Batch,
     Generator,
+    ParallelGenerator,
     Request,
     Reward,
     Sample,
@@ -187,8 +188,8 @@ class CycleGame:
         of_a, of_b = self._a.stream.next(), self._b.stream.next()
         a2b, b2a = self._generators.module["a2b"], self._generators.module["b2a"]
         visits = {
-            "a2b": _Visit(self._b, real=of_b, source=trimmed(of_a), into=a2b, back=b2a),
-            "b2a": _Visit(self._a, real=of_a, source=trimmed(of_b), into=b2a, back=a2b),
+            "a2b": _Visit(self._b, real=of_b, source=trimmed(of_a, a2b), into=a2b, back=b2a),
+            "b2a": _Visit(self._a, real=of_a, source=trimmed(of_b, b2a), into=b2a, back=a2b),
         }
         return [visits[way] for way in ("a2b", "b2a") if way in self._config.directions]
 
@@ -250,12 +251,16 @@ class CycleGame:
 
     def _identity(self, visit: _Visit) -> Tensor:
         given = visit.real.x if visit.side.noise is None else visit.side.noise(visit.real)
-        return self._distance(visit.into, given, trimmed(visit.real)).mean()
+        return self._distance(visit.into, given, trimmed(visit.real, visit.into)).mean()
 
 
-def trimmed(batch: Batch) -> Batch:
-    """Without the columns that no sentence of the batch reaches; pictures stay as they are."""
-    if batch.mask is None:
+def trimmed(batch: Batch, generator: nn.Module) -> Batch:
+    """Without the columns that no sentence of the batch reaches.
+
+    Pictures stay as they are, and so do sentences for a `ParallelGenerator`, which writes as many
+    columns as it reads: what it writes has to look like real sentences.
+    """
+    if batch.mask is None or isinstance(generator, ParallelGenerator):
         return batch
     columns = longest(batch.mask)
     return Batch(batch.x[:, :columns], batch.mask[:, :columns], batch.cond)

@@ -35,7 +35,7 @@ class PairedGame:
 
     def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
         of_a, of_b = self._a.next(), self._b.next()
-        of_a, of_b = trimmed(of_a), trimmed(of_b)
+        of_a, of_b = (trimmed(of, self._generators.module["a2b"]) for of in (of_a, of_b))
         pairs = {"a2b": (of_a, of_b), "b2a": (of_b, of_a)}
         losses: dict[str, Tensor] = {}
         for way in self._directions:
