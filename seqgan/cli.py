@@ -181,12 +181,12 @@ def _transform_text(
 ) -> None:
     from contextlib import ExitStack
 
-    from seqgan.core.text_files import read_lines
+    from seqgan.core.text_files import read_lines, stdin_lines
     from seqgan.produce import TextRequest, transform_lines
 
     request = TextRequest(direction, beam, length)
     streamed = str(source) == "-"
-    lines = sys.stdin if streamed else read_lines(source, keep_blank=True, strip=False)
+    lines = stdin_lines() if streamed else read_lines(source, keep_blank=True, strip=False)
     # A terminal, or another program that waits, gets each line when it is there.
     at_once = 1 if streamed else 100
     counts = None

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +253,29 @@ def test_each_line_of_a_stream_is_answered_before_the_next_is_read(
     capsys.readouterr()
     assert run(["transform", str(runs["cipher"]), "--input", "-"]) == 0
     assert seen == [0, 1, 1, 1]
+
+
+def test_bytes_of_a_pipe_are_held_to_the_rules_of_files(runs: dict[str, Path]) -> None:
+    """A byte order mark is none of the text; what is not UTF-8 is said in one line."""
+
+    def piped(data: bytes) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "seqgan", "transform", str(runs["cipher"]), "--input", "-"],
+            input=data,
+            capture_output=True,
+            check=False,
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
+        )
+
+    done = piped(b"\xef\xbb\xbfab\r\n\ncd")
+    expected = [deciphered(runs["cipher"], line) for line in ("ab", "", "cd")]
+    assert done.returncode == 0
+    assert done.stdout.decode().split("\n")[:-1] == expected
+    broken = piped(b"ab \xff\n")
+    assert broken.returncode == 2
+    (line,) = broken.stderr.decode().splitlines()
+    assert "stdin: byte 0xff is not UTF-8" in line
+    assert broken.stdout == b""
 
 
 def test_a_paired_run_translates_too(tmp_path: Path, transform: Transform) -> None:

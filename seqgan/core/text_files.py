@@ -8,7 +8,10 @@ agree with those of an editor. A byte order mark is removed.
 
 import codecs
 import gzip
+import io
+import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from seqgan.core.errors import UserError
@@ -33,6 +36,22 @@ def read_lines(path: Path, *, keep_blank: bool = False, strip: bool = True) -> l
     if not any(map(str.strip, lines)):
         raise UserError(f"{path}: empty, no line has text; expected one sentence a line")
     return lines if keep_blank else [line for line in lines if line.strip()]
+
+
+def stdin_lines() -> Iterator[str]:
+    """The lines of stdin as they come, with their whitespace, under the same rules.
+
+    Raises `UserError` at bytes that are not UTF-8.
+    """
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict", newline="\n")
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"stdin: byte 0x{error.object[error.start]:02x} is not UTF-8; "
+            "convert the text, for example with iconv -t UTF-8"
+        ) from None
 
 
 def _read_bytes(path: Path) -> bytes:
