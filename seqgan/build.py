@@ -82,7 +82,7 @@ from seqgan.games.paired import PairedGame
 from seqgan.games.pool import Pool
 from seqgan.metrics.faces import detect
 from seqgan.models.build import build_autoencoder, build_critic, build_generator, build_translators
-from seqgan.models.config import CriticConfig
+from seqgan.models.config import CriticConfig, RnnGeneratorConfig
 from seqgan.models.oracles import build_oracle
 from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 from seqgan.models.value import PrefixValue
@@ -428,7 +428,28 @@ def _cycle_game(
         experiment.penalties,
         mean_absolute_difference if pictures else nats_per_symbol,
         config,
+        _language_models(experiment, config, spaces, device),
     )
+
+
+def _language_models(
+    experiment: Experiment,
+    config: CycleGameConfig,
+    spaces: tuple[Space, Space],
+    device: torch.device,
+) -> Player[nn.ModuleDict] | None:
+    """A recurrent network of each side, where fluency is asked for."""
+    if not config.fluency_weight:
+        return None
+    models = nn.ModuleDict()
+    for name, space in zip("ab", spaces, strict=True):
+        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        models[name] = build_generator(LANGUAGE_MODEL, space)
+    return Player("language_model", models.to(device), experiment.players.language_model)
+
+
+LANGUAGE_MODEL = RnnGeneratorConfig(name="gru", embed=64, hidden=128)
+"""What says how fluent a translation is: small, since the texts are."""
 
 
 def _critic_player(experiment: Experiment, critic: ModuleT) -> Player[ModuleT]:

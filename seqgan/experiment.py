@@ -121,7 +121,7 @@ PHASES = {
     "adversarial": ("mle", "critic", "generator"),
     "conditional": ("critic", "generator"),
     "autoencode": ("reconstruct",),
-    "cycle": ("critic", "generator", "denoise", "reconstruct"),
+    "cycle": ("critic", "generator", "denoise", "reconstruct", "language_model"),
     "paired": ("mle",),
 }
 """The phases that each game knows."""
@@ -279,7 +279,19 @@ def _check_cycle(experiment: Experiment) -> None:
         )
     if experiment.generator.name == "lexicon" and game.noise is not None:
         raise ValueError("game.noise: a lexicon cannot repair noise; remove it")
+    if game.coverage_weight and experiment.generator.name != "pointer":
+        raise ValueError(
+            f"game.coverage_weight={game.coverage_weight} needs the attention of generator "
+            f"pointer, generator.name={experiment.generator.name} is another; set it to 0"
+        )
+    if game.fluency_weight and not text:
+        raise ValueError("game.fluency_weight: pictures have no language model; set it to 0")
     phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    if bool(game.fluency_weight) != ("language_model" in phases):
+        raise ValueError(
+            f"game.fluency_weight={game.fluency_weight} and the schedule's phase 'language_model' "
+            "go together; set both, or neither"
+        )
     if "generator" in phases and not _teaches(experiment, game):
         raise ValueError(
             "schedule has 'generator', but at first no weight of game teaches the generators "

@@ -86,6 +86,11 @@ class CycleGameConfig(Config):
     """What is done to a sequence that the generator into its kind writes again; null: nothing."""
     bijection_weight: Weight = 0.0
     """Weight of the penalty on symbols that are written for several others; generator lexicon."""
+    fluency_weight: Weight = 0.0
+    """Weight of the nats a symbol that a language model of the kind needs for a translation (LM
+    prior). The models are trained in the phase `language_model`, which then has to come first."""
+    coverage_weight: Weight = 0.0
+    """Weight of the attention that falls again where it has been; generator pointer."""
     gradients_every: Annotated[int, Field(gt=0)] | None = None
     """Generator updates between measurements of each loss's gradient norm; null: never."""
     pool: Annotated[int, Field(ge=0)] = 50

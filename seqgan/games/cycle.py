@@ -4,8 +4,11 @@
     phase generator    for each direction x ∈ X → Y, with F: X → Y and G: Y → X,
                        raise  α · value(D_Y(F(x))) − λ · d(G(F(x)), x)
                        and lower  ι · d(F(noise(y)), y)  and  β · bijection(F)
+                       and lower  φ · fluency(F(x))  and  κ · coverage(F, x)
     phase denoise      lower  d(F(noise(y)), y)  alone: the usual start
     phase reconstruct  lower  d(G(ŷ), x) for ŷ = F(x) held fixed: the way back alone
+
+    phase language_model  a language model of each side: likelihood of its real samples
 
 CycleGAN (Zhu et al. 2017), and with a discrete Y unsupervised translation and summarization
 (Lample et al. 2018, Wang & Lee 2018). The reward of a translation has two parts: how real it
@@ -25,6 +28,11 @@ Both generators are one player, both critics another: each pair has one optimize
 official code. Keys of the pairs: a2b and b2a; a and b. `directions` may leave one way out: then
 it only serves to recover what the other way made of its source (summaries), and its critic rests.
 
+Fluency is the nats a symbol that a language model of the target side needs for a translation (the
+LM prior of He et al. 2020 and of Baziotis et al. 2019, without their entropy term), carried by the
+estimator like any other reward. Coverage (See et al. 2017, as Wang & Lee use it) is what a
+pointer's attention spends on places it has attended to before; it needs no estimator.
+
 The norms of the gradients that each loss sends into the generators are logged now and then
 (`gradients_every`): which loss rules is otherwise a guess.
 
@@ -34,6 +42,7 @@ Back-translations of the direct loss are samples of the estimator; Wang & Lee tr
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +69,7 @@ from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator
 from seqgan.games.config import CycleGameConfig, weight_at
 from seqgan.games.critics import critic_reward, critic_update, score
+from seqgan.games.mle import likelihood_loss
 from seqgan.games.pool import Pool
 from seqgan.objectives.config import PenaltyConfig
 from seqgan.objectives.divergences import Objective
@@ -111,10 +121,14 @@ class CycleGame:
         penalties: list[PenaltyConfig],
         distance: Distance,
         config: CycleGameConfig,
+        language_models: Player[nn.ModuleDict] | None = None,
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generators, "critic": critics}
+        if language_models is not None:
+            self.players["language_model"] = language_models
         self._generators = generators
         self._critics = critics
+        self._language_models = language_models
         self._a, self._b = a, b
         self._objective = objective
         self._penalties = penalties
@@ -125,6 +139,7 @@ class CycleGame:
             "generator": self._update_generators,
             "denoise": self._update_denoising,
             "reconstruct": self._update_ways_back,
+            "language_model": self._update_language_models,
         }
 
     def updates(self, phase: str) -> Updates:
@@ -160,7 +175,7 @@ class CycleGame:
     def _update_generators(self) -> Updates:
         losses: dict[str, Tensor] = {}
         stats: Stats = {}
-        with frozen(self._critics.module):
+        with frozen(self._critics.module), self._fixed_language_models():
             for visit in self._visits():
                 found_losses, found = self._lessons(visit)
                 losses |= _prefixed(visit.side, found_losses)
@@ -181,6 +196,15 @@ class CycleGame:
         ]
         yield self._generators, torch.stack(losses).sum(), {}
 
+    def _update_language_models(self) -> Updates:
+        models = self._language_models
+        assert models is not None, "checked by Experiment"
+        losses = [
+            likelihood_loss(self._language_model(visit.side), visit.real)
+            for visit in self._visits()
+        ]
+        yield models, torch.stack(losses).sum(), {}
+
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
     def _visits(self) -> list[_Visit]:
@@ -196,6 +220,10 @@ class CycleGame:
     def _critic(self, side: Side) -> Any:
         return self._critics.module[side.name]
 
+    def _fixed_language_models(self) -> AbstractContextManager[None]:
+        models = self._language_models
+        return nullcontext() if models is None else frozen(models.module)
+
     def _fixed_translation(self, visit: _Visit) -> Sample:
         """What the generators write now, without gradient."""
         request = Request(len(visit.source.x), visit.source.x)
@@ -207,6 +235,8 @@ class CycleGame:
         config, estimator = self._config, visit.side.estimator
         weight = weight_at(config.cycle_weight, self._generators.updates)
         terms = [Term("cycle", self._recovery(visit), weight)] if weight else []
+        if config.fluency_weight:
+            terms.append(Term("fluency", self._fluency(visit), config.fluency_weight))
         translation = estimator.sample(visit.into, Request(len(visit.source.x), visit.source.x))
         surrogate = estimator.loss(visit.into, translation, self._realism(visit), *terms)
         losses = dict(surrogate.parts) or {"critic": surrogate.loss}
@@ -222,6 +252,11 @@ class CycleGame:
             identity = self._identity(visit)
             losses["identity"] = identity_weight * identity
             stats["identity"] = identity.detach()
+        if config.coverage_weight:
+            coverage = visit.into.repeated_attention(translation.ids_BT, visit.source.x)
+            covered = mean_per_row(coverage, translation.mask_BT).mean()
+            losses["coverage"] = config.coverage_weight * covered
+            stats["coverage"] = covered.detach()
         if config.bijection_weight:
             bijection = visit.into.bijection()
             losses["bijection"] = config.bijection_weight * bijection
@@ -248,6 +283,22 @@ class CycleGame:
             return -self._distance(visit.back, x, visit.source)
 
         return reward
+
+    def _fluency(self, visit: _Visit) -> Reward:
+        """Nats a symbol under the language model, negative; differentiable in soft rows."""
+        model = self._language_model(visit.side)
+
+        def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+            assert mask is not None, "sequences have masks"
+            logp_BTV = model(x).float().log_softmax(-1)
+            chosen_BTV = visit.side.space.continuous(x)
+            return mean_per_row((chosen_BTV * logp_BTV).sum(-1), mask)
+
+        return reward
+
+    def _language_model(self, side: Side) -> Any:
+        assert self._language_models is not None, "checked by Experiment"
+        return self._language_models.module[side.name]
 
     def _identity(self, visit: _Visit) -> Tensor:
         given = visit.real.x if visit.side.noise is None else visit.side.noise(visit.real)

@@ -42,6 +42,11 @@ class Directed(Generator):
         """Read `ids_B` or `simplex_BV`. The style is in the state already."""
         return self.network.step(x, state)
 
+    def repeated_attention(self, tokens: Tensor, cond: Tensor) -> Tensor:
+        """See `PointerGenerator.repeated_attention`."""
+        assert isinstance(self.network, PointerGenerator), "checked by Experiment"
+        return self.network.repeated_attention(tokens, cond, style=self.style)
+
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`."""
         return self.network(tokens, cond, style=self.style)

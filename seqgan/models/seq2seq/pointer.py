@@ -96,6 +96,20 @@ class PointerGenerator(Generator):
         h_BTH, _ = self.decoder(x_BTE, (h_BH,))
         return self._predict(x_BTE, h_BTH, memory)
 
+    def repeated_attention(self, tokens: Tensor, cond: Tensor, style: int | None = None) -> Tensor:
+        """`coverage_BT`: Σ_s min(a_ts, Σ_{t'<t} a_t's), attention on places attended to before.
+
+        See et al. 2017, as a function of a sequence that has been written; 0 in the first column.
+        """
+        h_BH, memory = self._read(cond, style)
+        start_B1E = self.style(self.start_E.expand(len(tokens), 1, -1), style)
+        x_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
+        h_BTH, _ = self.decoder(x_BTE, (h_BH,))
+        keys_BSH, _, _, visible_BS = memory
+        attention_BTS = attend(h_BTH, keys_BSH, visible_BS)
+        before_BTS = attention_BTS.cumsum(1) - attention_BTS
+        return torch.minimum(attention_BTS, before_BTS).sum(-1)
+
     def _read(self, cond: Tensor | None, style: int | None) -> tuple[Tensor, Memory]:
         """The decoder's first state, `h_BH`, and what it attends to."""
         source, visible_BS = visible_columns(cond, self.source)
@@ -113,8 +127,7 @@ class PointerGenerator(Generator):
     def _predict(self, x_BTE: Tensor, h_BTH: Tensor, memory: Memory) -> Tensor:
         """`logits_BTV` from the decoder's input and state in every column."""
         keys_BSH, memory_BSM, source, visible_BS = memory
-        scores_BTS = (h_BTH @ keys_BSH.mT).float()
-        attention_BTS = scores_BTS.masked_fill(~visible_BS[:, None], float("-inf")).softmax(-1)
+        attention_BTS = attend(h_BTH, keys_BSH, visible_BS)
         read_BTF = torch.cat([attention_BTS.to(memory_BSM.dtype) @ memory_BSM, h_BTH], 2)
         logits_BTV = self.readout(self.dropout(self.combine(read_BTF).tanh())).float()
         if self.gate is None:
@@ -122,6 +135,12 @@ class PointerGenerator(Generator):
         gate_BT1 = self.gate(torch.cat([read_BTF, x_BTE], 2)).float().sigmoid()
         copied_BTV = copy_distribution(attention_BTS, source, self.vocab_size)
         return (gate_BT1 * logits_BTV.softmax(-1) + (1 - gate_BT1) * copied_BTV + FLOOR).log()
+
+
+def attend(h_BTH: Tensor, keys_BSH: Tensor, visible_BS: Tensor) -> Tensor:
+    """`attention_BTS` in float32; 0 on columns that are not visible."""
+    scores_BTS = (h_BTH @ keys_BSH.mT).float()
+    return scores_BTS.masked_fill(~visible_BS[:, None], float("-inf")).softmax(-1)
 
 
 def copy_distribution(attention_BTS: Tensor, source: Tensor, vocab_size: int) -> Tensor:
