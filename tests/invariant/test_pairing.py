@@ -64,12 +64,13 @@ def shuffle_lines(path: Path) -> None:
     path.write_text("".join(f"{line}\n" for line in lines[7:] + lines[:7]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair_of_runs(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     """The same run with true and with other pairs."""
     name = request.param
+    tmp_path = tmp_path_factory.mktemp(name)
     if name == "files":
         runs = []
         for folder in ("true", "other"):
@@ -82,8 +83,9 @@ def pair_of_runs(
     base = {"cipher": CIPHER, "events": EVENTS}[name]
     true = train(tmp_path / "true", {**base, **RULE})
     loader = f"load_{name}"
-    monkeypatch.setattr(seqgan.build, loader, mispaired(getattr(seqgan.build, loader)))
-    return true, train(tmp_path / "other", {**base, **RULE})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seqgan.build, loader, mispaired(getattr(seqgan.build, loader)))
+        return true, train(tmp_path / "other", {**base, **RULE})
 
 
 def without_truth(metrics: dict[str, float]) -> dict[str, float]:
