@@ -19,7 +19,7 @@ class LexiconConfig(Config):
     width: Annotated[int, Field(gt=0)] = 16
     """Width of the embedding that decides between neighbours; for `reach` above 0."""
     frequency_prior: Annotated[float, Field(ge=0)] = 0.0
-    """Start with logits −s · |ln frequency of source symbol − ln frequency of target symbol|, s being
-    this number: what is equally frequent is a likelier translation. 0: all are alike."""
+    """Start with logits −s · |ln frequency of source symbol − ln frequency of target symbol|, s
+    being this number: what is equally frequent is a likelier translation. 0: all are alike."""
     init_std: Annotated[float, Field(ge=0)] = 0.1
     """Standard deviation of the table's first logits."""
