@@ -11,6 +11,8 @@
     prdc        precision, recall, density and coverage of 10,000 against 10,000 features
     translate   1,000 greedy translations by an encoder-decoder with its cache, against the same
                 network reading the whole prefix again for every symbol
+    cycle       one generator step and one critic step of the cycle game on the summaries of
+                configs/summarize/events.yaml, for every estimator, against `detached`
 
 The two sides of a ratio run alternately in one process; all runs are recorded and medians
 compared. What is compared must be the same computation: `checks` holds the evidence (equal scores
@@ -41,14 +43,23 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.build import DataSide, build_estimator, build_game
+from seqgan.build import DataSide, build_data, build_estimator, build_game
 from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.pictures import to_unit
 from seqgan.core.text_files import read_lines
-from seqgan.core.types import ArraySpace, Batch, Critic, Request, Reward, Rollout, SequenceSpace
+from seqgan.core.types import (
+    ArraySpace,
+    Batch,
+    Critic,
+    Request,
+    Reward,
+    Rollout,
+    SequenceSpace,
+    SpacePair,
+)
 from seqgan.data.faces import draw_faces, sample_labels
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, sample
@@ -62,7 +73,7 @@ from seqgan.estimators.config import (
 )
 from seqgan.estimators.credit import rollout_returns
 from seqgan.evaluation.base import Evaluator
-from seqgan.experiment import Experiment
+from seqgan.experiment import Experiment, load_experiment
 from seqgan.games.critics import critic_reward
 from seqgan.games.mle import likelihood_loss
 from seqgan.metrics.bleu import Corpus, self_bleu
@@ -79,7 +90,7 @@ from seqgan.objectives.divergences import Objective
 from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
 from seqgan.training.player import Player
 from seqgan.training.schedule import Schedule
-from seqgan.training.trainer import Trainer
+from seqgan.training.trainer import Game, Trainer
 from seqgan.translate import translate
 
 Json = dict[str, Any]
@@ -87,6 +98,8 @@ Timings = dict[str, list[float]]
 
 CHECK_VOCAB = 50
 """Distributions are compared over few symbols and peaked rows: every count is then large."""
+
+SUMMARIES = Path(__file__).parents[1] / "configs" / "summarize" / "events.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,9 @@ class Sizes:
     picture_width: int = 32
     features: int = 10_000
     translations: int = 1000
+    articles: int = 2000
+    """Training articles of the cycle game; its steps cost the same with more of them."""
+    cycle_repeats: int = 5
     critic: CnnCriticConfig = field(default_factory=partial(CnnCriticConfig, name="cnn"))
 
     @property
@@ -123,6 +139,8 @@ QUICK = Sizes(
     picture_rounds=5,
     features=1000,
     translations=100,
+    articles=200,
+    cycle_repeats=1,
 )
 
 
@@ -617,6 +635,84 @@ def naive_translation(network: EncoderDecoder, cond: Tensor, length: int) -> Ten
     return ids_BT
 
 
+# ── The cycle game ────────────────────────────────────────────────────────────────────────────
+
+REFERENCE = "detached"
+"""What the others are compared with: it samples translations and teaches the ways back only."""
+
+CYCLE_ESTIMATORS = {
+    "softmax": "{name: softmax}",
+    "soft_gumbel": "{name: soft_gumbel}",
+    "straight_through_gumbel": "{name: straight_through_gumbel}",
+    "straight_through": "{name: straight_through}",
+    "score_function_leave_one_out": "{name: score_function, baseline: {name: leave_one_out}}",
+    "score_function_self_critical": "{name: score_function, baseline: {name: self_critical}}",
+    REFERENCE: "{name: detached}",
+}
+"""Every path of both rewards to the generator, with its default options."""
+
+
+def bench_cycle(sizes: Sizes, device: torch.device) -> Json:
+    """Steps as the trainer takes them: sampling, losses, one update. All games read one stream."""
+    data = build_data(cycle_experiment(sizes, REFERENCE), device, None)
+    games = {
+        name: build_game(cycle_experiment(sizes, name), data, device) for name in CYCLE_ESTIMATORS
+    }
+    result: Json = {}
+    for phase in ("generator", "critic"):
+        works: dict[str, Callable[[], object]] = {
+            name: partial(_play, game, phase) for name, game in games.items()
+        }
+        for work in works.values():
+            work()  # warm up: optimizer state; the generator's first step measures gradient norms
+        runs = alternate(works, sizes.cycle_repeats, device)
+        result[phase] = {name: _step_cost(times, runs[REFERENCE]) for name, times in runs.items()}
+    symbols = {
+        name: _symbols(cycle_experiment(sizes, name), game, data, device)
+        for name, game in games.items()
+    }
+    return {**result, "checks": {"symbols": symbols}}
+
+
+def cycle_experiment(sizes: Sizes, estimator: str) -> Experiment:
+    """The configuration with another estimator. Updates cost what they cost but hardly move the
+    generator: after a few of its first steps some estimators write two words, others eight."""
+    changes = {
+        "data.train": sizes.articles,
+        "train.batch_size": sizes.batch,
+        "generator": "{name: encoder_decoder, width: 64, layers: 2, heads: 4}",
+        "estimator": CYCLE_ESTIMATORS[estimator],
+        "players.generator.lr": 1e-12,
+    }
+    return load_experiment(SUMMARIES, [f"{key}={value}" for key, value in changes.items()])
+
+
+def _play(game: Game, phase: str) -> None:
+    for player, loss, _ in game.updates(phase):
+        player.update(loss)
+
+
+def _step_cost(runs: list[float], reference: list[float]) -> Json:
+    return {
+        "median_ms": 1000 * median(runs),
+        "runs_ms": [1000 * run for run in runs],
+        "ratio": median(runs) / median(reference),
+    }
+
+
+@torch.no_grad()
+def _symbols(experiment: Experiment, game: Game, data: DataSide, device: torch.device) -> float:
+    """Mean symbols of a summary: a generator that ends early makes its steps look cheap."""
+    assert isinstance(data.space, SpacePair)
+    assert isinstance(data.space.b, SequenceSpace)
+    assert experiment.estimator is not None
+    estimator = build_estimator(experiment.estimator, data.space.b, device)
+    articles = data.streams[0].next().x
+    generators = game.players["generator"].module
+    rollout: Rollout = estimator.sample(generators["a2b"], Request(len(articles), articles))
+    return float(rollout.mask_BT.sum(1).float().mean())
+
+
 # ── Report ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -632,6 +728,7 @@ def run_all(
         "picture": lambda: bench_picture(sizes, device),
         "prdc": lambda: bench_prdc(sizes),
         "translate": lambda: bench_translate(sizes, device),
+        "cycle": lambda: bench_cycle(sizes, device),
     }
     if only is not None and only not in parts:
         raise UserError(f"--only={only!r}: choose from: {', '.join(parts)}")

@@ -39,7 +39,8 @@ def tiny(bench: ModuleType) -> Any:
     critic = CnnCriticConfig(name="cnn", embed=4, widths=[1, 2, 5], filters=[3, 4, 5])
     return bench.Sizes(
         batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
-        step_repeats=1, picture_rounds=2, picture_width=4, features=200, critic=critic,
+        step_repeats=1, picture_rounds=2, picture_width=4, features=200,
+        articles=50, cycle_repeats=2, critic=critic,
     )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
 
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
     tree = json.loads(json.dumps(result))
-    parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate"}
+    parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate", "cycle"}
     assert set(tree) == {"machine", "sizes", "targets", *parts}
     assert tree["sizes"]["quick"] is False
     assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
@@ -114,6 +115,52 @@ def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
         "soft_gumbel",
         "straight_through_gumbel",
     }
+
+
+def test_the_cycle_game_has_costs_for_every_estimator(bench: ModuleType, result: Any) -> None:
+    relaxed = {"softmax", "soft_gumbel", "straight_through_gumbel", "straight_through"}
+    hard = {"score_function_leave_one_out", "score_function_self_critical", "detached"}
+    cycle = result["cycle"]
+    assert set(cycle) == {"generator", "critic", "checks"}
+    for phase in ("generator", "critic"):
+        assert set(cycle[phase]) == relaxed | hard
+        base = cycle[phase]["detached"]["median_ms"]
+        for cost in cycle[phase].values():
+            first, second = cost["runs_ms"]
+            assert cost["median_ms"] == pytest.approx((first + second) / 2)
+            assert cost["ratio"] == pytest.approx(cost["median_ms"] / base)
+            assert min(cost["runs_ms"]) > 0
+    symbols = cycle["checks"]["symbols"]
+    assert set(symbols) == relaxed | hard
+    assert all(8 < count <= 10 for count in symbols.values())  # the network that nothing has moved
+
+
+def test_the_estimators_of_the_cycle_game_are_those_that_their_names_say(
+    bench: ModuleType, tiny: Any
+) -> None:
+    for name in bench.CYCLE_ESTIMATORS:
+        experiment = bench.cycle_experiment(tiny, name)
+        estimator = experiment.estimator
+        baseline = getattr(estimator, "baseline", None)
+        assert name == estimator.name + (f"_{baseline.name}" if baseline is not None else "")
+        assert experiment.generator.name == "encoder_decoder"
+        assert experiment.data.name == "events"
+        assert experiment.data.train == 50
+
+
+def test_a_step_of_the_cycle_game_updates_the_player_of_its_phase(
+    bench: ModuleType, tiny: Any
+) -> None:
+    experiment = bench.cycle_experiment(tiny, "straight_through")
+    data = bench.build_data(experiment, CPU, None)
+    game = bench.build_game(experiment, data, CPU)
+    bench._play(game, "generator")
+    assert {name: player.updates for name, player in game.players.items()} == {
+        "generator": 1,
+        "critic": 0,
+    }
+    bench._play(game, "critic")
+    assert game.players["critic"].updates == 1
 
 
 def test_the_checks_of_the_result_hold(result: Any) -> None:
