@@ -123,6 +123,8 @@ class Sizes:
     translations: int = 1000
     articles: int = 2000
     """Training articles of the cycle game; its steps cost the same with more of them."""
+    cycle_batch: int | None = None
+    """Sentences of a side in a step of the cycle game; None: as the configuration has it."""
     cycle_repeats: int = 5
     critic: CnnCriticConfig = field(default_factory=partial(CnnCriticConfig, name="cnn"))
 
@@ -658,7 +660,7 @@ def bench_cycle(sizes: Sizes, device: torch.device) -> Json:
     games = {
         name: build_game(cycle_experiment(sizes, name), data, device) for name in CYCLE_ESTIMATORS
     }
-    result: Json = {}
+    result: Json = {"batch": data.streams[0].batch_size}
     for phase in ("generator", "critic"):
         works: dict[str, Callable[[], object]] = {
             name: partial(_play, game, phase) for name, game in games.items()
@@ -679,11 +681,12 @@ def cycle_experiment(sizes: Sizes, estimator: str) -> Experiment:
     generator: after a few of its first steps some estimators write two words, others eight."""
     changes = {
         "data.train": sizes.articles,
-        "train.batch_size": sizes.batch,
         "generator": "{name: encoder_decoder, width: 64, layers: 2, heads: 4}",
         "estimator": CYCLE_ESTIMATORS[estimator],
         "players.generator.lr": 1e-12,
     }
+    if sizes.cycle_batch is not None:
+        changes["train.batch_size"] = sizes.cycle_batch
     return load_experiment(SUMMARIES, [f"{key}={value}" for key, value in changes.items()])
 
 

@@ -40,7 +40,7 @@ def tiny(bench: ModuleType) -> Any:
     return bench.Sizes(
         batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
         step_repeats=1, picture_rounds=2, picture_width=4, features=200,
-        articles=50, cycle_repeats=2, critic=critic,
+        articles=50, cycle_batch=8, cycle_repeats=2, critic=critic,
     )  # fmt: skip
 
 
@@ -121,7 +121,8 @@ def test_the_cycle_game_has_costs_for_every_estimator(bench: ModuleType, result:
     relaxed = {"softmax", "soft_gumbel", "straight_through_gumbel", "straight_through"}
     hard = {"score_function_leave_one_out", "score_function_self_critical", "detached"}
     cycle = result["cycle"]
-    assert set(cycle) == {"generator", "critic", "checks"}
+    assert set(cycle) == {"batch", "generator", "critic", "checks"}
+    assert cycle["batch"] == 8
     for phase in ("generator", "critic"):
         assert set(cycle[phase]) == relaxed | hard
         base = cycle[phase]["detached"]["median_ms"]
