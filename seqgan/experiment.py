@@ -308,6 +308,7 @@ def _teaches(experiment: Experiment, game: CycleGameConfig) -> bool:
     """Whether the first update of phase `generator` has a loss."""
     listens = experiment.estimator is not None and experiment.estimator.name != "detached"
     weights = [game.cycle_weight, game.identity_weight, game.bijection_weight]
+    weights += [game.coverage_weight] + ([game.fluency_weight] if listens else [])
     weights += [game.adversarial_weight] if listens else []
     return any(weight_at(weight, 0) for weight in weights)
 

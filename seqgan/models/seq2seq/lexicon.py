@@ -23,6 +23,9 @@ from torch import Tensor, nn
 from seqgan.core.types import ParallelGenerator, SequenceSpace
 from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 
+_STAY = 2.0
+"""First logit of translating a symbol where it stands; the neighbours have 0."""
+
 _NEVER = -1e4
 """A logit that no noise overcomes and every softmax survives."""
 
@@ -42,7 +45,11 @@ class Lexicon(ParallelGenerator):
             self.around = nn.Embedding(source.vocab_size, config.width)
             self.choose = nn.Conv1d(config.width, offsets, offsets, padding=config.reach)
             nn.init.zeros_(self.choose.weight)
-            nn.init.zeros_(self.choose.bias)  # type: ignore[arg-type]
+            # At first nearly every symbol is translated where it stands: with equal shares a
+            # table that is shifted by one column is as good a start, and no way leads back.
+            bias_D = torch.zeros(offsets)
+            bias_D[config.reach] = _STAY
+            self.choose.bias = nn.Parameter(bias_D)
 
     @torch.no_grad()
     def expect_frequencies(self, source_U: Tensor, target_V: Tensor, strength: float) -> None:
@@ -53,29 +60,31 @@ class Lexicon(ParallelGenerator):
 
     def emit(self, cond: Tensor) -> Tensor:
         """`logits_BTV` for sources `ids_BT` or `simplex_BTU`."""
-        logits_BTV = self._look_up(cond)
         if self.reach:
-            logits_BTV = self._exchange(cond, logits_BTV)
+            logits_BTV = self._exchange(cond, self._look_up(cond, self.table_PUV.softmax(-1)))
+        else:
+            logits_BTV = self._look_up(cond, self.table_PUV)
         if self.end is None:
             return logits_BTV
         return self._end_where_source_ends(cond, logits_BTV)
 
-    def _look_up(self, cond: Tensor) -> Tensor:
-        period = len(self.table_PUV)
+    @staticmethod
+    def _look_up(cond: Tensor, table_PUV: Tensor) -> Tensor:
+        """Each symbol's row, [B, T, V]; of a soft symbol the mean of rows."""
+        period = len(table_PUV)
         if period == 1:
-            table_UV = self.table_PUV[0]
+            table_UV = table_PUV[0]
             return cond @ table_UV if cond.is_floating_point() else F.embedding(cond, table_UV)
         phase_T = torch.arange(cond.shape[1], device=cond.device) % period
         if not cond.is_floating_point():
-            return self.table_PUV[phase_T, cond]
-        return torch.einsum("btu,tuv->btv", cond, self.table_PUV[phase_T])
+            return table_PUV[phase_T, cond]
+        return torch.einsum("btu,tuv->btv", cond, table_PUV[phase_T])
 
-    def _exchange(self, cond: Tensor, logits_BTV: Tensor) -> Tensor:
+    def _exchange(self, cond: Tensor, probs_BTV: Tensor) -> Tensor:
         """Log of the mixture over neighbours."""
         soft = cond.is_floating_point()
         e_BTE = cond @ self.around.weight if soft else self.around(cond)
         share_BTD = self.choose(e_BTE.transpose(1, 2)).transpose(1, 2).softmax(-1)
-        probs_BTV = logits_BTV.float().softmax(-1)
         reach, length = self.reach, cond.shape[1]
         padded = F.pad(probs_BTV, (0, 0, reach, reach))
         mixed_BTV = torch.stack(
