@@ -84,7 +84,7 @@ from seqgan.metrics.faces import detect
 from seqgan.models.build import build_autoencoder, build_critic, build_generator, build_translators
 from seqgan.models.config import CriticConfig, RnnGeneratorConfig
 from seqgan.models.oracles import build_oracle
-from seqgan.models.seq2seq.lexicon_config import LexiconConfig
+from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.value import PrefixValue
 from seqgan.objectives.config import PenaltyConfig, SpectralNormConfig, WeightClipConfig
 from seqgan.objectives.divergences import Objective

@@ -14,8 +14,7 @@ from seqgan.models.image.config import (
     ResnetGeneratorConfig,
     TranslatorConfig,
 )
-from seqgan.models.seq2seq.config import EncoderDecoderConfig, PointerConfig
-from seqgan.models.seq2seq.lexicon_config import LexiconConfig
+from seqgan.models.seq2seq.config import EncoderDecoderConfig, LexiconConfig, PointerConfig
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]

@@ -16,8 +16,8 @@ from seqgan.data.unpaired_text import UnpairedText
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
+from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
-from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 
 CPU = torch.device("cpu")
 WAYS = ("a2b", "b2a")

@@ -28,8 +28,8 @@ from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.config import LocalCriticConfig
 from seqgan.models.critics.local import LocalCritic
+from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
-from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 
 CPU = torch.device("cpu")
 ENDING = SequenceSpace(vocab_size=3, length=2, end_id=1)

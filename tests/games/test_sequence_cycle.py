@@ -21,8 +21,8 @@ from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
 from seqgan.games.config import RampConfig, weight_at
 from seqgan.games.cycle import nats_per_symbol
 from seqgan.games.pool import Pool
+from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
-from seqgan.models.seq2seq.lexicon_config import LexiconConfig
 
 CPU = torch.device("cpu")
 

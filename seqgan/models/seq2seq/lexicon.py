@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import ParallelGenerator, SequenceSpace
-from seqgan.models.seq2seq.lexicon_config import LexiconConfig
+from seqgan.models.seq2seq.config import LexiconConfig
 
 _STAY = 2.0
 """First logit of translating a symbol where it stands; the neighbours have 0."""
