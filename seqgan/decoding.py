@@ -380,21 +380,11 @@ def _until_all_ended(columns: Iterator[Column], space: SequenceSpace) -> list[Co
 def _sample_at_once(
     generator: ParallelGenerator, space: SequenceSpace, draw: Draw, cond: Tensor
 ) -> Rollout:
-    """All columns in one draw. Ends are where the condition's are, so nothing is settled; behind
-    a condition that was cut to its longest sentence there are only ends."""
+    """All columns in one draw. Ends are where the condition's are, so nothing is settled."""
     logits_BTV = generator.emit(cond)
     drawn = draw(logits_BTV.flatten(0, 1), 1)
     ids_BT = drawn.ids_R.view(logits_BTV.shape[:2])
     tokens = drawn.x.view(logits_BTV.shape) if drawn.x.is_floating_point() else ids_BT
-    missing = space.length - ids_BT.shape[1]
-    if missing > 0 and space.end_id is not None:
-        ends_BT = ids_BT.new_full((len(ids_BT), missing), space.end_id)
-        ids_BT = torch.cat([ids_BT, ends_BT], 1)
-        if tokens.is_floating_point():
-            ends = F.one_hot(ends_BT, space.vocab_size).to(tokens.dtype)
-            tokens = torch.cat([tokens, ends], 1)
-        else:
-            tokens = ids_BT
     return Rollout(tokens, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
 
 

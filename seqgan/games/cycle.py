@@ -244,24 +244,28 @@ class CycleGame:
         if weight and not estimator.passes_gradient:
             back = self._distance(visit.back, translation.x, visit.source).mean()
             losses["way_back"] = weight * back
-            stats["cycle"] = -back.detach()
-        if weight:
-            stats["cycle"] = -stats["cycle"]  # a distance again, where the reward was its negative
-        identity_weight = weight_at(config.identity_weight, self._generators.updates)
-        if identity_weight:
-            identity = self._identity(visit)
-            losses["identity"] = identity_weight * identity
-            stats["identity"] = identity.detach()
-        if config.coverage_weight:
-            coverage = visit.into.repeated_attention(translation.ids_BT, visit.source.x)
-            covered = mean_per_row(coverage, translation.mask_BT).mean()
-            losses["coverage"] = config.coverage_weight * covered
-            stats["coverage"] = covered.detach()
-        if config.bijection_weight:
-            bijection = visit.into.bijection()
-            losses["bijection"] = config.bijection_weight * bijection
-            stats["bijection"] = bijection.detach()
+            stats["cycle"] = back.detach()
+        elif weight:
+            stats["cycle"] = -stats["cycle"]  # a distance again: the reward was its negative
+        for name, (factor, loss) in self._direct_losses(visit, translation).items():
+            losses[name] = factor * loss
+            stats[name] = loss.detach()
         return losses, stats
+
+    def _direct_losses(self, visit: _Visit, translation: Any) -> dict[str, tuple[float, Tensor]]:
+        """(weight, loss) of what reaches the generator without an estimator, by name."""
+        config = self._config
+        identity_weight = weight_at(config.identity_weight, self._generators.updates)
+        losses: dict[str, tuple[float, Tensor]] = {}
+        if identity_weight:
+            losses["identity"] = identity_weight, self._identity(visit)
+        if config.coverage_weight:
+            coverage_BT = visit.into.repeated_attention(translation.ids_BT, visit.source.x)
+            mean = mean_per_row(coverage_BT, translation.mask_BT).mean()
+            losses["coverage"] = config.coverage_weight, mean
+        if config.bijection_weight:
+            losses["bijection"] = config.bijection_weight, visit.into.bijection()
+        return losses
 
     def _realism(self, visit: _Visit) -> Reward:
         """α times the value of a translation for the critic."""

@@ -165,10 +165,14 @@ class LocalCriticConfig(Config):
     windows: Annotated[list[Positive], Field(min_length=1)] = [3, 3]
     """Width of each convolution, in columns; odd."""
 
+    blur: Annotated[int, Field(ge=0)] = 0
+    """Columns to either side over which embeddings are averaged first: their order is then unseen,
+    and a translation that keeps the order of another language can pass."""
+
     @property
     def reach(self) -> int:
         """Columns that a score sees to either side."""
-        return sum(window // 2 for window in self.windows)
+        return self.blur + sum(window // 2 for window in self.windows)
 
     @model_validator(mode="after")
     def _odd_windows(self) -> Self:

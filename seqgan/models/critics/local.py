@@ -4,12 +4,14 @@
 
 The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of symbols
 occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
-(`reach`). Columns behind the end carry no score; those in front of it see the end symbols.
+(`reach`). With `blur` embeddings are averaged over neighbours first, e_t ← mean e_{t−blur}…e_{t+blur}
+(0 beyond the borders): which words keep company is still seen, their order is not. Columns behind the end carry no score; those in front of it see the end symbols.
 """
 
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
@@ -31,10 +33,14 @@ class LocalCritic(Critic):
                 nn.LeakyReLU(0.2),
             ]
         self.layers = nn.Sequential(*layers, nn.Conv1d(config.width, 1, 1))
+        self.blur = config.blur
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """Scores of `ids_BT` or `simplex_BTV`."""
-        score_BT = self.layers(self.embedding(x).transpose(1, 2)).squeeze(1)
+        h_BET = self.embedding(x).transpose(1, 2)
+        if self.blur:
+            h_BET = F.avg_pool1d(h_BET, 2 * self.blur + 1, stride=1, padding=self.blur)
+        score_BT = self.layers(h_BET).squeeze(1)
         if mask is None:
             mask = torch.ones_like(score_BT, dtype=torch.bool)
         return Scores(score_BT, mask)
