@@ -73,7 +73,6 @@ def test_cartoon_faces(tmp_path: Path) -> None:
 
 @pytest.mark.study
 @pytest.mark.skipif(not MNIST.exists(), reason="MNIST is not in ../shared/data/images")
-@pytest.mark.xfail(strict=True, reason="not reached: a third is kept, EXPERIMENTS.md section 9")
 def test_a_cycle_keeps_the_digit(tmp_path: Path) -> None:
     paths = [f"data.{side}.source.path={MNIST}" for side in "ab"]
     found, _ = trained(tmp_path / "cycle", "image/cycle_mnist.yaml", *paths)
