@@ -19,7 +19,8 @@ class Surrogate:
     baseline_loss: Tensor | None = None
     """The learned baseline's own loss, for its own player."""
     parts: dict[str, Tensor] = field(default_factory=dict)
-    """Where there are several rewards: the losses that `loss` is the sum of, by reward."""
+    """Where there are several rewards: the losses that `loss` is the sum of, by reward; a bonus is
+    one of them."""
 
 
 def pathwise_surrogate(

@@ -87,12 +87,12 @@ class ScoreFunction:
                 advantage_BT = whiten(advantage_BT, rollout.mask_BT, scale)
                 advantages = {"all": advantage_BT}
             losses = policy_gradient_losses(generator, rollout, advantages)
-            loss = torch.stack(list(losses.values())).sum()
             stats = _stats(returns_BT, advantage_BT, rollout) | values
             if self._config.entropy_bonus:
                 entropy = step_entropy(generator, rollout)
-                loss = loss - self._config.entropy_bonus * entropy
+                losses["entropy"] = -self._config.entropy_bonus * entropy
                 stats["entropy"] = entropy.detach()
+            loss = torch.stack(list(losses.values())).sum()
         return Surrogate(loss, stats, baseline_loss, losses if terms else {})
 
     def _returns(self, generator: Generator, rollout: Rollout, reward: Reward) -> Tensor:

@@ -228,13 +228,16 @@ def test_the_self_critical_baseline_is_the_value_of_the_greedy_sentence_for_the_
     torch.testing.assert_close(found.parts["cycle"], -(WEIGHT * extra_B * logp_B).mean())
 
 
+@pytest.mark.parametrize("bonus", [0.0, 0.3])
 @pytest.mark.parametrize("whiten", [False, True])
-def test_parts_sum_to_the_loss(whiten: bool) -> None:
+def test_parts_sum_to_the_loss(whiten: bool, bonus: float) -> None:
+    """A game takes the parts: what is in none of them teaches nobody."""
     space, generator = ENDING, Translator(ENDING)
     rollout = rollout_of(torch.tensor([[0, 2], [1, 1]]), space, SOURCES)
-    estimator = estimator_of(space, LOO, term_baseline=SELF, whiten=whiten)
+    estimator = estimator_of(space, LOO, term_baseline=SELF, whiten=whiten, entropy_bonus=bonus)
     found = estimator.loss(generator, rollout, SentenceReward(space), term_of(space, SOURCES))
-    assert set(found.parts) == ({"all"} if whiten else {"critic", "cycle"})
+    rewards = {"all"} if whiten else {"critic", "cycle"}
+    assert set(found.parts) == (rewards | {"entropy"} if bonus else rewards)
     assert torch.equal(torch.stack(list(found.parts.values())).sum(), found.loss)
     alone = estimator.loss(generator, rollout, SentenceReward(space))
     assert alone.parts == {}
