@@ -480,3 +480,15 @@ def test_heads_divide_the_width() -> None:
 def test_copy_is_a_plain_field() -> None:
     assert validate(PointerConfig, {"name": "pointer", "copy": False}, "x").copy is False
     assert PLAIN.model_dump()["copy"] is False
+
+
+def test_a_seed_decides_every_parameter_wherever_the_modules_lie_in_memory() -> None:
+    """The networks stay alive, so that each one has other addresses."""
+    config = EncoderDecoderConfig(name="encoder_decoder", width=4, layers=1, heads=1, joint=False)
+    space = SequenceSpace(5, 4, 0)
+    networks = []
+    for _ in range(24):
+        torch.manual_seed(0)
+        networks.append(EncoderDecoder(space, space, config))
+    first, *others = [network.source_embedding.weight for network in networks]
+    assert all(torch.equal(first, other) for other in others)

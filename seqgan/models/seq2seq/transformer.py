@@ -100,7 +100,8 @@ class EncoderDecoder(Generator):
         width, heads, dropout = config.width, config.heads, config.dropout
         self.scale = width**0.5
         self.source_embedding, self.embedding = embeddings(source, space, width, config.joint)
-        for table in {self.source_embedding, self.embedding}:
+        # Not a set: its order hangs on addresses, and with it which table draws first.
+        for table in dict.fromkeys((self.source_embedding, self.embedding)):
             nn.init.normal_(table.weight, std=1 / self.scale)
         self.source_positions = Positions(source.length, width)
         self.positions = Positions(space.length, width)
