@@ -50,7 +50,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.masks import longest, mean_per_row
-from seqgan.core.modes import frozen
+from seqgan.core.modes import evaluating, frozen
 from seqgan.core.types import (
     Batch,
     Generator,
@@ -281,10 +281,13 @@ class CycleGame:
         return lambda x, mask, shared=None: weight * value(x, mask, shared)
 
     def _recovery(self, visit: _Visit) -> Reward:
-        """Minus the distance of the way back."""
+        """Minus the distance of the way back. Where that is a mere reward it is without dropout,
+        as a critic's is: the way back learns elsewhere."""
+        learns_here = visit.side.estimator.passes_gradient
 
         def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
-            return -self._distance(visit.back, x, visit.source)
+            with nullcontext() if learns_here else evaluating(visit.back):
+                return -self._distance(visit.back, x, visit.source)
 
         return reward
 

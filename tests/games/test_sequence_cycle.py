@@ -378,6 +378,18 @@ def test_where_no_gradient_passes_the_way_back_learns_from_the_translation(
     torch.testing.assert_close(stats["b/cycle"], expected.detach() / 3)
 
 
+@pytest.mark.parametrize("name", ["score_function", "straight_through"])
+def test_recovery_as_a_mere_reward_has_no_dropout(name: str) -> None:
+    """Where the way back learns from the same term it keeps its own."""
+    generator = EVENTS["generator"] | {"dropout": 0.5}
+    game = make_game(EVENTS, generator=generator, estimator=ESTIMATORS[name])
+    visit = game._visits()[0]
+    reward = game._recovery(visit)
+    first, second = (reward(visit.real.x, visit.real.mask) for _ in range(2))
+    assert torch.equal(first, second) == (name == "score_function")
+    assert visit.back.training
+
+
 def test_logged_gradient_norms_are_those_of_each_loss_alone() -> None:
     """A game with one loss only has the gradient that the game with all of them logs for it."""
     alone = {
