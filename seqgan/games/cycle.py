@@ -325,7 +325,8 @@ def trimmed(batch: Batch, generator: nn.Module) -> Batch:
 
 
 def _nothing(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
-    return x.new_zeros(len(x), dtype=torch.float32)
+    """No reward, in every column where there are columns: credit by columns reads it too."""
+    return torch.zeros(x.shape[:1] if mask is None else mask.shape, device=x.device)
 
 
 def _prefixed(side: Side, named: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -378,6 +378,17 @@ def test_where_no_gradient_passes_the_way_back_learns_from_the_translation(
     torch.testing.assert_close(stats["b/cycle"], expected.detach() / 3)
 
 
+@pytest.mark.parametrize("credit", ["sequence", "per_step", "window", "rollout"])
+def test_a_critic_of_no_weight_is_no_reward_under_any_credit(credit: str) -> None:
+    critic = CRITICS["rnn" if credit == "per_step" else "local"]
+    estimator = ESTIMATORS["score_function"] | {"credit": {"name": credit}}
+    game_of = EVENTS["game"] | {"adversarial_weight": 0.0}
+    game = make_game(EVENTS, critic=critic, estimator=estimator, game=game_of)
+    losses, _ = game._lessons(game._visits()[0])
+    assert losses["critic"] == 0
+    assert losses["cycle"] != 0
+
+
 @pytest.mark.parametrize("name", ["score_function", "straight_through"])
 def test_recovery_as_a_mere_reward_has_no_dropout(name: str) -> None:
     """Where the way back learns from the same term it keeps its own."""
