@@ -28,6 +28,7 @@ class Pool:
         x, mask = fake.x.detach(), fake.mask
         if self._size == 0:
             return Batch(x, mask)
+        self._move(x.device)
         room = self._size - (0 if self._x is None else len(self._x))
         if room > 0:  # the first ones all stay, and are all shown
             self._x = _append(self._x, x[:room])
@@ -48,6 +49,11 @@ class Pool:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._x, self._mask = state["x"], state["mask"]
+
+    def _move(self, device: torch.device) -> None:
+        """To where samples are made: checkpoints come to the CPU."""
+        self._x = None if self._x is None else self._x.to(device)
+        self._mask = None if self._mask is None else self._mask.to(device)
 
 
 def _append(stored: Tensor | None, new: Tensor) -> Tensor:

@@ -493,6 +493,16 @@ def test_the_games_weights_follow_their_ramps_by_generator_updates_of_every_phas
 # ── The pool ──────────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_pool_from_a_checkpoint_follows_the_samples_to_their_device() -> None:
+    fake = Batch(torch.zeros(3, 5), torch.ones(3, 5, dtype=torch.bool))
+    for size in (3, 6):  # full, and with room
+        first, second = Pool(size), Pool(size)
+        first.exchange(fake)
+        second.load_state_dict(first.state_dict())
+        second.exchange(Batch(fake.x.to("meta"), fake.mask.to("meta")))
+        assert {part.device.type for part in second.state_dict().values()} == {"meta"}
+
+
 def test_the_pool_keeps_masks_with_their_rows() -> None:
     """Row n holds its number in every column; its mask has n mod 7 + 1 symbols."""
     torch.manual_seed(0)
