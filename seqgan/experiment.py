@@ -19,7 +19,12 @@ from seqgan.data.config import (
     TextDataConfig,
 )
 from seqgan.data.text_pair_config import TextPairConfig
-from seqgan.estimators.config import EstimatorConfig, LearnedBaselineConfig, ScoreFunctionConfig
+from seqgan.estimators.config import (
+    EstimatorConfig,
+    LearnedBaselineConfig,
+    ScoreFunctionConfig,
+    WindowCreditConfig,
+)
 from seqgan.evaluation.config import (
     CYCLE_METRICS,
     DEFAULT_SWEEP_METRIC,
@@ -48,6 +53,7 @@ from seqgan.models.config import (
     CnnCriticConfig,
     CriticConfig,
     GeneratorConfig,
+    LocalCriticConfig,
 )
 from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
@@ -232,6 +238,7 @@ def _check_estimator(experiment: Experiment) -> None:
                 f"estimator.credit.name=window needs a critic of windows, critic.name={critic.name}"
                 " is none; use critic local, or another credit"
             )
+        _check_reach(estimator, critic)
         if estimator.credit.name == "per_step" and not causal:
             raise ValueError(
                 f"estimator.credit.name=per_step needs a causal critic, critic.name={critic.name} "
@@ -244,6 +251,18 @@ def _check_estimator(experiment: Experiment) -> None:
                 "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
                 "whitening; use at least 2"
             )
+
+
+def _check_reach(estimator: ScoreFunctionConfig, critic: CriticConfig) -> None:
+    """A symbol is credited with every score that sees it: what is left out would be a bias."""
+    credit = estimator.credit
+    if not (isinstance(credit, WindowCreditConfig) and isinstance(critic, LocalCriticConfig)):
+        return
+    if credit.reach < critic.reach:
+        raise ValueError(
+            f"estimator.credit.reach={credit.reach} leaves out scores of a critic that sees "
+            f"{critic.reach} columns to either side; raise it to {critic.reach}"
+        )
 
 
 def _check_baselines(experiment: Experiment, estimator: ScoreFunctionConfig) -> None:

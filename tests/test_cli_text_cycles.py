@@ -500,6 +500,12 @@ def credited(**fields: Any) -> dict[str, Any]:
             ["credit.name=window", "critic.name=mlp", "use critic local"],
         ),
         (
+            CIPHER,
+            {"estimator": credited(credit={"name": "window", "reach": 2}),
+             "critic": {"name": "local", "windows": [3, 3], "blur": 1}},
+            ["estimator.credit.reach=2", "3 columns", "raise it to 3"],
+        ),
+        (
             EVENTS,
             {"estimator": credited(baseline=SELF_CRITICAL), "train.batch_size": 1,
              "estimator.term_baseline": {"name": "leave_one_out"}},
