@@ -4,6 +4,7 @@ An experiment is game × players × objective × penalties × estimator × sched
 each factor is one line of YAML. Nothing here imports torch: `build.py` makes the objects.
 """
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -313,8 +314,9 @@ def _check_cycle(experiment: Experiment) -> None:
         )
     if "generator" in phases and not _teaches(experiment, game):
         raise ValueError(
-            "schedule has 'generator', but at first no weight of game teaches the generators "
-            "anything; raise game.adversarial_weight, cycle_weight or identity_weight above 0"
+            "schedule has 'generator', but at the start or at the end of their ramps no weight of "
+            "game teaches the generators anything; raise game.adversarial_weight, cycle_weight or "
+            "identity_weight above 0"
         )
     if "denoise" in phases and text and game.noise is None:
         raise ValueError(
@@ -324,12 +326,12 @@ def _check_cycle(experiment: Experiment) -> None:
 
 
 def _teaches(experiment: Experiment, game: CycleGameConfig) -> bool:
-    """Whether the first update of phase `generator` has a loss."""
+    """Whether every update of phase `generator` has a loss: ramps are 0 at their ends at most."""
     listens = experiment.estimator is not None and experiment.estimator.name != "detached"
     weights = [game.cycle_weight, game.identity_weight, game.bijection_weight]
     weights += [game.coverage_weight] + ([game.fluency_weight] if listens else [])
     weights += [game.adversarial_weight] if listens else []
-    return any(weight_at(weight, 0) for weight in weights)
+    return all(any(weight_at(weight, at) for weight in weights) for at in (0, inf))
 
 
 def _check_penalties(experiment: Experiment) -> None:

@@ -540,6 +540,12 @@ def credited(**fields: Any) -> dict[str, Any]:
             ["'generator'", "cycle_weight"],
         ),
         (
+            CIPHER,
+            {"estimator": {"name": "detached"},
+             "game.cycle_weight": {"start": 1.0, "end": 0.0, "steps": 5}},
+            ["'generator'", "end of their ramps", "cycle_weight"],
+        ),
+        (
             EVENTS,
             {"critic": {"name": "cnn", "widths": [1, 12], "filters": [2, 2]}},
             ["critic.widths", "12", "10 symbols"],

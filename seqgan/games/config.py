@@ -60,7 +60,7 @@ class RampConfig(Config):
     """Generator updates (of every phase) on the way."""
 
 
-def weight_at(weight: float | RampConfig, updates: int) -> float:
+def weight_at(weight: float | RampConfig, updates: float) -> float:
     """The weight after so many generator updates."""
     if not isinstance(weight, RampConfig):
         return weight
