@@ -4,6 +4,7 @@ An experiment is game × players × objective × penalties × estimator × sched
 each factor is one line of YAML. Nothing here imports torch: `build.py` makes the objects.
 """
 
+from collections.abc import Collection
 from math import inf
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from seqgan.data.config import (
     OracleDataConfig,
     TextDataConfig,
 )
-from seqgan.data.text_pair_config import TextPairConfig
+from seqgan.data.text_pair_config import LanguagePairConfig, TextPairConfig
 from seqgan.estimators.config import (
     EstimatorConfig,
     LearnedBaselineConfig,
@@ -314,15 +315,31 @@ def _check_cycle(experiment: Experiment) -> None:
         )
     if "generator" in phases and not _teaches(experiment, game):
         raise ValueError(
-            "schedule has 'generator', but at the start or at the end of their ramps no weight of "
-            "game teaches the generators anything; raise game.adversarial_weight, cycle_weight or "
+            "schedule has 'generator', but no weight of game teaches the generators anything, at the "
+            "start or when ramps have ended; raise game.adversarial_weight, cycle_weight or "
             "identity_weight above 0"
         )
+    _check_writing_again(experiment, game, phases)
     if "denoise" in phases and text and game.noise is None:
         raise ValueError(
             "schedule has 'denoise', but game.noise is null: copying would be all there is to "
             "learn; set game.noise.name to words or mix"
         )
+
+
+def _check_writing_again(
+    experiment: Experiment, game: CycleGameConfig, phases: Collection[str]
+) -> None:
+    """The generator into a kind reads sentences of that kind: both need one vocabulary."""
+    data = experiment.data
+    joint = not isinstance(data, LanguagePairConfig) and getattr(data, "joint", True)
+    if joint or not (game.identity_weight or "denoise" in phases):
+        return
+    remedy = "" if isinstance(data, LanguagePairConfig) else " or data.joint to true"
+    raise ValueError(
+        f"game.identity_weight={game.identity_weight}, or the phase 'denoise': generators that read "
+        f"one vocabulary cannot write sentences of another again; set it to 0{remedy}"
+    )
 
 
 def _teaches(experiment: Experiment, game: CycleGameConfig) -> bool:

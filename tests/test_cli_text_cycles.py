@@ -517,6 +517,17 @@ def credited(**fields: Any) -> dict[str, Any]:
             ["game.bijection_weight=0.5", "generator.name=pointer", "set it to 0"],
         ),
         (CIPHER, {"game.noise": WORDS}, ["game.noise", "lexicon", "remove it"]),
+        (
+            LANGUAGES,
+            {"game.identity_weight": 1.0},
+            ["game.identity_weight=1.0", "vocabulary", "set it to 0"],
+        ),
+        (
+            EVENTS,
+            {"data": {"name": "unpaired_text", "joint": False,
+                      "a": {"path": "a.txt"}, "b": {"path": "b.txt"}}},
+            ["'denoise'", "vocabulary", "data.joint to true"],
+        ),
         (EVENTS, {"game.noise": None}, ["'denoise'", "game.noise is null", "words or mix"]),
         ({}, {"estimator": {"name": "detached"}}, ["estimator.name=detached", "game cycle"]),
         (EVENTS, {"estimator": {"name": "pathwise"}}, ["estimator.name=pathwise", "softmax"]),
@@ -543,7 +554,7 @@ def credited(**fields: Any) -> dict[str, Any]:
             CIPHER,
             {"estimator": {"name": "detached"},
              "game.cycle_weight": {"start": 1.0, "end": 0.0, "steps": 5}},
-            ["'generator'", "end of their ramps", "cycle_weight"],
+            ["'generator'", "ramps have ended", "cycle_weight"],
         ),
         (
             EVENTS,
