@@ -561,6 +561,11 @@ def credited(**fields: Any) -> dict[str, Any]:
             {"critic": {"name": "cnn", "widths": [1, 12], "filters": [2, 2]}},
             ["critic.widths", "12", "10 symbols"],
         ),
+        (
+            CIPHER,
+            {"data": EVENTS["data"]},
+            ["generator.name=lexicon", "32 and 10 columns", "pointer"],
+        ),
         (EVENTS, {"game.directions": []}, ["game", "directions"]),
         (EVENTS, {"generator.copi": False}, ["copi", "did you mean 'copy'"]),
     ],

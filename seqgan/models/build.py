@@ -84,12 +84,20 @@ def build_generator(config: GeneratorConfig, space: Space) -> Generator | Direct
 
 
 def build_translators(config: GeneratorConfig, space: SpacePair) -> nn.ModuleDict:
-    """Generators `a2b` and `b2a`, freshly initialised on the CPU."""
+    """Generators `a2b` and `b2a`, freshly initialised on the CPU.
+
+    Raises `UserError` where the spaces do not allow that.
+    """
     a, b = space.a, space.b
     if isinstance(a, ArraySpace):
         return nn.ModuleDict({way: build_generator(config, a) for way in ("a2b", "b2a")})
     assert isinstance(b, SequenceSpace)
     if isinstance(config, LexiconConfig):
+        if a.length != b.length:
+            raise UserError(
+                "generator.name=lexicon: writes as many symbols as it reads, but the two kinds have "
+                f"{a.length} and {b.length} columns; make their lengths equal, or use pointer"
+            )
         return nn.ModuleDict({"a2b": Lexicon(a, b, config), "b2a": Lexicon(b, a, config)})
     assert isinstance(config, PointerConfig | EncoderDecoderConfig), "checked by Experiment"
     return build_pair(config, a, b)
