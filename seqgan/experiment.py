@@ -156,6 +156,9 @@ def _check_game(experiment: Experiment) -> None:
             f"game.name={game} cannot be played on data.name={data}; "
             f"choose from: {', '.join(GAMES[data])}"
         )
+    if game == "paired" and not getattr(experiment.data, "aligned", False):
+        remedy = "use game cycle" if data == "unpaired_text" else "set data.aligned=true"
+        raise ValueError(f"game.name=paired learns from pairs, and training rows are none; {remedy}")
     _check_parts(experiment)
     for position, stage in enumerate(experiment.schedule):
         for phase in stage.phases:

@@ -533,6 +533,7 @@ def credited(**fields: Any) -> dict[str, Any]:
         (EVENTS, {"estimator": {"name": "pathwise"}}, ["estimator.name=pathwise", "softmax"]),
         (EVENTS, {"critic": {"name": "patch"}}, ["critic.name=patch", "local"]),
         (EVENTS, {"generator": {"name": "gru"}}, ["generator.name=gru", "lexicon"]),
+        (EVENTS, {"game": {"name": "paired"}}, ["game.name=paired", "set data.aligned=true"]),
         (EVENTS, {"game": {"name": "adversarial"}}, ["game.name=adversarial", "data.name=events"]),
         (
             EVENTS,
