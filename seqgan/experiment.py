@@ -41,6 +41,7 @@ from seqgan.games.config import (
     AdversarialGameConfig,
     CycleGameConfig,
     GameConfig,
+    PairedGameConfig,
     weight_at,
 )
 from seqgan.models.config import (
@@ -382,9 +383,15 @@ METRICS = {
 
 
 def _check_selection(experiment: Experiment) -> None:
-    known = METRICS[experiment.data.name]
+    known = _measured(experiment)
     for field in ("select", "sweep_select"):
-        metric = getattr(experiment.evaluation, field).metric
+        rule = getattr(experiment.evaluation, field)
+        metric = rule.metric
+        if rule.patience is not None and (metric is None or field == "sweep_select"):
+            raise ValueError(
+                f"evaluation.{field}.patience={rule.patience} waits for no metric of training; set "
+                "evaluation.select.metric too, or leave it out"
+            )
         unused = field == "sweep_select" and not experiment.evaluation.sweep
         if unused and metric == DEFAULT_SWEEP_METRIC:  # the default, which is for sequences
             continue
@@ -394,6 +401,15 @@ def _check_selection(experiment: Experiment) -> None:
                 f"evaluation.{field}.metric='{metric}': unknown{hint} choose from: "
                 f"{', '.join(known)}"
             )
+
+
+def _measured(experiment: Experiment) -> tuple[str, ...]:
+    """What the validation of this experiment measures; of translations, only ways that are played."""
+    known, game = METRICS[experiment.data.name], experiment.game
+    if known is not TRANSLATION_METRICS or not isinstance(game, CycleGameConfig | PairedGameConfig):
+        return known
+    ends = tuple(f"_{way}" for way in game.directions)
+    return tuple(name for name in known if name == "label_free" or name.endswith(ends))
 
 
 def _check_lengths(experiment: Experiment) -> None:

@@ -567,6 +567,12 @@ def credited(**fields: Any) -> dict[str, Any]:
             {"data": EVENTS["data"]},
             ["generator.name=lexicon", "32 and 10 columns", "pointer"],
         ),
+        (
+            EVENTS,
+            {"game.directions": ["a2b"], "evaluation.select": {"metric": "label_free_b2a"}},
+            ["evaluation.select.metric='label_free_b2a'", "label_free_a2b"],
+        ),
+        (EVENTS, {"evaluation.select": {"patience": 5}}, ["evaluation.select.patience=5"]),
         (EVENTS, {"game.directions": []}, ["game", "directions"]),
         (EVENTS, {"generator.copi": False}, ["copi", "did you mean 'copy'"]),
     ],
