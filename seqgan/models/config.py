@@ -164,10 +164,9 @@ class LocalCriticConfig(Config):
     """Width of the symbol embedding and of every layer."""
     windows: Annotated[list[Positive], Field(min_length=1)] = [3, 3]
     """Width of each convolution, in columns; odd."""
-
     blur: Annotated[int, Field(ge=0)] = 0
-    """Columns to either side over which embeddings are averaged first: their order is then unseen,
-    and a translation that keeps the order of another language can pass."""
+    """Columns to either side over which embeddings are averaged first: with windows [1] their order
+    is then unseen, and a translation that keeps the order of another language can pass."""
 
     @property
     def reach(self) -> int:

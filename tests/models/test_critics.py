@@ -12,6 +12,7 @@ from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
     CriticConfig,
+    LocalCriticConfig,
     MlpCriticConfig,
     PairwiseCriticConfig,
     RnnCriticConfig,
@@ -235,3 +236,50 @@ def test_continuations_of_shared_prefixes_score_as_they_do_alone(columns, monkey
         rows = zip(ids_RT.split(1), mask_RT.split(1), strict=True)
         alone = torch.cat([critic(row, mask).score for row, mask in rows])
     torch.testing.assert_close(ours.score, alone)
+
+
+# ── Windows ───────────────────────────────────────────────────────────────────────────────────
+
+
+def local(length: int, **fields: object) -> tuple[nn.Module, Tensor]:
+    """A critic of windows, and one sentence without an end for it."""
+    torch.manual_seed(0)
+    config = LocalCriticConfig.model_validate({"name": "local", "width": 8, **fields})
+    critic = build_critic(config, SequenceSpace(6, length)).eval()
+    return critic, torch.randint(6, (1, length))
+
+
+@pytest.mark.parametrize(
+    ("windows", "blur", "reach"),
+    [([1], 0, 0), ([3], 0, 1), ([3, 5], 0, 3), ([1], 2, 2), ([3], 2, 3)],
+)
+def test_a_window_reaches_as_far_as_its_configuration_says(windows, blur, reach) -> None:
+    assert LocalCriticConfig(name="local", windows=windows, blur=blur).reach == reach
+    critic, ids_BT = local(11, windows=windows, blur=blur)
+    changed_BT = ids_BT.clone()
+    changed_BT[0, 5] = (changed_BT[0, 5] + 1) % 6
+    before, after = critic(ids_BT), critic(changed_BT)
+    assert before.score.shape == (1, 11)
+    assert before.mask_BT.all()
+    seen_T = (before.score - after.score)[0].abs() > 1e-5
+    assert seen_T.nonzero().flatten().tolist() == list(range(5 - reach, 5 + reach + 1))
+
+
+@pytest.mark.parametrize("blur", [0, 2])
+def test_blurred_windows_see_company_and_not_order(blur) -> None:
+    """The middle's score, after its five columns have changed places."""
+    critic, ids_BT = local(5, windows=[1] if blur else [5], blur=blur)
+    ids_BT[0] = torch.tensor([0, 1, 2, 3, 3])
+    orders = torch.tensor([[0, 1, 2, 3, 4], [4, 2, 0, 1, 3], [1, 0, 2, 4, 3]])
+    score_B = critic(ids_BT[0][orders]).score[:, 2]
+    assert torch.allclose(score_B, score_B[:1].expand(3), atol=1e-6) == bool(blur)
+    other = critic(torch.tensor([[0, 1, 2, 3, 4]])).score[0, 2]
+    assert not torch.allclose(other, score_B[0], atol=1e-4)
+
+
+def test_a_blur_is_the_mean_of_the_embeddings_and_zeros_beyond_the_borders() -> None:
+    critic, ids_BT = local(4, windows=[3], blur=1)
+    e_TE = critic.embedding.weight[ids_BT[0]]
+    padded = F.pad(e_TE, (0, 0, 1, 1))
+    mean_TE = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    close(critic(ids_BT).score, critic.layers(mean_TE.T[None]).squeeze(1))

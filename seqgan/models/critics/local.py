@@ -3,9 +3,14 @@
     embed → (convolution of width w → leaky ReLU) for each w in `windows` → wᵀ h_t + b
 
 The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of symbols
-occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
-(`reach`). With `blur` embeddings are averaged over neighbours first, e_t ← mean e_{t−blur}…e_{t+blur}
-(0 beyond the borders): which words keep company is still seen, their order is not. Columns behind the end carry no score; those in front of it see the end symbols.
+occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen, and
+`blur` more (`reach`). With `blur` embeddings are averaged over neighbours first,
+
+    e_t ← 1 / (2 blur + 1) Σ_{|s − t| ≤ blur} e_s          (0 beyond the borders)
+
+which leaves a score what words keep company and not their order, if `windows` is [1]; wider ones
+compare neighbouring means, and so see where words come in and go out. Columns behind the end
+carry no score; those in front of it see the end symbols.
 """
 
 from itertools import pairwise
