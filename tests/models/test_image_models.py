@@ -19,6 +19,7 @@ from seqgan.models.image.config import (
     TranslatorConfig,
 )
 from seqgan.models.image.layers import DownConv, UpConv, pyramid
+from seqgan.models.image.translator import Warp
 from seqgan.objectives.config import GradientPenaltyConfig
 from seqgan.objectives.penalties import apply_spectral_norm, gradient_penalty
 
@@ -345,6 +346,60 @@ def test_a_residual_translator_without_a_change_leaves_the_picture() -> None:
     torch.nn.init.zeros_(translator.layers[-1].weight)
     torch.nn.init.zeros_(translator.layers[-1].bias)
     assert (translator(translator.draw(2), picture) - picture).abs().max() < 0.0101
+
+
+@pytest.mark.parametrize("halvings", [0, 1, 2])
+def test_halvings_decide_the_smallest_size_and_not_the_translations(halvings) -> None:
+    config = TRANSLATOR.model_copy(update={"halvings": halvings, "warp": True})
+    translator = build(build_generator, config, ArraySpace((3, 16, 24)))
+    sizes = set()
+    for layer in translator.layers:
+        layer.register_forward_hook(lambda module, given, out: sizes.add(tuple(out.shape[2:])))
+    picture = torch.rand(2, 3, 16, 24) * 2 - 1
+    translation = translator(translator.draw(2), picture)
+    assert translation.shape == picture.shape
+    assert min(sizes) == (16 // 2**halvings, 24 // 2**halvings)
+    (translation * torch.randn(3, 16, 24)).sum().backward()
+    assert_every_parameter_has_a_gradient(translator)
+
+
+def test_without_halvings_a_pixel_depends_on_its_neighbourhood_only() -> None:
+    """Four convolutions of 3×3 see four pixels to either side."""
+    config = TRANSLATOR.model_copy(update={"halvings": 0, "norm": "none"})
+    translator = build(build_generator, config, ArraySpace((1, 24, 24)))
+    picture = (torch.rand(1, 1, 24, 24) * 2 - 1).requires_grad_()
+    translator(translator.draw(1), picture)[0, 0, 12, 12].backward()
+    rows, columns = picture.grad[0, 0].nonzero(as_tuple=True)
+    assert 12 - 4 == rows.min() == columns.min()
+    assert 12 + 4 == rows.max() == columns.max()
+
+
+def test_a_warp_starts_as_the_identity_and_maps_places_as_documented() -> None:
+    """Where the change is A − I the picture is read at A·place; beyond the border is border."""
+    warp = Warp()
+    picture = torch.rand(2, 3, 8, 6) * 2 - 1
+    close(warp(picture), picture)
+    with torch.no_grad():
+        warp.change[0, 0] = -0.2  # right becomes left
+    close(warp(picture), picture.flip(3))
+    with torch.no_grad():
+        warp.change.zero_()[1, 2] = 0.025  # one of eight rows down, where a picture is 2 high
+    close(warp(picture)[:, :, :-1], picture[:, :, 1:])
+    close(warp(picture)[:, :, -1], picture[:, :, -1])
+
+
+def test_a_warped_translator_draws_what_it_would_of_the_warped_picture() -> None:
+    config = TRANSLATOR.model_copy(update={"warp": True, "residual": True})
+    translator = build(build_generator, config, ArraySpace((1, 16, 16)))
+    plain = build(
+        build_generator, config.model_copy(update={"warp": False}), ArraySpace((1, 16, 16))
+    )
+    plain.load_state_dict(translator.state_dict(), strict=False)
+    picture = torch.rand(2, 1, 16, 16) * 2 - 1
+    close(translator(translator.draw(2), picture), plain(plain.draw(2), picture))
+    with torch.no_grad():
+        translator.warp.change[0, 0] = -0.2
+    close(translator(translator.draw(2), picture), plain(plain.draw(2), picture.flip(3)))
 
 
 def test_residual_blocks_of_a_translator_add_to_what_they_read() -> None:

@@ -54,7 +54,7 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
 
 
 class TranslatorConfig(Config):
-    """A picture to a picture: two strided convolutions, residual blocks, two upsamplings."""
+    """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
 
     name: Literal["translator"]
     """Kind of generator."""
@@ -64,7 +64,8 @@ class TranslatorConfig(Config):
     """Residual blocks at the smallest size."""
     halvings: Annotated[int, Field(ge=0, le=2)] = 2
     """Times that height and width are halved on the way in, and doubled on the way out. With 0
-    every pixel depends on its neighbourhood only, so that shapes stay what they are."""
+    every pixel depends on its neighbourhood only (and on the statistics of `norm` instance), so
+    that shapes stay what they are."""
     norm: Literal["instance", "none"] = "instance"
     """Normalisation of each hidden layer over the pixels of one feature map."""
     residual: bool = False
