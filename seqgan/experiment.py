@@ -159,7 +159,7 @@ def _check_game(experiment: Experiment) -> None:
         )
     if game == "paired" and not getattr(experiment.data, "aligned", False):
         remedy = "use game cycle" if data == "unpaired_text" else "set data.aligned=true"
-        raise ValueError(f"game.name=paired learns from pairs, and training rows are none; {remedy}")
+        raise ValueError(f"game.name=paired: the training rows of this data are no pairs; {remedy}")
     _check_parts(experiment)
     for position, stage in enumerate(experiment.schedule):
         for phase in stage.phases:
@@ -319,8 +319,8 @@ def _check_cycle(experiment: Experiment) -> None:
         )
     if "generator" in phases and not _teaches(experiment, game):
         raise ValueError(
-            "schedule has 'generator', but no weight of game teaches the generators anything, at the "
-            "start or when ramps have ended; raise game.adversarial_weight, cycle_weight or "
+            "schedule has 'generator', but no weight of game teaches the generators anything, at "
+            "the start or when ramps have ended; raise game.adversarial_weight, cycle_weight or "
             "identity_weight above 0"
         )
     _check_writing_again(experiment, game, phases)
@@ -341,8 +341,8 @@ def _check_writing_again(
         return
     remedy = "" if isinstance(data, LanguagePairConfig) else " or data.joint to true"
     raise ValueError(
-        f"game.identity_weight={game.identity_weight}, or the phase 'denoise': generators that read "
-        f"one vocabulary cannot write sentences of another again; set it to 0{remedy}"
+        f"game.identity_weight={game.identity_weight}, or the phase 'denoise': generators that "
+        f"read one vocabulary cannot write sentences of another again; set it to 0{remedy}"
     )
 
 
@@ -404,7 +404,7 @@ def _check_selection(experiment: Experiment) -> None:
 
 
 def _measured(experiment: Experiment) -> tuple[str, ...]:
-    """What the validation of this experiment measures; of translations, only ways that are played."""
+    """What the validation of this experiment measures: of translations, those that are played."""
     known, game = METRICS[experiment.data.name], experiment.game
     if known is not TRANSLATION_METRICS or not isinstance(game, CycleGameConfig | PairedGameConfig):
         return known

@@ -95,8 +95,8 @@ def build_translators(config: GeneratorConfig, space: SpacePair) -> nn.ModuleDic
     if isinstance(config, LexiconConfig):
         if a.length != b.length:
             raise UserError(
-                "generator.name=lexicon: writes as many symbols as it reads, but the two kinds have "
-                f"{a.length} and {b.length} columns; make their lengths equal, or use pointer"
+                "generator.name=lexicon: writes as many symbols as it reads, but the two kinds "
+                f"have {a.length} and {b.length} columns; make their lengths equal, or use pointer"
             )
         return nn.ModuleDict({"a2b": Lexicon(a, b, config), "b2a": Lexicon(b, a, config)})
     assert isinstance(config, PointerConfig | EncoderDecoderConfig), "checked by Experiment"
