@@ -140,9 +140,10 @@ def build_data(experiment: Experiment, device: torch.device, run: Path | None) -
         return _text_sides(experiment, load_language_pair(config), device)
     if isinstance(config, UnpairedTextConfig):
         kept = None if run is None else (load_tokenizer(run / "a"), load_tokenizer(run / "b"))
-        text = load_unpaired_text(config, kept, build_scorer(config))
-        side = _text_sides(experiment, text, device)
-        side.evaluator.notes["bleu"] = bleu_signature(config)
+        scorer = None if config.valid is None else build_scorer(config)
+        side = _text_sides(experiment, load_unpaired_text(config, kept, scorer), device)
+        if scorer is not None and "bleu" in config.score:
+            side.evaluator.notes["bleu"] = bleu_signature(config)
         return side
     return _corpus_side(experiment, config, device, run)
 

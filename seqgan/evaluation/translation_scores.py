@@ -14,7 +14,10 @@ from seqgan.metrics.translation import bleu, chrf, rouge
 
 
 def build_scorer(config: UnpairedTextConfig) -> Scorer:
-    """The scores that `config.score` names, in both directions."""
+    """The scores that `config.score` names, in both directions.
+
+    Raises `UserError` where a package for them is missing.
+    """
     canonical = canonical_form(config.tokenizer)
     tokenize = _bleu_tokenizer(config)
 
@@ -31,6 +34,7 @@ def build_scorer(config: UnpairedTextConfig) -> Scorer:
             found |= rouge(ours, theirs)
         return found
 
+    score("a2b", ["word"], ["word"], ["word"])  # a missing package shows before a run is made
     return score
 
 

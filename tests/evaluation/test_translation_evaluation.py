@@ -1,12 +1,17 @@
 """What the metrics of translations say of translators whose worth is known."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tiny_runs import tiny_experiment, unpaired_text
 from torch import Tensor, nn
 
+from seqgan.build import build_data
+from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
 from seqgan.data.cipher import cipher_table, inverse_table, load_cipher
@@ -299,3 +304,18 @@ def test_lines_for_people_show_source_and_translation(cipher: UnpairedText) -> N
     for row, line in enumerate(shown):
         source, made = (cipher.a, cipher.b) if row < 8 else (cipher.b, cipher.a)
         assert line == f"{source.valid.lines[row % 8]}  →  {made.valid.lines[row % 8]}"
+
+
+@pytest.mark.parametrize("package", ["sacrebleu", "rouge_score.rouge_scorer"])
+def test_packages_are_asked_for_where_their_scores_are(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is trained, and only then."""
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    score = "bleu" if package == "sacrebleu" else "rouge"
+    tree = unpaired_text(tmp_path / "text")
+    tree["data"] |= {"score": [score]}
+    with pytest.raises(UserError, match=f"package {package.split('.')[0].replace('_', '-')}"):
+        build_data(tiny_experiment(tree), CPU, None)
+    tree["data"] |= {"valid": None, "test": None}
+    build_data(tiny_experiment(tree), CPU, None)
