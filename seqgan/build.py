@@ -66,7 +66,7 @@ from seqgan.evaluation.points import PointsEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
-from seqgan.experiment import Experiment
+from seqgan.experiment import Experiment, trained_ways
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.autoencode import AutoencodeGame
 from seqgan.games.config import (
@@ -254,7 +254,7 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
     evaluator = TranslationEvaluator(
         text,
         game.directions,
-        isinstance(game, CycleGameConfig) and _trains_the_way_back(experiment, game),
+        isinstance(game, CycleGameConfig) and len(trained_ways(experiment)) == 2,
         device,
         experiment.evaluation.ngram_order,
     )
@@ -292,12 +292,6 @@ def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch
 
 WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"
 """What SentencePiece puts before the first piece of a word."""
-
-
-def _trains_the_way_back(experiment: Experiment, game: CycleGameConfig) -> bool:
-    """Whether anything teaches the ways back to recover sources."""
-    phases = {phase for stage in experiment.schedule for phase in stage.phases}
-    return game.cycle_weight != 0 or "reconstruct" in phases or len(game.directions) == 2
 
 
 def _picture_stream(

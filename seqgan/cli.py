@@ -159,6 +159,13 @@ def transform(
             f"{run}: translates nothing (game.name={experiment.game.name}); "
             "transform needs a run of game cycle"
         )
+    from seqgan.experiment import trained_ways
+
+    trained = trained_ways(experiment)
+    if direction not in trained:
+        raise UserError(
+            f"--direction={direction}: nothing taught this run that way; choose {trained[0]}"
+        )
     if experiment.data.name != "unpaired":
         _transform_text(experiment, run, input, output, direction, beam, length)
         return

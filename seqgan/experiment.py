@@ -412,6 +412,18 @@ def _measured(experiment: Experiment) -> tuple[str, ...]:
     return tuple(name for name in known if name == "label_free" or name.endswith(ends))
 
 
+def trained_ways(experiment: Experiment) -> list[str]:
+    """The translators of a cycle or paired game that anything teaches: ways that are played, and
+    ways back where sources are to be recovered."""
+    game = experiment.game
+    assert isinstance(game, CycleGameConfig | PairedGameConfig), "has translators"
+    phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    recovers = isinstance(game, CycleGameConfig) and (
+        game.cycle_weight != 0 or "reconstruct" in phases
+    )
+    return ["a2b", "b2a"] if recovers else sorted(set(game.directions))
+
+
 def _check_lengths(experiment: Experiment) -> None:
     critic, data = experiment.critic, experiment.data
     if not isinstance(data, OracleDataConfig | TextDataConfig | HuggingFaceDataConfig):

@@ -435,6 +435,17 @@ def test_options_that_make_no_sense(
             assert part in line
 
 
+def test_a_way_that_nothing_taught(tmp_path: Path, refuses: Refuses) -> None:
+    """An untrained translator writes too, and nobody would see that it is one."""
+    one_way = {"game.directions": ["b2a"], "game.cycle_weight": 0.0}
+    write_config(tmp_path / "config.yaml", {**CIPHER, **one_way})
+    line = refuses(tmp_path, "--input", put(tmp_path / "in.txt", "ab"))
+    assert "--direction=a2b" in line
+    assert "choose b2a" in line
+    write_config(tmp_path / "config.yaml", {**CIPHER, **one_way, "game.cycle_weight": 1.0})
+    assert "checkpoint" in refuses(tmp_path, "--input", str(tmp_path / "in.txt"))
+
+
 def test_runs_that_translate_nothing(
     finished_run: Path, finished_text_run: Path, tmp_path: Path, refuses: Refuses
 ) -> None:
