@@ -285,9 +285,10 @@ def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch
     starts_word_V = None
     if any(piece.startswith(WORD_START) for piece in pieces):
         starts_word_V = torch.tensor([p.startswith(WORD_START) for p in pieces], device=device)
-    unknown = getattr(side.tokenizer, "unk_id", 0)
     other_NT = other.train.ids_NT.to(device)
-    return build_noise(game.noise, side.space, other.space, other_NT, unknown, starts_word_V)
+    return build_noise(
+        game.noise, side.space, other.space, other_NT, side.tokenizer.unk_id, starts_word_V
+    )
 
 
 WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"

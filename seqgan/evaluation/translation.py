@@ -130,7 +130,7 @@ class TranslationEvaluator:
         return rows
 
     def show(self, generators: Any, setting: DecodingSetting) -> ShownLines:
-        """The same sources at every call: source, translation, the way back."""
+        """The same sources at every call, each with its translation."""
         lines: list[str] = []
         for way in self._directions:
             source, _ = self._sides(way)

@@ -8,7 +8,7 @@
     phase denoise      lower  d(F(noise(y)), y)  alone: the usual start
     phase reconstruct  lower  d(G(ŷ), x) for ŷ = F(x) held fixed: the way back alone
 
-    phase language_model  a language model of each side: likelihood of its real samples
+    phase language_model  a language model of each side translated into: likelihood of real samples
 
 CycleGAN (Zhu et al. 2017), and with a discrete Y unsupervised translation and summarization
 (Lample et al. 2018, Wang & Lee 2018). The reward of a translation has two parts: how real it
