@@ -158,8 +158,9 @@ def _check_game(experiment: Experiment) -> None:
             f"choose from: {', '.join(GAMES[data])}"
         )
     if game == "paired" and not getattr(experiment.data, "aligned", False):
-        remedy = "use game cycle" if data == "unpaired_text" else "set data.aligned=true"
-        raise ValueError(f"game.name=paired: the training rows of this data are no pairs; {remedy}")
+        raise ValueError(
+            "game.name=paired: the training rows of this data are no pairs; set data.aligned=true"
+        )
     _check_parts(experiment)
     for position, stage in enumerate(experiment.schedule):
         for phase in stage.phases:
@@ -311,6 +312,8 @@ def _check_cycle(experiment: Experiment) -> None:
         )
     if game.fluency_weight and not text:
         raise ValueError("game.fluency_weight: pictures have no language model; set it to 0")
+    if len(set(game.directions)) < len(game.directions):
+        raise ValueError(f"game.directions={game.directions}: name each way once")
     phases = {phase for stage in experiment.schedule for phase in stage.phases}
     if bool(game.fluency_weight) != ("language_model" in phases):
         raise ValueError(

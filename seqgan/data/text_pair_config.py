@@ -3,9 +3,9 @@
 Every class makes a `seqgan.data.unpaired_text.UnpairedText`. No torch here.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.data.config import (
@@ -107,10 +107,25 @@ class UnpairedTextConfig(Config):
     """Without paired text: share of each side held out as validation data, and as test data."""
     exclude: list[str] = []
     """Files whose lines are dropped from the training text of both sides, and counted."""
+    aligned: bool = False
+    """Training line i of one side belongs to line i of the other: for supervised ceilings."""
     score: list[Literal["bleu", "chrf", "rouge"]] = ["bleu", "chrf"]
     """Scores against the paired text; rouge is for summaries."""
     split_seed: Seed = 0
     """Seed that decides which sentences are held out."""
+
+    @model_validator(mode="after")
+    def _pairs_stay_together(self) -> Self:
+        if not self.aligned:
+            return self
+        for name, side in (("a", self.a), ("b", self.b)):
+            if side.overlong == "drop":
+                raise ValueError(f"aligned=true: {name}.overlong=drop breaks pairs; use truncate")
+        if self.exclude or self.valid is None:
+            raise ValueError("aligned=true needs paired files valid and test, and no exclude")
+        if self.a.take != self.b.take or self.a.max_train != self.b.max_train:
+            raise ValueError("aligned=true: a and b must have the same take and max_train")
+        return self
 
 
 class LanguagePairConfig(Config):

@@ -104,7 +104,12 @@ def load_unpaired_text(
             f"data.b.path: {pools['b'].source} has the same lines as {pools['a'].source} of "
             f"data.a.path; name text of another kind"
         )
-    paired_rows = _rows_pair(keys["a"], keys["b"])
+    if config.aligned and len(keys["a"]) != len(keys["b"]):
+        raise UserError(
+            f"data.aligned=true: {pools['a'].source} gives {len(keys['a'])} training lines, "
+            f"{pools['b'].source} {len(keys['b'])}; give files that are aligned line by line"
+        )
+    paired_rows = not config.aligned and _rows_pair(keys["a"], keys["b"])
     warnings = _warnings(config, keys["a"], keys["b"], paired_rows)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.data.unpaired_text import UnpairedText, load_unpaired_text
@@ -232,3 +233,29 @@ def test_multi30k(tmp_path: Path) -> None:
     assert text.scorer("a2b", *lines)["bleu"] < 1
     with gzip.open(train[0]["path"], "rt", encoding="utf-8") as file:
         assert file.readline().strip() == text.a.train.lines[0]
+
+
+def test_aligned_files_stay_pairs(tmp_path: Path) -> None:
+    """For the supervised ceiling: row i of one side is line i of its file, as in the other."""
+    for side, say in (("a", "one {}"), ("b", "un {}")):
+        for split, count in (("train", 60), ("valid", 4), ("test", 4)):
+            text = "".join(say.format(f"w{split}{row}") + "\n" for row in range(count))
+            (tmp_path / f"{split}.{side}").write_text(text)
+    files = {
+        side: {"path": str(tmp_path / f"train.{side}"), "overlong": "truncate"} for side in "ab"
+    }
+    held_out = {
+        split: {side: str(tmp_path / f"{split}.{side}") for side in "ab"}
+        for split in ("valid", "test")
+    }
+    tree = {"name": "unpaired_text", **files, **held_out, "aligned": True}
+    text = load_unpaired_text(validate(UnpairedTextConfig, tree, "data"))
+    for ours, theirs in zip(text.a.train.lines, text.b.train.lines, strict=True):
+        assert ours.split()[1] == theirs.split()[1]
+    assert text.report["warnings"] == []
+    with pytest.raises(UserError, match="overlong=drop"):
+        validate(UnpairedTextConfig, {**tree, "a": {**files["a"], "overlong": "drop"}}, "data")
+    with (tmp_path / "train.b").open("a") as file:
+        file.write("un mot de plus\n")
+    with pytest.raises(UserError, match=r"60 training lines.* 61"):
+        load_unpaired_text(validate(UnpairedTextConfig, tree, "data"))
