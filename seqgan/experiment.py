@@ -320,6 +320,12 @@ def _check_cycle(experiment: Experiment) -> None:
             f"game.fluency_weight={game.fluency_weight} and the schedule's phase 'language_model' "
             "go together; set both, or neither"
         )
+    order = [phase for stage in experiment.schedule for phase in stage.phases]
+    if "language_model" in order and "generator" in order[: order.index("language_model")]:
+        raise ValueError(
+            "schedule has 'generator' before 'language_model', so fluency would be judged by a model "
+            "that has learned nothing; put language_model first"
+        )
     if "generator" in phases and not _teaches(experiment, game):
         raise ValueError(
             "schedule has 'generator', but no weight of game teaches the generators anything, at "

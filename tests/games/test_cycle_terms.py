@@ -11,6 +11,7 @@ from tiny_runs import CIPHER, EVENTS, LANGUAGES, assert_same_run, metric_lines, 
 from torch import nn
 
 from seqgan.cli import run
+from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.decoding import token_log_probs
@@ -76,6 +77,12 @@ def test_a_fluency_weight_is_in_the_loss_with_its_sign() -> None:
     (visit,) = game._visits()
     losses, stats = game._lessons(visit)
     torch.testing.assert_close(losses["fluency"].detach(), -0.5 * stats["fluency"])
+
+
+def test_a_language_model_that_comes_too_late_is_refused() -> None:
+    late = [*reversed(FLUENT["schedule"])]
+    with pytest.raises(UserError, match="put language_model first"):
+        make_game({**FLUENT, "schedule": late})
 
 
 # ── Coverage ──────────────────────────────────────────────────────────────────────────────────

@@ -37,7 +37,7 @@ def test_a_lexicon_is_learned_where_the_order_is_the_same(tmp_path: Path) -> Non
     assert found["lexicon_a2b"] >= 0.9
 
 
-@pytest.mark.xfail(strict=True, reason="not reached: about half, EXPERIMENTS.md section 14")
+@pytest.mark.xfail(strict=True, reason="not reached: about half, EXPERIMENTS.md section 13")
 def test_a_lexicon_is_learned_where_neighbours_are_exchanged(tmp_path: Path) -> None:
     found, _ = trained(tmp_path / "languages", "translate/language_pair.yaml")
     assert found["lexicon_a2b"] >= 0.9
