@@ -323,8 +323,8 @@ def _check_cycle(experiment: Experiment) -> None:
     order = [phase for stage in experiment.schedule for phase in stage.phases]
     if "language_model" in order and "generator" in order[: order.index("language_model")]:
         raise ValueError(
-            "schedule has 'generator' before 'language_model', so fluency would be judged by a model "
-            "that has learned nothing; put language_model first"
+            "schedule has 'generator' before 'language_model', whose model would have learned "
+            "nothing; put language_model first"
         )
     if "generator" in phases and not _teaches(experiment, game):
         raise ValueError(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from test_adversarial_game import changed, snapshot
 from test_sequence_cycle import make_game
