@@ -11,6 +11,7 @@ import torch
 from tiny_runs import (
     CIPHER,
     EVENTS,
+    LANGUAGES,
     assert_same_tree,
     last_checkpoint,
     metric_lines,
@@ -150,9 +151,9 @@ def test_the_final_report_has_other_truth_and_the_same_rest(
         (EVENTS, "strict_f1_a2b"),
         (EVENTS, "exact_a2b"),
         (EVENTS, "kept_b2a"),
-        ({**EVENTS, "data": {"name": "language_pair"}}, "word_accuracy_a2b"),
-        ({**EVENTS, "data": {"name": "language_pair"}}, "lexicon_a2b"),
-        ({**EVENTS, "data": {"name": "language_pair"}}, "bleu_a2b"),
+        (LANGUAGES, "word_accuracy_a2b"),
+        (LANGUAGES, "lexicon_a2b"),
+        (LANGUAGES, "bleu_a2b"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
