@@ -106,7 +106,7 @@ class DataSide:
     noises: tuple[Noise | None, ...] = (None, None)
     """Noise on each of two kinds."""
     usages: tuple[Tensor, ...] = ()
-    """How often each symbol stands in the training text, by kind of text."""
+    """How often each symbol stands in the training text, by kind; where a lexicon asks for it."""
 
     @property
     def stream(self) -> Stream | FreshStream:
@@ -265,7 +265,7 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
         {"a": text.a.tokenizer, "b": text.b.tokenizer},
         text.report,
         noises,
-        tuple(_usage(side) for side in (text.a, text.b)),
+        tuple(_usage(side) for side in (text.a, text.b)) if _frequency_prior(experiment) else (),
     )
 
 
@@ -346,8 +346,8 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
     seed_everything(experiment.seed)
     game, players = experiment.game, experiment.players
     module = build_generating_module(experiment, data.space)
-    if isinstance(experiment.generator, LexiconConfig) and experiment.generator.frequency_prior:
-        _expect_frequencies(module, data.usages, experiment.generator.frequency_prior)
+    if prior := _frequency_prior(experiment):
+        _expect_frequencies(module, data.usages, prior)
     module = module.to(device)
     generator = Player("generator", module, players.generator, ema=players.generator.ema)
     if isinstance(game, MleGameConfig):
@@ -377,6 +377,11 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         experiment.mle_weight,
         game.mismatched if isinstance(game, ConditionalGameConfig) else 0.0,
     )
+
+
+def _frequency_prior(experiment: Experiment) -> float:
+    config = experiment.generator
+    return config.frequency_prior if isinstance(config, LexiconConfig) else 0.0
 
 
 def _expect_frequencies(

@@ -228,13 +228,8 @@ def transform_lines(
     """Translations of `lines`, one by one as they come, with what happened so far.
 
     `at_once` lines are read before any is written: 1 answers every line of a terminal.
-    Raises `UserError` for runs that do not translate text.
+    The run has to be one that translates text; the command line sees to that.
     """
-    if experiment.game.name not in ("cycle", "paired") or experiment.data.name == "unpaired":
-        raise UserError(
-            f"{folder}: translates no text (data.name={experiment.data.name}); "
-            "transform needs a run of game cycle"
-        )
     translator = LineTranslator(experiment, folder, request)
     source = iter(lines)
     while block := [line.rstrip("\r\n") for line in islice(source, at_once)]:
@@ -251,14 +246,9 @@ def transform_run(
     """Translate every picture of a folder; returns how many. File names stay, endings become .png.
 
     Pictures are scaled to the size and converted to the colours that the run was trained on.
-    Raises `UserError` for runs that translate nothing, and for files that cannot be read; nothing
-    is written before every file has been read.
+    The run has to be one that translates pictures. Raises `UserError` for files that cannot be
+    read; nothing is written before every file has been read.
     """
-    if experiment.data.name != "unpaired":
-        raise UserError(
-            f"{folder}: translates nothing (data.name={experiment.data.name}); "
-            "transform needs a run of game cycle"
-        )
     if output.is_file():
         raise UserError(f"--output={str(output)!r}: is a file; name a folder")
     device = build_device(experiment)

@@ -304,7 +304,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 def test_simple_rules_stand_beside_the_generator(runs: dict[str, Path], capsys: Capture) -> None:
     expected = {
-        "cipher": ["copy", "frequency ranks", "hill climb", "hill climb, period guessed"],
+        "cipher": ["copy", "frequency ranks", "hill climb", "hill climb, period guessed", "shifts"],
         "events": ["copy", "lead_8"],
         "languages": ["copy", "frequency_lexicon", "true_lexicon"],
         "files": ["copy"],

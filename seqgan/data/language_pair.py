@@ -29,7 +29,7 @@ Decisions
 - Frequent words are listed first within a class, but ids are alphabetical, and word forms come from
   different syllables in the two languages: neither ids nor letters hint at the lexicon.
 - The tokenizers hold the whole lexicon, so nothing is unknown.
-- The true lexicon is at `text.scorer.lexicon`, a to b.
+- The true lexicons, there and back, are at `text.lexicons`.
 - `baselines`: the lexicon by ranks of frequency, and the true lexicon word by word, which is what
   one can reach without learning the order.
 """
@@ -133,15 +133,15 @@ def load_language_pair(config: LanguagePairConfig) -> UnpairedText:
         words["b"],
     )
     report = {"a": report_a, "b": report_b}
-    return UnpairedText(a, b, paired=True, scorer=scorer, report=report, baselines=baselines)
+    lexicons = {way: scorer.of(way) for way in ("a2b", "b2a")}
+    return UnpairedText(a, b, True, scorer, report, baselines, lexicons)
 
 
 def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
     """Word-by-word translations by `frequency_lexicon` and by the true lexicon."""
-    assert isinstance(text.scorer, LanguagePairScorer)
     lexicons = {
         "frequency_lexicon": frequency_lexicon(text, way),
-        "true_lexicon": text.scorer.of(way),
+        "true_lexicon": text.lexicons[way],
     }
     return {name: word_by_word(lexicon, sources) for name, lexicon in lexicons.items()}
 

@@ -21,7 +21,7 @@ reports only, and neither training nor selection may change when the rows of one
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,8 @@ class UnpairedText:
     report: dict[str, Any]
     baselines: Baselines | None = None
     """Simple rules to compare with, besides copying the source."""
+    lexicons: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By way (a2b, b2a) the true translation of every word, where there is such a thing."""
 
 
 def load_unpaired_text(

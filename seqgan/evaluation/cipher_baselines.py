@@ -9,14 +9,19 @@ import numpy as np
 from seqgan.data.cipher import apply_table, inverse_table
 from seqgan.data.text_pair_config import CipherDataConfig
 from seqgan.data.unpaired_text import Baselines, UnpairedText
-from seqgan.metrics.decipher import frequency_match, hill_climb, index_of_coincidence
+from seqgan.metrics.decipher import (
+    frequency_match,
+    hill_climb,
+    index_of_coincidence,
+    solve_vigenere,
+)
 
 LONGEST_PERIOD = 12
 """Periods that are tried where the key's is unknown."""
 
 
 def cipher_baselines(config: CipherDataConfig) -> Baselines:
-    """Rank by frequency, and hill climbing with the period known and unknown."""
+    """Rank by frequency, and hill climbing with the period known and unknown; shifts, if any."""
     period = config.period if config.kind == "vigenere" else 1
 
     def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
@@ -28,6 +33,8 @@ def cipher_baselines(config: CipherDataConfig) -> Baselines:
             "hill climb": hill_climb(cipher, plain, vocab, period),
             "hill climb, period guessed": hill_climb(cipher, plain, vocab, guessed),
         }
+        if config.kind == "vigenere":
+            tables["shifts"] = solve_vigenere(cipher, plain, vocab, period)
         tokenizer = text.a.tokenizer
         ids_NT = np.array([tokenizer.encode(line) for line in sources])
         decoded = {

@@ -35,7 +35,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.corpus import EncodedSplit
-from seqgan.data.language_pair import LanguagePairScorer, lexicon_accuracy
+from seqgan.data.language_pair import lexicon_accuracy
 from seqgan.data.unpaired_text import TextSide, UnpairedText
 from seqgan.decoding import token_log_probs
 from seqgan.evaluation.base import Metrics, ShownLines
@@ -203,8 +203,8 @@ class TranslationEvaluator:
 
     def _lexicon(self, way: str, generator: Any) -> dict[str, float]:
         """Share of single words translated as the true lexicon has them, where there is one."""
-        scorer = self._text.scorer
-        if not isinstance(scorer, LanguagePairScorer):
+        lexicon = self._text.lexicons.get(way)
+        if lexicon is None:
             return {}
 
         def translate_words(words: list[str]) -> list[str]:
@@ -212,7 +212,7 @@ class TranslationEvaluator:
             rollout = self._translate(generator, way, EncodedSplit(ids_NT, mask_NT, words))
             return [line.split(" ")[0] for line in self._lines(way, rollout.ids_BT)]
 
-        return {"lexicon": lexicon_accuracy(translate_words, scorer.of(way))}
+        return {"lexicon": lexicon_accuracy(translate_words, lexicon)}
 
     def _lines(self, way: str, ids_NT: Tensor) -> list[str]:
         tokenizer = self._sides(way)[1].tokenizer

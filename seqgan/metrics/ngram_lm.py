@@ -73,11 +73,6 @@ class NgramModel:
         nll_NT[np.asarray(mask_NT, dtype=bool)] = -np.log(p)
         return nll_NT
 
-    def perplexity(self, ids_NT: NDArray, mask_NT: NDArray) -> float:
-        """exp of the mean over all symbols of −log p."""
-        symbols = max(int(np.count_nonzero(mask_NT)), 1)
-        return float(np.exp(self.nll_NT(ids_NT, mask_NT).sum() / symbols))
-
     def _fitted(self) -> list[_Counts]:
         if not self._orders:
             raise ValueError("the n-gram model has no counts yet; call fit first")

@@ -108,10 +108,6 @@ class Lexicon(ParallelGenerator):
         _, sources, targets = probs_PUV.shape
         return (probs_PUV.sum(1) - sources / targets).square().mean()
 
-    def translations(self) -> Tensor:
-        """`ids_PU`: the likeliest symbol for each source symbol."""
-        return self.table_PUV.argmax(-1)
-
 
 def _without(x: Tensor, index: int, dim: int) -> Tensor:
     """`x` without one slice."""
