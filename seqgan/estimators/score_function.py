@@ -77,13 +77,14 @@ class ScoreFunction:
                 baseline_BT, baseline_loss = self._baseline_of(returns_BT, rollout)
             advantages = {"critic": (returns_BT - baseline_BT.detach()) * rollout.mask_BT}
             values: Stats = {}
+            scale = returns_BT.abs().max()
             for term in terms:
                 value_BT, extra_BT = self._term_advantage(generator, rollout, greedy, term)
                 values[term.name] = masked_mean(value_BT, rollout.mask_BT)
                 advantages[term.name] = term.weight * extra_BT * rollout.mask_BT
+                scale = torch.maximum(scale, (term.weight * value_BT).abs().max())
             advantage_BT = torch.stack(list(advantages.values())).sum(0)
             if self._config.whiten:
-                scale = returns_BT.abs().max()
                 advantage_BT = whiten(advantage_BT, rollout.mask_BT, scale)
                 advantages = {"all": advantage_BT}
             losses = policy_gradient_losses(generator, rollout, advantages)

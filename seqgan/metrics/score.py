@@ -8,6 +8,9 @@ lines are dropped.
 A number for generated text means little without the same number for real text, so the references
 get a row too. In that row `self_bleu` is the yardstick of both BLEU (how real text scores against
 other real text) and Self-BLEU (how diverse real text is).
+
+`rouge` alone compares line i with line i: F1 times 100, with stemmer (`metrics/translation.py`).
+Real text has no value of it.
 """
 
 from pathlib import Path
@@ -17,8 +20,9 @@ from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.text_files import read_lines
 from seqgan.metrics import diversity
 from seqgan.metrics.bleu import ORDERS, Corpus, bleu, self_bleu
+from seqgan.metrics.translation import rouge
 
-METRICS = ("bleu", "self_bleu", "distinct", "copy_rate", "length")
+METRICS = ("bleu", "self_bleu", "distinct", "copy_rate", "length", "rouge")
 
 Row = dict[str, Any]
 
@@ -44,6 +48,8 @@ def score_files(
         raise UserError(f"{hypotheses}: 1 sentence; self_bleu needs at least 2, add lines")
 
     result = {"hypotheses": _row(generated, real, known, metrics)}
+    if "rouge" in metrics and references is not None:
+        result["hypotheses"]["rouge"] = _rouge(hypotheses, references)
     if real is not None:
         result["references"] = _row(real, None, known, _real_metrics(metrics, len(real)))
     return result
@@ -57,8 +63,9 @@ def _check_request(references: Path | None, train: Path | None, metrics: list[st
         if name not in METRICS:
             hint = did_you_mean(name, METRICS)
             raise UserError(f"--metrics: unknown metric '{name}'{hint or f'; choose from {known}'}")
-    if "bleu" in metrics and references is None:
-        raise UserError("--ref: missing; the metric 'bleu' needs it, pass --ref FILE")
+    for name in ("bleu", "rouge"):
+        if name in metrics and references is None:
+            raise UserError(f"--ref: missing; the metric '{name}' needs it, pass --ref FILE")
     if "copy_rate" in metrics and train is None:
         raise UserError("--train: missing; the metric 'copy_rate' needs it, pass --train FILE")
 
@@ -68,6 +75,17 @@ def _encode(lines: list[str], vocabulary: dict[str, int]) -> Corpus:
     return Corpus.from_lists(
         [[vocabulary.setdefault(word, len(vocabulary)) for word in line.split()] for line in lines]
     )
+
+
+def _rouge(hypotheses: Path, references: Path) -> dict[str, float]:
+    """By the end of ROUGE's name: 1, 2, L."""
+    outputs, wanted = (read_lines(path, keep_blank=True) for path in (hypotheses, references))
+    if len(outputs) != len(wanted):
+        raise UserError(
+            f"{hypotheses}: {len(outputs)} lines, {references} has {len(wanted)}, but rouge "
+            "compares line i with line i; give files of equal length"
+        )
+    return {name.removeprefix("rouge"): value for name, value in rouge(outputs, wanted).items()}
 
 
 def _real_metrics(metrics: list[str], sentences: int) -> list[str]:
