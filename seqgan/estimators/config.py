@@ -1,8 +1,8 @@
 """Configuration of gradient estimators: the path of the critic's score to the generator."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 
@@ -159,6 +159,60 @@ class RelaxedConfig(Config):
     """Temperature τ of the softmax, by generator update."""
 
 
+class GumbelRaoConfig(Config):
+    """straight_through_gumbel with its noise averaged out, given the sample (Gumbel-Rao)."""
+
+    name: Literal["gumbel_rao"]
+    """Kind of estimator."""
+    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+    """Temperature τ of the softmax in the gradient, by generator update."""
+    samples: Annotated[int, Field(gt=0)] = 10
+    """Draws K of the noise that are averaged; memory grows with it."""
+
+
+class GappedConfig(Config):
+    """A hard sample; the gradient is that of a softmax in which it leads by a gap. No noise."""
+
+    name: Literal["gapped"]
+    """Kind of estimator."""
+    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+    """Temperature τ of the softmax in the gradient, by generator update."""
+    gap: Annotated[float, Field(gt=0)] = 1.0
+    """Least difference of the sampled symbol's logit from every other."""
+
+
+class ReinMaxConfig(Config):
+    """A hard sample whose gradient is right to second order (ReinMax)."""
+
+    name: Literal["reinmax"]
+    """Kind of estimator."""
+    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=1.0)
+    """Temperature τ, at least 1, by generator update; 1: second order, more: less variance."""
+
+    @model_validator(mode="after")
+    def _not_cold(self) -> Self:
+        tau = self.temperature
+        ends = (tau.value,) if isinstance(tau, ConstantTemperature) else (tau.start, tau.end)
+        if min(ends) < 1:
+            raise ValueError(
+                f"temperature={min(ends)}: reinmax has no second order below 1; use 1 or more"
+            )
+        return self
+
+
+class ZeroTemperatureConfig(Config):
+    """The limit of gumbel_rao at temperature 0, in closed form: equals reinmax at temperature 1."""
+
+    name: Literal["zero_temperature"]
+    """Kind of estimator."""
+
+
+AnyRelaxedConfig = (
+    RelaxedConfig | GumbelRaoConfig | GappedConfig | ReinMaxConfig | ZeroTemperatureConfig
+)
+"""Estimators that back-propagate through relaxed or straight-through samples."""
+
+
 class PathwiseConfig(Config):
     """Back-propagate through the sample itself: for pictures and points."""
 
@@ -177,6 +231,13 @@ class DetachedConfig(Config):
 
 
 EstimatorConfig = Annotated[
-    ScoreFunctionConfig | RelaxedConfig | PathwiseConfig | DetachedConfig,
+    ScoreFunctionConfig
+    | RelaxedConfig
+    | GumbelRaoConfig
+    | GappedConfig
+    | ReinMaxConfig
+    | ZeroTemperatureConfig
+    | PathwiseConfig
+    | DetachedConfig,
     Field(discriminator="name"),
 ]

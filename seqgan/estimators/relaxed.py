@@ -10,6 +10,9 @@ straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gu
                          sees hard symbols; the gradient is biased.
 straight_through         forward a sample of softmax(o_t), backward that of softmax(o_t/τ)
                          (Bengio 2013). At τ = 1 and length 1 exact where the value is linear in y.
+gumbel_rao, gapped, reinmax, zero_temperature
+                         forward a sample of softmax(o_t), backward a better Jacobian, given the
+                         sample: see the files of these names.
 
 The gradient also flows through the symbols fed back to the generator. (RelGAN's code cuts it
 there; that is a deviation of theirs.) τ follows a schedule that counts generator updates.
@@ -23,7 +26,19 @@ from seqgan.core.modes import evaluating
 from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
 from seqgan.decoding import Draw, GumbelSoftmax, Softmax, StraightThrough, sample
 from seqgan.estimators.base import Surrogate, pathwise_surrogate
-from seqgan.estimators.config import ConstantTemperature, RelaxedConfig, TemperatureConfig
+from seqgan.estimators.config import (
+    AnyRelaxedConfig,
+    ConstantTemperature,
+    GappedConfig,
+    GumbelRaoConfig,
+    ReinMaxConfig,
+    TemperatureConfig,
+    ZeroTemperatureConfig,
+)
+from seqgan.estimators.gapped import Gapped
+from seqgan.estimators.gumbel_rao import GumbelRao
+from seqgan.estimators.reinmax import ReinMax
+from seqgan.estimators.zero_temperature import ZeroTemperature
 
 
 class Relaxed:
@@ -31,7 +46,7 @@ class Relaxed:
 
     passes_gradient = True
 
-    def __init__(self, config: RelaxedConfig, space: SequenceSpace) -> None:
+    def __init__(self, config: AnyRelaxedConfig, space: SequenceSpace) -> None:
         self._config = config
         self._space = space
         self._updates = 0
@@ -39,6 +54,8 @@ class Relaxed:
     @property
     def temperature(self) -> float:
         """τ of the next sample."""
+        if isinstance(self._config, ZeroTemperatureConfig):
+            return 0.0
         return temperature_at(self._config.temperature, self._updates)
 
     def sample(self, generator: Generator, request: Request) -> Rollout:
@@ -47,12 +64,20 @@ class Relaxed:
             return sample(generator, self._space, request.rows, self._draw(), request.cond)
 
     def _draw(self) -> Draw:
-        if self._config.name == "softmax":
-            return Softmax(self.temperature)
-        if self._config.name == "straight_through":
-            return StraightThrough(self.temperature)
-        hard = self._config.name == "straight_through_gumbel"
-        return GumbelSoftmax(self.temperature, hard)
+        config, tau = self._config, self.temperature
+        if isinstance(config, GumbelRaoConfig):
+            return GumbelRao(tau, config.samples)
+        if isinstance(config, GappedConfig):
+            return Gapped(tau, config.gap)
+        if isinstance(config, ReinMaxConfig):
+            return ReinMax(tau)
+        if isinstance(config, ZeroTemperatureConfig):
+            return ZeroTemperature()
+        if config.name == "softmax":
+            return Softmax(tau)
+        if config.name == "straight_through":
+            return StraightThrough(tau)
+        return GumbelSoftmax(tau, hard=config.name == "straight_through_gumbel")
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
