@@ -74,7 +74,7 @@ from seqgan.estimators.config import (
 from seqgan.estimators.credit import rollout_returns
 from seqgan.evaluation.base import Evaluator
 from seqgan.experiment import Experiment, load_experiment
-from seqgan.games.critics import critic_reward
+from seqgan.games.critics import CriticReward
 from seqgan.games.mle import likelihood_loss
 from seqgan.metrics.bleu import Corpus, self_bleu
 from seqgan.models.build import build_critic, build_generator
@@ -318,7 +318,7 @@ def build_lstm(space: SequenceSpace, device: torch.device, std: float = 0.1) -> 
 def prob_reward(critic: Critic) -> Reward:
     """σ(score), SeqGAN's reward, as the adversarial game makes it."""
     objective = Objective(ObjectiveConfig(name="non_saturating", value="prob"))
-    return critic_reward(critic, objective, None)
+    return CriticReward(critic, objective)
 
 
 @torch.no_grad()

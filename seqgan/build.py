@@ -4,6 +4,7 @@ This is the one place that knows every package: networks are made here and hande
 oracles to data and evaluation.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.events import load_events
 from seqgan.data.language_pair import load_language_pair
 from seqgan.data.noise import Noise, build_noise
+from seqgan.data.noise_config import WordNoiseConfig
 from seqgan.data.oracle_samples import draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
 from seqgan.data.points import training_block
@@ -44,18 +46,37 @@ from seqgan.data.text_pair_config import (
 )
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
 from seqgan.data.unpaired_text import TextSide, UnpairedText, load_unpaired_text
+from seqgan.estimators.all_action import AllAction
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import (
+    AllActionConfig,
     DetachedConfig,
     EstimatorConfig,
+    GrpoConfig,
+    LeakGanConfig,
     LearnedBaselineConfig,
+    MaliganConfig,
     PathwiseConfig,
+    PolicyGradientConfig,
+    PpoConfig,
+    RaoBlackwellConfig,
+    RebarConfig,
+    RelaxConfig,
     ScoreFunctionConfig,
+    UnorderedSetConfig,
 )
 from seqgan.estimators.detached import Detached
+from seqgan.estimators.grpo import Grpo
+from seqgan.estimators.leakgan import LeakGan
+from seqgan.estimators.maligan import Maligan
 from seqgan.estimators.pathwise import Pathwise
+from seqgan.estimators.ppo import Ppo
+from seqgan.estimators.rao_blackwell import RaoBlackwell
+from seqgan.estimators.rebar import Rebar, RebarScales
+from seqgan.estimators.relax import Relax
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
+from seqgan.estimators.unordered_set import UnorderedSet
 from seqgan.evaluation.base import Evaluator
 from seqgan.evaluation.cipher_baselines import cipher_baselines
 from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
@@ -81,11 +102,23 @@ from seqgan.games.mle import MleGame
 from seqgan.games.paired import PairedGame
 from seqgan.games.pool import Pool
 from seqgan.metrics.faces import detect
-from seqgan.models.build import build_autoencoder, build_critic, build_generator, build_translators
-from seqgan.models.config import CriticConfig, RnnGeneratorConfig
+from seqgan.models.build import (
+    build_autoencoder,
+    build_critic,
+    build_generator,
+    build_leakgan,
+    build_translators,
+)
+from seqgan.models.config import (
+    CnnCriticConfig,
+    CriticConfig,
+    LeakGanGeneratorConfig,
+    RnnGeneratorConfig,
+)
+from seqgan.models.generators.leakgan import LeakGanGenerator
 from seqgan.models.oracles import build_oracle
 from seqgan.models.seq2seq.config import LexiconConfig
-from seqgan.models.value import PrefixValue
+from seqgan.models.value import PrefixValue, RelaxedValue
 from seqgan.objectives.config import PenaltyConfig, SpectralNormConfig, WeightClipConfig
 from seqgan.objectives.divergences import Objective
 from seqgan.objectives.penalties import apply_spectral_norm, clip_weights
@@ -281,6 +314,12 @@ def _batch(side: TextSide, device: torch.device) -> Batch:
 def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch.device) -> Noise:
     """Noise on sentences of `side`, for the generator that otherwise reads `other`."""
     assert game.noise is not None
+    blanks = isinstance(game.noise, WordNoiseConfig) and game.noise.blank > 0
+    if blanks and side.tokenizer.unk_id < 0:
+        raise UserError(
+            "game.noise.blank: this tokenizer has no unknown symbol to blank words with; set it to "
+            "0, or use another tokenizer"
+        )
     pieces = side.tokenizer.vocabulary()
     starts_word_V = None
     if any(piece.startswith(WORD_START) for piece in pieces):
@@ -338,6 +377,10 @@ def build_generating_module(experiment: Experiment, space: Space | SpacePair) ->
         assert experiment.encoder is not None, "checked by Experiment"
         assert isinstance(space, ArraySpace)
         return build_autoencoder(config, experiment.encoder, space)
+    if isinstance(config, LeakGanGeneratorConfig):
+        assert isinstance(experiment.critic, CnnCriticConfig), "checked by Experiment"
+        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        return build_leakgan(config, experiment.critic, space)
     return build_generator(config, space)
 
 
@@ -360,7 +403,8 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         of_a, of_b = data.streams
         return PairedGame(generator, of_a, of_b, game)
     space = data.only_space
-    critic = _critic_player(experiment, build_critic(_critic(experiment), space).to(device))
+    critic_module = build_critic(_critic(experiment), space).to(device)
+    critic = _critic_player(experiment, critic_module, module)
     value_network = _value_network(experiment.estimator, space)
     baseline_player = None
     if value_network is not None:
@@ -453,9 +497,23 @@ LANGUAGE_MODEL = RnnGeneratorConfig(name="gru", embed=64, hidden=128)
 """What says how fluent a translation is: small, since the texts are."""
 
 
-def _critic_player(experiment: Experiment, critic: ModuleT) -> Player[ModuleT]:
-    constrain = _constrain(critic, experiment.penalties)
-    return Player("critic", critic, experiment.players.critic, constrain)
+def _critic_player(
+    experiment: Experiment, critic: ModuleT, generator: nn.Module | None = None
+) -> Player[ModuleT]:
+    """A generator to which the critic leaks is told of it now, and after each of its updates."""
+    after_step = _constrain(critic, experiment.penalties)
+    if isinstance(generator, LeakGanGenerator):
+        generator.listen_to(critic)
+        after_step = partial(_constrain_and_leak, after_step, critic, generator)
+    return Player("critic", critic, experiment.players.critic, after_step)
+
+
+def _constrain_and_leak(
+    constrain: Callable[[], None] | None, critic: nn.Module, generator: LeakGanGenerator
+) -> None:
+    if constrain is not None:
+        constrain()
+    generator.listen_to(critic)
 
 
 def _critic(experiment: Experiment) -> CriticConfig:
@@ -484,13 +542,39 @@ def build_estimator(
     assert isinstance(space, SequenceSpace), "checked by Experiment"
     if isinstance(config, ScoreFunctionConfig):
         return ScoreFunction(config, space, device, value_network)
+    if isinstance(config, PpoConfig):
+        return Ppo(config, space, device, value_network)
+    if isinstance(config, GrpoConfig):
+        return Grpo(config, space)
+    if isinstance(config, MaliganConfig):
+        return Maligan(config, space)
+    if isinstance(config, LeakGanConfig):
+        return LeakGan(config, space)
+    if isinstance(config, AllActionConfig):
+        return AllAction(config, space)
+    if isinstance(config, RebarConfig):
+        assert value_network is None or isinstance(value_network, RebarScales)
+        return Rebar(config, space, value_network)
+    if isinstance(config, RelaxConfig):
+        assert value_network is not None, "RELAX is its network"
+        return Relax(space, value_network)
+    if isinstance(config, RaoBlackwellConfig):
+        return RaoBlackwell(config, space)
+    if isinstance(config, UnorderedSetConfig):
+        return UnorderedSet(config, space)
     if isinstance(config, DetachedConfig):
         return Detached(config, space)
     return Relaxed(config, space)
 
 
-def _value_network(config: EstimatorConfig | None, space: Space) -> PrefixValue | None:
-    if not isinstance(config, ScoreFunctionConfig):
+def _value_network(config: EstimatorConfig | None, space: Space) -> nn.Module | None:
+    """What the player `baseline` trains for the estimator; None where there is nothing to learn."""
+    if isinstance(config, RebarConfig):
+        return RebarScales(config) if config.learn else None
+    if isinstance(config, RelaxConfig):
+        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        return RelaxedValue(space, config.embed, config.hidden)
+    if not isinstance(config, PolicyGradientConfig):
         return None
     assert isinstance(space, SequenceSpace), "checked by Experiment"
     baseline = config.baseline

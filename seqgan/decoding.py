@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqgan.core.budget import wrote
 from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import repeat_rows, take_rows, tree_cat
 from seqgan.core.types import (
@@ -264,6 +265,7 @@ def decode(
         lanes = [_advance(generator, lane, draw, end_id) for lane in lanes]
         if time in waiting:
             _join(lanes, _enter(waiting[time], draw, end_id), limit)
+        wrote(sum(map(len, lanes)))
         yield Column(
             torch.cat([lane.drawn.x for lane in lanes]),
             torch.cat([lane.drawn.ids_R for lane in lanes]),
@@ -384,6 +386,7 @@ def _sample_at_once(
     logits_BTV = generator.emit(cond)
     drawn = draw(logits_BTV.flatten(0, 1), 1)
     ids_BT = drawn.ids_R.view(logits_BTV.shape[:2])
+    wrote(ids_BT.numel())
     tokens = drawn.x.view(logits_BTV.shape) if drawn.x.is_floating_point() else ids_BT
     return Rollout(tokens, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
 
@@ -454,18 +457,32 @@ def token_log_probs(
     cond: Tensor | None = None,
 ) -> Tensor:
     """`logp_BT` in nats under softmax(logits / temperature); 0 behind the end. Keeps gradients."""
-    logits_BTV = generator(ids_BT, cond).float() / temperature
+    return chosen_log_probs(generator(ids_BT, cond), ids_BT, mask_BT, temperature)
+
+
+def chosen_log_probs(
+    logits_BTV: Tensor, ids_BT: Tensor, mask_BT: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """`logp_BT` of `ids_BT`, from the logits that the generator has for them."""
+    logits_BTV = logits_BTV.float() / temperature
     logp_BT = -F.cross_entropy(logits_BTV.flatten(0, 1), ids_BT.flatten(), reduction="none")
     return logp_BT.view_as(ids_BT) * mask_BT
 
 
 @torch.no_grad()
 def sequence_log_probs(
-    generator: Generator, ids_BT: Tensor, mask_BT: Tensor, temperature: float = 1.0
+    generator: Generator,
+    ids_BT: Tensor,
+    mask_BT: Tensor,
+    temperature: float = 1.0,
+    cond: Tensor | None = None,
 ) -> Tensor:
     """`logp_B` in nats, for evaluation: no gradient, in blocks that fit the cache."""
-    rows = max(1, 8 * _CPU_LOGITS // (generator.vocab_size * ids_BT.shape[1]))
-    blocks = zip(ids_BT.split(rows), mask_BT.split(rows), strict=True)
-    return torch.cat(
-        [token_log_probs(generator, ids, mask, temperature).sum(1) for ids, mask in blocks]
-    )
+    size = max(1, 8 * _CPU_LOGITS // (generator.vocab_size * ids_BT.shape[1]))
+    found = []
+    for first in range(0, len(ids_BT), size):
+        rows = slice(first, first + size)
+        told = None if cond is None else cond[rows]
+        logp_BT = token_log_probs(generator, ids_BT[rows], mask_BT[rows], temperature, told)
+        found.append(logp_BT.sum(1))
+    return torch.cat(found)

@@ -22,9 +22,12 @@ from seqgan.data.config import (
 )
 from seqgan.data.text_pair_config import LanguagePairConfig, TextPairConfig
 from seqgan.estimators.config import (
+    ESTIMATOR_NAMES,
     EstimatorConfig,
+    GrpoConfig,
     LearnedBaselineConfig,
-    ScoreFunctionConfig,
+    PolicyGradientConfig,
+    UnorderedSetConfig,
     WindowCreditConfig,
 )
 from seqgan.evaluation.config import (
@@ -57,6 +60,7 @@ from seqgan.models.config import (
     CriticConfig,
     GeneratorConfig,
     LocalCriticConfig,
+    RelganCriticConfig,
 )
 from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
@@ -109,7 +113,9 @@ class Experiment(Config):
     def _parts_fit(self) -> "Experiment":
         _check_game(self)
         _check_networks(self)
+        _check_start(self)
         _check_estimator(self)
+        _check_leak(self)
         _check_cycle(self)
         _check_penalties(self)
         _check_lengths(self)
@@ -145,6 +151,24 @@ GAMES = {
     **dict.fromkeys(UNPAIRED_TEXT, ("cycle", "paired")),
 }
 """The games that can be played on each kind of data."""
+
+PROMPTED = ("conditional_oracle", "prompted_text")
+"""Data whose sequences come with prompts."""
+
+CYCLE_ESTIMATORS = (
+    "pathwise",
+    "score_function",
+    "softmax",
+    "soft_gumbel",
+    "straight_through_gumbel",
+    "straight_through",
+    "gumbel_rao",
+    "gapped",
+    "reinmax",
+    "zero_temperature",
+    "detached",
+)
+"""Estimators that can carry rewards through the middle of a cycle."""
 
 DIRECT_DATA = ("points", "pictures", "unpaired")
 """Data whose samples are made in one pass, with a gradient all the way."""
@@ -222,12 +246,56 @@ def _check_networks(experiment: Experiment) -> None:
             )
 
 
+STARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "rnn": (("lstm", "gru"), ("embed", "hidden", "layers")),
+    "transformer": (("transformer",), ("width", "layers", "heads")),
+    "hf": (("hf",), ("path",)),
+}
+"""By kind of critic: generators it can start from, and the fields that have to agree."""
+
+
+def _check_start(experiment: Experiment) -> None:
+    """A critic that starts from the generator is built like it."""
+    critic, generator = experiment.critic, experiment.generator
+    if critic is None or not getattr(critic, "from_generator", False):
+        return
+    generators, fields = STARTS[critic.name]
+    if experiment.game.name == "cycle" or generator.name not in generators:
+        raise ValueError(
+            f"critic.from_generator=true: critic {critic.name} can start from generator "
+            f"{' or '.join(generators)} in games with one generator; set it to false"
+        )
+    cell = getattr(critic, "cell", generator.name)
+    if cell != generator.name:
+        raise ValueError(
+            f"critic.from_generator=true, but critic.cell={cell} and generator.name="
+            f"{generator.name}; make them equal"
+        )
+    for field in fields:
+        ours, theirs = getattr(critic, field), getattr(generator, field)
+        if ours != theirs:
+            raise ValueError(
+                f"critic.from_generator=true, but critic.{field}={ours} and generator.{field}="
+                f"{theirs}; make them equal"
+            )
+    if getattr(generator, "lora", None) is not None:
+        raise ValueError(
+            "critic.from_generator=true copies whole layers, and generator.lora has them in two "
+            "parts; set one of them to false or null"
+        )
+    if any(penalty.name == "spectral_norm" for penalty in experiment.penalties):
+        raise ValueError(
+            "critic.from_generator=true: spectral_norm would divide the copied weights by their "
+            "norms; use gradient_penalty or r1"
+        )
+
+
 def _check_estimator(experiment: Experiment) -> None:
     estimator, critic = experiment.estimator, experiment.critic
     if estimator is None or critic is None:
         return
     if (estimator.name == "pathwise") != (experiment.data.name in DIRECT_DATA):
-        others = "score_function, softmax, soft_gumbel, straight_through_gumbel, straight_through"
+        others = ", ".join(name for name in ESTIMATOR_NAMES if name != "pathwise")
         fitting = "pathwise" if experiment.data.name in DIRECT_DATA else others
         raise ValueError(
             f"estimator.name={estimator.name} does not fit data.name={experiment.data.name}; "
@@ -237,8 +305,16 @@ def _check_estimator(experiment: Experiment) -> None:
         raise ValueError(
             "estimator.name=detached teaches a generator nothing; it is for game cycle only"
         )
-    causal = critic.name == "rnn" or getattr(critic, "causal", False)
-    if isinstance(estimator, ScoreFunctionConfig):
+    if experiment.game.name == "cycle" and estimator.name not in CYCLE_ESTIMATORS:
+        raise ValueError(
+            f"estimator.name={estimator.name} is not for game cycle; "
+            f"choose from: {', '.join(CYCLE_ESTIMATORS)}"
+        )
+    _check_samples(experiment, estimator)
+    _check_sets(experiment, estimator)
+    _check_worth(experiment, estimator, critic)
+    if isinstance(estimator, PolicyGradientConfig):
+        causal = critic.name in ("rnn", "action") or getattr(critic, "causal", False)
         _check_baselines(experiment, estimator)
         if estimator.credit.name == "window" and critic.name != "local":
             raise ValueError(
@@ -253,14 +329,85 @@ def _check_estimator(experiment: Experiment) -> None:
             )
         baselines = (estimator.baseline, estimator.term_baseline)
         leave_one_out = any(part and part.name == "leave_one_out" for part in baselines)
-        if (leave_one_out or estimator.whiten) and experiment.train.batch_size < 2:
+        alone = estimator.samples == 1
+        if alone and (leave_one_out or estimator.whiten) and experiment.train.batch_size < 2:
             raise ValueError(
                 "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
                 "whitening; use at least 2"
             )
 
 
-def _check_reach(estimator: ScoreFunctionConfig, critic: CriticConfig) -> None:
+def _check_leak(experiment: Experiment) -> None:
+    """LeakGAN's parts come together: one generator, one way to teach it, one kind of critic."""
+    parts = {"generator": "leakgan", "estimator": "leakgan", "critic": "cnn"}
+    names = {field: getattr(getattr(experiment, field), "name", None) for field in parts}
+    if "leakgan" not in names.values():
+        return
+    for field, needed in parts.items():
+        if names[field] != needed:
+            raise ValueError(
+                f"{field}.name={names[field]} does not fit generator or estimator leakgan, which "
+                f"needs {field} {needed} (and game adversarial); change one of them"
+            )
+    if experiment.data.name in PROMPTED:
+        raise ValueError(
+            f"generator.name=leakgan sets goals for whole sequences, data.name="
+            f"{experiment.data.name} has prompts; use another generator and estimator"
+        )
+
+
+def _check_samples(experiment: Experiment, estimator: EstimatorConfig) -> None:
+    """Several samples a condition need conditions; a group needs company."""
+    samples = 1
+    if isinstance(estimator, PolicyGradientConfig | GrpoConfig):
+        samples = estimator.samples
+    if samples > 1 and experiment.data.name not in PROMPTED:
+        raise ValueError(
+            f"estimator.samples={samples} asks for several samples of each prompt, but "
+            f"data.name={experiment.data.name} has none; set it to 1"
+        )
+    compares = estimator.name in ("grpo", "maligan", "all_action", "leakgan")
+    if compares and samples == 1 and experiment.train.batch_size < 2:
+        raise ValueError(
+            "train.batch_size=1 leaves no other sample to compare with for "
+            f"estimator.name={estimator.name}; use at least 2"
+        )
+
+
+def _check_sets(experiment: Experiment, estimator: EstimatorConfig) -> None:
+    """A batch without prompts is cut into sets; with prompts each has a set of its own."""
+    if not isinstance(estimator, UnorderedSetConfig) or experiment.data.name in PROMPTED:
+        return
+    batch = experiment.train.batch_size
+    if batch % estimator.k:
+        raise ValueError(
+            f"estimator.k={estimator.k} does not divide train.batch_size={batch} into whole sets; "
+            "change one of them"
+        )
+
+
+def _check_worth(experiment: Experiment, estimator: EstimatorConfig, critic: CriticConfig) -> None:
+    """What the estimator takes the critic's score for."""
+    objective = experiment.objective
+    if estimator.name == "all_action" and critic.name != "action":
+        raise ValueError(
+            "estimator.name=all_action needs a critic that scores every next symbol, "
+            f"critic.name={critic.name} does not; use critic action"
+        )
+    if estimator.name == "maligan" and objective is not None and objective.value != "logit":
+        raise ValueError(
+            f"objective.value={objective.value}: estimator maligan weights samples by exp of the "
+            "critic's logit; set it to logit"
+        )
+    mediates = getattr(critic, "reads", None) == "log_likelihood"
+    if objective is not None and objective.name == "cooperative" and not mediates:
+        raise ValueError(
+            "objective.name=cooperative trains a language model as the critic; use critic "
+            "{name: action, reads: log_likelihood}"
+        )
+
+
+def _check_reach(estimator: PolicyGradientConfig, critic: CriticConfig) -> None:
     """A symbol is credited with every score that sees it: what is left out would be a bias."""
     credit = estimator.credit
     if not (isinstance(credit, WindowCreditConfig) and isinstance(critic, LocalCriticConfig)):
@@ -272,17 +419,16 @@ def _check_reach(estimator: ScoreFunctionConfig, critic: CriticConfig) -> None:
         )
 
 
-def _check_baselines(experiment: Experiment, estimator: ScoreFunctionConfig) -> None:
+def _check_baselines(experiment: Experiment, estimator: PolicyGradientConfig) -> None:
+    if estimator.credit.name == "gae" and estimator.baseline.name != "learned":
+        raise ValueError(
+            "estimator.credit.name=gae needs a learned value; set estimator.baseline.name=learned"
+        )
     cycle = experiment.game.name == "cycle"
     asked = {"baseline": estimator.baseline, "term_baseline": estimator.term_baseline}
     for field, baseline in asked.items():
         if baseline is None:
             continue
-        if baseline.name == "self_critical" and not cycle:
-            raise ValueError(
-                f"estimator.{field}.name=self_critical needs a source to decode greedily for; "
-                "it is for game cycle only"
-            )
         if isinstance(baseline, LearnedBaselineConfig) and (cycle or field == "term_baseline"):
             raise ValueError(
                 f"estimator.{field}.name=learned is for the critic's reward of games adversarial "
@@ -372,10 +518,11 @@ def _check_penalties(experiment: Experiment) -> None:
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
         raise ValueError(f"penalties has '{doubles[0]}' twice; keep one")
-    if "spectral_norm" in names and critic in ("rnn", "pairwise"):
+    if "spectral_norm" in names and critic in ("rnn", "pairwise", "hf"):
         raise ValueError(
             f"penalties has 'spectral_norm', which critic.name={critic} does not "
-            "support (recurrent, bilinear weights); use gradient_penalty or r1, or another critic"
+            "support (not all of its weights are plain layers); use gradient_penalty or r1, or "
+            "another critic"
         )
 
 
@@ -438,7 +585,7 @@ def _check_lengths(experiment: Experiment) -> None:
     if not isinstance(data, OracleDataConfig | TextDataConfig | HuggingFaceDataConfig):
         return  # no sequences, or two kinds, whose lengths are known when the text is read
     length = data.oracle.length if data.name == "oracle" else data.length
-    if isinstance(critic, CnnCriticConfig) and max(critic.widths) > length:
+    if isinstance(critic, CnnCriticConfig | RelganCriticConfig) and max(critic.widths) > length:
         raise ValueError(
             f"critic.widths has {max(critic.widths)}, longer than the sequences ({length} "
             "symbols); drop the wider windows and their filters"

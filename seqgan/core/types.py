@@ -39,16 +39,25 @@ Stats = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class SequenceSpace:
-    """The sequences of an experiment: V symbols, at most T columns, perhaps an end symbol."""
+    """The sequences of an experiment: V symbols, at most T columns, perhaps an end symbol.
+
+    With `prompt` above 0 every sample has a condition: `ids` [B, prompt] of the same symbols.
+    """
 
     vocab_size: int
     length: int
     end_id: int | None = None
+    prompt: int = 0
 
     @property
     def label_sizes(self) -> tuple[int, ...]:
         """Sequences come with no labels: what conditions them is another sequence."""
         return ()
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the players are told something."""
+        return self.prompt > 0
 
     @property
     def size(self) -> int:
@@ -75,6 +84,11 @@ class ArraySpace:
     def size(self) -> int:
         """Numbers in one sample."""
         return prod(self.shape)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the players are told something."""
+        return bool(self.label_sizes)
 
     @property
     def bounded(self) -> bool:
@@ -184,6 +198,9 @@ class Scores:
     score: Tensor
     mask_BT: Tensor | None = None
     features_BF: Tensor | None = None
+    q_BTV: Tensor | None = None
+    """From critics that look at symbols one by one: the score each of them would have got at
+    column t, after the symbols before it. `score` is its entry at the symbol that stands there."""
 
 
 class Generator(nn.Module, ABC):
@@ -229,6 +246,32 @@ class ParallelGenerator(Generator):
         return self.emit(cond)
 
 
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """Sentences as a generator with a manager reads them; column t is about its symbol t."""
+
+    logits_BTV: Tensor
+    ahead_BT: Tensor
+    """Cosine of the goal that was set before symbol t and the way that things then went, up to
+    `horizon` symbols on. Its gradient reaches the manager, and nothing else."""
+    followed_BT: Tensor
+    """Mean cosine of the goals in force at symbol t and the way from each of them up to and
+    including symbol t; without gradient."""
+
+
+class ManagedGenerator(Generator):
+    """A manager in it sets goals, `horizon` symbols ahead, which the logits follow (LeakGAN).
+
+    No gradient of the logits reaches the manager.
+    """
+
+    horizon: int
+
+    @abstractmethod
+    def read(self, tokens: Tensor) -> Managed:
+        """The logits are those of `forward`."""
+
+
 class DirectGenerator(nn.Module, ABC):
     """One pass from noise, and a condition where there is one, to a sample; gradients pass.
 
@@ -266,18 +309,30 @@ class Critic(nn.Module, ABC):
         self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None
     ) -> Scores: ...
 
-    def score_continuations(self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared) -> Scores:
+    def score_continuations(
+        self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared, cond: Tensor | None = None
+    ) -> Scores:
         """The same scores; a critic that can look at a shared prefix once overrides this."""
-        return self(ids_RT, mask_RT)
+        return self(ids_RT, mask_RT, cond)
 
 
 class Reward(Protocol):
     """What the estimator is to raise: one value a row, or one a step (where it is causal).
 
-    `shared` says that the rows are continuations, which may save work and changes no value.
+    Rows may be copies of the batch, block after block: row n·B + b is another version of sample
+    b, under the same condition. `shared` says that they are continuations, which may save work
+    and changes no value.
     """
 
     def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor: ...
+
+
+class ActionReward(Reward, Protocol):
+    """A reward that also says what other symbols would have been worth."""
+
+    def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """`value_BTV`: of each symbol at column t, after the symbols before it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,24 @@
 """What every estimator offers: samples to score, and a loss whose gradient is the estimate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Request, Reward, Sample, Stats, Term
+from seqgan.core.modes import frozen
+from seqgan.core.types import (
+    Generator,
+    Request,
+    Reward,
+    Rollout,
+    Sample,
+    SequenceSpace,
+    Stats,
+    Term,
+)
+from seqgan.decoding import Ancestral, sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +29,8 @@ class Surrogate:
     stats: Stats = field(default_factory=dict)
     baseline_loss: Tensor | None = None
     """The learned baseline's own loss, for its own player."""
+    again: "Callable[[], Surrogate] | None" = None
+    """After the update: the same samples once more, against the generator as it then is (PPO)."""
     parts: dict[str, Tensor] = field(default_factory=dict)
     """Where there are several rewards: the losses that `loss` is the sum of, by reward; a bonus is
     one of them."""
@@ -33,6 +46,19 @@ def pathwise_surrogate(
         stats[term.name] = mean.detach()
         parts[term.name] = -term.weight * mean
     return Surrogate(torch.stack(list(parts.values())).sum(), stats, parts=parts)
+
+
+def hard_samples(
+    generator: Generator, space: SequenceSpace, request: Request, copies: int = 1
+) -> Rollout:
+    """Ancestral samples without gradient, `copies` for each requested row: row n·B + b is the
+    n-th for condition b."""
+    cond = request.cond
+    if cond is not None and copies > 1:
+        cond = cond.repeat(copies, *[1] * (cond.dim() - 1))
+    # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
+    with torch.no_grad(), frozen(generator):
+        return sample(generator, space, request.rows * copies, Ancestral(), cond)
 
 
 class Estimator(Protocol):

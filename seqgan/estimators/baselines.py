@@ -2,7 +2,8 @@
 
     none             b = 0
     moving_average   b_t = exponentially weighted mean of past batches' mean return at step t
-    leave_one_out    b_{i,t} = mean of G_{j,t} over the other sequences j ≠ i of the batch
+    leave_one_out    b_{i,t} = mean of G_{j,t} over the other sequences j ≠ i of the batch, or of
+                     the same condition
                      (Kool et al. 2019; at γ = 1 and one return a sequence, RLOO)
     self_critical    b_t = G_t of the greedy sequence for the same condition (Rennie et al. 2017)
     learned          b_t = v(x_<t), a recurrent network trained by least squares
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
+from seqgan.core.types import Rollout
 from seqgan.estimators.config import (
     BaselineConfig,
     LeaveOneOutConfig,
@@ -41,10 +43,16 @@ class NoBaseline:
 
 
 class LeaveOneOut:
-    """Mean return of the others."""
+    """Mean return of the others: of the batch, or of the same condition's where there are several
+    samples a condition (row n·B + b is sample n of condition b)."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
 
     def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        return (returns_BT.sum(0) - returns_BT) / (len(returns_BT) - 1)
+        size = self._samples if self._samples > 1 else len(returns_BT)
+        groups = returns_BT.unflatten(0, (size, -1))
+        return ((groups.sum(0) - groups) / (size - 1)).flatten(0, 1)
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -84,16 +92,20 @@ class MovingAverage:
 Baseline = NoBaseline | LeaveOneOut | MovingAverage
 
 
-def build_baseline(config: BaselineConfig, length: int, device: torch.device) -> Baseline | None:
-    """The configured baseline; None for those that are more than a function of the returns: the
-    learned one, whose network is handed in, and the self-critical one, which decodes."""
-    if isinstance(config, NoBaselineConfig):
-        return NoBaseline()
+def build_baseline(
+    config: BaselineConfig, length: int, samples: int, device: torch.device
+) -> Baseline:
+    """A baseline that is a function of the returns; `samples` are those of one condition.
+
+    The others are more than that: the learned one, whose network is handed in, and the
+    self-critical one, which decodes.
+    """
     if isinstance(config, LeaveOneOutConfig):
-        return LeaveOneOut()
+        return LeaveOneOut(samples)
     if isinstance(config, MovingAverageConfig):
         return MovingAverage(config.decay, length, device)
-    return None
+    assert isinstance(config, NoBaselineConfig), "checked by Experiment"
+    return NoBaseline()
 
 
 class LearnedBaseline:
@@ -102,9 +114,9 @@ class LearnedBaseline:
     def __init__(self, network: nn.Module) -> None:
         self._network = network
 
-    def predict(self, ids_BT: Tensor) -> Tensor:
-        """`value_BT`; column t has read the symbols before t."""
-        return self._network(ids_BT)
+    def predict(self, rollout: Rollout) -> Tensor:
+        """`value_BT`; column t has read the condition and the symbols before t."""
+        return self._network(rollout.ids_BT, rollout.cond)
 
     @staticmethod
     def loss(value_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:

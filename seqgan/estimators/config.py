@@ -1,6 +1,6 @@
 """Configuration of gradient estimators: the path of the critic's score to the generator."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -41,8 +41,24 @@ class WindowCreditConfig(Config):
     """Columns to either side whose values a symbol is credited with; as far as the critic sees."""
 
 
+class GaeCreditConfig(Config):
+    """Actor-critic: a learned value takes over from the returns, step by step; baseline learned."""
+
+    name: Literal["gae"]
+    """Kind of credit."""
+    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
+    trace: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """λ: 1 waits for the whole return, 0 believes the learned value of the next step. Below 1 is
+    biased while that value is not right."""
+
+
 CreditConfig = Annotated[
-    SequenceCreditConfig | PerStepCreditConfig | RolloutCreditConfig | WindowCreditConfig,
+    SequenceCreditConfig
+    | PerStepCreditConfig
+    | RolloutCreditConfig
+    | WindowCreditConfig
+    | GaeCreditConfig,
     Field(discriminator="name"),
 ]
 
@@ -71,7 +87,7 @@ class LeaveOneOutConfig(Config):
 
 
 class SelfCriticalConfig(Config):
-    """Return of the greedy sequence for the same condition; needs a conditional generator."""
+    """Return of the greedy sequence, where there are conditions for the same one."""
 
     name: Literal["self_critical"]
     """Kind of baseline."""
@@ -98,11 +114,14 @@ BaselineConfig = Annotated[
 ]
 
 
-class ScoreFunctionConfig(Config):
-    """REINFORCE and its relatives: reward times the gradient of the log-probability."""
+class PolicyGradientConfig(Config):
+    """What the estimators share that multiply advantages with gradients of log-probabilities."""
 
-    name: Literal["score_function"]
+    name: str
     """Kind of estimator."""
+    samples: Annotated[int, Field(gt=0)] = 1
+    """Sequences written for each condition of the batch; above 1 the leave-one-out baseline is
+    the mean of the other sequences for the same condition."""
     credit: CreditConfig = SequenceCreditConfig(name="sequence")
     """How the value of a sequence is spread over its symbols."""
     baseline: BaselineConfig = LeaveOneOutConfig(name="leave_one_out")
@@ -115,6 +134,65 @@ class ScoreFunctionConfig(Config):
     """Weight of the mean entropy of each step's distribution, in nats."""
     reward: Literal["critic", "constant", "shuffled"] = "critic"
     """critic; or for null arms the constant 1, or the critic's shuffled between sequences."""
+
+
+class ScoreFunctionConfig(PolicyGradientConfig):
+    """REINFORCE and its relatives: reward times the gradient of the log-probability."""
+
+    name: Literal["score_function"]
+    """Kind of estimator."""
+
+
+ClipRange = Annotated[float, Field(gt=0, lt=1)]
+
+
+class PpoConfig(PolicyGradientConfig):
+    """The same advantages used for several updates, with clipped likelihood ratios."""
+
+    name: Literal["ppo"]
+    """Kind of estimator."""
+    clip: ClipRange = 0.2
+    """How far a symbol's likelihood ratio may leave 1 before it stops to count."""
+    epochs: Annotated[int, Field(gt=0)] = 2
+    """Generator updates from one batch of samples."""
+
+
+class GrpoConfig(Config):
+    """Rewards compared within the group of samples for one condition, clipped ratios."""
+
+    name: Literal["grpo"]
+    """Kind of estimator."""
+    samples: Annotated[int, Field(gt=0)] = 1
+    """Sequences written for each condition, a group; 1: the batch is one group."""
+    normalised: bool = True
+    """Divide by the group's standard deviation, and by each sentence's length (GRPO); false: by
+    neither (Dr. GRPO)."""
+    clip: ClipRange = 0.2
+    """How far a symbol's likelihood ratio may leave 1 before it stops to count."""
+    epochs: Annotated[int, Field(gt=0)] = 1
+    """Generator updates from one batch of samples."""
+
+
+class MaliganConfig(Config):
+    """Likelihood of own samples, weighted by the critic's density ratio over the batch."""
+
+    name: Literal["maligan"]
+    """Kind of estimator."""
+    baseline: Annotated[float, Field(ge=0)] = 1.0
+    """What is subtracted from B times a sample's normalised weight; 1 makes the sum zero."""
+
+
+class AllActionConfig(Config):
+    """The critic's opinion of every symbol at every step, averaged exactly; for critic action."""
+
+    name: Literal["all_action"]
+    """Kind of estimator."""
+    discount: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Factor by which a later step's value counts less for each step it lies ahead; those values
+    are sampled. 0: only the step's own value counts (cooperative training, biased)."""
+    entropy: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the entropy, in nats; with a critic of log-likelihoods, 1 makes it the KL
+    divergence to the critic's model."""
 
 
 class ConstantTemperature(Config):
@@ -213,6 +291,64 @@ AnyRelaxedConfig = (
 """Estimators that back-propagate through relaxed or straight-through samples."""
 
 
+class RebarConfig(Config):
+    """The score function, less the critic's opinion of a relaxed symbol; unbiased."""
+
+    name: Literal["rebar"]
+    """Kind of estimator."""
+    temperature: Annotated[float, Field(gt=0)] = 0.5
+    """Temperature λ of the relaxed symbol; where it is learned, its start."""
+    eta: float = 1.0
+    """Weight η of the control variate; where it is learned, its start."""
+    learn: bool = True
+    """Let the player `baseline` learn λ and η, for the lowest variance."""
+
+
+class RelaxConfig(Config):
+    """The score function, less a learned network's opinion of a relaxed symbol; unbiased."""
+
+    name: Literal["relax"]
+    """Kind of estimator."""
+    embed: Annotated[int, Field(gt=0)] = 32
+    """Width of the network's symbol embedding."""
+    hidden: Annotated[int, Field(gt=0)] = 32
+    """Width of its recurrent state and of its hidden layer."""
+
+
+class RaoBlackwellConfig(Config):
+    """At each step the likeliest symbols are summed over and one of the rest is drawn; each of
+    them is followed by a fresh continuation (Liu et al. 2019)."""
+
+    name: Literal["rao_blackwell"]
+    """Kind of estimator."""
+    k: Annotated[int, Field(gt=0)] = 1
+    """How many symbols are summed over; a sentence of T symbols costs (k + 1)·T + 1 scores."""
+
+
+class UnorderedSetConfig(Config):
+    """Sets of distinct sentences, sampled without replacement and weighted so that the gradient
+    stays unbiased (Kool et al. 2020)."""
+
+    name: Literal["unordered_set"]
+    """Kind of estimator."""
+    k: Annotated[int, Field(ge=2)] = 4
+    """Sentences in a set; divides train.batch_size. With prompts each prompt has a set."""
+
+
+class LeakGanConfig(Config):
+    """The critic's reward teaches the manager where to send the worker, which is rewarded for
+    going there (LeakGAN); for generator leakgan."""
+
+    name: Literal["leakgan"]
+    """Kind of estimator."""
+    credit: Annotated[
+        SequenceCreditConfig | RolloutCreditConfig, Field(discriminator="name")
+    ] = RolloutCreditConfig(name="rollout", continuations=4)
+    """How the value of a sequence is spread over its symbols."""
+    delta: Annotated[float, Field(gt=0)] = 12.0
+    """How sharply the rescaled reward tells high ranks from low ones."""
+
+
 class PathwiseConfig(Config):
     """Back-propagate through the sample itself: for pictures and points."""
 
@@ -232,12 +368,27 @@ class DetachedConfig(Config):
 
 EstimatorConfig = Annotated[
     ScoreFunctionConfig
+    | PpoConfig
+    | GrpoConfig
+    | MaliganConfig
+    | LeakGanConfig
+    | AllActionConfig
     | RelaxedConfig
     | GumbelRaoConfig
     | GappedConfig
     | ReinMaxConfig
     | ZeroTemperatureConfig
-    | PathwiseConfig
-    | DetachedConfig,
+    | RebarConfig
+    | RelaxConfig
+    | RaoBlackwellConfig
+    | UnorderedSetConfig
+    | PathwiseConfig | DetachedConfig,
     Field(discriminator="name"),
 ]
+
+ESTIMATOR_NAMES: tuple[str, ...] = tuple(
+    name
+    for member in get_args(get_args(EstimatorConfig)[0])
+    for name in get_args(member.model_fields["name"].annotation)
+)
+"""Every name of an estimator."""

@@ -6,6 +6,7 @@ Every function returns `returns_BT`, the reward-to-go that multiplies ∇ log p(
     per_step   G_t = Σ_{s ≥ t} γ^{s−t} r_s                         (causal critic)
     rollout    G_t = 1/N Σ_n R(x_≤t, continuation n),  G_T = R(x)   (Yu et al. 2017, SeqGAN)
     window     G_t = 1/T Σ_{|s−t| ≤ reach} r_s                      (critic of windows)
+    gae        a learned value takes over from the returns: `actor_critic.py`
 
 With γ = 1 the first three have the gradient of E[R] (of E[Σ_t r_t] for per_step) in expectation;
 γ < 1 is biased on purpose. `window` has that of E[mean_t r_t] where symbols are independent given
@@ -17,12 +18,14 @@ rollout policy is the generator itself (the published `update_rate` averaging ne
 there). A prefix that has ended has one continuation, itself.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end, mean_per_row
-from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace, Shared
+from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace, Shared, Term
 from seqgan.decoding import Ancestral, continuations
 from seqgan.estimators.config import (
     CreditConfig,
@@ -56,6 +59,21 @@ def value_per_sequence(
     """`value_B`: a per-step reward is averaged over the steps that count."""
     value = reward(tokens, mask_BT, shared)
     return value if value.dim() == 1 else mean_per_row(value, mask_BT)
+
+
+def total_per_sequence(
+    reward: Reward,
+    terms: Sequence[Term],
+    tokens: Tensor,
+    mask_BT: Tensor,
+    shared: Shared | None = None,
+) -> Tensor:
+    """`value_B` of the critic's reward plus that of each term times its weight."""
+    total_B = value_per_sequence(reward, tokens, mask_BT, shared)
+    for term in terms:
+        value_B = value_per_sequence(term.reward, tokens, mask_BT, shared)
+        total_B = total_B + term.weight * value_B
+    return total_B
 
 
 def sequence_returns(rollout: Rollout, reward: Reward) -> Tensor:

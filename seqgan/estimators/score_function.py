@@ -24,6 +24,8 @@ Options that change what is estimated:
 The generator samples and is differentiated without dropout: both see the same distribution.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,10 +34,17 @@ from torch import Tensor, nn
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
-from seqgan.decoding import Ancestral, Greedy, sample, token_log_probs
-from seqgan.estimators.base import Surrogate
+from seqgan.decoding import Greedy, sample, token_log_probs
+from seqgan.estimators.actor_critic import lambda_returns
+from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.baselines import Baseline, LearnedBaseline, build_baseline
-from seqgan.estimators.config import BaselineConfig, ScoreFunctionConfig, SelfCriticalConfig
+from seqgan.estimators.config import (
+    BaselineConfig,
+    GaeCreditConfig,
+    LearnedBaselineConfig,
+    PolicyGradientConfig,
+    SelfCriticalConfig,
+)
 from seqgan.estimators.credit import returns, sequence_returns
 
 
@@ -46,7 +55,7 @@ class ScoreFunction:
 
     def __init__(
         self,
-        config: ScoreFunctionConfig,
+        config: PolicyGradientConfig,
         space: SequenceSpace,
         device: torch.device,
         value_network: nn.Module | None = None,
@@ -55,64 +64,79 @@ class ScoreFunction:
         self._space = space
         self._device = device
         self._term_baseline = config.term_baseline or config.baseline
-        self._baselines: dict[str, Baseline | None] = {}
+        self._baselines: dict[str, Baseline] = {}
         self._learned = LearnedBaseline(value_network) if value_network is not None else None
 
     def sample(self, generator: Generator, request: Request) -> Rollout:
         """Hard sequences, without gradient."""
-        # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
-        with torch.no_grad(), frozen(generator):
-            return sample(generator, self._space, request.rows, Ancestral(), request.cond)
+        return hard_samples(generator, self._space, request, self._config.samples)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
     ) -> Surrogate:
+        found = self.advantages(generator, rollout, reward, *terms)
+        stats = found.stats
         with evaluating(generator):
-            greedy = self._greedy(generator, rollout)
-            returns_BT = self._returns(generator, rollout, reward)
-            if greedy is not None and isinstance(self._config.baseline, SelfCriticalConfig):
-                baseline_BT = self._returns(generator, greedy, reward)
-                baseline_loss = None
-            else:
-                baseline_BT, baseline_loss = self._baseline_of(returns_BT, rollout)
-            advantages = {"critic": (returns_BT - baseline_BT.detach()) * rollout.mask_BT}
-            values: Stats = {}
-            scale = returns_BT.abs().max()
-            for term in terms:
-                value_BT, extra_BT = self._term_advantage(generator, rollout, greedy, term)
-                values[term.name] = masked_mean(value_BT, rollout.mask_BT)
-                advantages[term.name] = term.weight * extra_BT * rollout.mask_BT
-                scale = torch.maximum(scale, (term.weight * value_BT).abs().max())
-            advantage_BT = torch.stack(list(advantages.values())).sum(0)
-            if self._config.whiten:
-                advantage_BT = whiten(advantage_BT, rollout.mask_BT, scale)
-                advantages = {"all": advantage_BT}
-            losses = policy_gradient_losses(generator, rollout, advantages)
-            stats = _stats(returns_BT, advantage_BT, rollout) | values
+            losses = policy_gradient_losses(generator, rollout, found.parts)
             if self._config.entropy_bonus:
                 entropy = step_entropy(generator, rollout)
                 losses["entropy"] = -self._config.entropy_bonus * entropy
                 stats["entropy"] = entropy.detach()
-            loss = torch.stack(list(losses.values())).sum()
-        return Surrogate(loss, stats, baseline_loss, losses if terms else {})
+        loss = torch.stack(list(losses.values())).sum()
+        return Surrogate(loss, stats, found.baseline_loss, parts=losses if terms else {})
 
-    def _returns(self, generator: Generator, rollout: Rollout, reward: Reward) -> Tensor:
+    def advantages(
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+    ) -> "Advantages":
+        """What each symbol is worth above its baseline, by reward."""
+        with evaluating(generator):
+            return self._advantages(generator, rollout, reward, terms)
+
+    def _advantages(
+        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[Term]
+    ) -> "Advantages":
+        greedy = self._greedy(generator, rollout)
+        value_BT = self._learned.predict(rollout) if self._learned is not None else None
+        returns_BT = self._returns(generator, rollout, reward, value_BT)
+        baseline_loss = None
+        if greedy is not None and isinstance(self._config.baseline, SelfCriticalConfig):
+            baseline_BT = self._returns(generator, greedy, reward, None)
+        elif value_BT is not None and isinstance(self._config.baseline, LearnedBaselineConfig):
+            baseline_BT = value_BT.detach()
+            baseline_loss = LearnedBaseline.loss(value_BT, returns_BT, rollout.mask_BT)
+        else:
+            baseline_BT = self._stored("critic", self._config.baseline)(returns_BT, rollout.mask_BT)
+        parts = {"critic": (returns_BT - baseline_BT) * rollout.mask_BT}
+        values: Stats = {}
+        scale = returns_BT.abs().max()
+        for term in terms:
+            worth_BT, extra_BT = self._term_advantage(generator, rollout, greedy, term)
+            values[term.name] = masked_mean(worth_BT, rollout.mask_BT)
+            parts[term.name] = term.weight * extra_BT * rollout.mask_BT
+            scale = torch.maximum(scale, (term.weight * worth_BT).abs().max())
+        advantage_BT = torch.stack(list(parts.values())).sum(0)
+        if self._config.whiten:
+            advantage_BT = whiten(advantage_BT, rollout.mask_BT, scale)
+            parts = {"all": advantage_BT}
+        stats = _stats(returns_BT, advantage_BT, rollout) | values
+        return Advantages(parts, advantage_BT, stats, baseline_loss)
+
+    def _returns(
+        self, generator: Generator, rollout: Rollout, reward: Reward, value_BT: Tensor | None
+    ) -> Tensor:
+        credit = self._config.credit
         if self._config.reward == "constant":
             return torch.ones(rollout.ids_BT.shape, device=rollout.ids_BT.device)
         with frozen(generator):
-            returns_BT = returns(self._config.credit, generator, self._space, rollout, reward)
+            if isinstance(credit, GaeCreditConfig):
+                assert value_BT is not None, "gae has a learned value: checked by Experiment"
+                returns_BT = lambda_returns(rollout, reward, value_BT.detach(), credit)
+            else:
+                returns_BT = returns(credit, generator, self._space, rollout, reward)
         if self._config.reward == "shuffled":
             order_B = torch.rand(len(returns_BT), device=returns_BT.device).argsort()
             return returns_BT[order_B]
         return returns_BT
-
-    def _baseline_of(self, returns_BT: Tensor, rollout: Rollout) -> tuple[Tensor, Tensor | None]:
-        baseline = self._stored("critic", self._config.baseline)
-        if baseline is not None:
-            return baseline(returns_BT, rollout.mask_BT), None
-        assert self._learned is not None, "the learned baseline needs its network"
-        value_BT = self._learned.predict(rollout.ids_BT)
-        return value_BT, self._learned.loss(value_BT, returns_BT, rollout.mask_BT)
 
     def _term_advantage(
         self, generator: Generator, rollout: Rollout, greedy: Rollout | None, term: Term
@@ -124,37 +148,46 @@ class ScoreFunction:
                 assert greedy is not None
                 return value_BT, value_BT - sequence_returns(greedy, term.reward)
         baseline = self._stored(term.name, self._term_baseline)
-        assert baseline is not None, "no term has a learned baseline: checked by Experiment"
         return value_BT, value_BT - baseline(value_BT, rollout.mask_BT)
 
     def _greedy(self, generator: Generator, rollout: Rollout) -> Rollout | None:
-        """The greedy sequences for the same conditions, where a baseline asks for them."""
+        """The greedy sequences for the same conditions, where a baseline asks for them; without
+        conditions there is one."""
         asked = (self._config.baseline, self._term_baseline)
         if not any(isinstance(config, SelfCriticalConfig) for config in asked):
             return None
-        rows, cond = len(rollout.ids_BT), rollout.cond
+        cond = rollout.cond
+        rows = 1 if cond is None else len(cond)
         with torch.no_grad(), frozen(generator):
             return sample(generator, self._space, rows, Greedy(), cond)
 
-    def _stored(self, name: str, config: BaselineConfig) -> Baseline | None:
+    def _stored(self, name: str, config: BaselineConfig) -> Baseline:
         """The baseline of the critic's reward or of a term; made when it is first used."""
         if name not in self._baselines:
-            self._baselines[name] = build_baseline(config, self._space.length, self._device)
+            length, samples = self._space.length, self._config.samples
+            self._baselines[name] = build_baseline(config, length, samples, self._device)
         return self._baselines[name]
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            name: baseline.state_dict()
-            for name, baseline in self._baselines.items()
-            if baseline is not None
-        }
+        return {name: baseline.state_dict() for name, baseline in self._baselines.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, saved in state.items():
             config = self._config.baseline if name == "critic" else self._term_baseline
-            baseline = self._stored(name, config)
-            if baseline is not None:
-                baseline.load_state_dict(saved)
+            self._stored(name, config).load_state_dict(saved)
+
+
+@dataclass(frozen=True, slots=True)
+class Advantages:
+    """Returns minus their baselines, 0 behind the end, without gradient."""
+
+    parts: dict[str, Tensor]
+    """`advantage_BT` by reward."""
+    total_BT: Tensor
+    """Their sum."""
+    stats: Stats
+    baseline_loss: Tensor | None
+    """The learned baseline's own loss."""
 
 
 def policy_gradient_losses(

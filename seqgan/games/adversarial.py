@@ -3,15 +3,16 @@
     phase mle        generator: likelihood of real sequences
     phase critic     critic: objective on real and generated samples, plus penalties
     phase generator  generator: the estimator's loss on value(critic(·)), plus mle_weight × mle;
-                     a learned baseline, if there is one, is updated after it
+                     a learned baseline, if there is one, is updated after it; estimators that use
+                     their samples several times (PPO) update the generator as often
 
 While one player learns the others are frozen: no gradient, no dropout, no change of buffers.
 The critic therefore rewards in evaluation mode. What the critic is shown is what the estimator
 makes: hard symbols for score functions, soft or straight-through rows for pathwise ones, pictures.
 
-With conditions both players are told the labels of a real batch, and the critic has a third kind
-of input: real samples with a wrong label (Reed et al. 2016, GAN-CLS). Without it nothing asks the
-generator to obey but the critic's own interest in the label.
+With conditions both players are told the labels, or the prompts, of a real batch, and the critic
+has a third kind of input: real samples with a wrong one (Reed et al. 2016, GAN-CLS). Without it
+nothing asks the generator to obey but the critic's own interest in the condition.
 
     D's loss on fakes = (1 − m) · loss(G(z, c), c) + m · loss(x, c′ ≠ c),   m = `mismatched`
 
@@ -26,11 +27,20 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Batch, Critic, Request, Reward, Space, Stateful, Stats
+from seqgan.core.types import (
+    Batch,
+    Critic,
+    Request,
+    Reward,
+    SequenceSpace,
+    Space,
+    Stateful,
+    Stats,
+)
 from seqgan.data.stream import FreshStream, Stream
-from seqgan.estimators.base import Estimator
-from seqgan.games.critics import critic_reward, critic_update, score
-from seqgan.games.mle import likelihood_loss
+from seqgan.estimators.base import Estimator, Surrogate
+from seqgan.games.critics import CriticReward, critic_update, score
+from seqgan.games.mle import real_loss
 from seqgan.objectives.config import PenaltyConfig
 from seqgan.objectives.divergences import Objective
 from seqgan.training.player import Player
@@ -84,7 +94,7 @@ class AdversarialGame:
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
 
     def _update_likelihood(self) -> Updates:
-        yield self._generator, likelihood_loss(self._generator.module, self._stream.next()), {}
+        yield self._generator, *real_loss(self._generator.module, self._stream.next())
 
     def _update_critic(self) -> Updates:
         real = self._stream.next()
@@ -110,36 +120,48 @@ class AdversarialGame:
         with frozen(self._critic.module):
             rollout = self._estimator.sample(self._generator.module, Request(rows, cond))
             surrogate = self._estimator.loss(self._generator.module, rollout, self._reward(real))
-        loss, stats = surrogate.loss, dict(surrogate.stats)
-        if self._mle_weight:
-            assert real is not None
-            likelihood = likelihood_loss(self._generator.module, real)
-            loss = loss + self._mle_weight * likelihood
-            stats["nll_train"] = likelihood.detach()
-        yield self._generator, loss, stats
+        yield self._generator, *self._with_likelihood(surrogate, real)
         if surrogate.baseline_loss is not None:
             yield self.players["baseline"], surrogate.baseline_loss, {}
+        while surrogate.again is not None:
+            surrogate = surrogate.again()
+            yield self._generator, *self._with_likelihood(surrogate, real)
+
+    def _with_likelihood(self, surrogate: Surrogate, real: Batch | None) -> tuple[Tensor, Stats]:
+        """The estimator's loss plus that of real sentences, and what is worth logging."""
+        if not self._mle_weight:
+            return surrogate.loss, surrogate.stats
+        assert real is not None
+        likelihood, stats = real_loss(self._generator.module, real)
+        loss = surrogate.loss + self._mle_weight * likelihood
+        return loss, surrogate.stats | {"nll_train": likelihood.detach()} | stats
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
     def _needs_real(self) -> bool:
-        told = bool(self._space.label_sizes)
-        return told or self._mle_weight > 0 or self._objective.needs_real
+        return self._space.conditional or self._mle_weight > 0 or self._objective.needs_real
 
     def _reward(self, real: Batch | None) -> Reward:
         critic = self._critic.module
         cond = None if real is None else real.cond
         if not self._objective.needs_real:
-            return critic_reward(critic, self._objective, None, cond)
+            return CriticReward(critic, self._objective, None, cond)
         assert real is not None
         with torch.no_grad():
-            return critic_reward(critic, self._objective, score(critic, real), cond)
+            return CriticReward(critic, self._objective, score(critic, real), cond)
 
     def _with_wrong_labels(self, real: Batch) -> Batch | None:
         if not self._mismatched:
             return None
         assert real.cond is not None, "checked by build_data"
+        if isinstance(self._space, SequenceSpace):
+            return Batch(real.x, real.mask, wrong_prompts(real.cond))
         return Batch(real.x, real.mask, wrong_labels(real.cond, self._label_sizes_A))
+
+
+def wrong_prompts(cond_BP: Tensor) -> Tensor:
+    """The prompts of other rows. Where two rows have the same prompt, it may still be right."""
+    return cond_BP.roll(1, 0)
 
 
 def wrong_labels(cond_BA: Tensor, sizes_A: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """What every adversarial game does with a critic: train it, and take its scores as a reward."""
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
+from seqgan.core.budget import scored
 from seqgan.core.masks import masked_mean
-from seqgan.core.types import Critic, Reward, Sample, Scores, Shared, Space, Stats
+from seqgan.core.types import Critic, Sample, Scores, Shared, Space, Stats
 from seqgan.objectives.config import GradientPenaltyConfig, PenaltyConfig, R1Config
 from seqgan.objectives.divergences import Objective
 from seqgan.objectives.penalties import gradient_penalty, r1
@@ -11,6 +14,7 @@ from seqgan.objectives.penalties import gradient_penalty, r1
 
 def score(critic: Critic, sample: Sample) -> Scores:
     """The critic's opinion of samples under their conditions."""
+    scored(len(sample.x))
     return critic(sample.x, sample.mask, sample.cond)
 
 
@@ -54,32 +58,51 @@ def _penalty(
 ) -> Tensor | None:
     """The penalties that are terms of the loss; constraints act elsewhere."""
     if isinstance(penalty, GradientPenaltyConfig):
-        real_x, fake_x = space.continuous(real.x), space.continuous(fake.x)
-        mask = _union(real.mask, fake.mask)
+        scored(len(real.x))
+        rows = slice(len(real.x))  # one for each real sample, where there are several a condition
+        real_x, fake_x = space.continuous(real.x), space.continuous(fake.x[rows])
+        mask = None if real.mask is None or fake.mask is None else real.mask | fake.mask[rows]
         return gradient_penalty(critic, real_x, fake_x, mask, penalty, real.cond)
     if isinstance(penalty, R1Config):
+        scored(len(real.x))
         return r1(critic, space.continuous(real.x), real.mask, penalty, real.cond)
     return None
 
 
-def _union(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    return None if first is None or second is None else first | second
+@dataclass(frozen=True, slots=True)
+class CriticReward:
+    """The value of the critic's scores, as a function of samples: an `ActionReward`.
 
+    `cond` are the conditions of a batch, `real` the scores of real samples under them.
+    """
 
-def critic_reward(
-    critic: Critic, objective: Objective, real: Scores | None, cond: Tensor | None = None
-) -> Reward:
-    """The value of the critic's scores, as a function of samples under fixed conditions."""
+    critic: Critic
+    objective: Objective
+    real: Scores | None = None
+    cond: Tensor | None = None
 
-    def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        scored(len(x))
+        cond = _copies(self.cond, len(x))
         if shared is None:
-            scores = critic(x, mask, cond)
+            scores = self.critic(x, mask, cond)
         else:
             assert mask is not None, "continuations are sequences"
-            scores = critic.score_continuations(x, mask, shared)
-        return objective.value(scores.score, real)
+            scores = self.critic.score_continuations(x, mask, shared, cond)
+        return self.objective.value(scores, self.real)
 
-    return reward
+    def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """See `ActionReward`. Only critics that look at symbols one by one know it."""
+        scored(len(ids_BT))
+        scores = self.critic(ids_BT, mask_BT, _copies(self.cond, len(ids_BT)))
+        return self.objective.action_value(scores)
+
+
+def _copies(cond: Tensor | None, rows: int) -> Tensor | None:
+    """Conditions of a batch for `rows` copies of it, block after block."""
+    if cond is None or len(cond) == rows:
+        return cond
+    return cond.repeat(rows // len(cond), *[1] * (cond.dim() - 1))
 
 
 def _accuracy(real: Scores, fake: Scores) -> Tensor:

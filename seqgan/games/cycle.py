@@ -68,7 +68,7 @@ from seqgan.data.stream import FreshStream, Stream
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator
 from seqgan.games.config import CycleGameConfig, weight_at
-from seqgan.games.critics import critic_reward, critic_update, score
+from seqgan.games.critics import CriticReward, critic_update, score
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.pool import Pool
 from seqgan.objectives.config import PenaltyConfig
@@ -275,7 +275,7 @@ class CycleGame:
         if self._objective.needs_real:
             with torch.no_grad():
                 scores = score(critic, visit.real)
-        value = critic_reward(critic, self._objective, scores)
+        value = CriticReward(critic, self._objective, scores)
         if weight == 1:
             return value
         return lambda x, mask, shared=None: weight * value(x, mask, shared)

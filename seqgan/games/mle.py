@@ -1,6 +1,8 @@
 """Maximum likelihood: the generator alone, and the yardstick of every adversarial arm.
 
 loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of symbols       (nats a symbol, pads excluded)
+
+With scheduled sampling some of the prefixes are the generator's own: `scheduled_sampling.py`.
 """
 
 from collections.abc import Iterator
@@ -8,22 +10,38 @@ from typing import Any
 
 from torch import Tensor
 
-from seqgan.core.types import Batch, Generator, Stateful, Stats
+from seqgan.core.masks import masked_mean
+from seqgan.core.types import Batch, Generator, ManagedGenerator, Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
-from seqgan.decoding import token_log_probs
+from seqgan.decoding import chosen_log_probs, token_log_probs
+from seqgan.games.config import ScheduledSamplingConfig
+from seqgan.games.scheduled_sampling import scheduled_sampling_loss
 from seqgan.training.player import Player
 
 
 class MleGame:
     """One player, one phase: `mle`."""
 
-    def __init__(self, generator: Player[Generator], stream: Stream | FreshStream) -> None:
+    def __init__(
+        self,
+        generator: Player[Generator],
+        stream: Stream | FreshStream,
+        scheduled_sampling: ScheduledSamplingConfig | None = None,
+    ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generator}
         self._stream = stream
         self._generator = generator
+        self._scheduled_sampling = scheduled_sampling
 
     def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
-        yield self._generator, likelihood_loss(self._generator.module, self._stream.next()), {}
+        yield self._generator, self._loss(self._stream.next()), {}
+
+    def _loss(self, real: Batch) -> Tensor:
+        schedule, generator = self._scheduled_sampling, self._generator
+        if schedule is None:
+            return likelihood_loss(generator.module, real)
+        probability = schedule.probability(generator.updates)
+        return scheduled_sampling_loss(generator.module, real, probability)
 
     def stateful(self) -> dict[str, Stateful]:
         return {"stream": self._stream}
@@ -32,5 +50,21 @@ class MleGame:
 def likelihood_loss(generator: Generator, batch: Batch) -> Tensor:
     """Mean negative log-likelihood a symbol, in nats; columns behind the end do not count."""
     assert batch.mask is not None, "sequences have masks"
-    logp_BT = token_log_probs(generator, batch.x, batch.mask)
+    logp_BT = token_log_probs(generator, batch.x, batch.mask, cond=batch.cond)
     return -logp_BT.sum() / batch.mask.sum()
+
+
+def real_loss(generator: Generator, batch: Batch) -> tuple[Tensor, Stats]:
+    """All that a generator learns from real sentences, and what is worth logging of it.
+
+    That is their likelihood; a manager, which no likelihood reaches, learns beside it to set the
+    goals that real sentences went for: minus the mean cosine (LeakGAN's pretraining).
+    """
+    if not isinstance(generator, ManagedGenerator):
+        return likelihood_loss(generator, batch), {}
+    assert batch.mask is not None, "sequences have masks"
+    read = generator.read(batch.x)
+    logp_BT = chosen_log_probs(read.logits_BTV, batch.x, batch.mask)
+    likelihood = -logp_BT.sum() / batch.mask.sum()
+    ahead = masked_mean(read.ahead_BT, batch.mask)
+    return likelihood - ahead, {"nll_train": likelihood.detach(), "ahead": ahead.detach()}

@@ -16,18 +16,26 @@ from seqgan.core.types import (
     SpacePair,
 )
 from seqgan.models.config import (
+    CnnCriticConfig,
     CriticConfig,
     EncoderDecoderConfig,
     GeneratorConfig,
+    LeakGanGeneratorConfig,
     LexiconConfig,
     PointerConfig,
 )
+from seqgan.models.critics.action import ActionCritic
 from seqgan.models.critics.cnn import CnnCritic
+from seqgan.models.critics.hf import HfCritic
 from seqgan.models.critics.local import LocalCritic
 from seqgan.models.critics.mlp import MlpCritic, MlpTrunk
 from seqgan.models.critics.pairwise import PairwiseCritic
+from seqgan.models.critics.relgan import RelganCritic
 from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.critics.transformer import TransformerCritic
+from seqgan.models.generators.hf import HfGenerator
+from seqgan.models.generators.leakgan import LeakGanGenerator
+from seqgan.models.generators.relational import RelationalGenerator
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.generators.transformer import TransformerGenerator
 from seqgan.models.image.autoencoder import Autoencoder
@@ -37,6 +45,7 @@ from seqgan.models.image.mlp import MlpGenerator
 from seqgan.models.image.resnet import ResnetGenerator, ResnetTrunk
 from seqgan.models.image.translator import PatchTrunk, Translator
 from seqgan.models.layers import Trunk
+from seqgan.models.prompted import PromptedCritic, PromptedGenerator, with_room
 from seqgan.models.seq2seq.build import build_pair
 from seqgan.models.seq2seq.lexicon import Lexicon
 
@@ -44,6 +53,8 @@ _GENERATORS: dict[str, Callable[[SequenceSpace, Any], Generator]] = {
     "lstm": RnnGenerator,
     "gru": RnnGenerator,
     "transformer": TransformerGenerator,
+    "relational": RelationalGenerator,
+    "hf": HfGenerator,
 }
 _DIRECT_GENERATORS: dict[str, Callable[[ArraySpace, Any], DirectGenerator]] = {
     "mlp": MlpGenerator,
@@ -54,10 +65,13 @@ _DIRECT_GENERATORS: dict[str, Callable[[ArraySpace, Any], DirectGenerator]] = {
 _CRITICS: dict[str, Callable[[SequenceSpace, Any], Critic]] = {
     "mlp": MlpCritic,
     "cnn": CnnCritic,
+    "relgan": RelganCritic,
     "rnn": RnnCritic,
+    "action": ActionCritic,
     "transformer": TransformerCritic,
     "pairwise": PairwiseCritic,
     "local": LocalCritic,
+    "hf": HfCritic,
 }
 _TRUNKS: dict[str, Callable[[ArraySpace, Any], Trunk]] = {
     "mlp": MlpTrunk,
@@ -79,8 +93,16 @@ def build_generator(config: GeneratorConfig, space: Space) -> Generator | Direct
     `config` has to fit `space` (see the lists of names in models/config.py).
     """
     if isinstance(space, SequenceSpace):
-        return _GENERATORS[config.name](space, config)
+        inner = _GENERATORS[config.name](with_room(space), config)
+        return PromptedGenerator(inner, space) if space.conditional else inner
     return _DIRECT_GENERATORS[config.name](space, config)
+
+
+def build_leakgan(
+    config: LeakGanGeneratorConfig, critic: CnnCriticConfig, space: SequenceSpace
+) -> LeakGanGenerator:
+    """A generator that can listen to a critic of this kind, freshly initialised on the CPU."""
+    return LeakGanGenerator(space, config, build_critic(critic, space), sum(critic.filters))
 
 
 def build_translators(config: GeneratorConfig, space: SpacePair) -> nn.ModuleDict:
@@ -115,7 +137,8 @@ def build_critic(config: CriticConfig, space: Space) -> Critic:
                 f"critic.widths has {widest}, longer than the sequences ({space.length} symbols); "
                 "drop the wider windows and their filters"
             )
-        return _CRITICS[config.name](space, config)
+        critic = _CRITICS[config.name](with_room(space), config)
+        return PromptedCritic(critic, space) if space.conditional else critic
     if config.name == "mlp":
         return MlpCritic(space, config)
     return PictureCritic(_TRUNKS[config.name](space, config), space)

@@ -62,9 +62,82 @@ class TransformerGeneratorConfig(_TransformerConfig):
     """A pre-norm decoder-only transformer with a key-value cache."""
 
 
+class RelationalGeneratorConfig(Config):
+    """A relational memory core: memory slots that attend to each other and to the input."""
+
+    name: Literal["relational"]
+    """Kind of generator."""
+    embed: Positive = 32
+    """Width of the symbol embedding."""
+    slots: Positive = 1
+    """Rows of the memory."""
+    heads: Positive = 2
+    """Attention heads."""
+    head_size: Positive = 256
+    """Width of each head; a slot is heads × head_size numbers wide."""
+    gates: Literal["unit", "slot"] = "unit"
+    """One input and one forget gate for each number of the memory, or for each slot."""
+    dropout: Fraction = 0.0
+    """Probability of zeroing an entry of the embedding and of what the read-out sees."""
+
+
+class LeakGanGeneratorConfig(Config):
+    """A manager that reads the critic's features and sets goals, a worker that follows them."""
+
+    name: Literal["leakgan"]
+    """Kind of generator."""
+    embed: Positive = 32
+    """Width of the symbol embedding."""
+    hidden: Positive = 32
+    """Width of the recurrent states of manager and worker."""
+    goal: Positive = 16
+    """Numbers in the embedding of the goals, and in that of each symbol that they choose from."""
+    horizon: Positive = 4
+    """Symbols that a goal looks ahead, and for which it is followed."""
+
+
+class LoraConfig(Config):
+    """Low-rank adapters on a frozen network: W + (alpha / rank) · B A with trainable A and B."""
+
+    rank: Positive = 8
+    """Rows of A."""
+    alpha: Positive = 16
+    """Strength of the adapters; they are scaled by alpha / rank."""
+    dropout: Fraction = 0.0
+    """Probability of zeroing an entry of what A reads."""
+    targets: Annotated[list[str], Field(min_length=1)] | None = None
+    """Names of the layers that get adapters, e.g. [q_proj, v_proj]; null: the usual ones for this
+    kind of network."""
+
+
+class _HfConfig(Config):
+    """What networks of the `transformers` library have in common."""
+
+    name: Literal["hf"]
+    """Kind of network."""
+    path: str
+    """Hub id such as `distilgpt2`, or a local folder. Resuming and sampling read it again."""
+    random_init: bool = False
+    """Take the configuration only, and draw new parameters."""
+
+
+class HfGeneratorConfig(_HfConfig):
+    """A causal language model of the `transformers` library, with its key-value cache.
+
+    Its vocabulary may be larger than that of the data, never smaller. A pretrained one means
+    something only with its own tokenizer: `data.tokenizer={name: hf, path: the same}`.
+    """
+
+    lora: LoraConfig | None = None
+    """Train adapters and nothing else; null: train all parameters."""
+
+
 GeneratorConfig = Annotated[
     RnnGeneratorConfig
     | TransformerGeneratorConfig
+    | RelationalGeneratorConfig
+    | LeakGanGeneratorConfig
+    | HfGeneratorConfig
     | MlpGeneratorConfig
     | DcganGeneratorConfig
     | ResnetGeneratorConfig
@@ -74,7 +147,7 @@ GeneratorConfig = Annotated[
     | EncoderDecoderConfig,
     Field(discriminator="name"),
 ]
-SEQUENCE_GENERATORS = ("lstm", "gru", "transformer")
+SEQUENCE_GENERATORS = ("lstm", "gru", "transformer", "relational", "leakgan", "hf")
 POINT_GENERATORS = ("mlp",)
 PICTURE_GENERATORS = ("mlp", "dcgan", "resnet")
 TRANSLATORS = ("translator",)
@@ -110,12 +183,40 @@ class CnnCriticConfig(Config):
 
     @model_validator(mode="after")
     def _one_filter_count_a_width(self) -> "CnnCriticConfig":
-        if len(self.widths) != len(self.filters):
-            raise ValueError(
-                f"widths has {len(self.widths)} entries and filters {len(self.filters)}; "
-                "give one filter count for each width"
-            )
+        _check_filters(self.widths, self.filters)
         return self
+
+
+class RelganCriticConfig(Config):
+    """The RelGAN critic: many narrow embeddings, each read by the same convolutions."""
+
+    name: Literal["relgan"]
+    """Kind of critic."""
+    representations: Positive = 64
+    """Embeddings of a sentence, each of which gets a logit; the score is their mean."""
+    embed: Positive = 1
+    """Width of each embedding."""
+    widths: list[Positive] = [2, 3, 4, 5]
+    """Window widths, in symbols; none may exceed the sequence length."""
+    filters: list[Positive] = [300, 300, 300, 300]
+    """Filters of each width."""
+    hidden: Positive = 100
+    """Units of the layer behind the filters; `features_BF` are their mean over the embeddings."""
+    dropout: Fraction = 0.25
+    """On the filters' features."""
+
+    @model_validator(mode="after")
+    def _one_filter_count_a_width(self) -> Self:
+        _check_filters(self.widths, self.filters)
+        return self
+
+
+def _check_filters(widths: list[int], filters: list[int]) -> None:
+    if len(widths) != len(filters):
+        raise ValueError(
+            f"widths has {len(widths)} entries and filters {len(filters)}; "
+            "give one filter count for each width"
+        )
 
 
 class RnnCriticConfig(Config):
@@ -133,6 +234,27 @@ class RnnCriticConfig(Config):
     """Recurrent layers, each reading the one below."""
     dropout: Fraction = 0.0
     """Probability of zeroing an entry of the embedding and of each layer's output."""
+    from_generator: bool = False
+    """Read what an lstm or gru generator of the same sizes reads, start symbol and all, so that
+    the phase `copy_critic` can copy its embedding and its layers into the critic."""
+
+
+class ActionCriticConfig(Config):
+    """A causal recurrent critic that scores every symbol that may come next."""
+
+    name: Literal["action"]
+    """Kind of critic."""
+    reads: Literal["logits", "log_likelihood", "surprise"] = "logits"
+    """What the score of a symbol is: free, its log-likelihood under this network as a language
+    model (the mediator of CoT), or the negative of that (DPGAN)."""
+    cell: Literal["lstm", "gru"] = "gru"
+    """Kind of recurrent layer."""
+    embed: Positive = 64
+    """Width of the symbol embedding."""
+    hidden: Positive = 64
+    """Width of the recurrent state."""
+    dropout: Fraction = 0.0
+    """Probability of zeroing an entry of the embedding and of the state that is read out."""
 
 
 class TransformerCriticConfig(_TransformerConfig):
@@ -140,6 +262,18 @@ class TransformerCriticConfig(_TransformerConfig):
 
     causal: bool = False
     """Score every step from the symbols up to there, not the sequence as a whole."""
+    from_generator: bool = False
+    """Read what a transformer generator of the same sizes reads, start symbol and all, so that
+    the phase `copy_critic` can copy everything but its read-out into the critic; causal only."""
+
+    @model_validator(mode="after")
+    def _only_causal_ones_start_from_a_generator(self) -> Self:
+        if self.from_generator and not self.causal:
+            raise ValueError(
+                "from_generator=true, but a generator's layers see earlier symbols only; set "
+                "causal=true, or from_generator=false"
+            )
+        return self
 
 
 class PairwiseCriticConfig(Config):
@@ -181,18 +315,54 @@ class LocalCriticConfig(Config):
         return self
 
 
+class HfCriticConfig(_HfConfig):
+    """A network of the `transformers` library with a read-out of its own: one score a sequence."""
+
+    kind: Literal["encoder", "causal"]
+    """encoder: reads in both directions, such as BERT. causal: a language model, such as GPT-2,
+    which scores at the last symbol that counts."""
+    pooling: Literal["mean", "first"] = "mean"
+    """What an encoder's score is read from: the mean over the symbols, or a summary column that
+    stands in front of them."""
+    from_generator: bool = False
+    """Start, by the phase `copy_critic`, from the present layers of an hf generator with the same
+    `path`; causal only."""
+
+    @model_validator(mode="after")
+    def _only_causal_ones_start_from_a_generator(self) -> Self:
+        if self.from_generator and self.kind != "causal":
+            raise ValueError(
+                f"from_generator=true, but kind={self.kind} has other layers than a generator; "
+                "set kind=causal, or from_generator=false"
+            )
+        return self
+
+
 CriticConfig = Annotated[
     MlpCriticConfig
     | CnnCriticConfig
+    | RelganCriticConfig
     | RnnCriticConfig
+    | ActionCriticConfig
     | TransformerCriticConfig
     | PairwiseCriticConfig
     | LocalCriticConfig
+    | HfCriticConfig
     | DcganCriticConfig
     | ResnetCriticConfig
     | PatchCriticConfig,
     Field(discriminator="name"),
 ]
-SEQUENCE_CRITICS = ("mlp", "cnn", "rnn", "transformer", "pairwise", "local")
+SEQUENCE_CRITICS = (
+    "mlp",
+    "cnn",
+    "relgan",
+    "rnn",
+    "action",
+    "transformer",
+    "pairwise",
+    "local",
+    "hf",
+)
 POINT_CRITICS = ("mlp",)
 PICTURE_CRITICS = ("mlp", "dcgan", "resnet", "patch")

@@ -216,10 +216,12 @@ def score_in_chunks(
     parts = [score(*chunk) for chunk in zip(chunks, *columns, strict=True)]
     masks = [part.mask_BT for part in parts if part.mask_BT is not None]
     features = [part.features_BF for part in parts if part.features_BF is not None]
+    actions = [part.q_BTV for part in parts if part.q_BTV is not None]
     return Scores(
         torch.cat([part.score for part in parts]),
         torch.cat(masks) if masks else None,
         torch.cat(features) if features else None,
+        torch.cat(actions) if actions else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""A network that predicts a return before each symbol: the learned baseline of score functions."""
+"""Networks that learn what an estimator wants to know: baselines and control variates."""
 
 import torch
 from torch import Tensor, nn
@@ -7,17 +7,59 @@ from seqgan.core.types import SequenceSpace
 from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
-class PrefixValue(nn.Module):
-    """`value_BT`; column t has read the symbols before t, never symbol t itself."""
+class PrefixReader(nn.Module):
+    """`h_BTH`; column t has read the symbols before t, never symbol t itself."""
 
     def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, embed)
         self.start_E = nn.Parameter(torch.zeros(embed))
         self.recurrent = Recurrent("gru", embed, hidden)
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        """A condition `cond`, ids or rows [B, P], is read first."""
+        start_B1E = self.start_E.expand(len(tokens), 1, -1)
+        read = [start_B1E, self.embedding(tokens[:, :-1])]
+        if cond is not None:
+            read.insert(0, self.embedding(cond))
+        h_BTH, _ = self.recurrent(torch.cat(read, 1))
+        return h_BTH[:, -tokens.shape[1] :]
+
+
+class PrefixValue(nn.Module):
+    """A return predicted before each symbol: the learned baseline of score functions."""
+
+    def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
+        super().__init__()
+        self.reader = PrefixReader(space, embed, hidden)
         self.readout = nn.Linear(hidden, 1)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        start_B1E = self.start_E.expand(len(tokens), 1, -1)
-        h_BTH, _ = self.recurrent(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
-        return self.readout(h_BTH).squeeze(-1)
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`value_BT` of the prefixes, under conditions where there are any."""
+        return self.readout(self.reader(tokens, cond)).squeeze(-1)
+
+
+class RelaxedValue(nn.Module):
+    """RELAX's control variate: hard symbols before column t and a relaxed one at t, to a number.
+
+        c_t = wᵀ tanh(A h_t + B softmax(z_t / λ) + b) + a
+
+    λ is learned too. w and a are 0 at first, so that training starts as REINFORCE. Smooth, since
+    its slope in z is what is learned.
+    """
+
+    def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
+        super().__init__()
+        self.reader = PrefixReader(space, embed, hidden)
+        self.of_prefix = nn.Linear(hidden, hidden)
+        self.of_symbol = TokenEmbedding(space.vocab_size, hidden)
+        self.log_temperature = nn.Parameter(torch.zeros(()))
+        self.readout = nn.Linear(hidden, 1)
+        nn.init.zeros_(self.readout.weight)
+        nn.init.zeros_(self.readout.bias)
+
+    def forward(self, ids_BT: Tensor, z_BTV: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`c_BT`; `z_BTV` are perturbed log-probabilities, of which column t sees z[:, t] only."""
+        soft_BTV = (z_BTV / self.log_temperature.exp()).softmax(-1)
+        h_BTH = self.of_prefix(self.reader(ids_BT, cond)) + self.of_symbol(soft_BTV)
+        return self.readout(h_BTH.tanh()).squeeze(-1)

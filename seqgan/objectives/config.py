@@ -6,7 +6,9 @@ from pydantic import Field
 
 from seqgan.core.config import Config
 
-ObjectiveName = Literal["minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan"]
+ObjectiveName = Literal[
+    "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
+]
 ValueName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
@@ -18,6 +20,9 @@ class ObjectiveConfig(Config):
     value: ValueName = "objective"
     """The generator's value of a score d: the objective's own, or prob σ(d), log_prob log σ(d),
     logit d, centred 2σ(d)−1, ratio exp(d) = D/(1−D). Arms that are compared should share it."""
+    paired: bool = False
+    """rsgan: a generated sample's value compares it with the real sample of the same condition
+    alone, not with all of the batch."""
 
 
 class WeightClipConfig(Config):

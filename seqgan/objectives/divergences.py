@@ -10,9 +10,10 @@ With d = D(x) a logit or an unbounded score, means over real (r) and generated (
 | hinge          | max(0, 1 − d_r) + max(0, 1 + d_f)      | d_f                             |
 | wgan           | d_f − d_r                              | d_f                             |
 | rsgan          | −log σ(d_r − d_f)                      | log σ(d_f − d_r)                |
+| cooperative    | −½ d_r − ½ d_f,  d = log M             | d_f                             |
 
 Sources: Goodfellow 2014 (both of the first two), Mao 2017, Lim & Ye 2017, Arjovsky 2017,
-Jolicoeur-Martineau 2019.
+Jolicoeur-Martineau 2019, Lu 2019 (whose critic is a language model M of both kinds of sentences).
 
 `Objective.value` is the hinge of the project: one value a sample, whose mean has the objective's
 gradient. Score-function estimators take it as the reward; pathwise ones back-propagate it.
@@ -21,7 +22,9 @@ at d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates ther
 
 Deviations. RSGAN's value averages over *all* real samples of the batch instead of one partner
 each: the same expectation with less variance, and no pairing to keep when one sequence has
-many continuations. Its critic loss is paired as published.
+many continuations; `paired` asks for one partner, the real answer to the same prompt, as black-box
+distillation does (Ye et al. 2025). Its critic loss is paired as published; where the generator
+wrote several samples for each real one, each of them meets the same partner.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,6 +68,7 @@ _POINTWISE: dict[str, _Terms] = {
     ),
     "hinge": _Terms(lambda d: F.relu(1 - d), lambda d: F.relu(1 + d), _logit),
     "wgan": _Terms(torch.neg, _logit, _logit),
+    "cooperative": _Terms(lambda d: -0.5 * d, lambda d: -0.5 * d, _logit),
 }
 
 _VALUES: dict[str, Pointwise] = {
@@ -82,6 +86,7 @@ class Objective:
     def __init__(self, config: ObjectiveConfig) -> None:
         self._name = config.name
         self._value = config.value
+        self._paired = config.paired
         self.relativistic = config.name == "rsgan"
 
     @property
@@ -102,21 +107,38 @@ class Objective:
     def _loss_against(self, real: Scores, fake: Scores) -> Tensor:
         real_score, fake_score = real.score.float(), fake.score.float()
         if self.relativistic:
-            both = None if fake.mask_BT is None else fake.mask_BT & _mask(real)
-            return masked_mean(F.softplus(fake_score - real_score), both)
+            rows = len(fake_score)
+            both = None if fake.mask_BT is None else fake.mask_BT & _repeat(_mask(real), rows)
+            return masked_mean(F.softplus(fake_score - _repeat(real_score, rows)), both)
         terms = _POINTWISE[self._name]
         real_loss = masked_mean(terms.real_loss(real_score), real.mask_BT)
         return real_loss + masked_mean(terms.fake_loss(fake_score), fake.mask_BT)
 
-    def value(self, fake: Tensor, real: Scores | None = None) -> Tensor:
-        """Worth of each score to the generator, in the shape of `fake` ([R] or [R, T])."""
-        fake = fake.float()
+    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+        """Worth of each score to the generator, in the shape of `fake.score` ([R] or [R, T]).
+
+        `real` are the scores of a batch of B real samples. Rows of `fake` are copies of the batch,
+        block after block, so that with `paired` row n·B + b has real sample b as its partner.
+        """
+        score = fake.score.float()
         if self._value != "objective":
-            return _VALUES[self._value](fake)
+            return _VALUES[self._value](score)
         if not self.relativistic:
-            return _POINTWISE[self._name].value(fake)
+            return _POINTWISE[self._name].value(score)
         assert real is not None, "rsgan compares with real scores"
-        return _mean_over_real(fake, real)
+        if self._paired:
+            return F.logsigmoid(score - _repeat(real.score.float(), len(score)))
+        return _mean_over_real(score, real)
+
+    def action_value(self, scores: Scores) -> Tensor:
+        """`value_BTV` of the symbols that a critic looked at one by one."""
+        assert scores.q_BTV is not None, "checked by Experiment"
+        return self.value(Scores(scores.q_BTV))
+
+
+def _repeat(score: Tensor, rows: int) -> Tensor:
+    """Scores of B samples for `rows` copies of them, block after block."""
+    return score.repeat(rows // len(score), *[1] * (score.dim() - 1))
 
 
 def _mask(scores: Scores) -> Tensor:

@@ -322,7 +322,7 @@ def test_shuffled_reward_permutes_whole_rows_anew_at_every_call() -> None:
     seen = set()
     for _ in range(100):
         returns = estimator._returns(
-            generator, rollout, lambda x, *_: torch.tensor([1.0, 2.0, 4.0])
+            generator, rollout, lambda x, *_: torch.tensor([1.0, 2.0, 4.0]), None
         )
         seen.add(tuple(returns[:, 0].tolist()))
     assert seen == set(permutations([1.0, 2.0, 4.0]))

@@ -17,7 +17,8 @@ from seqgan.games.pool import Pool
 from seqgan.objectives.config import ObjectiveName
 
 CPU = torch.device("cpu")
-OBJECTIVES = ObjectiveName.__args__
+OBJECTIVES = [name for name in ObjectiveName.__args__ if name != "cooperative"]
+"""All but the one whose critic is a language model."""
 PENALTIES = {
     "clip": [{"name": "weight_clip"}],
     "gp": [{"name": "gradient_penalty"}],

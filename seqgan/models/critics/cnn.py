@@ -49,7 +49,9 @@ class CnnCritic(Critic):
         assert mask is not None, "sequences have a mask"
         return score_in_chunks(self._score, x, mask)
 
-    def score_continuations(self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared) -> Scores:
+    def score_continuations(
+        self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared, cond: Tensor | None = None
+    ) -> Scores:
         """Windows that lie wholly inside a shared prefix are convolved once for all its copies."""
         batch = shared.batch
         prefix_BTE = self._embed(ids_RT[:batch], mask_RT[:batch])[:, : shared.columns]

@@ -1,0 +1,95 @@
+"""All-action policy gradient: the critic says what *every* next symbol is worth.
+
+With q_t(a) the worth of symbol a after x_<t, r_t = q_t(x_t), and entropy weight α:
+
+    ∇ J = E Σ_t [ Σ_a ∇π_t(a) (q_t(a) − α log π_t(a))  +  ∇ log π_t(x_t) (F_t − b_t) ]
+    F_t = Σ_{s > t} γ^{s−t} (r_s − α log π_s(x_s))
+
+The step's own value is averaged over the vocabulary exactly (Sutton et al. 2000 name the gradient;
+Asadi et al. 2017 the all-action form); only what comes later is a sample. At γ = 1 this is unbiased
+for E[Σ_t r_t] + α E[Σ_t H(π_t)] with less variance than REINFORCE. b_t is the mean of the other
+samples' F_t.
+
+γ = 0 keeps the exact part alone. With a critic of log-likelihoods, log M, and α = 1 its loss is
+Σ_t KL(π_t ‖ M_t) on the generator's own prefixes: cooperative training (CoT, Lu et al. 2019), where
+M is the mediator, trained on real and generated sentences alike. It leaves out how a symbol changes
+the prefixes to come; γ = 1 puts that in and estimates the gradient of KL(p_G ‖ M) itself.
+
+Deviations from CoT's code: the prefixes are fresh samples in every update.
+"""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from seqgan.core.masks import masked_mean
+from seqgan.core.modes import evaluating, frozen
+from seqgan.core.types import (
+    ActionReward,
+    Generator,
+    Request,
+    Reward,
+    Rollout,
+    SequenceSpace,
+    Term,
+)
+from seqgan.estimators.base import Surrogate, hard_samples
+from seqgan.estimators.config import AllActionConfig
+
+
+class AllAction:
+    """See the module's docstring. Needs a reward that knows `actions`; takes no further terms."""
+
+    passes_gradient = False
+
+    def __init__(self, config: AllActionConfig, space: SequenceSpace) -> None:
+        self._config = config
+        self._space = space
+
+    def sample(self, generator: Generator, request: Request) -> Rollout:
+        """Hard sequences, without gradient."""
+        return hard_samples(generator, self._space, request)
+
+    def loss(
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+    ) -> Surrogate:
+        assert not terms, "checked by Experiment: games adversarial and conditional have none"
+        ids_BT1, mask_BT = rollout.ids_BT[..., None], rollout.mask_BT
+        with torch.no_grad(), frozen(generator):
+            worth_BTV = cast(ActionReward, reward).actions(rollout.ids_BT, mask_BT)
+        with evaluating(generator):
+            logp_BTV = generator(rollout.ids_BT, rollout.cond).float().log_softmax(-1)
+        alpha = self._config.entropy
+        now_BT = (logp_BTV.exp() * (worth_BTV - alpha * logp_BTV)).sum(-1)
+        logp_BT = logp_BTV.gather(-1, ids_BT1)[..., 0]
+        reward_BT = worth_BTV.gather(-1, ids_BT1)[..., 0]
+        gain_BT = now_BT
+        if self._config.discount:
+            step_BT = (reward_BT - alpha * logp_BT.detach()) * mask_BT
+            gain_BT = gain_BT + logp_BT * self._later(step_BT)
+        loss = -(gain_BT * mask_BT).sum(1).mean()
+        entropy_BT = -(logp_BTV.detach().exp() * logp_BTV.detach()).sum(-1)
+        stats = {
+            "return": masked_mean(reward_BT, mask_BT),
+            "entropy": masked_mean(entropy_BT, mask_BT),
+            "length": mask_BT.sum(1).float().mean(),
+        }
+        return Surrogate(loss, stats)
+
+    def _later(self, step_BT: Tensor) -> Tensor:
+        """F_t − b_t: discounted sum of the steps behind t, above the mean of the other samples."""
+        columns: list[Tensor] = []
+        later_B = torch.zeros_like(step_BT[:, 0])
+        for step_B in reversed(step_BT.unbind(1)):
+            columns.append(later_B)
+            later_B = self._config.discount * (step_B + later_B)
+        later_BT = torch.stack(columns[::-1], 1)
+        others_BT = (later_BT.sum(0) - later_BT) / (len(later_BT) - 1)
+        return later_BT - others_BT
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass

@@ -1,0 +1,101 @@
+"""Group-relative policy optimisation: a group's mean reward is the baseline of each of its members.
+
+    A_i = (R_i − mean(R)) / std(R)                over the K samples of one condition
+    loss = −1/K Σ_i 1/|x_i| Σ_t min( ρ_it A_i, clip(ρ_it, 1 − ε, 1 + ε) A_i )    (Shao et al. 2024)
+
+with the ratios ρ of `ppo.py`. Unconditional generators have one group, the batch. `normalised:
+false` divides by neither the deviation nor the length (Dr. GRPO, Liu et al. 2025): its first
+gradient has expectation (1 − 1/K) ∇ E[R], since the mean includes the sample itself.
+
+Biased otherwise: the deviation couples the samples, and 1/|x_i| pays short sentences more.
+
+Deviations: no KL term to a reference model; std has a floor of 1e-5 of the largest reward, so that
+rounding errors of equal rewards are not blown up; the outer mean is over samples. Adversarial
+black-box distillation (Ye et al. 2025) trains the student so.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.modes import evaluating, frozen
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
+from seqgan.estimators.base import Surrogate, hard_samples
+from seqgan.estimators.config import GrpoConfig
+from seqgan.estimators.credit import value_per_sequence
+from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective, values_with_terms
+
+
+class Grpo:
+    """See the module's docstring."""
+
+    passes_gradient = False
+
+    def __init__(self, config: GrpoConfig, space: SequenceSpace) -> None:
+        self._config = config
+        self._space = space
+
+    def sample(self, generator: Generator, request: Request) -> Rollout:
+        """Hard sequences without gradient: row n·B + b is member n of the group of condition b."""
+        return hard_samples(generator, self._space, request, self._config.samples)
+
+    def loss(
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+    ) -> Surrogate:
+        value_B = self._values(generator, rollout, reward, terms)
+        advantage_B = self._compare(value_B)
+        stats = {
+            "return": value_B.mean(),
+            "advantage_rms": advantage_B.square().mean().sqrt(),
+            "length": rollout.mask_BT.sum(1).float().mean(),
+        }
+        old_BT = behaviour_log_probs(generator, rollout)
+        return self._epoch(generator, rollout, advantage_B, old_BT, self._config.epochs, stats)
+
+    def _values(
+        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[Term]
+    ) -> Tensor:
+        with torch.no_grad(), frozen(generator):
+            value_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)
+            return values_with_terms(value_B, rollout, terms)
+
+    def _compare(self, value_B: Tensor) -> Tensor:
+        """`advantage_B`: each value against its group's."""
+        size = self._config.samples if self._config.samples > 1 else len(value_B)
+        groups = value_B.unflatten(0, (size, -1))
+        centred = groups - groups.mean(0)
+        if self._config.normalised:
+            floor = (1e-5 * value_B.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)
+            centred = centred / (centred.square().mean(0).sqrt() + floor)
+        return centred.flatten()
+
+    def _epoch(
+        self,
+        generator: Generator,
+        rollout: Rollout,
+        advantage_B: Tensor,
+        old_BT: Tensor,
+        left: int,
+        stats: Stats | None = None,
+    ) -> Surrogate:
+        """The loss of one update, and the way to the next while there are epochs left."""
+        with evaluating(generator):
+            objective_BT, clipped = clipped_objective(
+                generator, rollout, advantage_B[:, None], old_BT, self._config.clip
+            )
+        objective_B = objective_BT.sum(1)
+        if self._config.normalised:
+            objective_B = objective_B / rollout.mask_BT.sum(1)
+        again = None
+        if left > 1:
+            again = partial(self._epoch, generator, rollout, advantage_B, old_BT, left - 1)
+        return Surrogate(-objective_B.mean(), (stats or {}) | {"clipped": clipped}, again=again)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass

@@ -1,0 +1,121 @@
+"""Proximal policy optimisation: several updates from one batch of samples, on a short leash.
+
+    ρ_t = p(x_t | x_<t) / p_old(x_t | x_<t)
+    loss = −1/B Σ_b Σ_t min( ρ_t A_t, clip(ρ_t, 1 − ε, 1 + ε) A_t )      (Schulman et al. 2017)
+
+p_old is the generator that wrote the samples, A the advantages of `score_function.py` with its
+credits and baselines. In the first update ρ = 1, so its gradient is the score function's; later
+ones are biased where they clip, and whatever the samples' age does to a critic that moves on.
+
+The critic is asked once a batch. Deviations: all epochs look at the whole batch (no minibatches);
+the sum over time stays a sum, so that the first gradient is that of E[R]; no KL term; a learned
+baseline is updated once a batch. TextGAIL (Wu et al. 2021) uses it on text.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.masks import masked_mean
+from seqgan.core.modes import evaluating
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
+from seqgan.decoding import token_log_probs
+from seqgan.estimators.base import Surrogate
+from seqgan.estimators.config import PpoConfig
+from seqgan.estimators.score_function import ScoreFunction, step_entropy
+
+
+class Ppo:
+    """See the module's docstring. `value_network` is needed by the learned baseline only."""
+
+    passes_gradient = False
+
+    def __init__(
+        self,
+        config: PpoConfig,
+        space: SequenceSpace,
+        device: torch.device,
+        value_network: nn.Module | None = None,
+    ) -> None:
+        self._config = config
+        self._score_function = ScoreFunction(config, space, device, value_network)
+
+    def sample(self, generator: Generator, request: Request) -> Rollout:
+        """Hard sequences, without gradient."""
+        return self._score_function.sample(generator, request)
+
+    def loss(
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+    ) -> Surrogate:
+        found = self._score_function.advantages(generator, rollout, reward, *terms)
+        again = partial(
+            self._epoch,
+            generator,
+            rollout,
+            found.total_BT,
+            behaviour_log_probs(generator, rollout),
+            self._config.epochs,
+        )
+        first = again(found.stats)
+        return Surrogate(first.loss, first.stats, found.baseline_loss, first.again)
+
+    def _epoch(
+        self,
+        generator: Generator,
+        rollout: Rollout,
+        advantage_BT: Tensor,
+        old_BT: Tensor,
+        left: int,
+        stats: Stats | None = None,
+    ) -> Surrogate:
+        """The loss of one update, and the way to the next while there are epochs left."""
+        with evaluating(generator):
+            objective_BT, clipped = clipped_objective(
+                generator, rollout, advantage_BT, old_BT, self._config.clip
+            )
+            loss = -objective_BT.sum(1).mean()
+            if self._config.entropy_bonus:
+                loss = loss - self._config.entropy_bonus * step_entropy(generator, rollout)
+        again = None
+        if left > 1:
+            again = partial(self._epoch, generator, rollout, advantage_BT, old_BT, left - 1)
+        return Surrogate(loss, (stats or {}) | {"clipped": clipped}, again=again)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._score_function.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._score_function.load_state_dict(state)
+
+
+def behaviour_log_probs(generator: Generator, rollout: Rollout) -> Tensor:
+    """`logp_BT` of the samples under the generator that wrote them, without gradient.
+
+    The teacher-forced pass, as in the epochs: where its rounding differs from the sampling loop's,
+    the first ratio would not be 1.
+    """
+    with torch.no_grad(), evaluating(generator):
+        return token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
+
+
+def clipped_objective(
+    generator: Generator, rollout: Rollout, advantage_BT: Tensor, old_BT: Tensor, clip: float
+) -> tuple[Tensor, Tensor]:
+    """min(ρA, clip(ρ)A), [B, T] and 0 behind the end, and the share of symbols that clipping
+    silences."""
+    logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
+    ratio_BT = (logp_BT - old_BT).exp()
+    bounded_BT = ratio_BT.clamp(1 - clip, 1 + clip)
+    objective_BT = torch.minimum(ratio_BT * advantage_BT, bounded_BT * advantage_BT)
+    silent_BT = ((bounded_BT - ratio_BT) * advantage_BT < 0).float()
+    return objective_BT * rollout.mask_BT, masked_mean(silent_BT, rollout.mask_BT)
+
+
+def values_with_terms(value_B: Tensor, rollout: Rollout, terms: Iterable[Term]) -> Tensor:
+    """The critic's value of each sentence plus the weighted other rewards, without gradient."""
+    for term in terms:
+        value_B = value_B + term.weight * term.reward(rollout.tokens, rollout.mask_BT)
+    return value_B

@@ -1,0 +1,57 @@
+"""A recurrent critic that scores every symbol that might come next, not only the one that does.
+
+    q_t = readout(h(x_<t)) ∈ R^V,     d_t = q_t[x_t]
+
+logits           q is free: a per-step discriminator whose opinion of the other symbols costs nothing
+log_likelihood   q = log softmax: a language model M, d_t = log M(x_t | x_<t). The mediator of
+                 cooperative training (Lu et al. 2019, CoT), with objective `cooperative`.
+surprise         q = −log softmax: the language-model discriminator of DPGAN (Xu et al. 2018), whose
+                 reward is high for what it does not expect. With objective wgan it learns to
+                 expect the generator's sentences and not to expect real ones.
+
+The read-out before symbol t has not seen it, so `q_BTV` serves the all-action estimator as it is.
+Points of the simplex get the mean of their symbols' scores. Deviation from both papers: one
+recurrent network of any size; DPGAN's sentence-level reward is credit `sequence`.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.models.config import ActionCriticConfig
+from seqgan.models.layers import Recurrent, TokenEmbedding, score_in_chunks
+
+
+class ActionCritic(Critic):
+    """See `core.types.Critic` for the contract."""
+
+    def __init__(self, space: SequenceSpace, config: ActionCriticConfig) -> None:
+        super().__init__()
+        self.reads = config.reads
+        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        self.start_E = nn.Parameter(torch.zeros(config.embed))
+        self.recurrent = Recurrent(config.cell, config.embed, config.hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(config.hidden, space.vocab_size)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        """`score_BT`, and `q_BTV` of all symbols."""
+        assert mask is not None, "sequences have a mask"
+        return score_in_chunks(self._score, x, mask)
+
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        start_B1E = self.start_E.expand(len(tokens), 1, -1)
+        x_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
+        h_BTH, _ = self.recurrent(self.dropout(x_BTE))
+        q_BTV = self._read(self.readout(self.dropout(h_BTH)))
+        if tokens.is_floating_point():
+            score_BT = (tokens * q_BTV).sum(-1)
+        else:
+            score_BT = q_BTV.gather(-1, tokens[..., None])[..., 0]
+        return Scores(score_BT, mask_BT, q_BTV=q_BTV)
+
+    def _read(self, logits_BTV: Tensor) -> Tensor:
+        if self.reads == "logits":
+            return logits_BTV
+        logp_BTV = logits_BTV.float().log_softmax(-1)
+        return logp_BTV if self.reads == "log_likelihood" else -logp_BTV
