@@ -3,15 +3,16 @@
 All kinds keep one contract (`Tokenizer`); those of words and pieces have, when built here, the
 same two special ids: 0 = `<eos>` ends a sentence and fills the columns behind it, 1 = `<unk>`
 stands for whatever the vocabulary lacks. (A SentencePiece model trained elsewhere keeps its own
-ids; ask `end_id`.) Letters have neither: their sequences fill all columns.
+ids, and so does a Hugging Face tokenizer; ask `end_id`.) Letters have neither: their sequences
+fill all columns.
 
 Decisions
 - Ids depend on the training lines only: words are ordered by frequency, then alphabetically, and
   SentencePiece is trained on one thread. The same lines give the same ids in every process.
 - Text can never spell the end symbol: an `<eos>` that stands in a line is an unknown word.
 - Decoding joins words with spaces; punctuation that was split off stays split off.
-- A run folder keeps `tokenizer.json` beside `vocabulary.txt` or `tokenizer.model`
-  (`save`, `load_tokenizer`), so that a run outlives the files it was trained on.
+- A run folder keeps `tokenizer.json` beside `vocabulary.txt`, `tokenizer.model` or the folder
+  `tokenizer` (`save`, `load_tokenizer`), so that a run outlives the files it was trained on.
 """
 
 import io
@@ -25,8 +26,14 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from seqgan.core.errors import UserError
+from seqgan.core.hub import cannot_load, import_transformers, is_local
 from seqgan.core.text_files import read_lines
-from seqgan.data.config import SentencePieceConfig, TokenizerConfig, WordTokenizerConfig
+from seqgan.data.config import (
+    HfTokenizerConfig,
+    SentencePieceConfig,
+    TokenizerConfig,
+    WordTokenizerConfig,
+)
 
 END = "<eos>"
 UNKNOWN = "<unk>"
@@ -37,6 +44,7 @@ LETTERS = " abcdefghijklmnopqrstuvwxyz"
 SETTINGS_FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocabulary.txt"
 MODEL_FILE = "tokenizer.model"
+HF_FOLDER = "tokenizer"
 
 _PUNCTUATION = re.compile(r"""([.,!?;:"'()])""")
 
@@ -51,7 +59,9 @@ class Tokenizer(Protocol):
     def end_id(self) -> int: ...
 
     @property
-    def unk_id(self) -> int: ...
+    def unk_id(self) -> int:
+        """−1 where there is no such symbol."""
+        ...
 
     def encode(self, line: str) -> list[int]:
         """The ids of a line, without the end symbol."""
@@ -232,6 +242,55 @@ class SentencePieceTokenizer:
         _write_settings(folder, {"name": "sentencepiece"})
 
 
+class HfTokenizer:
+    """The tokenizer of a network of the `transformers` library, from a folder or a hub id.
+
+    No symbol is put around a sentence. What ends one is the tokenizer's end symbol or, in BERT's
+    kind, its separator. Tokenizers of bytes know every text; the end symbol, which many of them
+    name as their unknown one, is then no unknown symbol. Special symbols that stand in a line are
+    read as the characters that they are written with.
+    """
+
+    def __init__(self, path: str) -> None:
+        transformers = import_transformers("data.tokenizer.name='hf'")
+        try:
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+                path, local_files_only=is_local(path)
+            )
+        except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
+            files = "tokenizer.json and tokenizer_config.json"
+            raise cannot_load("data.tokenizer.path", path, files, error) from error
+        end = self._tokenizer.eos_token_id
+        if end is None:
+            end = self._tokenizer.sep_token_id
+        if end is None:
+            raise UserError(
+                f"data.tokenizer.path={path!r}: this tokenizer has neither an end symbol nor a "
+                "separator; name an eos_token in its tokenizer_config.json"
+            )
+        self.end_id: int = end
+        unknown = self._tokenizer.unk_token_id
+        self.unk_id: int = -1 if unknown is None or unknown == end else unknown
+        self.vocab_size: int = 1 + max(self._tokenizer.get_vocab().values())
+
+    def encode(self, line: str) -> list[int]:
+        ids = self._tokenizer.encode(line, add_special_tokens=False, split_special_tokens=True)
+        # Where the vocabulary holds words, a line may still spell the end symbol.
+        return [index for index in ids if index != self.end_id]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        text = self._tokenizer.decode(_before_end(ids, self.end_id))
+        return " ".join(text.split())
+
+    def vocabulary(self) -> list[str]:
+        pieces = self._tokenizer.convert_ids_to_tokens(list(range(self.vocab_size)))
+        return [piece or "" for piece in pieces]  # ids may have gaps
+
+    def save(self, folder: Path) -> None:
+        self._tokenizer.save_pretrained(folder / HF_FOLDER)
+        _write_settings(folder, {"name": "hf"})
+
+
 class LetterTokenizer:
     """Space and a–z as ids 0 … 26, nothing else: whatever is no small letter reads as a space.
 
@@ -266,6 +325,8 @@ def build_tokenizer(config: TokenizerConfig, training_lines: Sequence[str]) -> T
         return WordTokenizer.from_file(
             Path(config.vocabulary), config.lowercase, config.split_punctuation
         )
+    if isinstance(config, HfTokenizerConfig):
+        return HfTokenizer(config.path)
     if config.model is None:
         return SentencePieceTokenizer.from_lines(config, training_lines)
     return SentencePieceTokenizer.from_file(Path(config.model))
@@ -282,6 +343,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             return SentencePieceTokenizer.from_file(folder / MODEL_FILE)
         if settings["name"] == "letters":
             return LetterTokenizer()
+        if settings["name"] == "hf":
+            return HfTokenizer(str(folder / HF_FOLDER))
         return WordTokenizer.from_file(
             folder / VOCABULARY_FILE, settings["lowercase"], settings["split_punctuation"]
         )
@@ -299,6 +362,8 @@ def canonical_form(config: TokenizerConfig) -> Callable[[str], str]:
     if isinstance(config, WordTokenizerConfig):
         lowercase, punctuation = config.lowercase, config.split_punctuation
         return lambda line: " ".join(_split_words(line, lowercase, punctuation))
+    if isinstance(config, HfTokenizerConfig):
+        return lambda line: " ".join(line.split())
     return lambda line: " ".join(unicodedata.normalize("NFKC", line).split())
 
 

@@ -15,6 +15,7 @@ from seqgan.models.config import (
     LocalCriticConfig,
     MlpCriticConfig,
     PairwiseCriticConfig,
+    RelganCriticConfig,
     RnnCriticConfig,
     TransformerCriticConfig,
 )
@@ -25,16 +26,23 @@ SPACE = SequenceSpace(vocab_size=6, length=5, end_id=END)
 CONFIGS: dict[str, CriticConfig] = {
     "mlp": MlpCriticConfig(name="mlp", hidden=16),
     "cnn": CnnCriticConfig(name="cnn", embed=4, widths=[1, 2, 5], filters=[6, 5, 7]),
+    "relgan": RelganCriticConfig(
+        name="relgan", representations=3, embed=2, widths=[1, 2, 5], filters=[6, 5, 7], hidden=8
+    ),
     "lstm": RnnCriticConfig(name="rnn", cell="lstm", embed=4, hidden=8, layers=2, dropout=0.2),
     "gru": RnnCriticConfig(name="rnn", cell="gru", embed=4, hidden=8, dropout=0.2),
     "summary": TransformerCriticConfig(name="transformer", width=8, heads=2, dropout=0.2),
     "causal": TransformerCriticConfig(
         name="transformer", width=8, heads=2, dropout=0.2, causal=True
     ),
+    "started": RnnCriticConfig(name="rnn", embed=4, hidden=8, dropout=0.2, from_generator=True),
+    "started causal": TransformerCriticConfig(
+        name="transformer", width=8, heads=2, dropout=0.2, causal=True, from_generator=True
+    ),
     "pairwise": PairwiseCriticConfig(name="pairwise", embed=4, channels=2, hidden=16),
 }
-PER_STEP = ["lstm", "gru", "causal"]
-WITH_DROPOUT = ["cnn", "lstm", "gru", "summary", "causal"]
+PER_STEP = ["lstm", "gru", "causal", "started", "started causal"]
+WITH_DROPOUT = ["cnn", "relgan", "summary", *PER_STEP]
 
 
 def build(name: str) -> nn.Module:

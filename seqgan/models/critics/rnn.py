@@ -2,11 +2,16 @@
 
 Per-step critics give dense rewards: MaskGAN (Fedus 2018), ScratchGAN (de Masson d'Autume 2019).
 Deviations from ScratchGAN: no position features, no layer normalisation, no pretrained word
-vectors; from MaskGAN: an unconditional critic that is not initialised from the generator.
+vectors; from MaskGAN: an unconditional critic.
+
+With `from_generator` it reads a start vector first, as a generator does, and can begin as a copy
+of one (`start.py`): its layers then know what a language model knows, as MaskGAN's and those of
+Caccia et al. 2020 do.
 
 What stands behind the end comes too late to influence a score that counts.
 """
 
+import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
@@ -20,6 +25,7 @@ class RnnCritic(Critic):
     def __init__(self, space: SequenceSpace, config: RnnCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        self.start_E = nn.Parameter(torch.randn(config.embed)) if config.from_generator else None
         widths = [config.embed] + [config.hidden] * config.layers
         self.layers = Stack[Recurrent](
             Recurrent(config.cell, width, config.hidden) for width in widths[:-1]
@@ -33,8 +39,11 @@ class RnnCritic(Critic):
         return score_in_chunks(self._score, x, mask)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
-        h_BTH = self.dropout(self.embedding(tokens))
+        h_BTH = self.embedding(tokens)
+        if self.start_E is not None:
+            h_BTH = torch.cat([self.start_E.expand(len(tokens), 1, -1), h_BTH], 1)
+        h_BTH = self.dropout(h_BTH)
         for layer in self.layers:
             h_BTH, _ = layer(h_BTH)
             h_BTH = self.dropout(h_BTH)
-        return Scores(self.readout(h_BTH)[..., 0], mask_BT)
+        return Scores(self.readout(h_BTH[:, -tokens.shape[1] :])[..., 0], mask_BT)

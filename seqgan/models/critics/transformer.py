@@ -4,6 +4,9 @@ A pre-norm encoder (Vaswani 2017) whose first column is a learned summary vector
 [CLS] (Devlin 2019). With `causal` there is no summary: column t attends to columns 0…t and gets a
 score of its own. Deviations from BERT: pre-norm, no segments, no pretraining, no pooler.
 
+With `from_generator` a start vector stands in front of the causal critic's sentence, as in the
+generator, so that it can begin as a copy of one (`start.py`).
+
 Columns behind the end are hidden from the summary; in the causal critic they come too late.
 """
 
@@ -22,7 +25,8 @@ class TransformerCritic(Critic):
         super().__init__()
         self.causal = config.causal
         self.embedding = TokenEmbedding(space.vocab_size, config.width)
-        self.positions = Positions(space.length, config.width)
+        self.start_E = nn.Parameter(torch.randn(config.width)) if config.from_generator else None
+        self.positions = Positions(space.length + config.from_generator, config.width)
         if not self.causal:
             self.summary_E = nn.Parameter(torch.randn(config.width))
         self.dropout = nn.Dropout(config.dropout)
@@ -43,6 +47,7 @@ class TransformerCritic(Critic):
         h_BTE = self._embed(tokens)
         for block in self.blocks:
             h_BTE = block(h_BTE)
+        h_BTE = h_BTE[:, -tokens.shape[1] :]
         return Scores(self.readout(self.norm(h_BTE))[..., 0], mask_BT)
 
     def _score_summary(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
@@ -55,4 +60,7 @@ class TransformerCritic(Critic):
         return Scores(self.readout(features_BF)[:, 0], features_BF=features_BF)
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        return self.dropout(self.positions(self.embedding(tokens)))
+        x_BTE = self.embedding(tokens)
+        if self.start_E is not None:
+            x_BTE = torch.cat([self.start_E.expand(len(tokens), 1, -1), x_BTE], 1)
+        return self.dropout(self.positions(x_BTE))

@@ -1,0 +1,36 @@
+"""What comes from a Hugging Face hub id or a local folder: how it is asked for, and refused.
+
+A folder never leads to a request to the hub. The library is imported when it is needed, which
+takes two seconds.
+"""
+
+from pathlib import Path
+from types import ModuleType
+
+from seqgan.core.errors import UserError
+
+
+def import_transformers(field: str) -> ModuleType:
+    """The library. `field` is the setting that asks for it, for the message where it is missing."""
+    try:
+        import transformers
+    except ImportError as error:
+        raise UserError(
+            f"{field}: the package transformers is not installed; run: pip install 'seqgan[hf]'"
+        ) from error
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def is_local(path: str) -> bool:
+    """Whether `path` is a folder here, and no hub id."""
+    return Path(path).is_dir()
+
+
+def cannot_load(setting: str, path: str, files: str, error: Exception) -> UserError:
+    """What to say when the library cannot load what stands at `path`; `files` should be there."""
+    reason = " ".join(str(error).split())[:200]
+    return UserError(
+        f"{setting}={path!r}: cannot be loaded ({reason}); give a folder with {files}, or a hub id "
+        "that is in the local cache or can be reached"
+    )

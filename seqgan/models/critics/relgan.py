@@ -1,0 +1,75 @@
+"""RelGAN's critic: many narrow embeddings of one sentence, all read by the same convolutions.
+
+    e^r_t = E^r x_t   for r = 1 … R                                    (R = 64 of width 1)
+    f^r_w = relu(max_t W_w [e^r_t; …; e^r_{t+w−1}] + b_w)              filters shared by all r
+    f^r = highway([f^r_w for every width]),   h^r = V dropout(f^r) + c,   d^r = uᵀ h^r + b
+    score = 1/R Σ_r d^r
+
+Paper: Nie et al. 2019, RelGAN (widths 2–5 with 300 filters each, 64 representations of 64 numbers
+together, keep .75, a linear layer of 100 and a linear read-out, as in its official code); Kim
+2014 (the CNN); Srivastava 2015 (the highway).
+
+Deviations. The official code has one logit a representation and averages *losses*,
+1/R Σ_r ℓ(d^r); here the score of a sentence is their mean and the loss is taken of that, so that
+one critic serves every objective and every estimator. By Jensen's inequality ours is the smaller
+loss where ℓ is convex; both agree where ℓ is linear (Wasserstein). The highway's gate starts at −2
+instead of 0; torch's initialisation; dropout is off while the critic rewards.
+
+Since everything behind the highway is linear, the score is the read-out of the mean of h^r, which
+is `features_BF`. By contract end symbols fill the columns behind the end. Their embeddings are
+zeroed, so that a score does not depend on what stands there.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.models.config import RelganCriticConfig
+from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
+
+
+class RelganCritic(Critic):
+    """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
+
+    def __init__(self, space: SequenceSpace, config: RelganCriticConfig) -> None:
+        super().__init__()
+        self.representations = config.representations
+        self.embedding = TokenEmbedding(space.vocab_size, config.representations * config.embed)
+        self.filters = Stack[nn.Linear](
+            nn.Linear(width * config.embed, filters)
+            for width, filters in zip(config.widths, config.filters, strict=True)
+        )
+        self.highway = Highway(sum(config.filters))
+        self.dropout = nn.Dropout(config.dropout)
+        self.hidden = nn.Linear(sum(config.filters), config.hidden)
+        self.readout = nn.Linear(config.hidden, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        """One logit a sequence, and the features in front of the read-out."""
+        assert mask is not None, "sequences have a mask"
+        # Each sentence is read `representations` times over.
+        rows = max(1, CHUNK_ROWS // self.representations)
+        return score_in_chunks(self._score, x, mask, rows=rows)
+
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        rows_RTE = self._embed(tokens, mask_BT)
+        pooled_RF = torch.cat([_strongest(layer, rows_RTE) for layer in self.filters], 1).relu()
+        hidden_RF = self.hidden(self.dropout(self.highway(pooled_RF)))
+        features_BF = hidden_RF.unflatten(0, (len(tokens), -1)).mean(1)
+        return Scores(self.readout(features_BF)[:, 0], features_BF=features_BF)
+
+    def _embed(self, tokens: Tensor, mask_BT: Tensor) -> Tensor:
+        """[B · representations, T, embed], the representations of a sentence side by side."""
+        embedded_BTE = self.embedding(tokens) * mask_BT[..., None]
+        split = embedded_BTE.unflatten(-1, (self.representations, -1))
+        return split.transpose(1, 2).flatten(0, 1)
+
+
+def _strongest(layer: nn.Linear, rows_RTE: Tensor) -> Tensor:
+    """The largest response of each filter over all windows: [R, filters].
+
+    `max` keeps for the gradient where it was found, and not the responses themselves, which are
+    T times as much.
+    """
+    windows = rows_RTE.flatten(1).unfold(1, layer.in_features, rows_RTE.shape[2])
+    return layer(windows).max(1).values

@@ -1,0 +1,95 @@
+"""A critic that starts from the generator: it knows at once what a language model knows.
+
+Copied are the symbol embedding, the start symbol and every layer below the read-out; the read-out
+keeps what it has, and so do the optimizer's moments. MaskGAN (Fedus et al. 2018) starts its
+critic so from the language model, Caccia et al. 2020 and GAD (Ye et al. 2025) from the generator
+itself. The two share no parameter: each goes its own way after the copy.
+
+    critic         generator
+    rnn            lstm or gru, of the same cell, embed, hidden and layers
+    transformer    transformer, of the same width, heads and layers
+    hf             hf, of the same path
+
+The critic must have been made with `from_generator`, so that it reads a start symbol first. A
+transformer critic has one position more than its generator, which never reads its last symbol;
+that one starts as the position before it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.errors import UserError
+from seqgan.models.critics.hf import HfCritic
+from seqgan.models.critics.rnn import RnnCritic
+from seqgan.models.critics.transformer import TransformerCritic
+from seqgan.models.generators.hf import HfGenerator
+from seqgan.models.generators.rnn import RnnGenerator
+from seqgan.models.generators.transformer import TransformerGenerator
+from seqgan.models.prompted import PromptedCritic, PromptedGenerator
+
+Weights = dict[str, Tensor]
+
+
+@torch.no_grad()
+def start_from_generator(critic: nn.Module, generator: nn.Module) -> None:
+    """Copy the generator's present layers into the critic, in place.
+
+    Raises `UserError` where the two are not built alike.
+    """
+    if isinstance(critic, PromptedCritic) and isinstance(generator, PromptedGenerator):
+        critic, generator = critic.inner, generator.inner
+    if isinstance(critic, RnnCritic) and isinstance(generator, RnnGenerator):
+        _copy_recurrent(critic, generator)
+    elif isinstance(critic, TransformerCritic) and isinstance(generator, TransformerGenerator):
+        _copy_transformer(critic, generator)
+    elif isinstance(critic, HfCritic) and isinstance(generator, HfGenerator):
+        _copy(critic.network, generator.network.base_model)
+    else:
+        raise UserError(
+            f"critic.from_generator: a {type(critic).__name__} cannot start from a "
+            f"{type(generator).__name__}; use critic rnn with generator lstm or gru, transformer "
+            "with transformer, or hf with hf"
+        )
+
+
+def _copy_recurrent(critic: RnnCritic, generator: RnnGenerator) -> None:
+    _copy(critic.embedding, generator.embedding)
+    _copy(critic.layers, generator.layers)
+    _copy_start(critic.start_E, generator.start_E)
+
+
+def _copy_transformer(critic: TransformerCritic, generator: TransformerGenerator) -> None:
+    for name in ("embedding", "blocks", "norm"):
+        _copy(getattr(critic, name), getattr(generator, name))
+    _copy_start(critic.start_E, generator.start_E)
+    read = generator.positions.weight
+    critic.positions.weight.copy_(torch.cat([read, read[-1:]]))
+
+
+def _copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
+    if target_E is None:
+        raise UserError(
+            "critic.from_generator=false: this critic reads no start symbol, as the generator "
+            "does; set it to true"
+        )
+    target_E.copy_(source_E)
+
+
+def _copy(target: Any, source: Any) -> None:
+    """All weights of a module, after a look at their names and shapes."""
+    wanted: Weights = target.state_dict()
+    found: Weights = source.state_dict()
+    for name in sorted(wanted.keys() | found.keys()):
+        ours, theirs = _shape(wanted, name), _shape(found, name)
+        if ours != theirs:
+            raise UserError(
+                f"critic.from_generator: '{name}' is {ours} in the critic and {theirs} in the "
+                "generator; give both the same sizes, without generator.lora and spectral_norm"
+            )
+    target.load_state_dict(found)
+
+
+def _shape(weights: Weights, name: str) -> str:
+    return f"of shape {tuple(weights[name].shape)}" if name in weights else "missing"

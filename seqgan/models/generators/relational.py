@@ -1,0 +1,117 @@
+"""A relational memory core: p(x_t | x_<t) = softmax(W vec(M_t)), a memory of slots M_t.
+
+    e = W_e embed(x_{t−1}) + b                                        the input, as wide as a slot
+    A = attention(queries from M_{t−1}, keys and values from [M_{t−1}; e])            (heads H)
+    N = norm(M_{t−1} + A),   N ← norm(N + mlp(N))                     row by row
+    i, f = σ(W_i e + U_i tanh M_{t−1}), σ(W_f e + U_f tanh M_{t−1} + 1)
+    M_t = i ⊙ tanh N + f ⊙ M_{t−1},   M_{−1} = rows of the identity
+
+Papers: Santoro et al. 2018 (the core); Nie et al. 2019, RelGAN (the core as a text generator: one
+slot, two heads of 256). `gates: unit` has gates for every number of the memory, as RelGAN's code;
+`slot` one pair a slot.
+
+Deviations from RelGAN's official code: no normalisation of queries, keys and values (theirs spans
+slots and input together), and products are divided by the root of the head's width, not of three
+times that; the row for the input is not computed where it would be thrown away; the perceptron is
+linear, ReLU, linear, as in Santoro's paper; the start symbol is a learned vector instead of the
+embedding of word 0. Both gates have a trainable bias that starts at the published constants, 0
+and 1.
+
+Speed. What depends on the input alone (keys, values, gates) is computed for all columns at once
+in `forward`; the loop over columns is left with the memory's own products.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.models.config import RelationalGeneratorConfig
+from seqgan.models.layers import TokenEmbedding
+
+
+class RelationalGenerator(Generator):
+    """See `core.types.Generator` for the contract. The state is the memory, [B, slots, width]."""
+
+    def __init__(self, space: SequenceSpace, config: RelationalGeneratorConfig) -> None:
+        super().__init__()
+        self.vocab_size = space.vocab_size
+        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        self.start_E = nn.Parameter(torch.randn(config.embed))
+        self.core = RelationalCore(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(config.slots * config.heads * config.head_size, space.vocab_size)
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        """Distribution of the first symbol, for `batch` rows."""
+        return self._step(self.start_E.expand(batch, -1), self.core.empty_memory(batch))
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        """Read `ids_B` or `simplex_BV`."""
+        return self._step(self.embedding(x), state)
+
+    def _step(self, x_BE: Tensor, memory: Tensor) -> StepOut:
+        memory = self.core.step(self.core.read(self.dropout(x_BE)), memory)
+        return StepOut(self._logits(memory), memory)
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        start_B1E = self.start_E.expand(len(tokens), 1, -1)
+        x_BTE = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
+        memory = self.core.empty_memory(len(tokens))
+        memories = []
+        for column in self.core.read(x_BTE).unbind(1):
+            memory = self.core.step(column, memory)
+            memories.append(memory)
+        return self._logits(torch.stack(memories, 1))
+
+    def _logits(self, memory: Tensor) -> Tensor:
+        return self.readout(self.dropout(memory.flatten(-2)))
+
+
+class RelationalCore(nn.Module):
+    """The memory's update. A memory is [B, slots, width]."""
+
+    def __init__(self, config: RelationalGeneratorConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        width = config.heads * config.head_size
+        gates = width if config.gates == "unit" else 1
+        self.project = nn.Linear(config.embed, width)
+        self.query_key_value = nn.Linear(width, 3 * width, bias=False)
+        self.norm_attention = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        self.norm_mlp = nn.LayerNorm(width)
+        self.gates_of_input = nn.Linear(width, 2 * gates)
+        self.gates_of_memory = nn.Linear(width, 2 * gates, bias=False)
+        with torch.no_grad():  # remember at first: the forget gate's bias is 1
+            self.gates_of_input.bias.copy_(torch.arange(2).repeat_interleave(gates))
+        self.register_buffer("identity", torch.eye(config.slots, width), persistent=False)
+
+    def empty_memory(self, batch: int) -> Tensor:
+        """The memory before the first symbol: different in every slot, so that they can differ."""
+        return self.get_buffer("identity").expand(batch, -1, -1)
+
+    def read(self, x: Tensor) -> Tensor:
+        """What a step needs of its input [..., E]: key, value and gates side by side, [..., G]."""
+        e = self.project(x)
+        width = e.shape[-1]
+        key_value = F.linear(e, self.query_key_value.weight[width:])
+        return torch.cat([key_value, self.gates_of_input(e)], -1)
+
+    def step(self, read_BG: Tensor, memory: Tensor) -> Tensor:
+        """The next memory, from what `read` made of the symbol."""
+        width = memory.shape[-1]
+        key_BM, value_BM, gates_BG = read_BG.split([width, width, read_BG.shape[-1] - 2 * width], 1)
+        query, key, value = self.query_key_value(memory).chunk(3, -1)
+        key, value = torch.cat([key, key_BM[:, None]], 1), torch.cat([value, value_BM[:, None]], 1)
+        new = self.norm_attention(memory + self._attend(query, key, value))
+        new = self.norm_mlp(new + self.mlp(new))
+        gates = gates_BG[:, None] + self.gates_of_memory(memory.tanh())
+        write, keep = gates.sigmoid().chunk(2, -1)
+        return write * new.tanh() + keep * memory
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Queries [B, S, width] over keys and values [B, S + 1, width], head by head."""
+        split = [x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, key, value)]
+        return F.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)

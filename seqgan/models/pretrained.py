@@ -1,0 +1,116 @@
+"""Networks of the `transformers` library: loading them, and reading symbols with them.
+
+Symbols always enter as vectors (`inputs_embeds`), so that ids and points of the simplex take one
+way through the network. Parameters are float32 and come from safetensors files only: nothing is
+unpickled, and no code of a hub repository is run.
+"""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.errors import UserError
+from seqgan.core.hub import cannot_load, import_transformers, is_local
+from seqgan.core.types import SequenceSpace
+from seqgan.models.config import HfCriticConfig, HfGeneratorConfig
+
+Kind = Literal["language_model", "trunk"]
+"""With the library's read-out over its vocabulary, or without it."""
+
+
+def load_network(
+    config: HfGeneratorConfig | HfCriticConfig, space: SequenceSpace, field: str, kind: Kind
+) -> Any:
+    """The network that `config` names, on the CPU and in training mode.
+
+    `field` is where `config` stands in the configuration. Raises `UserError` where nothing can be
+    loaded, or where it has fewer symbols than `space`.
+    """
+    transformers = import_transformers(f"{field}.name='hf'")
+    causal_lm, trunk = transformers.AutoModelForCausalLM, transformers.AutoModel
+    loader = causal_lm if kind == "language_model" else trunk
+    local = is_local(config.path)
+    try:
+        settings = transformers.AutoConfig.from_pretrained(config.path, local_files_only=local)
+        if config.random_init:
+            network = loader.from_config(settings, dtype=torch.float32)
+        else:
+            network = loader.from_pretrained(
+                config.path, local_files_only=local, dtype=torch.float32, use_safetensors=True
+            )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        files = "config.json and model.safetensors"
+        raise cannot_load(f"{field}.path", config.path, files, error) from error
+    if getattr(network, "pooler", None) is not None:
+        network.pooler = None  # BERT's: reads one column only, and nothing here reads it
+    known = len(network.get_input_embeddings().weight)
+    if space.vocab_size > known:
+        raise UserError(
+            f"{field}.path={config.path!r} knows {known} symbols, but the data have "
+            f"{space.vocab_size}; take its own tokenizer (data.tokenizer.name=hf), or a larger "
+            "network"
+        )
+    return network.train()
+
+
+def check_columns(network: Any, columns: int, causal: bool, field: str, path: str) -> int:
+    """Let the network read `columns` columns; returns the width of what it makes of them.
+
+    Raises `UserError` where it cannot, or where, though asked for as `causal`, it lets an earlier
+    column see a later one.
+    """
+    twice = torch.zeros(2, columns, dtype=torch.long)
+    twice[1, -1] = 1
+    training = network.training
+    try:
+        with torch.no_grad():
+            output_BTE = network.eval()(inputs_embeds=embed(network, twice), use_cache=False)[0]
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        most = getattr(network.config, "max_position_embeddings", None)
+        raise UserError(
+            f"{field}.path={path!r} cannot read {columns} columns ({reason}; its "
+            f"max_position_embeddings is {most}); use shorter sequences, or another network"
+        ) from error
+    finally:
+        network.train(training)
+    first_TE, second_TE = output_BTE[:, :-1]
+    if causal and not torch.allclose(first_TE, second_TE, rtol=1e-4, atol=1e-4):
+        raise UserError(
+            f"{field}.path={path!r} is no causal language model: its earlier columns see later "
+            "ones; use a decoder such as distilgpt2"
+        )
+    return output_BTE.shape[-1]
+
+
+def start_symbol(network: Any, field: str, path: str) -> int:
+    """The id that stands in front of every sentence: the network's begin symbol, or its end."""
+    for name in ("bos_token_id", "eos_token_id"):
+        symbol = getattr(network.config, name, None)
+        if isinstance(symbol, list):  # several symbols may end a text
+            symbol = symbol[0]
+        if symbol is not None:
+            return symbol
+    raise UserError(
+        f"{field}.path={path!r}: its config.json names neither bos_token_id nor eos_token_id, so "
+        "there is no start symbol; add one of them to the file"
+    )
+
+
+def embed(network: Any, tokens: Tensor) -> Tensor:
+    """[..., E] of ids [...] (long) or simplices [..., V] (float) over the first V symbols."""
+    table = network.get_input_embeddings()
+    if not tokens.is_floating_point():
+        return table(tokens)
+    vocab = tokens.shape[-1]
+    if type(table).forward is nn.Embedding.forward:
+        return tokens @ table.weight[:vocab]
+    # Some scale what they look up, or add adapters to it.
+    return tokens @ table(torch.arange(vocab, device=tokens.device))
+
+
+def column_of(network: Any, symbol: int, batch: int) -> Tensor:
+    """[B, 1, E]: the same symbol in every row."""
+    weight = network.get_input_embeddings().weight
+    return embed(network, torch.full((batch, 1), symbol, device=weight.device))
