@@ -138,7 +138,18 @@ class SentencePieceConfig(Config):
     """A trained .model file to use instead of training one."""
 
 
-TokenizerConfig = Annotated[WordTokenizerConfig | SentencePieceConfig, Field(discriminator="name")]
+class HfTokenizerConfig(Config):
+    """The tokenizer of a network of the `transformers` library."""
+
+    name: Literal["hf"]
+    """Kind of tokenizer."""
+    path: str
+    """Hub id such as `distilgpt2`, or a local folder; usually the network's own."""
+
+
+TokenizerConfig = Annotated[
+    WordTokenizerConfig | SentencePieceConfig | HfTokenizerConfig, Field(discriminator="name")
+]
 
 
 class CorpusConfig(Config):
