@@ -10,7 +10,7 @@ from rich.console import Console
 from seqgan.core.errors import UserError
 from seqgan.core.metric_names import find
 from seqgan.reporting.html import render_report
-from seqgan.reporting.runs import Arm
+from seqgan.reporting.runs import SPENT, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
 from seqgan.study import StudyConfig, arms_of, is_finished, load_study, plan, run_study
@@ -58,7 +58,7 @@ def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
     summary = {}
     for arm in arms:
         entry = {}
-        for metric in metric_names(arms):
+        for metric in (*metric_names(arms), *SPENT):
             values = arm.values_by_seed(metric)
             entry[metric] = {"values": values, **asdict(summarise(values.values()))}
             if base is not None and arm is not base:

@@ -200,6 +200,7 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
         "finished": _finished(experiment, folder, last_step),
         "step": state["step"],
         "seconds": round(state["seconds"], 3),
+        **state["budget"],
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
         "selection": config.select.model_dump(),
         "sweep_selection": config.sweep_select.model_dump() if config.sweep else None,

@@ -51,6 +51,9 @@ class ArmConfig(Config):
     """What tables call it; null: its name."""
     null_arm: bool = False
     """A control that should not learn; marked in tables and plots."""
+    base: str | None = None
+    """Another experiment that this arm starts from, relative to the study file; its data and its
+    evaluation are those of the study's base. Null: the study's base itself."""
     set: dict[str, Any] = {}
     """Dotted keys of the experiment and the values they take in this arm."""
 
@@ -111,21 +114,37 @@ def load_study(path: Path) -> StudyConfig:
 
 def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> list[PlannedRun]:
     """Every run of the study, each configuration validated before anything is written."""
-    tree = read_yaml((path.parent / study.base).resolve())
-    _set_all(tree, study.set, f"{path}: set")
-    tree = apply_overrides(tree, overrides)
+    shared = read_yaml((path.parent / study.base).resolve())
+    trees = {arm.name: _arm_tree(study, arm, shared, path, overrides) for arm in study.arms}
     runs = []
     for seed in study.seeds:  # seeds outermost: a broken-off study has whole comparisons
         for arm in study.arms:
             run_folder = folder / arm.name / f"seed-{seed}"
             source = f"{path}: arm '{arm.name}'"
-            overridden = tree.copy()
-            _set_all(overridden, arm.set, source)
+            overridden = trees[arm.name].copy()
             _set_all(overridden, {"seed": seed, "run.dir": str(run_folder)}, source)
             runs.append(
                 PlannedRun(arm.name, seed, run_folder, validate(Experiment, overridden, source))
             )
     return runs
+
+
+def _arm_tree(
+    study: StudyConfig, arm: ArmConfig, shared: DictConfig, path: Path, overrides: list[str]
+) -> DictConfig:
+    """An arm's configuration without its seed: base, study's `set`, command line, arm's `set`."""
+    tree = shared.copy()
+    if arm.base is not None:
+        tree = read_yaml((path.parent / arm.base).resolve())
+        for branch in ("data", "evaluation"):
+            if branch in shared:
+                set_node(tree, branch, shared[branch])
+            else:
+                tree.pop(branch, None)
+    _set_all(tree, study.set, f"{path}: set")
+    tree = apply_overrides(tree, overrides)
+    _set_all(tree, arm.set, f"{path}: arm '{arm.name}'")
+    return tree
 
 
 def _set_all(tree: DictConfig, values: dict[str, Any], source: str) -> None:

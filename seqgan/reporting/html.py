@@ -58,6 +58,8 @@ class _RunRow:
     step: str
     generator_updates: str
     critic_updates: str
+    symbols: str
+    scored: str
     seconds: str
 
 
@@ -344,6 +346,8 @@ def _run_row(arm: Arm, run: Run) -> _RunRow:
         step=_count(line.get("step")),
         generator_updates=_count(line.get("generator_updates")),
         critic_updates=_count(line.get("critic_updates")),
+        symbols=_count(line.get("symbols")),
+        scored=_count(line.get("scored")),
         seconds=f"{line['seconds']:.1f}" if "seconds" in line else ABSENT,
     )
 

@@ -20,6 +20,8 @@ from seqgan.reporting.statistics import Value
 
 REAL_DATA = "real data"
 ABSENT = "–"
+SPENT = ("symbols", "scored", "seconds")
+"""The axes of equal budgets: symbols written, samples scored, seconds of training."""
 KEYS_IN_A_LABEL = 3
 
 
@@ -107,7 +109,9 @@ class Arm:
         return [run for run in self.runs if run.finished]
 
     def values_by_seed(self, metric: str) -> dict[int, Value]:
-        """The selected row's value of a metric for each finished run."""
+        """The selected row's value of a metric, or what was SPENT, for each finished run."""
+        if metric in SPENT:
+            return {run.seed: run.last_line.get(metric) for run in self.finished}
         rows = {run.seed: run.selected_row for run in self.finished}
         return {seed: row["metrics"].get(metric) if row else None for seed, row in rows.items()}
 

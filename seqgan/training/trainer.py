@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from seqgan.core.budget import Budget, spending
 from seqgan.core.device import autocast
 from seqgan.core.metric_names import find
 from seqgan.core.rng import rng_state, set_rng_state
@@ -92,6 +93,7 @@ class Trainer:
     selection: Selection = field(default_factory=Selection)
     step: int = 0
     seconds: float = 0.0
+    budget: Budget = field(default_factory=Budget)
     best: dict[str, Any] | None = None
     """Step, metric and value of the checkpoint that the rule has selected so far."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
@@ -166,7 +168,7 @@ class Trainer:
         """The game's losses, computed under autocast; backward passes stay outside of it."""
         updates = self.game.updates(phase)
         while True:
-            with autocast(self.device, self.config.precision):
+            with autocast(self.device, self.config.precision), spending(self.budget):
                 update = next(updates, None)
             if update is None:
                 return
@@ -190,7 +192,8 @@ class Trainer:
 
     def _position(self) -> dict[str, Any]:
         updates = {f"{name}_updates": p.updates for name, p in self.game.players.items()}
-        return {"step": self.step, "seconds": round(self.seconds, 3), **updates}
+        spent = self.budget.state_dict()
+        return {"step": self.step, "seconds": round(self.seconds, 3), **updates, **spent}
 
     def _wait(self) -> None:
         """Wait for the device, look for non-finite values, and stop the clock there: `seconds` is
@@ -203,7 +206,9 @@ class Trainer:
     def _log(self, log: RunLog) -> None:
         self._wait()
         names = list(self._sums)
-        means = torch.stack([self._sums[name] / self._counts[name] for name in names]).tolist()
+        means: list[float] = []
+        if names:  # none where the last steps updated nobody (phase snapshot)
+            means = torch.stack([self._sums[name] / self._counts[name] for name in names]).tolist()
         log.write({"kind": "train", **self._position(), **dict(zip(names, means, strict=True))})
         self._sums, self._counts = {}, {}
 
@@ -245,6 +250,7 @@ class Trainer:
         return {
             "step": self.step,
             "seconds": self.seconds,
+            "budget": self.budget.state_dict(),
             "best": self.best,
             "players": {name: p.state_dict() for name, p in self.game.players.items()},
             "game": {name: part.state_dict() for name, part in self.game.stateful().items()},
@@ -255,6 +261,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
         self.seconds = state["seconds"]
+        self.budget.load_state_dict(state["budget"])
         self.best = state["best"]
         for name, player in self.game.players.items():
             player.load_state_dict(state["players"][name])
