@@ -12,9 +12,13 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Rollout, SequenceSpace, StepOut
 from seqgan.models.build import build_generator
-from seqgan.models.config import RnnGeneratorConfig, TransformerGeneratorConfig
+from seqgan.models.config import (
+    RelationalGeneratorConfig,
+    RnnGeneratorConfig,
+    TransformerGeneratorConfig,
+)
 
-GENERATORS = ["lstm", "gru", "transformer"]
+GENERATORS = ["lstm", "gru", "transformer", "relational"]
 
 
 def make_generator(name: str, space: SequenceSpace, seed: int = 0, scale: float = 1.5) -> nn.Module:
@@ -23,6 +27,11 @@ def make_generator(name: str, space: SequenceSpace, seed: int = 0, scale: float 
     if name == "transformer":
         config = TransformerGeneratorConfig(name="transformer", width=8, heads=2, layers=1)
         generator = build_generator(config, space)
+    elif name == "relational":
+        relational = RelationalGeneratorConfig(
+            name="relational", embed=4, slots=2, heads=2, head_size=3
+        )
+        generator = build_generator(relational, space)
     else:
         generator = build_generator(RnnGeneratorConfig(name=name, embed=4, hidden=5), space)
     for parameter in generator.parameters():
@@ -137,6 +146,40 @@ class PrefixTable(nn.Module):
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         return step_logits(self, tokens)
+
+
+class ToldTable(nn.Module):
+    """A `PrefixTable` for each of `kinds` conditions, `cond_B1`. Its state remembers the kind."""
+
+    def __init__(self, space: SequenceSpace, kinds: int = 2) -> None:
+        super().__init__()
+        self.vocab_size = space.vocab_size
+        self.tables = nn.ModuleList(PrefixTable(space, seed) for seed in range(kinds))
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        assert cond is not None
+        assert len(cond) == batch
+        outs = [table.start(batch) for table in self.tables]
+        return self._chosen(outs, cond)
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> StepOut:
+        prefix_Bt, cond_B1 = state
+        return self._chosen([table.step(x, (prefix_Bt,)) for table in self.tables], cond_B1)
+
+    @staticmethod
+    def _chosen(outs: list[StepOut], cond_B1: Tensor) -> StepOut:
+        logits_KBV = torch.stack([out.logits_BV for out in outs])
+        row_B = torch.arange(len(cond_B1))
+        return StepOut(logits_KBV[cond_B1[:, 0], row_B], (outs[0].state[0], cond_B1))
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        assert cond is not None
+        out = self.start(len(tokens), cond)
+        logits = [out.logits_BV]
+        for time in range(tokens.shape[1] - 1):
+            out = self.step(tokens[:, time], out.state)
+            logits.append(out.logits_BV)
+        return torch.stack(logits, 1)
 
 
 def gradient(loss: Tensor, generator: nn.Module, retain_graph: bool = False) -> Tensor:
