@@ -145,20 +145,28 @@ def transform(
         Path | None,
         typer.Option(metavar="FILE|FOLDER", help="Where translations go; text: default stdout."),
     ] = None,
-    direction: Annotated[str, typer.Option(help="a2b or b2a.")] = "a2b",
+    direction: Annotated[
+        str | None, typer.Option(help="a2b (default) or b2a; of a run that translates.")
+    ] = None,
     beam: Annotated[int, typer.Option(min=1, help="Hypotheses kept; 1: greedy. Text.")] = 1,
     length: Annotated[int | None, typer.Option(min=1, help="Symbols a line. Text.")] = None,
     device: Device = None,
 ) -> None:
-    """Translate text, line by line, or a folder of pictures, with a cycle run."""
-    if direction not in ("a2b", "b2a"):
+    """Translate text, line by line, or a folder of pictures, with a cycle run; answer prompts."""
+    if direction not in (None, "a2b", "b2a"):
         raise UserError(f"--direction={direction!r}: choose from: a2b, b2a")
     experiment = _run_elsewhere(run, device, [])
+    if experiment.data.name == "prompted_text":
+        if direction is not None:
+            raise UserError(f"--direction={direction}: this run answers prompts; leave it out")
+        _transform_text(experiment, run, input, output, None, beam, length)
+        return
     if experiment.game.name not in ("cycle", "paired"):
         raise UserError(
             f"{run}: translates nothing (game.name={experiment.game.name}); "
-            "transform needs a run of game cycle"
+            "transform needs a run of game cycle, or of data prompted_text"
         )
+    direction = direction or "a2b"
     from seqgan.experiment import trained_ways
 
     trained = trained_ways(experiment)
@@ -182,7 +190,7 @@ def _transform_text(
     run: Path,
     source: Path,
     output: Path | None,
-    direction: str,
+    direction: str | None,
     beam: int,
     length: int | None,
 ) -> None:
@@ -232,6 +240,49 @@ def compare(
     print(report)
     if failures:
         raise SystemExit(1)
+
+
+@app.command()
+def probe(
+    source: Annotated[Path, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run.")],
+    overrides: Overrides = None,
+    samples: Annotated[int | None, typer.Option(min=40, help="Estimates of each kind.")] = None,
+    dir: Annotated[
+        Path | None, typer.Option(help="Of probe.json and probe.png; default runs/<name>-probe.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure gradient estimators at the same parameters: bias, variance, cost, critic's signal."""
+    from seqgan.probe import probe_command
+
+    asked = [] if samples is None else [f"probe.samples={samples}"]
+    folder, found = probe_command(source, dir, [*(overrides or []), *asked])
+    if as_json:
+        from seqgan.training.runlog import to_json
+
+        print(json.dumps(to_json(found), indent=1))
+        return
+    _print_probe(found)
+    print(folder)
+
+
+def _print_probe(found: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from seqgan.reporting.tables import format_number
+
+    table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
+    for name in found["estimators"][0]:
+        header = name.replace("_", " ")
+        table.add_column(header, justify="left" if name == "label" else "right")
+    for row in found["estimators"]:
+        table.add_row(*(v if isinstance(v, str) else format_number(v) for v in row.values()))
+    console = Console()
+    console.print(table)
+    for name, value in found["critic"].items():
+        shown = "–" if value is None else format_number(value)
+        console.print(f"critic: {name.replace('_', ' ')} {shown}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What a finished run makes for people: sequences, points, pictures, translations.
+"""What a finished run makes for people: sequences, points, pictures, translations, responses.
 
 Needs the run folder only, not the data it was trained on.
 """
@@ -6,7 +6,7 @@ Needs the run folder only, not the data it was trained on.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import OracleDataConfig
-from seqgan.data.tokenizers import load_tokenizer
+from seqgan.data.prompted_config import ConditionalOracleConfig
+from seqgan.data.prompted_text import fill_in_front
+from seqgan.data.tokenizers import Tokenizer, load_tokenizer
 from seqgan.decoding import Ancestral, generate, sample
 from seqgan.evaluation.pictures import listed_labels
 from seqgan.evaluation.sheets import grid
 from seqgan.experiment import Experiment
-from seqgan.run import load_generator, read_space, reported_state
+from seqgan.run import load_generator, read_prompts, read_space, reported_state
 from seqgan.training.runlog import progress_bar
 from seqgan.translate import check_length, translate
 
@@ -93,28 +95,68 @@ def _sequences(
     space: SequenceSpace,
     request: SampleRequest,
 ) -> list[str]:
-    tokenizer = None if isinstance(experiment.data, OracleDataConfig) else load_tokenizer(folder)
+    of_oracle = isinstance(experiment.data, OracleDataConfig | ConditionalOracleConfig)
+    tokenizer = None if of_oracle else load_tokenizer(folder)
+    prompts = read_prompts(folder) if space.conditional else None
+    device = next(generator.parameters()).device
     draw = Ancestral(request.temperature, top_p=request.top_p)
     lines: list[str] = []
     with progress_bar() as bar:
         task = bar.add_task("sampling", total=request.rows, note="")
         while len(lines) < request.rows:
             rows = min(_AT_ONCE, request.rows - len(lines))
-            rollout = sample(generator, space, rows, draw)
-            for ids, kept in zip(rollout.ids_BT.tolist(), rollout.mask_BT.tolist(), strict=True):
-                ids = ids[: sum(kept)]
-                text = tokenizer.decode(ids) if tokenizer else " ".join(map(str, ids))
-                lines.append(_format(request.format, text, ids))
+            cond = None if prompts is None else _rows_from(prompts, len(lines), rows)
+            rollout = sample(
+                generator, space, rows, draw, None if cond is None else cond.to(device)
+            )
+            for row, (ids, kept) in enumerate(
+                zip(rollout.ids_BT.tolist(), rollout.mask_BT.tolist(), strict=True)
+            ):
+                written = _Written(ids[: sum(kept)], tokenizer)
+                prompt = None
+                if cond is not None:
+                    prompt = _Written(_without_fill(cond[row].tolist(), space.end_id), tokenizer)
+                lines.append(_format(request.format, written, prompt))
             bar.update(task, completed=len(lines))
     return lines
 
 
-def _format(kind: str, text: str, ids: list[int]) -> str:
-    if kind == "text":
-        return text
-    if kind == "ids":
-        return " ".join(map(str, ids))
-    return json.dumps({"text": text, "ids": ids}, ensure_ascii=False)
+def _rows_from(prompts: torch.Tensor, first: int, rows: int) -> torch.Tensor:
+    """So many of a run's prompts, again from the start behind the last."""
+    return prompts[torch.arange(first, first + rows) % len(prompts)]
+
+
+def _without_fill(prompt: list[int], fill: int | None) -> list[int]:
+    """A prompt without what it was filled up with in front."""
+    return list(dropwhile(lambda index: index == fill, prompt))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Symbols that a generator wrote or read."""
+
+    ids: list[int]
+    tokenizer: Tokenizer | None
+
+    @property
+    def text(self) -> str:
+        """Words where there are any, else the numbers of the symbols."""
+        if self.tokenizer is None:
+            return self.numbers
+        return self.tokenizer.decode(self.ids)
+
+    @property
+    def numbers(self) -> str:
+        return " ".join(map(str, self.ids))
+
+
+def _format(kind: str, written: _Written, prompt: _Written | None) -> str:
+    if kind == "jsonl":
+        asked = {} if prompt is None else {"prompt": prompt.text, "prompt_ids": prompt.ids}
+        row = {**asked, "text": written.text, "ids": written.ids}
+        return json.dumps(row, ensure_ascii=False)
+    parts = [written] if prompt is None else [prompt, written]
+    return "  →  ".join(part.text if kind == "text" else part.numbers for part in parts)
 
 
 def _format_point(kind: str, point: list[float]) -> str:
@@ -132,7 +174,8 @@ _LINES_AT_ONCE = 100
 class TextRequest:
     """What `seqgan transform` asks of a run on text."""
 
-    direction: str
+    direction: str | None
+    """a2b or b2a; None for runs that answer prompts."""
     beam: int
     length: int | None
     """Symbols of every output line; None: the translator decides."""
@@ -148,7 +191,7 @@ class LineCounts:
 
 
 class LineTranslator:
-    """Lines in, as many lines out, in the same order.
+    """Lines in, as many lines out, in the same order: translations, or responses to prompts.
 
     An empty line gives an empty line. A line that is longer than the translator as trained is cut
     (translators without an end symbol, such as a lexicon, translate it in pieces instead). Both
@@ -162,16 +205,42 @@ class LineTranslator:
         self._precision = experiment.train.precision
         state, _ = reported_state(folder)
         space = read_space(folder)
-        assert isinstance(space, SpacePair)
-        names = request.direction.split("2")
-        self._source, self._target = (load_tokenizer(folder / name) for name in names)
-        spaces = [getattr(space, name) for name in names]
-        self._source_space: SequenceSpace = spaces[0]
-        self._space: SequenceSpace = spaces[1]
-        generators = load_generator(experiment, space, state, self._device)
-        self._generator = generators[request.direction]
+        generator = load_generator(experiment, space, state, self._device)
+        if isinstance(space, SequenceSpace):
+            self._answers_prompts(folder, space, generator)
+        else:
+            assert isinstance(space, SpacePair)
+            assert request.direction is not None
+            self._translates(folder, space, generator, request.direction)
         if request.length is not None:
             check_length(self._generator, self._space, request.length)
+
+    def _answers_prompts(self, folder: Path, space: SequenceSpace, generator: Any) -> None:
+        self._source = self._target = load_tokenizer(folder)
+        self._space, self._generator = space, generator
+        self._end, self._columns = space.end_id, space.prompt
+
+        def sources(rows: list[list[int]]) -> torch.Tensor:
+            assert space.end_id is not None, "text has one"
+            return fill_in_front(rows, space.prompt, space.end_id)
+
+        self._sources = sources
+
+    def _translates(self, folder: Path, pair: SpacePair, generators: Any, way: str) -> None:
+        names = way.split("2")
+        self._source, self._target = (load_tokenizer(folder / name) for name in names)
+        source, self._space = (getattr(pair, name) for name in names)
+        self._generator = generators[way]
+        self._end = source.end_id
+        self._columns = source.length - (source.end_id is not None)
+
+        def sources(rows: list[list[int]]) -> torch.Tensor:
+            ids_BS = torch.full((len(rows), source.length), source.end_id or 0)
+            for row, ids in enumerate(rows):
+                ids_BS[row, : len(ids)] = torch.tensor(ids)
+            return ids_BS
+
+        self._sources = sources
 
     def translate(self, lines: list[str]) -> list[str]:
         """One line out for each line in."""
@@ -185,30 +254,21 @@ class LineTranslator:
 
     def _pieces(self, line: str) -> list[list[int]]:
         """The ids of a line, in as many rows as it takes."""
-        ids, end, length = self._source.encode(line), self._source_space.end_id, self._columns
-        if end is None:
+        ids, length = self._source.encode(line), self._columns
+        if self._end is None:
             return [ids[first : first + length] for first in range(0, len(ids), length)]
         self.counts.cut += len(ids) > length
         return [ids[:length]] if ids else []
-
-    @property
-    def _columns(self) -> int:
-        """Symbols of a source at most."""
-        return self._source_space.length - (self._source_space.end_id is not None)
 
     def _outputs(self, rows: list[list[int]]) -> list[str]:
         outputs: list[str] = []
         for first in range(0, len(rows), _LINES_AT_ONCE):
             block = rows[first : first + _LINES_AT_ONCE]
-            fill = self._source_space.end_id or 0
-            ids_BS = torch.full((len(block), self._source_space.length), fill)
-            for row, ids in enumerate(block):
-                ids_BS[row, : len(ids)] = torch.tensor(ids)
             with autocast(self._device, self._precision):
                 rollout = translate(
                     self._generator,
                     self._space,
-                    ids_BS.to(self._device),
+                    self._sources(block).to(self._device),
                     self._request.beam,
                     self._request.length,
                 )
@@ -225,10 +285,10 @@ def transform_lines(
     request: TextRequest,
     at_once: int = _LINES_AT_ONCE,
 ) -> Iterator[tuple[str, LineCounts]]:
-    """Translations of `lines`, one by one as they come, with what happened so far.
+    """Translations of `lines`, or responses, one by one as they come, with what happened so far.
 
     `at_once` lines are read before any is written: 1 answers every line of a terminal.
-    The run has to be one that translates text; the command line sees to that.
+    The run has to be one that translates text or answers prompts; the command line sees to that.
     """
     translator = LineTranslator(experiment, folder, request)
     source = iter(lines)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 from PIL.Image import Image
+from torch import Tensor
 
 import seqgan
 from seqgan.build import DataSide, build_data, build_device, build_game, build_generating_module
@@ -122,6 +123,8 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
         tokenizer.save(folder / name)
     if data.report:
         _write_json(folder / "data.json", data.report)
+    if data.shown_prompts:
+        _write_json(folder / PROMPTS_FILE, data.shown_prompts)
     _write_config(experiment, folder)  # last: it makes the folder a run
 
 
@@ -245,6 +248,15 @@ def reported_state(folder: Path) -> tuple[dict[str, Any], int]:
     if not steps:
         raise UserError(f"{folder}: no checkpoint yet; train it first")
     return checkpoints.load(selected["step"] if selected else steps[-1]), steps[-1]
+
+
+PROMPTS_FILE = "prompts.json"
+"""Ids of validation prompts, for samples of a run that answers prompts."""
+
+
+def read_prompts(folder: Path) -> Tensor:
+    """`cond` [N, P]: the prompts that a run has kept."""
+    return torch.tensor(json.loads((folder / PROMPTS_FILE).read_text(encoding="utf-8")))
 
 
 def read_space(folder: Path) -> Space | SpacePair:

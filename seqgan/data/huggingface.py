@@ -8,8 +8,9 @@ from typing import Any
 
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.data.config import HuggingFaceDataConfig, HuggingFacePicturesConfig
+from seqgan.data.prompted_config import HuggingFacePairsConfig
 
-DatasetConfig = HuggingFaceDataConfig | HuggingFacePicturesConfig
+DatasetConfig = HuggingFaceDataConfig | HuggingFacePicturesConfig | HuggingFacePairsConfig
 
 _LOADERS = {
     ".json": "json",

@@ -110,6 +110,18 @@ def read_sentences(path: str, field: str) -> Sentences:
     return _number(path, lines)
 
 
+def read_unbroken(path: str, field: str) -> Sentences:
+    """The sentences of a file whose line i belongs to line i of another: none may be blank."""
+    sentences = read_sentences(path, field)
+    for expected, number in enumerate(sentences.numbers, start=1):
+        if number != expected:
+            raise UserError(
+                f"{field}: {path}: line {expected} is blank, which breaks the pairs; remove this "
+                f"line from both files"
+            )
+    return sentences
+
+
 def _read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
     parts = load_parts(config, "data")
     wanted = {"train": config.train_split, "valid": config.valid_split, "test": config.test_split}

@@ -36,7 +36,7 @@ from seqgan.data.corpus import (
     fit_sentences,
     to_split,
 )
-from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences
+from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
 
@@ -211,8 +211,8 @@ def _read_pairs(
         if files is None:
             continue
         pair = {
-            "a": _read_unbroken(files.a, f"data.{name}.a"),
-            "b": _read_unbroken(files.b, f"data.{name}.b"),
+            "a": read_unbroken(files.a, f"data.{name}.a"),
+            "b": read_unbroken(files.b, f"data.{name}.b"),
         }
         counts = {side: len(part.lines) for side, part in pair.items()}
         if counts["a"] != counts["b"]:
@@ -231,17 +231,6 @@ def _read_pairs(
             splits[side][name] = part.take(sorted(kept))
         dropped[name] = counts["a"] - len(kept)
     return dropped
-
-
-def _read_unbroken(path: str, field: str) -> Sentences:
-    sentences = read_sentences(path, field)
-    for expected, number in enumerate(sentences.numbers, start=1):
-        if number != expected:
-            raise UserError(
-                f"{field}: {path}: line {expected} is blank, which breaks the pairs; remove this "
-                f"line from both files"
-            )
-    return sentences
 
 
 # ── What is wrong with them ───────────────────────────────────────────────────────────────────

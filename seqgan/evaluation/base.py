@@ -17,7 +17,7 @@ Metrics = dict[str, float | None]
 class OracleDensity(Protocol):
     """What evaluation needs of an oracle."""
 
-    def log_prob(self, ids_BT: Tensor) -> Tensor: ...
+    def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor: ...
 
 
 class Shown(Protocol):

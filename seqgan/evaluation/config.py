@@ -20,6 +20,10 @@ TEXT_METRICS = (
     *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
     *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length"),
 )
+PROMPTED_METRICS = (
+    *("nll_valid", "nll_shuffled", "entropy", "bleu", "rouge1", "rouge2", "rougeL"),
+    *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length", "fitting"),
+)
 POINT_METRICS = ("modes", "high_quality", "mode_kl", "frechet", "density", "coverage")
 PICTURE_METRICS = (
     *("fid", "kid", "precision", "recall", "density", "coverage"),

@@ -1,4 +1,4 @@
-"""Scores of translations of text files against their references: a `Scorer` by configuration.
+"""Scores of translations and responses against their references: a `Scorer` by configuration.
 
 Everything is compared in the form that the tokenizer sees (`canonical_form`), since a translator
 can write no other. BLEU takes the words of a word tokenizer as they are (`none`) and cuts the raw
@@ -7,13 +7,16 @@ text of SentencePiece itself (`13a`).
 
 from typing import Literal
 
+from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.data.tokenizers import canonical_form
 from seqgan.data.unpaired_text import Scorer
 from seqgan.metrics.translation import bleu, chrf, rouge
 
+ScoredConfig = UnpairedTextConfig | PromptedTextConfig
 
-def build_scorer(config: UnpairedTextConfig) -> Scorer:
+
+def build_scorer(config: ScoredConfig) -> Scorer:
     """The scores that `config.score` names, in both directions.
 
     Raises `UserError` where a package for them is missing.
@@ -38,10 +41,10 @@ def build_scorer(config: UnpairedTextConfig) -> Scorer:
     return score
 
 
-def bleu_signature(config: UnpairedTextConfig) -> str:
+def bleu_signature(config: ScoredConfig) -> str:
     """How sacrebleu names the BLEU that the scorer computes."""
     return bleu(["word"], ["word"], _bleu_tokenizer(config))[1]
 
 
-def _bleu_tokenizer(config: UnpairedTextConfig) -> Literal["none", "13a"]:
+def _bleu_tokenizer(config: ScoredConfig) -> Literal["none", "13a"]:
     return "none" if config.tokenizer.name == "word" else "13a"

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.core.types import SequenceSpace
+from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.config import (
     BracketsOracleConfig,
     CopyOracleConfig,
@@ -29,9 +29,11 @@ from seqgan.data.config import (
     PaperOracleConfig,
     RandomOracleConfig,
 )
+from seqgan.data.prompted_config import ConditionalOracleConfig
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
 from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.generators.rnn import RnnGenerator
+from seqgan.models.prompted import PromptedGenerator
 
 
 class Oracle(Protocol):
@@ -43,8 +45,8 @@ class Oracle(Protocol):
         """`ids_BT` from torch's global generator."""
         ...
 
-    def log_prob(self, ids_BT: Tensor) -> Tensor:
-        """`logp_B`, exact, in nats a sequence."""
+    def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`logp_B`, exact, in nats a sequence. Oracles without prompts ignore `cond`."""
         ...
 
 
@@ -70,17 +72,48 @@ def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
 class NetworkOracle:
     """A recurrent generator that nobody trains."""
 
-    def __init__(self, network: RnnGenerator, space: SequenceSpace, device: torch.device) -> None:
+    def __init__(self, network: Generator, space: SequenceSpace, device: torch.device) -> None:
         self.space = space
         self._network = network.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def sample(self, rows: int) -> Tensor:
-        return sample(self._network, self.space, rows, Ancestral()).ids_BT
+    def sample(self, rows: int, cond: Tensor | None = None) -> Tensor:
+        return sample(self._network, self.space, rows, Ancestral(), cond).ids_BT
 
-    def log_prob(self, ids_BT: Tensor) -> Tensor:
+    def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
         mask_BT = torch.ones_like(ids_BT, dtype=torch.bool)
-        return sequence_log_probs(self._network, ids_BT, mask_BT)
+        return sequence_log_probs(self._network, ids_BT, mask_BT, cond=cond)
+
+
+class ConditionalOracle:
+    """Prompts from a known distribution; p(x | c) of a random network that has read the prompt.
+
+    The network is one for rows of prompt and answer together.
+    """
+
+    def __init__(self, config: ConditionalOracleConfig, device: torch.device) -> None:
+        vocab_size, prompt = config.oracle.vocab_size, config.prompt
+        self.space = SequenceSpace(vocab_size, config.oracle.length, prompt=prompt)
+        network = random_network(config.oracle)
+        self._answers = NetworkOracle(PromptedGenerator(network, self.space), self.space, device)
+        self._prompts = NetworkOracle(network, SequenceSpace(vocab_size, prompt), device)
+        self._uniform = config.prompts == "uniform"
+        self._symbols = config.labels or vocab_size
+        self._device = device
+
+    def prompts(self, rows: int) -> Tensor:
+        """`cond` [rows, P] from torch's global generator."""
+        if not self._uniform:
+            return self._prompts.sample(rows)
+        return torch.randint(self._symbols, (rows, self.space.prompt), device=self._device)
+
+    def answers(self, cond: Tensor) -> Tensor:
+        """`ids_BT`, one for each prompt, from torch's global generator."""
+        return self._answers.sample(len(cond), cond)
+
+    def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`log p(x | c)` [B], exact, in nats a sequence."""
+        return self._answers.log_prob(ids_BT, cond)
 
 
 def random_network(config: RandomOracleConfig) -> RnnGenerator:
@@ -192,7 +225,7 @@ class HalvesOracle:
         half = torch.stack(columns, 1)
         return torch.cat([half, half.flip(1) if self._mirrored else half], 1)
 
-    def log_prob(self, ids_BT: Tensor) -> Tensor:
+    def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
         first, second = ids_BT.cpu().chunk(2, dim=1)
         obeys_B = ((second.flip(1) if self._mirrored else second) == first).all(1)
         logp_B = self._initial_V.log()[first[:, 0]]
@@ -230,7 +263,7 @@ class BracketsOracle:
             depth_B = depth_B + torch.where(opens_B, 1, -1)
         return ids_BT
 
-    def log_prob(self, ids_BT: Tensor) -> Tensor:
+    def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
         balanced = [is_balanced(row, self._pairs) for row in ids_BT.tolist()]
         obeys_B = torch.tensor(balanced, device=ids_BT.device)
         uniform_B = torch.full(obeys_B.shape, -self._log_count, device=ids_BT.device)

@@ -1,0 +1,206 @@
+"""Prompts and responses as text: .jsonl files, Hugging Face data, aligned files, or a grammar, cut
+into splits. Torch-free.
+
+Decisions
+- Held-out shares are shares of the distinct prompts, so that no held-out prompt was ever answered
+  in training; of labels, shares of the distinct pairs. Splits given by the user are taken as they
+  are.
+- A blank line of a .jsonl file is no pair. In aligned files it would shift all that follows, and is
+  an error, like an empty prompt or response.
+- Text of .jsonl files and datasets is taken as it stands, with its spaces and line breaks.
+- Every pair keeps its number in its source, so that a complaint can say where it stands.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqgan.core.errors import UserError, did_you_mean
+from seqgan.data.huggingface import check_column, load_parts, pick_part
+from seqgan.data.prompted_config import (
+    AlignedFilesConfig,
+    AlignedPairsConfig,
+    HuggingFacePairsConfig,
+    JsonlPairsConfig,
+    PromptedTextConfig,
+    SmallTalkConfig,
+)
+from seqgan.data.small_talk import write_pairs
+from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs as text. `numbers[i]` says where in `source` pair i stands, from 1."""
+
+    source: str
+    prompts: list[str]
+    responses: list[str]
+    numbers: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def take(self, rows: Iterable[int]) -> "Pairs":
+        """The pairs at these rows, in this order."""
+        chosen = list(rows)
+        return Pairs(
+            self.source,
+            [self.prompts[row] for row in chosen],
+            [self.responses[row] for row in chosen],
+            [self.numbers[row] for row in chosen],
+        )
+
+
+def read_pairs(config: PromptedTextConfig, canonical: Canonical) -> dict[str, Pairs]:
+    """The splits `train`, `valid` and `test` that the configuration describes.
+
+    Raises `UserError` for files, lines or fields that cannot be used.
+    """
+    pairs = _read_given(config)
+    fractions = {
+        name: fraction
+        for name, fraction in (("test", config.test_fraction), ("valid", config.valid_fraction))
+        if name not in pairs
+    }
+    train = pairs["train"]
+    keys = train.prompts
+    if config.prompt_length == 1:
+        keys = [" ".join(pair) for pair in zip(train.prompts, train.responses, strict=True)]
+    # What is held out is a matter of rows: here their numbers are those of the pairs.
+    rows = hold_out(
+        Sentences(train.source, keys, list(range(len(train)))),
+        fractions,
+        config.split_seed,
+        canonical,
+    )
+    pairs |= {name: train.take(part.numbers) for name, part in rows.items()}
+    pairs["train"] = pairs["train"].take(range(len(pairs["train"]))[: config.max_train])
+    return pairs
+
+
+def read_prompts(path: str, config: PromptedTextConfig) -> Sentences:
+    """Further prompts, without responses: lines, or a field of a .jsonl file."""
+    field = "data.prompts"
+    if Path(path.removesuffix(".gz")).suffix != ".jsonl":
+        return read_sentences(path, field)
+    name = getattr(config.source, "prompt", "prompt")
+    lines, numbers = [], []
+    for number, row in _json_rows(path, field):
+        lines.append(_text(row, name, "data.source.prompt", f"{field}: {path}: line {number}"))
+        numbers.append(number)
+    return Sentences(path, lines, numbers)
+
+
+def _read_given(config: PromptedTextConfig) -> dict[str, Pairs]:
+    """The splits that have a file or a name of their own; the training split always."""
+    source = config.source
+    if isinstance(source, SmallTalkConfig):
+        written = write_pairs(source)
+        prompts, responses = [post for post, _ in written], [reply for _, reply in written]
+        return {"train": Pairs("small_talk", prompts, responses, _numbers(prompts))}
+    if isinstance(source, HuggingFacePairsConfig):
+        return _read_huggingface(source)
+    if isinstance(source, AlignedPairsConfig):
+        return {
+            name: _read_aligned(files, f"data.source.{name}")
+            for name in ("train", "valid", "test")
+            if (files := getattr(source, name)) is not None
+        }
+    fields = {"train": "path", "valid": "valid_path", "test": "test_path"}
+    return {
+        name: _read_jsonl(source, path, f"data.source.{field}")
+        for name, field in fields.items()
+        if (path := getattr(source, field)) is not None
+    }
+
+
+def _numbers(rows: list[str]) -> list[int]:
+    return list(range(1, len(rows) + 1))
+
+
+def _read_jsonl(source: JsonlPairsConfig, path: str, field: str) -> Pairs:
+    prompts, responses, numbers = [], [], []
+    for number, row in _json_rows(path, field):
+        where = f"{field}: {path}: line {number}"
+        prompts.append(_text(row, source.prompt, "data.source.prompt", where))
+        responses.append(_text(row, source.response, "data.source.response", where))
+        numbers.append(number)
+    return Pairs(path, prompts, responses, numbers)
+
+
+def _json_rows(path: str, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that is not blank."""
+    sentences = read_sentences(path, field)
+    for number, line in zip(sentences.numbers, sentences.lines, strict=True):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{field}: {path}: line {number} is no JSON ({error.msg} at column {error.colno}); "
+                "write one object a line"
+            ) from error
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{field}: {path}: line {number} is no JSON object; write one object a line, such "
+                'as {"prompt": "…", "response": "…"}'
+            )
+        yield number, row
+
+
+def _text(row: dict[str, Any], name: str, option: str, where: str) -> str:
+    """A field's text; whole numbers are labels."""
+    if name not in row:
+        raise UserError(
+            f"{where} has no field '{name}'{did_you_mean(name, row) or ';'} it has: "
+            f"{', '.join(row) or 'none'}; name the field in {option}"
+        )
+    return _checked(row[name], f"{where}: the field '{name}'")
+
+
+def _checked(value: Any, what: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        kind = "null" if value is None else type(value).__name__
+        raise UserError(f"{what} is {kind}, not text; write text, or leave the pair out")
+    if not value.strip():
+        raise UserError(f"{what} is empty; write text, or leave the pair out")
+    return value
+
+
+def _read_huggingface(source: HuggingFacePairsConfig) -> dict[str, Pairs]:
+    field = "data.source"
+    parts = load_parts(source, field)
+    names = {"train": source.train_split, "valid": source.valid_split, "test": source.test_split}
+    found = {}
+    for name, split in names.items():
+        if split is None:
+            continue
+        part = pick_part(source, parts, field, f"{name}_split")
+        where = f"{source.dataset} ({split})"
+        prompts, responses = (_column(source, part, key, where) for key in ("prompt", "response"))
+        found[name] = Pairs(where, prompts, responses, _numbers(prompts))
+    return found
+
+
+def _column(source: HuggingFacePairsConfig, part: Any, key: str, where: str) -> list[str]:
+    column = check_column(source, part, "data.source", key)
+    return [
+        _checked(value, f"data.source.{key}: {where}: row {row}: the column '{column}'")
+        for row, value in enumerate(part[column], start=1)
+    ]
+
+
+def _read_aligned(files: AlignedFilesConfig, field: str) -> Pairs:
+    prompts = read_unbroken(files.prompts, f"{field}.prompts")
+    responses = read_unbroken(files.responses, f"{field}.responses")
+    if len(prompts.lines) != len(responses.lines):
+        raise UserError(
+            f"{field}: {files.prompts} has {len(prompts.lines)} lines, {files.responses} has "
+            f"{len(responses.lines)}, but line i of one must belong to line i of the other; give "
+            "files that are aligned line by line"
+        )
+    return Pairs(files.prompts, prompts.lines, responses.lines, prompts.numbers)

@@ -1,0 +1,150 @@
+"""Configuration of sequences that answer prompts: an oracle's, or text. No torch here."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from seqgan.core.config import Config
+from seqgan.data.config import CorpusConfig, Positive, RandomOracleConfig, Seed
+
+
+class ConditionalOracleConfig(Config):
+    """Prompts from a known distribution, answered by a recurrent network that has read them."""
+
+    name: Literal["conditional_oracle"]
+    """Kind of data."""
+    oracle: RandomOracleConfig
+    """The network that answers: the teacher; `length` counts the symbols of an answer."""
+    prompt: Positive = 1
+    """Symbols a prompt, written in front of the answer."""
+    prompts: Literal["uniform", "network"] = "uniform"
+    """Every prompt as likely as any other, or prompts that the network writes itself."""
+    labels: Positive | None = None
+    """Prompts are written in the first so many symbols only; with prompt 1 they are the labels of
+    so many categories. Null: in all symbols. For uniform prompts."""
+    train: Positive = 10_000
+    """Training pairs; with `fresh`, the size of each block that is drawn."""
+    fresh: bool = False
+    """Draw a new block whenever one is used up, so that no pair is seen twice."""
+    valid: Positive = 2_000
+    """Validation pairs, for evaluations during training and for selection."""
+    test: Positive = 5_000
+    """Test pairs, for final evaluations."""
+    seed: Seed = 0
+    """Seed of the pairs (not of the network)."""
+
+    @model_validator(mode="after")
+    def _labels_fit(self) -> Self:
+        vocab = self.oracle.vocab_size
+        if self.labels is not None and self.labels > vocab:
+            raise ValueError(
+                f"labels={self.labels}: there are only {vocab} symbols; lower it, or raise "
+                "oracle.vocab_size"
+            )
+        if self.labels is not None and self.prompts == "network":
+            raise ValueError(
+                f"labels={self.labels}: a network writes its prompts in all symbols; set labels to "
+                "null, or prompts to uniform"
+            )
+        return self
+
+
+class JsonlPairsConfig(Config):
+    """Files with a JSON object a line, one of its fields the prompt, another the response."""
+
+    name: Literal["jsonl"]
+    """Kind of source."""
+    path: str
+    """The training file, plain or .gz."""
+    valid_path: str | None = None
+    """The validation file; null: `valid_fraction` of the training file."""
+    test_path: str | None = None
+    """The test file; null: `test_fraction` of the training file."""
+    prompt: str = "prompt"
+    """Field of the prompt, or of a label: text or a whole number."""
+    response: str = "response"
+    """Field of the response: text."""
+
+
+class HuggingFacePairsConfig(Config):
+    """A dataset of the `datasets` library: a hub id, or a local folder or file."""
+
+    name: Literal["huggingface"]
+    """Kind of source."""
+    dataset: str
+    """Hub id, or a local path."""
+    subset: str | None = None
+    """Which part of the dataset; null: the only or default one."""
+    prompt: str = "prompt"
+    """Column of the prompt, or of a label: text or a whole number."""
+    response: str = "response"
+    """Column of the response: text."""
+    train_split: str = "train"
+    """Name of the training split."""
+    valid_split: str | None = "validation"
+    """Name of the validation split; null: `valid_fraction` of the training split."""
+    test_split: str | None = "test"
+    """Name of the test split; null: `test_fraction` of the training split."""
+
+
+class AlignedFilesConfig(Config):
+    """Two text files: line i of one is the prompt of line i of the other."""
+
+    prompts: str
+    """The file of the prompts."""
+    responses: str
+    """The file of the responses."""
+
+
+class AlignedPairsConfig(Config):
+    """Prompts and responses in text files of their own, aligned line by line."""
+
+    name: Literal["lines"]
+    """Kind of source."""
+    train: AlignedFilesConfig
+    """The training files."""
+    valid: AlignedFilesConfig | None = None
+    """The validation files; null: `valid_fraction` of the training files."""
+    test: AlignedFilesConfig | None = None
+    """The test files; null: `test_fraction` of the training files."""
+
+
+class SmallTalkConfig(Config):
+    """Posts and replies written by a grammar. Needs no file."""
+
+    name: Literal["small_talk"]
+    """Kind of source."""
+    pairs: Annotated[int, Field(gt=1, le=100_000)] = 5_000
+    """Pairs that are written, of all splits together."""
+    seed: Seed = 0
+    """Seed of the pairs."""
+
+
+PairSourceConfig = Annotated[
+    JsonlPairsConfig | HuggingFacePairsConfig | AlignedPairsConfig | SmallTalkConfig,
+    Field(discriminator="name"),
+]
+
+
+class PromptedTextConfig(CorpusConfig):
+    """Prompts and their responses over one vocabulary. With prompt_length 1 prompts are labels:
+    each has to be one symbol that the vocabulary knows."""
+
+    name: Literal["prompted_text"]
+    """Kind of data."""
+    source: PairSourceConfig
+    """Where the pairs come from."""
+    prompt_length: Positive = 32
+    """Symbols of a prompt at most; shorter ones are filled up in front."""
+    length: Annotated[int, Field(gt=1)] = 32
+    """Columns of a response, the end symbol included."""
+    prompts: str | None = None
+    """A file of further prompts, without responses: one a line, or .jsonl with the source's field.
+    The generator's updates in phase `generator` answer these instead of those of the pairs."""
+    score: list[Literal["bleu", "rouge"]] = ["bleu", "rouge"]
+    """Scores of greedy responses against the true ones."""
+
+
+PromptedDataConfig = Annotated[
+    ConditionalOracleConfig | PromptedTextConfig, Field(discriminator="name")
+]
