@@ -253,7 +253,7 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure gradient estimators at the same parameters: bias, variance, cost, critic's signal."""
-    from seqgan.probe import probe_command
+    from seqgan.probe_run import probe_command
 
     asked = [] if samples is None else [f"probe.samples={samples}"]
     folder, found = probe_command(source, dir, [*(overrides or []), *asked])
@@ -266,6 +266,9 @@ def probe(
     print(folder)
 
 
+PROBE_WIDTH = 110
+
+
 def _print_probe(found: dict) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -273,12 +276,23 @@ def _print_probe(found: dict) -> None:
     from seqgan.reporting.tables import format_number
 
     table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
-    for name in found["estimators"][0]:
-        header = name.replace("_", " ")
-        table.add_column(header, justify="left" if name == "label" else "right")
+    table.add_column("estimator", no_wrap=True)
+    for header in ("bias", "spread", "snr", "cosine", "scored", "symbols", "ms"):
+        table.add_column(header, justify="right", no_wrap=True)
     for row in found["estimators"]:
-        table.add_row(*(v if isinstance(v, str) else format_number(v) for v in row.values()))
+        table.add_row(
+            row["label"],
+            f"{row['bias']:.3f} ± {row['bias_error']:.3f}",
+            f"{row['variance'] ** 0.5:.3f}",
+            f"{row['snr']:.2f}",
+            f"{row['cosine']:.3f}",
+            f"{row['scored']:.0f}",
+            f"{row['symbols']:.0f}",
+            f"{1e3 * row['seconds']:.1f}",
+        )
     console = Console()
+    if not console.is_terminal:  # a file has room for whole rows
+        console = Console(width=PROBE_WIDTH)
     console.print(table)
     for name, value in found["critic"].items():
         shown = "–" if value is None else format_number(value)

@@ -24,6 +24,7 @@ from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.select import evaluate
 from seqgan.evaluation.sheets import write_gif
 from seqgan.experiment import Experiment
+from seqgan.probe import Probe
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.player import Player
 from seqgan.training.runlog import progress_bar, to_json
@@ -102,6 +103,8 @@ def _train(
         validation_metrics,
         show,
         _selection(experiment),
+        Probe(experiment, game.players, data, device).measure,
+        None if experiment.probe is None else experiment.probe.every,
     )
     if trainer.run(resume):
         evaluate_run(experiment, folder)

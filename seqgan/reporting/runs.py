@@ -161,19 +161,18 @@ def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]
     if not path.exists():
         return [], []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    train: list[dict[str, Any]] = []
-    evals: list[dict[str, Any]] = []
+    kinds: dict[str, list[dict[str, Any]]] = {"train": [], "eval": []}
     for count, text in enumerate(lines, start=1):
         try:
             line = json.loads(text)
-            (evals if line["kind"] == "eval" else train).append(line)
+            kinds.setdefault(line["kind"], []).append(line)  # a probe's lines have no reader here
         except (ValueError, TypeError, KeyError) as error:
             if count == len(lines):  # the process was killed while it wrote this line
                 break
             raise UserError(
                 f"{path}: line {count} is damaged ({text[:40]!r}); remove it, or resume the run"
             ) from error
-    return train, evals
+    return kinds["train"], kinds["eval"]
 
 
 def _check_rows(rows: Any, path: Path) -> None:

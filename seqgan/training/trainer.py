@@ -91,6 +91,9 @@ class Trainer:
     evaluate: Callable[[int], Metrics]
     show: Callable[[int], None]
     selection: Selection = field(default_factory=Selection)
+    probe: Callable[[], dict[str, Any]] = dict
+    """What `seqgan probe` measures, at the parameters of the moment."""
+    probe_every: int | None = None
     step: int = 0
     seconds: float = 0.0
     budget: Budget = field(default_factory=Budget)
@@ -146,6 +149,8 @@ class Trainer:
                 self._evaluate(log, tell)
             if evaluated or self._passes_a_milestone(updates):
                 self._show()
+            if self.probe_every is not None and self.step % self.probe_every == 0:
+                self._probe(log)
             out_of_time = self._out_of_time(started)
             due = self.step % self.config.checkpoint_every == 0 or at_end or self._at_its_best
             if due or out_of_time or self._signal is not None:
@@ -215,6 +220,11 @@ class Trainer:
     def _show(self) -> None:
         self._wait()
         self.show(self.step)
+        self._clock = time.perf_counter()
+
+    def _probe(self, log: RunLog) -> None:
+        self._wait()
+        log.write({"kind": "probe", **self._position(), **self.probe()})
         self._clock = time.perf_counter()
 
     def _evaluate(self, log: RunLog, tell: Callable[[str], None]) -> None:

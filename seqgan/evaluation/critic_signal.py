@@ -1,0 +1,64 @@
+"""Does the critic carry signal at all?
+
+    rank_correlation   Spearman's, of the critic's score with the oracle's log-density on generated
+                       sentences: what an estimator can climb. None without an oracle.
+    accuracy_train     share of scores on the right side of zero, sentences it was trained on
+                       against generated ones
+    accuracy_held_out  the same for real sentences it never saw
+    auc_held_out       how often a held-out real sentence scores above a generated one: of
+                       objectives whose zero means nothing (wgan, rsgan) read this one
+
+A critic with accuracy_train far above accuracy_held_out has learned its sentences by heart.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.masks import mean_per_row
+from seqgan.core.types import Critic, Sample
+
+Density = Callable[..., Tensor]
+"""`log_density(ids_BT)`, or with conditions `log_density(ids_BT, cond)`: [B], in nats."""
+
+
+@torch.no_grad()
+def critic_signal(
+    critic: Critic, seen: Sample, held_out: Sample, fake: Any, log_density: Density | None
+) -> dict[str, float | None]:
+    """See the module's docstring. `fake` is a rollout."""
+    seen_B, real_B, fake_B = (_score(critic, sample) for sample in (seen, held_out, fake))
+    correlation = None
+    if log_density is not None:
+        told = () if fake.cond is None else (fake.cond,)
+        correlation = _rank_correlation(fake_B, log_density(fake.ids_BT, *told))
+    right_fake = float((fake_B < 0).float().mean())
+    return {
+        "rank_correlation": correlation,
+        "accuracy_train": 0.5 * (float((seen_B > 0).float().mean()) + right_fake),
+        "accuracy_held_out": 0.5 * (float((real_B > 0).float().mean()) + right_fake),
+        "auc_held_out": _auc(real_B, fake_B),
+    }
+
+
+def _score(critic: Critic, sample: Sample) -> Tensor:
+    """`score_B`; a causal critic's mean over the steps that count."""
+    scores = critic(sample.x, sample.mask, sample.cond)
+    if scores.mask_BT is None:
+        return scores.score
+    return mean_per_row(scores.score, scores.mask_BT)
+
+
+def _rank_correlation(score_B: Tensor, density_B: Tensor) -> float | None:
+    from scipy.stats import spearmanr  # half a second that training need not wait
+
+    correlation = float(spearmanr(score_B.cpu(), density_B.cpu()).statistic)
+    return None if correlation != correlation else correlation  # one side is constant
+
+
+def _auc(above_B: Tensor, below_B: Tensor) -> float:
+    """P(above > below) + ½ P(equal)."""
+    difference = above_B[:, None] - below_B[None]
+    return float((difference > 0).float().mean() + 0.5 * (difference == 0).float().mean())

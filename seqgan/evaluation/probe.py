@@ -1,0 +1,322 @@
+"""Gradient estimators under the lens: bias, variance and cost at fixed parameters.
+
+For an estimator ĝ of the gradient g of what it is to raise, from N independent batches:
+
+    bias       ‖E ĝ − g‖ / ‖g‖, with the part that sampling noise adds to it taken off
+    bias_error standard error of that, by a jackknife over 20 groups of batches
+    variance   tr Var ĝ / ‖g‖² of one batch's estimate
+    snr        ‖E ĝ‖ / √(tr Var ĝ)
+    cosine     mean cosine of one batch's estimate to g;  cosine_mean: of their mean to g
+
+With d_k the groups' means minus g, Σ_{j≠k} ⟨d_j, d_k⟩ / K(K−1) estimates ‖E ĝ − g‖² without the
+noise, and may come out negative: an unbiased estimator's bias is 0 within its error, not exactly.
+
+The truth g: all sentences are listed where there are few enough,
+
+    ∇ Σ_x p(x) R(x)     (by autograd, R without gradient),
+
+else it is a leave-one-out estimate from many batches, and its own standard error
+(`reference_error`, relative) is a floor under every bias. R is the value of a whole sentence; for
+estimators that sum a causal critic's values (credit per_step or gae, all_action), their sum.
+
+Relaxed estimators estimate the gradient of another game, the relaxed one; their bias says how far
+that leads from the game with symbols.
+
+Evaluations of the critic and symbols written are those of one estimate, seconds include the
+backward pass. Learned baselines and control variates are fitted first, on batches of their own.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from math import inf
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.budget import Budget, spending
+from seqgan.core.masks import mask_until_end
+from seqgan.core.rng import isolated
+from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace
+from seqgan.decoding import token_log_probs
+from seqgan.estimators.base import Estimator, hard_samples
+from seqgan.evaluation.probe_config import ProbeConfig
+from seqgan.metrics.divergence import MAX_ENUMERATED, all_sequences
+
+GROUPS = 20
+"""Groups of batches that the jackknife leaves out in turn."""
+
+ROUNDING = 1e-12
+"""A variance this small, relative to the squared mean, is that of estimates without noise."""
+
+FIT_RATE = 1e-2
+"""Step size with which learned baselines and control variates are fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """An estimator to be measured."""
+
+    label: str
+    estimator: Estimator
+    summed: bool
+    """Whether it raises the sum of a causal critic's values instead of a sentence's value."""
+    network: nn.Module | None = None
+    """Its learned baseline or control variate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The gradient that estimates are held against, [P] in float64."""
+
+    gradient_P: Tensor
+    listed: bool
+    """Whether it is exact."""
+    error: float
+    """Its standard error relative to its norm; 0 where it is exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRow:
+    """What was found about one estimator; see the module's docstring."""
+
+    label: str
+    bias: float
+    bias_error: float
+    variance: float
+    snr: float
+    cosine: float
+    cosine_mean: float
+    scored: float
+    symbols: float
+    seconds: float
+    reference_error: float
+
+
+def probe_gradients(
+    generator: Generator,
+    space: SequenceSpace,
+    probed: list[Probed],
+    request: Request,
+    reward: Reward,
+    config: ProbeConfig,
+    done: Callable[[], None] = lambda: None,
+) -> list[dict[str, float | str]]:
+    """One row an estimator; `done` is called after each. Neither the generator nor any random
+    stream changes. The critic behind `reward` has to be frozen."""
+    references: dict[bool, Reference] = {}
+    rows = []
+    for one in probed:
+        if one.summed not in references:
+            references[one.summed] = _reference(
+                generator, space, request, reward, one.summed, config
+            )
+        with isolated(config.seed):
+            row = _measure(generator, one, request, reward, config, references[one.summed])
+        rows.append(asdict(row))
+        done()
+    return rows
+
+
+# ── The truth ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _reference(
+    generator: Generator,
+    space: SequenceSpace,
+    request: Request,
+    reward: Reward,
+    summed: bool,
+    config: ProbeConfig,
+) -> Reference:
+    if can_be_listed(space):
+        gradient_P = listed_gradient(generator, space, reward, summed)
+        return Reference(gradient_P, True, 0.0)
+    batches = config.reference_batches
+    sum_P, squares = torch.zeros(()), 0.0
+    with isolated(config.seed + 1):  # not the estimators' own samples
+        for _ in range(batches):
+            gradient_P = _leave_one_out(generator, space, request, reward, summed)
+            sum_P = sum_P.to(gradient_P) + gradient_P
+            squares += float(gradient_P.square().sum())
+    mean_P = sum_P / batches
+    size = float(mean_P.norm())
+    variance = (squares / batches - size**2) * batches / (batches - 1)
+    return Reference(mean_P, False, (variance / batches) ** 0.5 / size)
+
+
+def can_be_listed(space: SequenceSpace) -> bool:
+    """Whether every sentence can be looked at: few enough, and without conditions."""
+    return not space.conditional and space.vocab_size**space.length <= MAX_ENUMERATED
+
+
+def listed_gradient(
+    generator: Generator, space: SequenceSpace, reward: Reward, summed: bool
+) -> Tensor:
+    """−∇ of the expected loss over all sentences: [P], exact up to float32."""
+    ids_RT = listed_sentences(space).to(next(generator.parameters()).device)
+    mask_RT = mask_until_end(ids_RT, space.end_id)
+    rollout = Rollout(ids_RT, ids_RT, mask_RT)
+    value_R = _values(reward, rollout, summed)
+    logp_R = token_log_probs(generator, ids_RT, mask_RT).sum(1)
+    return _gradient(-(logp_R.exp() * value_R).sum(), generator)
+
+
+def listed_sentences(space: SequenceSpace) -> Tensor:
+    """Every distinct sentence; behind the first end symbol stand end symbols."""
+    ids_RT = all_sequences(space.vocab_size, space.length)
+    if space.end_id is None:
+        return ids_RT
+    return ids_RT.masked_fill(~mask_until_end(ids_RT, space.end_id), space.end_id).unique(dim=0)
+
+
+def _leave_one_out(
+    generator: Generator, space: SequenceSpace, request: Request, reward: Reward, summed: bool
+) -> Tensor:
+    rollout = hard_samples(generator, space, request)
+    value_B = _values(reward, rollout, summed)
+    advantage_B = (value_B - value_B.mean()) * len(value_B) / (len(value_B) - 1)
+    logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
+    return _gradient(-(logp_BT.sum(1) * advantage_B).mean(), generator)
+
+
+@torch.no_grad()
+def _values(reward: Reward, rollout: Rollout, summed: bool) -> Tensor:
+    """`value_B` of whole sentences: a causal critic's mean over the steps that count, or sum."""
+    value = reward(rollout.tokens, rollout.mask_BT)
+    if value.dim() == 1:
+        return value
+    total_B = (value * rollout.mask_BT).sum(1)
+    return total_B if summed else total_B / rollout.mask_BT.sum(1)
+
+
+# ── The estimates ─────────────────────────────────────────────────────────────────────────────
+
+
+def _measure(
+    generator: Generator,
+    one: Probed,
+    request: Request,
+    reward: Reward,
+    config: ProbeConfig,
+    reference: Reference,
+) -> ProbeRow:
+    _fit(generator, one, request, reward, config.fit)
+    samples = config.samples
+    budget = Budget()
+    started = time.perf_counter()
+    with spending(budget):
+        moments = _Moments(reference.gradient_P, samples)
+        for gradient_P in _estimates(generator, one, request, reward, samples):
+            moments.add(gradient_P)
+    seconds = time.perf_counter() - started
+    return ProbeRow(
+        one.label,
+        *moments.bias(),
+        moments.variance(),
+        moments.snr(),
+        moments.cosine(),
+        moments.cosine_of_mean(),
+        budget.scored / samples,
+        budget.symbols / samples,
+        seconds / samples,
+        reference.error,
+    )
+
+
+def _estimates(
+    generator: Generator, one: Probed, request: Request, reward: Reward, samples: int
+) -> Iterator[Tensor]:
+    for _ in range(samples):
+        rollout = one.estimator.sample(generator, request)
+        yield _gradient(one.estimator.loss(generator, rollout, reward).loss, generator)
+
+
+def _fit(generator: Generator, one: Probed, request: Request, reward: Reward, updates: int) -> None:
+    if one.network is None or not updates:
+        return
+    optimizer = torch.optim.Adam(one.network.parameters(), lr=FIT_RATE)
+    for _ in range(updates):
+        rollout = one.estimator.sample(generator, request)
+        loss = one.estimator.loss(generator, rollout, reward).baseline_loss
+        if loss is None:
+            return
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def _gradient(loss: Tensor, generator: Generator) -> Tensor:
+    """[P] in float64, by autograd; nothing is accumulated anywhere."""
+    parameters = [p for p in generator.parameters() if p.requires_grad]
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    pieces = [
+        torch.zeros_like(p) if gradient is None else gradient
+        for p, gradient in zip(parameters, found, strict=True)
+    ]
+    return torch.cat([piece.flatten() for piece in pieces]).double()
+
+
+class _Moments:
+    """Sums of estimates, so that none has to be kept."""
+
+    def __init__(self, reference_P: Tensor, samples: int) -> None:
+        self._reference_P = reference_P
+        self._size = samples // GROUPS
+        self._groups_KP = torch.zeros(GROUPS, len(reference_P), dtype=torch.float64)
+        self._squares = 0.0
+        self._cosines = 0.0
+        self._sum_P = torch.zeros_like(reference_P)
+        self._count = 0
+
+    def add(self, gradient_P: Tensor) -> None:
+        group = self._count // self._size
+        if group < GROUPS:  # a rest that fills no group counts everywhere else
+            self._groups_KP[group] += gradient_P.cpu() / self._size
+        error_P = gradient_P - self._reference_P
+        self._sum_P += error_P
+        self._squares += float(error_P.square().sum())
+        self._cosines += float(torch.cosine_similarity(gradient_P, self._reference_P, dim=0))
+        self._count += 1
+
+    @property
+    def _norm(self) -> float:
+        return float(self._reference_P.norm())
+
+    def bias(self) -> tuple[float, float]:
+        """(bias, its standard error), relative to the reference's norm."""
+        error_KP = self._groups_KP - self._reference_P.cpu()
+        whole = _without_noise(error_KP)
+        left_out = torch.tensor(
+            [_without_noise(torch.cat([error_KP[:k], error_KP[k + 1 :]])) for k in range(GROUPS)]
+        )
+        squared_error = (GROUPS - 1) / GROUPS * (left_out - left_out.mean()).square().sum()
+        bias = max(whole, 0.0) ** 0.5
+        deviation = float(squared_error) ** 0.5
+        # √ is steep at 0: there the error of the square is carried over as a square.
+        error = deviation / (2 * bias) if whole > deviation else deviation**0.5
+        return bias / self._norm, error / self._norm
+
+    def variance(self) -> float:
+        mean_square = float((self._sum_P / self._count).square().sum())
+        spread = (self._squares / self._count - mean_square) * self._count / (self._count - 1)
+        return max(spread, 0.0) / self._norm**2
+
+    def snr(self) -> float:
+        mean = float((self._reference_P + self._sum_P / self._count).norm()) / self._norm
+        variance = self.variance()
+        return mean / variance**0.5 if variance > ROUNDING * mean**2 else inf
+
+    def cosine(self) -> float:
+        return self._cosines / self._count
+
+    def cosine_of_mean(self) -> float:
+        mean_P = self._reference_P + self._sum_P / self._count
+        return float(torch.cosine_similarity(mean_P, self._reference_P, dim=0))
+
+
+def _without_noise(error_KP: Tensor) -> float:
+    """Σ_{j≠k} ⟨e_j, e_k⟩ / K(K−1): the squared norm of the mean, unbiased."""
+    count = len(error_KP)
+    total = error_KP.sum(0).square().sum() - error_KP.square().sum()
+    return float(total) / (count * (count - 1))

@@ -1,0 +1,113 @@
+"""Gradient estimators and the critic's signal, measured at the parameters of a game."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from seqgan.build import (
+    DataSide,
+    build_estimator,
+    build_value_network,
+)
+from seqgan.core.modes import frozen
+from seqgan.core.rng import isolated
+from seqgan.core.types import Batch, Request, SequenceSpace
+from seqgan.estimators.base import hard_samples
+from seqgan.estimators.config import AllActionConfig, EstimatorConfig, PolicyGradientConfig
+from seqgan.evaluation.critic_signal import critic_signal
+from seqgan.evaluation.probe import Probed, can_be_listed, probe_gradients
+from seqgan.evaluation.probe_config import ProbeConfig
+from seqgan.experiment import Experiment
+from seqgan.games.critics import CriticReward, score
+from seqgan.objectives.build import build_objective
+from seqgan.objectives.config import ObjectiveConfig
+from seqgan.training.player import Player
+
+SIGNAL_SAMPLES = 1_000
+"""Sentences of each kind that the critic's signal is measured on."""
+
+
+@dataclass
+class Probe:
+    """Everything at the parameters of the moment; `measure` changes none of it."""
+
+    experiment: Experiment
+    players: dict[str, Player[Any]]
+    data: DataSide
+    device: torch.device
+
+    def measure(self, done: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """`estimators`, a row each, and `critic`, what its scores are worth."""
+        config, space = self._config, self._space
+        objective = build_objective(self._objective)
+        generator, critic = self.players["generator"].module, self.players["critic"].module
+        with isolated(config.seed), frozen(critic):
+            # A batch apart from the stream, which training has to find as it left it.
+            real = _drawn(self.data.held_out, self.experiment.train.batch_size)
+            with torch.no_grad():
+                scores = score(critic, real) if objective.needs_real else None
+            rows = probe_gradients(
+                generator,
+                space,
+                [self._probed(row.label, row.estimator) for row in config.estimators],
+                Request(len(real.x), real.cond),
+                CriticReward(critic, objective, scores, real.cond),
+                config,
+                done,
+            )
+            signal = self._signal()
+        return {
+            "reference": "listed" if can_be_listed(space) else "sampled",
+            "batch_size": self.experiment.train.batch_size,
+            "samples": config.samples,
+            "estimators": rows,
+            "critic": signal,
+        }
+
+    @property
+    def _config(self) -> ProbeConfig:
+        assert self.experiment.probe is not None, "checked by the caller"
+        return self.experiment.probe
+
+    @property
+    def _objective(self) -> ObjectiveConfig:
+        assert self.experiment.objective is not None, "checked by Experiment"
+        return self.experiment.objective
+
+    @property
+    def _space(self) -> SequenceSpace:
+        space = self.data.only_space
+        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        return space
+
+    def _probed(self, label: str, config: EstimatorConfig) -> Probed:
+        network = build_value_network(config, self._space)
+        if network is not None:
+            network = network.to(self.device)
+        estimator = build_estimator(config, self._space, self.device, network)
+        return Probed(label, estimator, _sums(config), network)
+
+    def _signal(self) -> dict[str, float | None]:
+        """What the critic knows: see evaluation/critic_signal.py."""
+        seen, held_out = (_drawn(d, SIGNAL_SAMPLES) for d in (self.data.train, self.data.held_out))
+        generator, critic = self.players["generator"].module, self.players["critic"].module
+        fake = hard_samples(generator, self._space, Request(SIGNAL_SAMPLES, held_out.cond))
+        return critic_signal(critic, seen, held_out, fake, self.data.log_density)
+
+
+def _sums(config: EstimatorConfig) -> bool:
+    """Whether an estimator raises the sum of a causal critic's values, not a sentence's value."""
+    if isinstance(config, AllActionConfig):
+        return True
+    return isinstance(config, PolicyGradientConfig) and config.credit.name in ("per_step", "gae")
+
+
+def _drawn(batch: Batch | None, rows: int) -> Batch:
+    """Random rows, the same one perhaps twice."""
+    assert batch is not None, "checked by Experiment"
+    chosen = torch.randint(len(batch.x), (rows,), device=batch.x.device)
+    mask = None if batch.mask is None else batch.mask[chosen]
+    cond = None if batch.cond is None else batch.cond[chosen]
+    return Batch(batch.x[chosen], mask, cond)

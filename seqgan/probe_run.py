@@ -1,0 +1,65 @@
+"""`seqgan probe`: a configuration after its warm-up, or a run at its reported checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from seqgan.build import build_data, build_device, build_game
+from seqgan.core.errors import UserError
+from seqgan.core.rng import seed_everything
+from seqgan.experiment import Experiment, load_experiment, load_run
+from seqgan.probe import Probe
+from seqgan.reporting.probe_figure import draw_probe
+from seqgan.run import reported_state
+from seqgan.training.runlog import progress_bar, to_json
+from seqgan.training.schedule import Schedule
+from seqgan.training.trainer import Game
+
+
+def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tuple[Path, Any]:
+    """Probe a configuration, after its warm-up, or a run at its reported checkpoint.
+
+    Returns the folder that probe.json and probe.png are in, and what was found.
+    """
+    run = source if source.is_dir() else None
+    experiment = load_run(source, overrides) if run else load_experiment(source, overrides)
+    config = experiment.probe
+    if config is None:
+        raise UserError(
+            f"{source}: probe is missing; add it to the configuration, see configs/probe/"
+        )
+    device = build_device(experiment)
+    data = build_data(experiment, device, run)
+    game = build_game(experiment, data, device)
+    if run is not None:
+        state, _ = reported_state(run)
+        for name, player in game.players.items():
+            player.load_state_dict(state["players"][name])
+    else:
+        _warm_up(experiment, game, config.warm_up)
+    with progress_bar() as bar:
+        task = bar.add_task("probing", total=len(config.estimators), note="")
+        found = Probe(experiment, game.players, data, device).measure(lambda: bar.advance(task))
+    folder = folder or (run / "probe" if run else Path(f"runs/{experiment.name}-probe"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "probe.json").write_text(json.dumps(to_json(found), indent=1), encoding="utf-8")
+    draw_probe(found["estimators"], folder / "probe.png")
+    return folder, found
+
+
+def _warm_up(experiment: Experiment, game: Game, steps: int) -> None:
+    """The first steps of the schedule, without logs or checkpoints."""
+    seed_everything(experiment.seed)
+    schedule = Schedule(experiment.schedule)
+    if steps > schedule.steps:
+        raise UserError(f"probe.warm_up={steps}: the schedule has {schedule.steps} steps; lower it")
+    with progress_bar() as bar:
+        task = bar.add_task("warming up", total=steps, note="")
+        for step in range(steps):
+            phase = schedule.phase(step)
+            assert phase is not None
+            for player, loss, _ in game.updates(phase):
+                player.update(loss)
+            bar.advance(task)
+    for player in game.players.values():
+        player.raise_if_not_finite(steps)
