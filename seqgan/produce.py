@@ -21,8 +21,7 @@ from seqgan.core.picture_files import list_pictures, read_picture
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
-from seqgan.data.config import OracleDataConfig
-from seqgan.data.prompted_config import ConditionalOracleConfig
+from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.prompted_text import fill_in_front
 from seqgan.data.tokenizers import Tokenizer, load_tokenizer
 from seqgan.decoding import Ancestral, generate, sample

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.config import OracleDataConfig
-from seqgan.data.prompted_config import ConditionalOracleConfig
+from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 
 
 class Samples(Protocol):

@@ -1,52 +1,11 @@
-"""Configuration of sequences that answer prompts: an oracle's, or text. No torch here."""
+"""Configuration of text that answers prompts. No torch here."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from seqgan.core.config import Config
-from seqgan.data.config import CorpusConfig, Positive, RandomOracleConfig, Seed
-
-
-class ConditionalOracleConfig(Config):
-    """Prompts from a known distribution, answered by a recurrent network that has read them."""
-
-    name: Literal["conditional_oracle"]
-    """Kind of data."""
-    oracle: RandomOracleConfig
-    """The network that answers: the teacher; `length` counts the symbols of an answer."""
-    prompt: Positive = 1
-    """Symbols a prompt, written in front of the answer."""
-    prompts: Literal["uniform", "network"] = "uniform"
-    """Every prompt as likely as any other, or prompts that the network writes itself."""
-    labels: Positive | None = None
-    """Prompts are written in the first so many symbols only; with prompt 1 they are the labels of
-    so many categories. Null: in all symbols. For uniform prompts."""
-    train: Positive = 10_000
-    """Training pairs; with `fresh`, the size of each block that is drawn."""
-    fresh: bool = False
-    """Draw a new block whenever one is used up, so that no pair is seen twice."""
-    valid: Positive = 2_000
-    """Validation pairs, for evaluations during training and for selection."""
-    test: Positive = 5_000
-    """Test pairs, for final evaluations."""
-    seed: Seed = 0
-    """Seed of the pairs (not of the network)."""
-
-    @model_validator(mode="after")
-    def _labels_fit(self) -> Self:
-        vocab = self.oracle.vocab_size
-        if self.labels is not None and self.labels > vocab:
-            raise ValueError(
-                f"labels={self.labels}: there are only {vocab} symbols; lower it, or raise "
-                "oracle.vocab_size"
-            )
-        if self.labels is not None and self.prompts == "network":
-            raise ValueError(
-                f"labels={self.labels}: a network writes its prompts in all symbols; set labels to "
-                "null, or prompts to uniform"
-            )
-        return self
+from seqgan.data.config import CorpusConfig, Positive, Seed
 
 
 class JsonlPairsConfig(Config):
@@ -143,8 +102,3 @@ class PromptedTextConfig(CorpusConfig):
     The generator's updates in phase `generator` answer these instead of those of the pairs."""
     score: list[Literal["bleu", "rouge"]] = ["bleu", "rouge"]
     """Scores of greedy responses against the true ones."""
-
-
-PromptedDataConfig = Annotated[
-    ConditionalOracleConfig | PromptedTextConfig, Field(discriminator="name")
-]

@@ -23,13 +23,13 @@ from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.config import (
     BracketsOracleConfig,
+    ConditionalOracleConfig,
     CopyOracleConfig,
     OracleConfig,
     PalindromeOracleConfig,
     PaperOracleConfig,
     RandomOracleConfig,
 )
-from seqgan.data.prompted_config import ConditionalOracleConfig
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
 from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.generators.rnn import RnnGenerator
