@@ -24,10 +24,10 @@ _BEGIN_AND_END = {"bos_token_id": 1, "eos_token_id": 2}
 _ROTARY = {**_SIZES, **_BEGIN_AND_END, "num_key_value_heads": 1, "max_position_embeddings": 16}
 
 
-def _gpt2() -> Any:
-    settings = {"n_positions": 16, "n_embd": 16, "n_layer": 2, "n_head": 2}
+def _gpt2(**fields: Any) -> Any:
+    settings = {"vocab_size": VOCAB, "n_positions": 16, "n_embd": 16, "n_layer": 2, "n_head": 2}
     return transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(vocab_size=VOCAB, **settings, **_BEGIN_AND_END)
+        transformers.GPT2Config(**(settings | _BEGIN_AND_END | fields))
     )
 
 
@@ -65,13 +65,13 @@ NETWORKS = {
 }
 
 
-def write_network(name: str, folder: Path, scale: float = 8.0) -> str:
+def write_network(name: str, folder: Path, **fields: Any) -> str:
     """Save a network whose outputs differ a lot from symbol to symbol; returns the path."""
     torch.manual_seed(0)
-    network = NETWORKS[name]()
+    network = NETWORKS[name](**fields)
     for parameter in network.parameters():
         if parameter.dim() > 1:
-            parameter.data.mul_(scale)
+            parameter.data.mul_(8)
     network.save_pretrained(folder)
     return str(folder)
 
