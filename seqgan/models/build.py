@@ -35,6 +35,7 @@ from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.critics.transformer import TransformerCritic
 from seqgan.models.generators.hf import HfGenerator
 from seqgan.models.generators.leakgan import LeakGanGenerator
+from seqgan.models.generators.pairwise import PairwiseGenerator
 from seqgan.models.generators.relational import RelationalGenerator
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.generators.transformer import TransformerGenerator
@@ -52,6 +53,7 @@ from seqgan.models.seq2seq.lexicon import Lexicon
 _GENERATORS: dict[str, Callable[[SequenceSpace, Any], Generator]] = {
     "lstm": RnnGenerator,
     "gru": RnnGenerator,
+    "pairwise": PairwiseGenerator,
     "transformer": TransformerGenerator,
     "relational": RelationalGenerator,
     "hf": HfGenerator,

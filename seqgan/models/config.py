@@ -37,6 +37,23 @@ class RnnGeneratorConfig(Config):
     """Draw all parameters from N(0, init_std²), as SeqGAN does with 0.1; null: torch's default."""
 
 
+class PairwiseGeneratorConfig(Config):
+    """A GRU whose logits also compare every earlier column with what may come."""
+
+    name: Literal["pairwise"]
+    """Kind of generator."""
+    embed: Positive = 32
+    """Width of the symbol embedding of the recurrent part."""
+    hidden: Positive = 64
+    """Width of the recurrent state."""
+    dropout: Fraction = 0.0
+    """Of the recurrent part: probability of zeroing an entry of embedding and output."""
+    compare: Positive = 16
+    """Width of the symbol embedding that is compared."""
+    channels: Positive = 4
+    """Bilinear similarities learned side by side."""
+
+
 class _TransformerConfig(Config):
     """What transformers have in common."""
 
@@ -134,6 +151,7 @@ class HfGeneratorConfig(_HfConfig):
 
 GeneratorConfig = Annotated[
     RnnGeneratorConfig
+    | PairwiseGeneratorConfig
     | TransformerGeneratorConfig
     | RelationalGeneratorConfig
     | LeakGanGeneratorConfig
@@ -147,7 +165,7 @@ GeneratorConfig = Annotated[
     | EncoderDecoderConfig,
     Field(discriminator="name"),
 ]
-SEQUENCE_GENERATORS = ("lstm", "gru", "transformer", "relational", "leakgan", "hf")
+SEQUENCE_GENERATORS = ("lstm", "gru", "pairwise", "transformer", "relational", "leakgan", "hf")
 POINT_GENERATORS = ("mlp",)
 PICTURE_GENERATORS = ("mlp", "dcgan", "resnet")
 TRANSLATORS = ("translator",)

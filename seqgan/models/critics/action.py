@@ -2,7 +2,7 @@
 
     q_t = readout(h(x_<t)) ∈ R^V,     d_t = q_t[x_t]
 
-logits           q is free: a per-step discriminator whose opinion of the other symbols costs nothing
+logits           q is free: a per-step discriminator, whose opinion of other symbols costs nothing
 log_likelihood   q = log softmax: a language model M, d_t = log M(x_t | x_<t). The mediator of
                  cooperative training (Lu et al. 2019, CoT), with objective `cooperative`.
 surprise         q = −log softmax: the language-model discriminator of DPGAN (Xu et al. 2018), whose

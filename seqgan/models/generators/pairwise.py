@@ -1,0 +1,71 @@
+"""A recurrent generator that compares with every earlier column, as the pairwise critic does.
+
+    logits_t[v] = W h_t [v] + Σ_{s<t} Σ_c a_cts · e_vᵀ M_c e(x_s) / √E
+
+The first term is the LSTM or GRU of `rnn.py`; the second weighs, for every pair of columns, the
+bilinear similarity of what stands there with what may come, as `critics/pairwise.py` does for whole
+sentences. It is the control of every claim that a critic sees what a generator cannot: this
+generator can write "the same as six columns ago" from the start, and needs no critic for it.
+
+No paper uses it that we know of. a starts at zero: the network starts as its recurrent part.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.models.config import PairwiseGeneratorConfig, RnnGeneratorConfig
+from seqgan.models.generators.rnn import RnnGenerator
+from seqgan.models.layers import TokenEmbedding
+
+
+class PairwiseGenerator(Generator):
+    """See `core.types.Generator` for the contract.
+
+    The state is (the recurrent one, columns read, M_c e of each of them).
+    """
+
+    def __init__(self, space: SequenceSpace, config: PairwiseGeneratorConfig) -> None:
+        super().__init__()
+        self.vocab_size = space.vocab_size
+        self.channels = config.channels
+        recurrent = RnnGeneratorConfig(
+            name="gru", embed=config.embed, hidden=config.hidden, dropout=config.dropout
+        )
+        self.recurrent = RnnGenerator(space, recurrent)
+        self.symbols = TokenEmbedding(space.vocab_size, config.compare)
+        # All M_c in one layer: e to [M_1 e; …; M_C e].
+        self.bilinear = nn.Linear(config.compare, config.channels * config.compare, bias=False)
+        self.weight_CTT = nn.Parameter(torch.zeros(config.channels, space.length, space.length))
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        """Distribution of the first symbol, for `batch` rows."""
+        out = self.recurrent.start(batch)
+        width = self.bilinear.in_features
+        nothing = self.weight_CTT.new_zeros(batch, 0, self.channels, width)
+        return StepOut(out.logits_BV, (out.state, 0, nothing))
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
+        before, columns, past = state
+        out = self.recurrent.step(x, before)
+        read = torch.cat([past, self._projected(x)[:, None]], 1)
+        columns += 1
+        weight_Ct = self.weight_CTT[:, columns, :columns]
+        mixed_BE = torch.einsum("btce,ct->be", read, weight_Ct)
+        return StepOut(out.logits_BV + self._similarity(mixed_BE), (out.state, columns, read))
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        length = tokens.shape[1]
+        weight_CTT = self.weight_CTT[:, :length, :length].tril(-1)
+        mixed_BTE = torch.einsum("bsce,cts->bte", self._projected(tokens), weight_CTT)
+        return self.recurrent(tokens) + self._similarity(mixed_BTE)
+
+    def _projected(self, x: Tensor) -> Tensor:
+        """[..., C, E]: M_c e of each symbol."""
+        return self.bilinear(self.symbols(x)).unflatten(-1, (self.channels, -1))
+
+    def _similarity(self, mixed: Tensor) -> Tensor:
+        """[..., V]: what every symbol has in common with a mixture of M_c e."""
+        return mixed @ self.symbols.weight.T / self.bilinear.in_features**0.5
