@@ -340,6 +340,22 @@ def test_normalised_grpo_compares_within_the_prompt() -> None:
     assert_same_vector(actual, gradient(expected, generator), relative=1e-3)
 
 
+def test_leave_one_out_subtracts_the_others_of_the_same_prompt() -> None:
+    """Batch by batch: in expectation the others of another prompt would do as well."""
+    generator, cond = make_generator(SPACE), torch.tensor([[0], [2]])
+    ids_BT = torch.tensor([[0, 0], [1, 2], [2, 1], [0, 2], [2, 2], [1, 0]])
+    told, reward = cond.repeat(3, 1), PairReward(SPACE, cond)
+    rollout = Rollout(ids_BT, ids_BT, torch.ones_like(ids_BT, dtype=torch.bool), told)
+    loss = rloo(SPACE, 3).loss(generator, rollout, reward).loss
+    value = reward(ids_BT, None)
+    logp_B = log_probs_of_answers(generator, ids_BT, told)
+    expected = torch.zeros(())
+    for row in range(6):
+        others = [other for other in range(6) if other % 2 == row % 2 and other != row]
+        expected = expected - (value[row] - value[others].mean()) * logp_B[row] / 6
+    torch.testing.assert_close(loss, expected)
+
+
 @pytest.mark.parametrize("make", [rloo, dr_grpo], ids=["rloo", "grpo"])
 def test_samples_of_a_prompt_stand_block_after_block(make) -> None:
     generator, cond = make_generator(SPACE), all_prompts(SPACE)
