@@ -1,0 +1,374 @@
+"""PPO, GRPO, MaliGAN, actor-critic and all-action gradients, against enumeration.
+
+Expectations are sums over every batch of sentences; what is known to be biased is held against its
+own expectation by independent arithmetic, never against what the code returned.
+"""
+
+from typing import Any
+
+import pytest
+import torch
+from enumeration import (
+    PrefixReward,
+    SentenceReward,
+    assert_mean_is,
+    assert_same_vector,
+    batches_of,
+    expected_loss,
+    gradient,
+    log_probs,
+    make_generator,
+    mask_of,
+    rollout_of,
+    sentences,
+    step_logits,
+)
+from torch import Tensor, nn
+
+from seqgan.core.types import Request, Rollout, SequenceSpace
+from seqgan.estimators.actor_critic import lambda_returns
+from seqgan.estimators.all_action import AllAction
+from seqgan.estimators.config import (
+    AllActionConfig,
+    GaeCreditConfig,
+    GrpoConfig,
+    MaliganConfig,
+    PpoConfig,
+    ScoreFunctionConfig,
+)
+from seqgan.estimators.grpo import Grpo
+from seqgan.estimators.maligan import Maligan
+from seqgan.estimators.ppo import Ppo
+from seqgan.estimators.score_function import ScoreFunction
+
+CPU = torch.device("cpu")
+FIXED = SequenceSpace(vocab_size=3, length=2)
+ENDING = SequenceSpace(vocab_size=3, length=3, end_id=1)
+SPACES = {"fixed": FIXED, "ending": ENDING}
+LOO = {"name": "leave_one_out"}
+
+
+def ppo(space: SequenceSpace, **fields: Any) -> Ppo:
+    return Ppo(PpoConfig.model_validate({"name": "ppo", **fields}), space, CPU)
+
+
+def grpo(space: SequenceSpace, **fields: Any) -> Grpo:
+    return Grpo(GrpoConfig.model_validate({"name": "grpo", **fields}), space)
+
+
+def true_loss(generator: nn.Module, space: SequenceSpace, value_R: Tensor) -> Tensor:
+    """−E[value], by listing."""
+    logp_R = log_probs(generator, sentences(space), space.end_id).sum(1)
+    return -(logp_R.exp() * value_R).sum()
+
+
+def values(space: SequenceSpace, reward: SentenceReward) -> Tensor:
+    ids_RT = sentences(space)
+    return reward(ids_RT, mask_of(ids_RT, space.end_id))
+
+
+def nudge(generator: nn.Module) -> None:
+    """Another generator than the one that wrote the samples."""
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+
+
+# ── PPO ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_the_first_ppo_gradient_is_the_policy_gradient(space) -> None:
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    rollout = rollout_of(sentences(space)[[0, 3, 5, -1]], space)
+    config = ScoreFunctionConfig.model_validate({"name": "score_function", "baseline": LOO})
+    plain = ScoreFunction(config, space, CPU).loss(generator, rollout, reward).loss
+    first = ppo(space, baseline=LOO).loss(generator, rollout, reward).loss
+    assert_same_vector(gradient(first, generator), gradient(plain, generator), 1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_later_epochs_clip_the_ratio_to_the_generator_that_wrote_the_samples(space) -> None:
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    ids_BT = sentences(space)[[0, 3, 5, -1]]
+    rollout = rollout_of(ids_BT, space)
+    first = ppo(space, baseline=LOO, epochs=2, clip=0.1).loss(generator, rollout, reward)
+    old_BT = log_probs(generator, ids_BT, space.end_id).detach()
+    nudge(generator)
+    assert first.again is not None
+    second = first.again()
+    value_B = reward(ids_BT, rollout.mask_BT)
+    advantage_B1 = (value_B - (value_B.sum() - value_B) / 3)[:, None]
+    ratio_BT = (log_probs(generator, ids_BT, space.end_id) - old_BT).exp()
+    both = torch.stack([ratio_BT * advantage_B1, ratio_BT.clamp(0.9, 1.1) * advantage_B1])
+    expected = -(both.amin(0) * rollout.mask_BT).sum(1).mean()
+    torch.testing.assert_close(second.loss, expected)
+    assert_same_vector(gradient(second.loss, generator), gradient(expected, generator))
+    assert 0 < float(second.stats["clipped"]) < 1
+    assert second.again is None, "two epochs were asked for"
+
+
+def test_the_critic_is_asked_once_for_all_epochs() -> None:
+    generator, reward = make_generator("gru", FIXED), SentenceReward(FIXED)
+    asked = []
+
+    def counted(*arguments: Any) -> Tensor:
+        asked.append(1)
+        return reward(*arguments)
+
+    surrogate = ppo(FIXED, epochs=3).loss(
+        generator, rollout_of(sentences(FIXED)[:4], FIXED), counted
+    )
+    epochs = 1
+    while surrogate.again is not None:
+        surrogate, epochs = surrogate.again(), epochs + 1
+    assert (len(asked), epochs) == (1, 3)
+
+
+# ── GRPO ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_unnormalised_grpo_has_all_but_one_kth_of_the_gradient(space) -> None:
+    """The group's mean includes the sample itself: E = (1 − 1/K) ∇E[R]."""
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    estimator = grpo(space, normalised=False)
+    total = expected_loss(
+        generator, space, 2, lambda rollout: estimator.loss(generator, rollout, reward).loss
+    )
+    expected = 0.5 * gradient(true_loss(generator, space, values(space, reward)), generator)
+    assert_same_vector(gradient(total, generator), expected)
+
+
+def test_normalised_grpo_divides_by_deviation_and_length() -> None:
+    generator, reward = make_generator("gru", ENDING), SentenceReward(ENDING)
+    ids_BT = torch.tensor([[0, 2, 1], [1, 1, 1], [2, 0, 0]])
+    rollout = rollout_of(ids_BT, ENDING)
+    value_B = reward(ids_BT, rollout.mask_BT)
+    advantage_B = (value_B - value_B.mean()) / value_B.std(correction=0)
+    length_B = torch.tensor([3.0, 1.0, 3.0])
+    logp_B = log_probs(generator, ids_BT, ENDING.end_id).sum(1)
+    expected = gradient(-(advantage_B * logp_B / length_B).mean(), generator)
+    loss = grpo(ENDING).loss(generator, rollout, reward).loss
+    assert_same_vector(gradient(loss, generator), expected)
+
+
+def test_groups_are_blocks_of_the_same_condition() -> None:
+    """Rows n·B + b: with two samples of two conditions, rows 0, 2 and 1, 3 compete."""
+    generator = make_generator("gru", FIXED)
+    rollout = rollout_of(sentences(FIXED)[[0, 3, 5, 7]], FIXED)
+    value_B = torch.tensor([1.0, 10.0, 3.0, 20.0])
+    loss = (
+        grpo(FIXED, samples=2, normalised=False).loss(generator, rollout, lambda *_: value_B).loss
+    )
+    advantage_B = torch.tensor([-1.0, -5.0, 1.0, 5.0])
+    logp_B = log_probs(generator, rollout.ids_BT).sum(1)
+    expected = gradient(-(advantage_B * logp_B).mean(), generator)
+    assert_same_vector(gradient(loss, generator), expected)
+    config = ScoreFunctionConfig.model_validate(
+        {"name": "score_function", "samples": 2, "baseline": LOO}
+    )
+    plain = ScoreFunction(config, FIXED, CPU).loss(generator, rollout, lambda *_: value_B).loss
+    assert_same_vector(gradient(plain, generator), 2 * expected)
+
+
+def test_equal_rewards_teach_nothing() -> None:
+    generator = make_generator("gru", FIXED)
+    rollout = rollout_of(sentences(FIXED)[[0, 3, 5]], FIXED)
+    loss = grpo(FIXED).loss(generator, rollout, lambda x, *_: torch.full((3,), 0.1)).loss
+    assert gradient(loss, generator).norm() < 1e-2
+
+
+# ── MaliGAN ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("baseline", [0.0, 1.0])
+def test_maligan_weights_are_the_normalised_density_ratios(baseline) -> None:
+    generator, reward = make_generator("gru", ENDING), SentenceReward(ENDING)
+    ids_BT = torch.tensor([[0, 2, 1], [1, 1, 1], [2, 0, 0]])
+    rollout = rollout_of(ids_BT, ENDING)
+    estimator = Maligan(MaliganConfig(name="maligan", baseline=baseline), ENDING)
+    loss = estimator.loss(generator, rollout, reward).loss
+    ratio_B = reward(ids_BT, rollout.mask_BT).exp()
+    logp_B = log_probs(generator, ids_BT, ENDING.end_id).sum(1)
+    expected = -((3 * ratio_B / ratio_B.sum() - baseline) * logp_B).mean()
+    torch.testing.assert_close(loss, expected)
+    assert_same_vector(gradient(loss, generator), gradient(expected, generator))
+
+
+def test_with_the_optimal_critic_maligan_is_likelihood_of_the_data() -> None:
+    """d = log p − log G: the mean over large batches is −∇ E_p[log G]; the bias is of order 1/B."""
+    generator = make_generator("gru", FIXED)
+    ids_RT = sentences(FIXED)
+    torch.manual_seed(1)
+    p_R = torch.randn(len(ids_RT)).softmax(0)
+    table_R = p_R.log() - log_probs(generator, ids_RT).sum(1).detach()
+
+    def logit(x: Tensor, *_: object) -> Tensor:
+        return table_R[3 * x[:, 0] + x[:, 1]]
+
+    estimator = Maligan(MaliganConfig(name="maligan"), FIXED)
+    found = []
+    for _ in range(60):
+        rollout = estimator.sample(generator, Request(4_000))
+        found.append(gradient(estimator.loss(generator, rollout, logit).loss, generator))
+    expected = gradient(-(p_R * log_probs(generator, ids_RT).sum(1)).sum(), generator)
+    assert_mean_is(torch.stack(found), expected, relative=0.05, slack=0.01)
+
+
+# ── Actor-critic ──────────────────────────────────────────────────────────────────────────────
+
+
+class FixedValue(nn.Module):
+    """v before each symbol: any function of the prefix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.7))
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        before = torch.cat([torch.zeros_like(tokens[:, :1]), tokens[:, :-1] + 1], 1)
+        return self.scale * before.cumsum(1).float().sin()
+
+
+@pytest.mark.parametrize("trace", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("kind", [SentenceReward, PrefixReward])
+def test_lambda_returns_are_generalised_advantages(trace, kind) -> None:
+    """G_t − v_t = Σ_l (γλ)^l δ_{t+l}, by loops; v is 0 behind the end."""
+    reward, discount = kind(ENDING), 0.9
+    rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1], [2, 1, 1], [0, 0, 2]]), ENDING)
+    value_BT = FixedValue()(rollout.ids_BT).detach()
+    config = GaeCreditConfig(name="gae", discount=discount, trace=trace)
+    found_BT = lambda_returns(rollout, reward, value_BT, config) - value_BT
+    given = reward(rollout.ids_BT, rollout.mask_BT)
+    for row, length in enumerate(rollout.mask_BT.sum(1).tolist()):
+        r = [float(given[row, t]) for t in range(length)] if given.dim() == 2 else [0.0] * length
+        if given.dim() == 1:
+            r[-1] = float(given[row])
+        v = [*value_BT[row, :length].tolist(), 0.0]
+        delta = [r[t] + discount * v[t + 1] - v[t] for t in range(length)]
+        for t in range(length):
+            expected = sum((discount * trace) ** (s - t) * delta[s] for s in range(t, length))
+            assert float(found_BT[row, t]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_with_lambda_one_any_value_leaves_the_gradient_unbiased(space) -> None:
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    config = ScoreFunctionConfig.model_validate(
+        {
+            "name": "score_function",
+            "credit": {"name": "gae", "trace": 1.0},
+            "baseline": {"name": "learned"},
+        }
+    )
+    estimator = ScoreFunction(config, space, CPU, FixedValue())
+    total = expected_loss(
+        generator, space, 1, lambda rollout: estimator.loss(generator, rollout, reward).loss
+    )
+    expected = gradient(true_loss(generator, space, values(space, reward)), generator)
+    assert_same_vector(gradient(total, generator), expected)
+
+
+def test_the_value_is_fitted_to_the_lambda_return_and_learns_alone() -> None:
+    generator, reward, network = make_generator("gru", ENDING), SentenceReward(ENDING), FixedValue()
+    config = ScoreFunctionConfig.model_validate(
+        {
+            "name": "score_function",
+            "credit": {"name": "gae", "trace": 0.5},
+            "baseline": {"name": "learned"},
+        }
+    )
+    rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1]]), ENDING)
+    surrogate = ScoreFunction(config, ENDING, CPU, network).loss(generator, rollout, reward)
+    value_BT = network(rollout.ids_BT)
+    gae = GaeCreditConfig(name="gae", trace=0.5)
+    target_BT = lambda_returns(rollout, reward, value_BT.detach(), gae)
+    expected = (value_BT - target_BT)[rollout.mask_BT].square().mean()
+    torch.testing.assert_close(surrogate.baseline_loss, expected)
+    assert_same_vector(gradient(surrogate.baseline_loss, network), gradient(expected, network))
+    assert gradient(surrogate.loss, network).norm() == 0
+
+
+# ── All actions ───────────────────────────────────────────────────────────────────────────────
+
+
+class SymbolReward:
+    """An arbitrary worth of every symbol after every prefix."""
+
+    def __init__(self, space: SequenceSpace) -> None:
+        stream = torch.Generator().manual_seed(0)
+        shapes = [(space.vocab_size**t, space.vocab_size) for t in range(space.length)]
+        self.tables = [1 + torch.randn(shape, generator=stream) for shape in shapes]
+        self.vocab_size = space.vocab_size
+
+    def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        columns, index_B = [], torch.zeros(len(ids_BT), dtype=torch.long)
+        for ids_B, table in zip(ids_BT.unbind(1), self.tables, strict=True):
+            columns.append(table[index_B])
+            index_B = index_B * self.vocab_size + ids_B
+        return torch.stack(columns, 1)
+
+    def __call__(self, x: Tensor, mask: Tensor, shared: object = None) -> Tensor:
+        return self.actions(x, mask).gather(-1, x[..., None])[..., 0]
+
+
+def all_action(space: SequenceSpace, **fields: float) -> AllAction:
+    return AllAction(AllActionConfig.model_validate({"name": "all_action", **fields}), space)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_without_discount_all_action_is_unbiased(space, alpha) -> None:
+    """E[Σ_t r_t] + α E[Σ_t H(π_t)], by listing; the batch of two is enumerated too."""
+    generator, reward = make_generator("gru", space), SymbolReward(space)
+    estimator = all_action(space, entropy=alpha)
+    total = expected_loss(
+        generator, space, 2, lambda rollout: estimator.loss(generator, rollout, reward).loss
+    )
+    ids_RT = sentences(space)
+    mask_RT = mask_of(ids_RT, space.end_id)
+    logp_RT = log_probs(generator, ids_RT, space.end_id)
+    value_R = (reward(ids_RT, mask_RT) * mask_RT).sum(1) - alpha * logp_RT.sum(1)
+    expected = -(logp_RT.sum(1).exp() * value_R).sum()
+    assert_same_vector(gradient(total, generator), gradient(expected, generator))
+
+
+def test_discount_zero_is_the_divergence_to_the_mediator_at_prefixes_held_fixed() -> None:
+    """CoT: Σ_t KL(π_t ‖ M_t) on the sampled prefixes, M a language model."""
+    generator, space = make_generator("gru", ENDING), ENDING
+    mediator = make_generator("gru", space, seed=5)
+
+    class LogLikelihood:
+        def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+            return step_logits(mediator, ids_BT).log_softmax(-1)
+
+    rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1], [2, 0, 0]]), space)
+    estimator = all_action(space, discount=0.0, entropy=1.0)
+    loss = estimator.loss(generator, rollout, LogLikelihood()).loss
+    logp_BTV = step_logits(generator, rollout.ids_BT).log_softmax(-1)
+    logm_BTV = step_logits(mediator, rollout.ids_BT).log_softmax(-1).detach()
+    divergence_BT = (logp_BTV.exp() * (logp_BTV - logm_BTV)).sum(-1)
+    expected = (divergence_BT * rollout.mask_BT).sum(1).mean()
+    torch.testing.assert_close(loss, expected)
+    assert_same_vector(gradient(loss, generator), gradient(expected, generator))
+
+
+def test_all_action_has_less_variance_than_leave_one_out() -> None:
+    generator, reward = make_generator("gru", FIXED), SymbolReward(FIXED)
+    config = ScoreFunctionConfig.model_validate(
+        {"name": "score_function", "credit": {"name": "per_step"}, "baseline": LOO}
+    )
+    spreads = []
+    for estimator in (all_action(FIXED), ScoreFunction(config, FIXED, CPU)):
+        squares, mean = torch.zeros(()), 0
+        ids_RT = sentences(FIXED)
+        prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
+        for rows in batches_of(ids_RT, 2):
+            rollout: Rollout = rollout_of(ids_RT[list(rows)], FIXED)
+            found = gradient(estimator.loss(generator, rollout, reward).loss, generator)
+            weight = prob_R[list(rows)].prod()
+            squares, mean = squares + weight * found.square().sum(), mean + weight * found
+        spreads.append(float(squares - mean.square().sum()))
+    assert spreads[0] < 0.9 * spreads[1]
