@@ -34,14 +34,14 @@ class MleGame:
         self._scheduled_sampling = scheduled_sampling
 
     def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
-        yield self._generator, self._loss(self._stream.next()), {}
+        yield self._generator, *self._loss(self._stream.next())
 
-    def _loss(self, real: Batch) -> Tensor:
+    def _loss(self, real: Batch) -> tuple[Tensor, Stats]:
         schedule, generator = self._scheduled_sampling, self._generator
         if schedule is None:
-            return likelihood_loss(generator.module, real)
+            return real_loss(generator.module, real)
         probability = schedule.probability(generator.updates)
-        return scheduled_sampling_loss(generator.module, real, probability)
+        return scheduled_sampling_loss(generator.module, real, probability), {}
 
     def stateful(self) -> dict[str, Stateful]:
         return {"stream": self._stream}

@@ -109,8 +109,8 @@ def sentence_bleu(
         limit = grams.largest(np.where(is_reference, grams.count, 0))
         clipped = np.where(is_reference, 0, np.minimum(grams.count, limit))
         matches.append(np.bincount(grams.row, weights=clipped, minlength=rows)[:rows])
-    closest = _closest_lengths(hypotheses.lengths, references.lengths, leave_one_out=False)
-    return _scores(matches, hypotheses.lengths, closest, orders)
+    closest = closest_lengths(hypotheses.lengths, references.lengths, leave_one_out=False)
+    return scores(matches, hypotheses.lengths, closest, orders)
 
 
 def sentence_self_bleu(sentences: Corpus, orders: Sequence[int] = ORDERS) -> dict[int, Floats]:
@@ -121,8 +121,8 @@ def sentence_self_bleu(sentences: Corpus, orders: Sequence[int] = ORDERS) -> dic
     for grams in count_ngrams(sentences, max(orders)):
         clipped = np.minimum(grams.count, _largest_elsewhere(grams))
         matches.append(np.bincount(grams.row, weights=clipped, minlength=len(sentences)))
-    closest = _closest_lengths(sentences.lengths, sentences.lengths, leave_one_out=True)
-    return _scores(matches, sentences.lengths, closest, orders)
+    closest = closest_lengths(sentences.lengths, sentences.lengths, leave_one_out=True)
+    return scores(matches, sentences.lengths, closest, orders)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +173,7 @@ def _largest_elsewhere(grams: NgramCounts) -> Ints:
     return np.where(at_top & (holders == 1), second, largest)
 
 
-def _closest_lengths(lengths: Ints, reference_lengths: Ints, leave_one_out: bool) -> Ints:
+def closest_lengths(lengths: Ints, reference_lengths: Ints, leave_one_out: bool) -> Ints:
     """The length of the closest reference of every sentence; of a tie the shorter.
 
     Works on the distinct lengths, of which there are few. To leave a sentence out is to ignore
@@ -187,7 +187,7 @@ def _closest_lengths(lengths: Ints, reference_lengths: Ints, leave_one_out: bool
     return theirs[distance.argmin(axis=1)][position]
 
 
-def _scores(
+def scores(
     matches: list[NDArray], lengths: Ints, closest: Ints, orders: Sequence[int]
 ) -> dict[int, Floats]:
     """Put clipped matches (one array an order, from 1) and lengths together to BLEU."""

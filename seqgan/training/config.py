@@ -8,7 +8,16 @@ from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-PhaseName = Literal["mle", "critic", "generator", "reconstruct", "denoise", "language_model"]
+PhaseName = Literal[
+    "mle",
+    "critic",
+    "generator",
+    "evolve",
+    "snapshot",
+    "reconstruct",
+    "denoise",
+    "language_model",
+]
 
 
 class PlayerConfig(Config):
@@ -46,7 +55,7 @@ class PlayersConfig(Config):
     """One entry a player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in every phase but critic and language_model."""
+    """Updated in every phase but critic, snapshot and language_model."""
     critic: PlayerConfig = PlayerConfig()
     """Updated in the phase critic."""
     language_model: PlayerConfig = PlayerConfig()

@@ -1,0 +1,70 @@
+"""Demonstrations: real sentences among the generator's samples, with a constant reward.
+
+    first ⌊share_v · B⌉ rows of a batch: real sentences with reward `reward`;  the rest: as ever
+    share_v = share · max(0, 1 − v / steps),   v = former visits of the phase `generator`
+
+TextGAIL (Wu et al. 2021) mixes them into the samples of PPO, so that a generator whose samples are
+all bad still sees what is good. The estimator treats them as if the generator had written them:
+with likelihood ratios from the generator as it was when the batch was made, and in the same
+baseline. With score functions they are a likelihood loss weighted by `reward` − baseline. Settings
+of the official code: share .2, reward 2.
+
+Rewards of continuations of a demonstration, and each step's of a causal critic, are constant too.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.types import Batch, Reward, Rollout, Shared
+from seqgan.games.config import DemonstrationsConfig
+
+
+class Demonstrations:
+    """Counts its visits, which a checkpoint holds."""
+
+    def __init__(self, config: DemonstrationsConfig) -> None:
+        self._config = config
+        self._visits = 0
+
+    def mix(self, rollout: Rollout, real: Batch, reward: Reward) -> tuple[Rollout, Reward]:
+        """The samples with real sentences in their first rows, and what these are worth.
+
+        Row b of `real` has the condition of row b of `rollout`, where there are any.
+        """
+        batch = len(rollout.ids_BT)
+        share = self._config.share * max(0.0, 1 - self._visits / self._config.steps)
+        self._visits += 1
+        rows = round(share * batch)
+        if not rows:
+            return rollout, reward
+        assert real.mask is not None, "sequences have masks"
+        ids_BT = torch.cat([real.x[:rows], rollout.ids_BT[rows:]])
+        mask_BT = torch.cat([real.mask[:rows], rollout.mask_BT[rows:]])
+        mixed = Rollout(ids_BT, ids_BT, mask_BT, rollout.cond)
+        return mixed, _PartlyConstant(reward, batch, rows, self._config.reward)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"visits": self._visits}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._visits = state["visits"]
+
+
+@dataclass(frozen=True, slots=True)
+class _PartlyConstant:
+    """A reward that is `value` in the first `rows` of each block of `batch` rows."""
+
+    reward: Reward
+    batch: int
+    rows: int
+    value: float
+
+    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        value = self.reward(x, mask, shared)
+        blocks = value.unflatten(0, (-1, self.batch))
+        shown_B = torch.arange(self.batch, device=value.device) < self.rows
+        shown = shown_B.view(1, self.batch, *[1] * (value.dim() - 1))
+        return torch.where(shown, self.value, blocks).flatten(0, 1)

@@ -1,0 +1,127 @@
+"""Evolution as a phase: several objectives compete for each update of the generator.
+
+    phase evolve   for each mutation: child ← parent (weights, averages, optimizer, estimator)
+                   one update of the child by the estimator's loss on the mutation's value
+                   fitness = quality + λ · diversity;  the fittest child is the next parent
+                   quality = E_{x ~ child} value(D(x)),  diversity = −log ‖∇_D loss_D(real, child)‖
+
+E-GAN (Wang et al. 2019): the mutations are the generator's losses of minimax, non-saturating and
+least-squares games; a large gradient of the critic's loss means that it can tell the child's
+samples easily, as it can when they have collapsed. On text: CatGAN and its ablation EvoGAN (Liu et
+al. 2020). λ = .001 in both.
+
+Deviations. One parent survives, as in E-GAN by default. `quality` is the mean of the game's own
+value (σ(D) with `objective.value: prob`, as published), the same for all children. CatGAN takes the
+likelihood of real data for diversity, and its mutations are relativistic. lsgan acts on logits, not
+on σ(D). All children of a visit, and their samples for the fitness, are made with the same random
+numbers and real sentences: they differ by their mutation alone.
+
+One number a child is read from the device, so a GPU waits for each.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.masks import masked_mean
+from seqgan.core.modes import evaluating, frozen
+from seqgan.core.rng import isolated
+from seqgan.core.types import Batch, Critic, Request, Sample, Stateful
+from seqgan.data.stream import FreshStream, Stream
+from seqgan.estimators.base import Estimator, Surrogate
+from seqgan.games.adversarial import AdversarialGame, Updates
+from seqgan.games.critics import CriticReward, score
+from seqgan.objectives.base import Objective
+from seqgan.training.player import Player
+
+
+class EvolutionaryGame:
+    """An adversarial game with a phase `evolve` beside its others."""
+
+    def __init__(
+        self,
+        game: AdversarialGame,
+        estimator: Estimator,
+        stream: Stream | FreshStream,
+        objective: Objective,
+        mutations: Sequence[Objective],
+        diversity: float,
+    ) -> None:
+        self.players = game.players
+        self._game = game
+        self._estimator = estimator
+        self._stream = stream
+        self._objective = objective
+        self._mutations = mutations
+        self._diversity = diversity
+        self._generator: Player[Any] = game.players["generator"]
+        self._critic: Player[Critic] = game.players["critic"]
+
+    def updates(self, phase: str) -> Updates:
+        return self._evolve() if phase == "evolve" else self._game.updates(phase)
+
+    def stateful(self) -> dict[str, Stateful]:
+        return self._game.stateful()
+
+    def _evolve(self) -> Updates:
+        real = self._stream.next()
+        seed = int(torch.randint(2**62, ()))
+        parent, best, fittest = self._genome(), None, None
+        for mutation in self._mutations:
+            self._become(parent)
+            with isolated(seed):
+                surrogate = self._offspring(mutation, real)
+            yield self._generator, surrogate.loss, surrogate.stats
+            with isolated(seed):
+                fitness = float(self._fitness(real))
+            if best is None or fitness > best:
+                best, fittest = fitness, self._genome()
+        assert fittest is not None, "there are mutations"
+        self._become(fittest)
+
+    def _genome(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Everything that makes a generator, as a copy."""
+        return copy.deepcopy((self._generator.state_dict(), self._estimator.state_dict()))
+
+    def _become(self, genome: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        """Copied once more: an optimizer goes on writing into the tensors that it is given."""
+        player, estimator = copy.deepcopy(genome)
+        self._generator.load_state_dict(player)
+        self._estimator.load_state_dict(estimator)
+
+    def _offspring(self, mutation: Objective, real: Batch) -> Surrogate:
+        """The loss that makes a child of the present generator."""
+        critic, generator = self._critic.module, self._generator.module
+        with frozen(critic):
+            scores = None
+            if mutation.needs_real:
+                with torch.no_grad():
+                    scores = score(critic, real)
+            rollout = self._estimator.sample(generator, Request(len(real.x), real.cond))
+            reward = CriticReward(critic, mutation, scores, real.cond)
+            return self._estimator.loss(generator, rollout, reward)
+
+    def _fitness(self, real: Batch) -> Tensor:
+        """Of the present generator, a scalar."""
+        with torch.no_grad(), frozen(self._generator.module):
+            request = Request(len(real.x), real.cond)
+            fake = self._estimator.sample(self._generator.module, request)
+        return fitness(self._critic.module, self._objective, real, fake, self._diversity)
+
+
+def fitness(
+    critic: Critic, objective: Objective, real: Sample, fake: Sample, diversity: float
+) -> Tensor:
+    """Quality + λ · diversity of generated samples in the eyes of a critic, a scalar."""
+    parameters = [p for p in critic.parameters() if p.requires_grad]
+    with evaluating(critic):
+        of_real, of_fake = score(critic, real), score(critic, fake)
+        loss = objective.critic_loss(of_real, of_fake)
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        with torch.no_grad():
+            quality = masked_mean(objective.value(of_fake, of_real), of_fake.mask_BT)
+    norm = torch.stack([g.norm() for g in gradients if g is not None]).norm()
+    return quality - diversity * norm.clamp(min=torch.finfo(torch.float32).tiny).log()

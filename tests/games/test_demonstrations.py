@@ -1,0 +1,148 @@
+"""Demonstrations: which rows are real, what they are worth, and what the generator learns."""
+
+from typing import Any
+
+import pytest
+import torch
+from enumeration import PrefixTable, assert_same_vector, gradient, log_probs, mask_of, rollout_of
+from tiny_runs import tiny_experiment
+from torch import Tensor
+
+from seqgan.build import build_data, build_game
+from seqgan.core.errors import UserError
+from seqgan.core.types import Batch, SequenceSpace
+from seqgan.estimators.config import (
+    NoBaselineConfig,
+    PpoConfig,
+    RolloutCreditConfig,
+    ScoreFunctionConfig,
+)
+from seqgan.estimators.ppo import Ppo
+from seqgan.estimators.score_function import ScoreFunction
+from seqgan.games.config import DemonstrationsConfig
+from seqgan.games.demonstrations import Demonstrations
+
+CPU = torch.device("cpu")
+SPACE = SequenceSpace(vocab_size=3, length=3, end_id=2)
+WRITTEN = torch.tensor([[0, 0, 1], [1, 2, 2], [2, 2, 2], [0, 1, 2], [1, 1, 1]])
+SHOWN = torch.tensor([[2, 2, 2], [0, 1, 0], [1, 1, 0], [0, 0, 0], [2, 2, 2]])
+REAL = Batch(SHOWN, mask_of(SHOWN, SPACE.end_id))
+
+
+def worth(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
+    """Differs from sentence to sentence, and is never the demonstrations' reward."""
+    return (ids_BT * torch.tensor([1.0, 0.3, 0.1])).sum(1)
+
+
+def worth_per_step(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
+    return ids_BT * 0.5 + 1
+
+
+def demonstrations(share: float = 0.4, reward: float = 2.0, steps: int = 4) -> Demonstrations:
+    return Demonstrations(DemonstrationsConfig(share=share, reward=reward, steps=steps))
+
+
+def test_the_first_rows_are_real_and_the_others_as_written() -> None:
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    expected_BT = torch.cat([SHOWN[:2], WRITTEN[2:]])
+    assert torch.equal(mixed.ids_BT, expected_BT)
+    assert torch.equal(mixed.tokens, expected_BT)
+    assert torch.equal(mixed.mask_BT, mask_of(expected_BT, SPACE.end_id))
+    value_B = reward(mixed.tokens, mixed.mask_BT)
+    expected_B = torch.cat([torch.tensor([2.0, 2.0]), worth(WRITTEN, REAL.mask)[2:]])
+    assert torch.equal(value_B, expected_B)
+
+
+def test_copies_of_the_batch_and_steps_have_the_reward_too() -> None:
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    value_NB = reward(mixed.tokens.repeat(3, 1), mixed.mask_BT.repeat(3, 1)).view(3, 5)
+    assert bool((value_NB[:, :2] == 2).all())
+    assert torch.equal(value_NB[:, 2:], worth(WRITTEN, REAL.mask)[2:].expand(3, 3))
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth_per_step)
+    value_BT = reward(mixed.tokens, mixed.mask_BT)
+    assert bool((value_BT[:2] == 2).all())
+    assert torch.equal(value_BT[2:], WRITTEN[2:] * 0.5 + 1)
+
+
+def test_the_share_falls_to_nothing() -> None:
+    counts, shown = [], demonstrations(share=0.8, steps=4)
+    rollout = rollout_of(WRITTEN, SPACE)
+    for _ in range(6):
+        mixed, reward = shown.mix(rollout, REAL, worth)
+        counts.append(int((reward(mixed.tokens, mixed.mask_BT) == 2).sum()))
+    assert counts == [4, 3, 2, 1, 0, 0]
+    assert mixed is rollout
+    assert reward is worth
+
+
+def test_the_count_of_visits_is_saved() -> None:
+    first, second = demonstrations(share=0.8), demonstrations(share=0.8)
+    for _ in range(2):
+        first.mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    second.load_state_dict(first.state_dict())
+    mixed, _ = second.mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    assert torch.equal(mixed.ids_BT[:2], SHOWN[:2])
+    assert torch.equal(mixed.ids_BT[2:], WRITTEN[2:])
+
+
+BARE: dict[str, Any] = {"baseline": NoBaselineConfig(name="none")}
+
+
+@pytest.mark.parametrize("name", ["score_function", "ppo"])
+def test_they_are_a_likelihood_loss_weighted_by_their_reward(name: str) -> None:
+    """−1/B Σ_b R_b log p(x_b), with R_b = 2 on the real rows, by the step loop."""
+    generator = PrefixTable(SPACE)
+    estimator: Any = ScoreFunction(ScoreFunctionConfig(name="score_function", **BARE), SPACE, CPU)
+    if name == "ppo":
+        estimator = Ppo(PpoConfig(name="ppo", **BARE), SPACE, CPU)
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    loss = estimator.loss(generator, mixed, reward).loss
+    rows_BT = torch.cat([SHOWN[:2], WRITTEN[2:]])
+    logp_B = log_probs(generator, rows_BT, SPACE.end_id).sum(1)
+    weight_B = torch.cat([torch.tensor([2.0, 2.0]), worth(WRITTEN, REAL.mask)[2:]])
+    expected = -(weight_B * logp_B).sum() / 5
+    assert_same_vector(gradient(loss, generator), gradient(expected, generator))
+
+
+def test_continuations_of_a_demonstration_are_worth_as_much() -> None:
+    generator = PrefixTable(SPACE)
+    credit = RolloutCreditConfig(name="rollout", continuations=2)
+    config = ScoreFunctionConfig(name="score_function", credit=credit, **BARE)
+    estimator = ScoreFunction(config, SPACE, CPU)
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    found = estimator.advantages(generator, mixed, reward)
+    assert bool((found.total_BT[:2][mixed.mask_BT[:2]] == 2).all())
+    assert not bool((found.total_BT[2:] == 2).any())
+
+
+GAME = {"name": "adversarial", "demonstrations": {"share": 0.5, "steps": 3}}
+
+
+def test_the_game_shows_its_real_sentences_for_so_many_visits() -> None:
+    experiment = tiny_experiment({"game": GAME})
+    data = build_data(experiment, CPU, None)
+    game = build_game(experiment, data, CPU)
+    seen = []
+    estimate = game._estimator.loss
+
+    def look(generator: Any, rollout: Any, reward: Any, *terms: Any) -> Any:
+        seen.append(reward(rollout.tokens, rollout.mask_BT) == 2)
+        return estimate(generator, rollout, reward, *terms)
+
+    game._estimator.loss = look
+    for _ in range(4):
+        for player, loss, _ in game.updates("generator"):
+            player.update(loss)
+    assert [int(rows.sum()) for rows in seen] == [4, 3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        ({"name": "soft_gumbel"}, "score_function or ppo"),
+        ({"name": "score_function", "baseline": {"name": "self_critical"}}, "self_critical"),
+    ],
+)
+def test_what_has_no_place_for_them_is_refused(estimator: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        tiny_experiment({"game": GAME, "estimator": estimator})
