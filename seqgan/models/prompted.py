@@ -6,8 +6,9 @@ The generator is a decoder-only one over prompt and answer in one row; the criti
 row. Both are made for P more columns and know nothing about prompts. Labels are prompts of one
 symbol.
 
-A prompt has P columns, filled up behind its end; the fill is read like any other symbol, so a
-prompt is one fixed row and the state behind it the same in the step loop and in `forward`.
+A prompt has P columns; where the data fill it up (in front, see `data/prompted_text.py`), the fill
+is read like any other symbol, so a prompt is one fixed row and the state behind it the same in the
+step loop and in `forward`.
 """
 
 from dataclasses import replace
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.types import Critic, Generator, Scores, SequenceSpace, Shared, State, StepOut
+from seqgan.models.generators.hf import HfGenerator
 
 
 def with_room(space: SequenceSpace) -> SequenceSpace:
@@ -37,6 +39,8 @@ class PromptedGenerator(Generator):
         """Read the prompts `cond` [B, P]; the logits are those of the answer's first symbol."""
         assert cond is not None, "needs a prompt"
         out = self.inner.start(batch)
+        if isinstance(self.inner, HfGenerator):
+            return self.inner.read(cond, out.state)
         for symbol_B in cond.unbind(1):
             out = self.inner.step(symbol_B, out.state)
         return out
