@@ -27,6 +27,7 @@ from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.trainer import Trainer
 
 SPECTRAL = {"penalties": [{"name": "spectral_norm"}]}
+NO_CRITIC = dict.fromkeys(("critic", "objective", "estimator"))
 VARIANTS: dict[str, dict[str, Any]] = {
     "moving average": {
         "estimator": {"name": "score_function", "baseline": {"name": "moving_average"}}
@@ -51,6 +52,37 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fresh data": {"data.fresh": True, "data.train": 12},
     "penalty": {"penalties": [{"name": "gradient_penalty"}], "game.mle_weight": 0.5},
     "rates that fall": {"players.generator": {"decay": [1, 6]}},
+    "scheduled sampling": {
+        **NO_CRITIC,
+        "game": {"name": "mle", "scheduled_sampling": {"end": 1.0, "steps": 9}},
+        "schedule": [{"repeat": 12, "phases": {"mle": 1}}],
+    },
+    "fixed reward": {
+        **NO_CRITIC,
+        "game": {"name": "reward", "scorer": "bleu", "order": 2},
+        "estimator": {"name": "ppo", "baseline": {"name": "moving_average"}},
+        "schedule": [{"repeat": 6, "phases": {"mle": 1, "generator": 1}}],
+    },
+    "jsdgan": {
+        **NO_CRITIC,
+        "game": {"name": "jsdgan"},
+        "schedule": [{"repeat": 6, "phases": {"mle": 1, "generator": 1}}],
+    },
+    "dgsan": {
+        **NO_CRITIC,
+        "game": {"name": "dgsan"},
+        "schedule": [{"repeat": 4, "phases": {"generator": 2, "snapshot": 1}}],
+    },
+    "evolution": {
+        "game": {"name": "adversarial", "evolution": {}},
+        "estimator": {"name": "score_function", "baseline": {"name": "moving_average"}},
+        "schedule": [{"repeat": 6, "phases": {"critic": 1, "evolve": 1}}],
+        "players.generator": {"ema": 0.8},
+    },
+    "demonstrations": {
+        "game": {"name": "adversarial", "demonstrations": {"share": 0.9, "steps": 8}},
+        "estimator": {"name": "ppo"},
+    },
     **{name: tree for name, tree in DIRECT.items() if name != "cycle"},
     "batch norm and spectral norm": {
         **PICTURES,
