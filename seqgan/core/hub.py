@@ -18,6 +18,8 @@ def import_transformers(field: str) -> ModuleType:
         raise UserError(
             f"{field}: the package transformers is not installed; run: pip install 'seqgan[hf]'"
         ) from error
+    # What it has to say about loading is said here, in one line, where it matters.
+    transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
 

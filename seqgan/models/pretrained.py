@@ -25,7 +25,8 @@ def load_network(
     """The network that `config` names, on the CPU and in training mode.
 
     `field` is where `config` stands in the configuration. Raises `UserError` where nothing can be
-    loaded, or where it has fewer symbols than `space`.
+    loaded, where parameters are missing from the file (the library would draw them at random),
+    or where the network has fewer symbols than `space`.
     """
     transformers = import_transformers(f"{field}.name='hf'")
     causal_lm, trunk = transformers.AutoModelForCausalLM, transformers.AutoModel
@@ -35,15 +36,27 @@ def load_network(
         settings = transformers.AutoConfig.from_pretrained(config.path, local_files_only=local)
         if config.random_init:
             network = loader.from_config(settings, dtype=torch.float32)
+            missing: list[str] = []
         else:
-            network = loader.from_pretrained(
-                config.path, local_files_only=local, dtype=torch.float32, use_safetensors=True
+            network, found = loader.from_pretrained(
+                config.path,
+                local_files_only=local,
+                dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
             )
+            missing = sorted(found["missing_keys"])
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         files = "config.json and model.safetensors"
         raise cannot_load(f"{field}.path", config.path, files, error) from error
     if getattr(network, "pooler", None) is not None:
         network.pooler = None  # BERT's: reads one column only, and nothing here reads it
+        missing = [name for name in missing if not name.startswith("pooler.")]
+    if missing:
+        raise UserError(
+            f"{field}.path={config.path!r}: its file lacks {len(missing)} parameters of a "
+            f"{type(network).__name__}, such as '{missing[0]}'; give a network of this kind"
+        )
     known = len(network.get_input_embeddings().weight)
     if space.vocab_size > known:
         raise UserError(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor
 
 transformers = pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
@@ -305,6 +306,16 @@ def test_nothing_is_unpickled(network, tmp_path) -> None:
     plain.config.save_pretrained(tmp_path)
     torch.save(plain.state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="cannot be loaded"):
+        make_generator(str(tmp_path))
+
+
+def test_parameters_that_a_file_lacks_are_not_drawn_at_random(network, tmp_path) -> None:
+    plain = transformers.AutoModelForCausalLM.from_pretrained(network("gpt2"))
+    plain.config.save_pretrained(tmp_path)
+    weights = {name: value.clone() for name, value in plain.state_dict().items()}
+    del weights["transformer.h.1.ln_1.weight"], weights["lm_head.weight"]  # the embedding again
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"lacks 1 parameters of .*'transformer\.h\.1\.ln_1"):
         make_generator(str(tmp_path))
 
 
