@@ -20,6 +20,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
+from seqgan import decoding
 from seqgan.core.types import Request, Rollout, SequenceSpace, Shared
 from seqgan.decoding import Ancestral, continuations, sample, sequence_log_probs
 from seqgan.estimators.base import Estimator
@@ -124,6 +125,15 @@ def test_densities_of_all_answers_sum_to_one_behind_every_prompt(space) -> None:
         logp_R = sequence_log_probs(generator, ids_RT, mask_RT, cond=cond)
         torch.testing.assert_close(logp_R, log_probs_of_answers(generator, ids_RT, cond))
         assert float(logp_R.exp().sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_blocks_of_rows_keep_their_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """27 rows in blocks of four."""
+    generator = make_generator(SPACE)
+    ids_RT, cond = sentences(SPACE).repeat(3, 1), all_prompts(SPACE).repeat_interleave(9, 0)
+    monkeypatch.setattr(decoding, "_CPU_LOGITS", 3)
+    logp_R = sequence_log_probs(generator, ids_RT, torch.ones_like(ids_RT).bool(), cond=cond)
+    torch.testing.assert_close(logp_R, log_probs_of_answers(generator, ids_RT, cond))
 
 
 def test_samples_have_the_enumerated_distribution_of_their_own_prompt() -> None:

@@ -1,0 +1,157 @@
+"""What is measured of responses, for generators whose worth is known."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgan.core.config import validate
+from seqgan.core.types import Generator, State, StepOut
+from seqgan.data.prompted_config import PromptedTextConfig
+from seqgan.data.prompted_text import PromptedText, load_prompted_text
+from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.prompted import PromptedTextEvaluator
+from seqgan.evaluation.translation_scores import build_scorer
+from seqgan.models.build import build_generator
+from seqgan.models.config import RnnGeneratorConfig
+
+CPU = torch.device("cpu")
+CONFIG = validate(
+    PromptedTextConfig,
+    {
+        "name": "prompted_text",
+        "source": {"name": "small_talk", "pairs": 400},
+        "prompt_length": 8,
+        "length": 10,
+        "test_fraction": 0.2,
+    },
+    "data",
+)
+
+
+@pytest.fixture(scope="module")
+def text() -> PromptedText:
+    return load_prompted_text(CONFIG)
+
+
+def evaluator_of(text: PromptedText) -> PromptedTextEvaluator:
+    return PromptedTextEvaluator(text, CPU, seed=0, scorer=build_scorer(CONFIG))
+
+
+class Memory(Generator):
+    """Knows one response by heart for each prompt it has met, and is certain of it."""
+
+    def __init__(self, text: PromptedText, cond_NP: Tensor, ids_NT: Tensor) -> None:
+        super().__init__()
+        self.vocab_size = text.space.vocab_size
+        self._known = {
+            tuple(prompt.tolist()): ids for prompt, ids in zip(cond_NP, ids_NT, strict=True)
+        }
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        rows = torch.stack([self._known[tuple(prompt)] for prompt in cond.tolist()])
+        return 50.0 * F.one_hot(rows, self.vocab_size).float()
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        logits_BTV = self(cond, cond)
+        return StepOut(logits_BTV[:, 0], (logits_BTV, 0))
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        logits_BTV, column = state
+        return StepOut(logits_BTV[:, column + 1], (logits_BTV, column + 1))
+
+
+def first_responses(text: PromptedText) -> Memory:
+    """By heart, the first true response to every test prompt."""
+    batch = text.test.batch
+    return Memory(text, batch.cond.flip(0), batch.x.flip(0))
+
+
+def test_a_true_response_fits_though_it_is_not_always_the_reference(text: PromptedText) -> None:
+    evaluator = evaluator_of(text)
+    found = evaluator.generated(first_responses(text), "test", 1000, DecodingSetting())
+    assert found["fitting"] == 1
+    assert found["entropy"] == pytest.approx(0, abs=1e-6)
+    by_prompt: dict[str, str] = {}
+    for prompt, response in zip(text.test.prompts, text.test.responses, strict=True):
+        by_prompt.setdefault(prompt, response)
+    answers = [by_prompt[prompt] for prompt in text.test.prompts]
+    scores = build_scorer(CONFIG)("a2b", text.test.prompts, answers, text.test.responses)
+    assert found["bleu"] == pytest.approx(scores["bleu"])
+    assert found["rougeL"] == pytest.approx(scores["rougeL"])
+    assert found["unique"] == len(set(answers)) / len(answers)
+    assert found["length"] == pytest.approx(sum(len(a.split()) for a in answers) / len(answers))
+    words = [(set(p.split()), a.split()) for p, a in zip(text.test.prompts, answers, strict=True)]
+    copied = sum(word in prompt for prompt, answer in words for word in answer)
+    assert found["copied"] == pytest.approx(copied / sum(len(a) for _, a in words), abs=0.02)
+
+
+def test_who_answers_other_prompts_is_found_out(text: PromptedText) -> None:
+    batch = text.test.batch
+    others = Memory(text, batch.cond, batch.x.roll(len(batch.x) // 2, 0))
+    evaluator = evaluator_of(text)
+    right = evaluator.generated(first_responses(text), "test", 1000, DecodingSetting())
+    wrong = evaluator.generated(others, "test", 1000, DecodingSetting())
+    assert wrong["fitting"] < 0.4
+    assert wrong["bleu"] < 0.5 * right["bleu"]
+    assert wrong["nll_test"] > right["nll_test"]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_likelihoods_are_nats_a_symbol_of_the_responses(
+    text: PromptedText, temperature: float
+) -> None:
+    torch.manual_seed(0)
+    config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
+    generator: Any = build_generator(config, text.space).eval()
+    found = evaluator_of(text).generated(generator, "test", 5, DecodingSetting(temperature))
+    batch = text.test.batch
+
+    def nats(cond: Tensor) -> float:
+        joint = generator.inner(torch.cat([cond, batch.x], 1))[:, text.space.prompt :]
+        logp_NTV = (joint / temperature).log_softmax(-1)
+        logp_NT = logp_NTV.gather(2, batch.x[..., None])[..., 0]
+        return -float(logp_NT[batch.mask].mean().detach())
+
+    assert found["nll_test"] == pytest.approx(nats(batch.cond), rel=1e-4)
+    half = len(batch.x) // 2
+    shuffled = torch.cat([batch.cond[-half:], batch.cond[:-half]])
+    assert found["nll_shuffled"] == pytest.approx(nats(shuffled), rel=1e-4)
+
+
+def test_below_top_p_1_there_is_no_density(text: PromptedText) -> None:
+    found = evaluator_of(text).generated(
+        first_responses(text), "test", 20, DecodingSetting(1.0, top_p=0.8)
+    )
+    assert "nll_test" not in found
+    assert "entropy" not in found
+    assert found["fitting"] == 1
+
+
+def test_rows_of_true_responses_and_of_simple_rules(text: PromptedText) -> None:
+    evaluator = evaluator_of(text)
+    real, rules = evaluator.real("test", 1000), evaluator.baselines("test", 1000)
+    assert real["fitting"] == 1
+    assert "bleu" not in real
+    assert rules["the prompt"]["copied"] == 1
+    assert rules["response to another"]["fitting"] < 0.4
+    assert evaluator.notes["pairs"] == {
+        "valid": len(text.valid.prompts),
+        "test": len(text.test.prompts),
+    }
+
+
+def test_nothing_of_it_disturbs_training(text: PromptedText) -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    evaluator = evaluator_of(text)
+    config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
+    generator = build_generator(config, text.space).eval()
+    torch.set_rng_state(before)
+    first = evaluator.show(generator, DecodingSetting()).lines
+    evaluator.generated(generator, "valid", 10, DecodingSetting())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert evaluator.show(generator, DecodingSetting()).lines == first
+    assert [line.split("  →  ")[0] for line in first] == text.valid.prompts[:16]
