@@ -11,6 +11,9 @@
     prdc        precision, recall, density and coverage of 10,000 against 10,000 features
     translate   1,000 greedy translations by an encoder-decoder with its cache, against the same
                 network reading the whole prefix again for every symbol
+    kv_cache    64 samples of 50 symbols by transformers of 4 layers × 256, ours and a GPT-2 of the
+                transformers library, with their caches, against the same networks reading the
+                whole prefix again for every symbol
     cycle       one generator step and one critic step of the cycle game on the summaries of
                 configs/summarize/events.yaml, for every estimator, against `detached`
 
@@ -54,6 +57,7 @@ from seqgan.core.types import (
     ArraySpace,
     Batch,
     Critic,
+    Generator,
     Request,
     Reward,
     Rollout,
@@ -78,7 +82,13 @@ from seqgan.games.critics import CriticReward
 from seqgan.games.mle import likelihood_loss
 from seqgan.metrics.bleu import Corpus, self_bleu
 from seqgan.models.build import build_critic, build_generator
-from seqgan.models.config import CnnCriticConfig, RnnCriticConfig, RnnGeneratorConfig
+from seqgan.models.config import (
+    CnnCriticConfig,
+    HfGeneratorConfig,
+    RnnCriticConfig,
+    RnnGeneratorConfig,
+    TransformerGeneratorConfig,
+)
 from seqgan.models.critics.cnn import CnnCritic
 from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.generators.rnn import RnnGenerator
@@ -121,6 +131,10 @@ class Sizes:
     picture_width: int = 32
     features: int = 10_000
     translations: int = 1000
+    cached_length: int = 50
+    """Symbols a sample of `kv_cache`."""
+    cached_width: int = 256
+    cached_layers: int = 4
     articles: int = 2000
     """Training articles of the cycle game; its steps cost the same with more of them."""
     cycle_batch: int | None = None
@@ -637,6 +651,76 @@ def naive_translation(network: EncoderDecoder, cond: Tensor, length: int) -> Ten
     return ids_BT
 
 
+# ── Caches ────────────────────────────────────────────────────────────────────────────────────
+
+
+@torch.no_grad()
+def bench_kv_cache(sizes: Sizes, device: torch.device) -> Json:
+    """Both sides draw with the same random numbers, so they write the same symbols. There are few
+    of them: the naive side computes the logits of every column, and should not lose by that."""
+    space = SequenceSpace(CHECK_VOCAB, sizes.cached_length)
+    with TemporaryDirectory() as folder:
+        configs = {"transformer": cached_config(sizes), "hf": cached_hf_config(sizes, folder)}
+        generators = {name: build_generator(config, space) for name, config in configs.items()}
+    return {
+        name: _cache_ratio(generator.to(device).eval(), space, sizes, device)
+        for name, generator in generators.items()
+    }
+
+
+def cached_config(sizes: Sizes) -> TransformerGeneratorConfig:
+    return TransformerGeneratorConfig(
+        name="transformer", width=sizes.cached_width, layers=sizes.cached_layers, heads=4
+    )
+
+
+def cached_hf_config(sizes: Sizes, folder: str) -> HfGeneratorConfig:
+    """A GPT-2 of the same size, whose configuration is written into `folder`."""
+    from transformers import GPT2Config
+
+    settings = GPT2Config(
+        vocab_size=CHECK_VOCAB,
+        n_positions=sizes.cached_length,
+        n_embd=sizes.cached_width,
+        n_layer=sizes.cached_layers,
+        n_head=4,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    settings.save_pretrained(folder)
+    return HfGeneratorConfig(name="hf", path=folder, random_init=True)
+
+
+def _cache_ratio(
+    generator: Generator, space: SequenceSpace, sizes: Sizes, device: torch.device
+) -> Json:
+    found: dict[str, Tensor] = {}
+
+    def ours() -> None:
+        torch.manual_seed(0)
+        found["ours"] = sample(generator, space, sizes.batch, Ancestral()).ids_BT
+
+    def naive() -> None:
+        torch.manual_seed(0)
+        found["naive"] = without_cache(generator, sizes.batch, space.length, device)
+
+    sample(generator, space, 2, Ancestral())  # warm up
+    without_cache(generator, 2, 2, device)
+    result = ratio(alternate({"naive": naive, "ours": ours}, sizes.repeats, device))
+    same_B = found["ours"].eq(found["naive"]).all(1)
+    return {**result, "checks": {"same_samples": float(same_B.float().mean())}}
+
+
+def without_cache(generator: Generator, rows: int, length: int, device: torch.device) -> Tensor:
+    """`ids_BT`: every symbol reads all those before it from the start."""
+    ids_BT = torch.zeros(rows, 0, dtype=torch.long, device=device)
+    for _ in range(length):
+        asked_BT = F.pad(ids_BT, (0, 1))  # the last column is predicted, not read
+        drawn = Ancestral()(generator(asked_BT)[:, -1], 1)
+        ids_BT = torch.cat([ids_BT, drawn.ids_R[:, None]], 1)
+    return ids_BT
+
+
 # ── The cycle game ────────────────────────────────────────────────────────────────────────────
 
 REFERENCE = "detached"
@@ -731,6 +815,7 @@ def run_all(
         "picture": lambda: bench_picture(sizes, device),
         "prdc": lambda: bench_prdc(sizes),
         "translate": lambda: bench_translate(sizes, device),
+        "kv_cache": lambda: bench_kv_cache(sizes, device),
         "cycle": lambda: bench_cycle(sizes, device),
     }
     if only is not None and only not in parts:
@@ -754,6 +839,7 @@ def targets(result: Json) -> Json:
         "picture_overhead_at_most_0.1": lambda: result["picture"]["overhead"],
         "prdc_gib_below_2": lambda: result["prdc"]["bytes"] / 2**30,
         "translate_ratio_at_least_5": lambda: result["translate"]["ratio"],
+        "kv_cache_ratio_at_least_3": lambda: min(r["ratio"] for r in result["kv_cache"].values()),
     }
     return {
         name: value()

@@ -40,6 +40,7 @@ def tiny(bench: ModuleType) -> Any:
     return bench.Sizes(
         batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
         step_repeats=1, picture_rounds=2, picture_width=4, features=200,
+        cached_length=6, cached_width=8, cached_layers=1,
         articles=50, cycle_batch=8, cycle_repeats=2, critic=critic,
     )  # fmt: skip
 
@@ -97,7 +98,8 @@ def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
 
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
     tree = json.loads(json.dumps(result))
-    parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate", "cycle"}
+    parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate"}
+    parts |= {"kv_cache", "cycle"}
     assert set(tree) == {"machine", "sizes", "targets", *parts}
     assert tree["sizes"]["quick"] is False
     assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
@@ -115,6 +117,15 @@ def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
         "soft_gumbel",
         "straight_through_gumbel",
     }
+
+
+def test_samples_with_a_cache_are_those_without_it(result: Any) -> None:
+    assert set(result["kv_cache"]) == {"transformer", "hf"}
+    for measured in result["kv_cache"].values():
+        assert measured["checks"]["same_samples"] == 1
+        assert len(measured["ratio_of_each_pair"]) == 2
+    ratios = [measured["ratio"] for measured in result["kv_cache"].values()]
+    assert result["targets"]["kv_cache_ratio_at_least_3"] == min(ratios)
 
 
 def test_the_cycle_game_has_costs_for_every_estimator(bench: ModuleType, result: Any) -> None:
