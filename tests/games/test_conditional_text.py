@@ -23,11 +23,12 @@ from seqgan.cli import run
 from seqgan.data.config import ConditionalOracleConfig
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Greedy, sample
-from seqgan.experiment import load_run
+from seqgan.experiment import load_experiment, load_run
 from seqgan.games.adversarial import AdversarialGame, wrong_prompts
 from seqgan.metrics.divergence import all_sequences, exact_divergences
 from seqgan.models.oracles import ConditionalOracle
 from seqgan.run import load_generator, read_prompts, read_space, reported_state
+from seqgan.study import load_study, plan
 from seqgan.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -280,6 +281,54 @@ def test_who_has_no_use_for_them(overrides: dict, words: list, tmp_path: Path, c
     for word in words:
         assert word in line
     assert not (tmp_path / "run").exists()
+
+
+FAULTS: dict[str, tuple[list[str], list[str]]] = {
+    "no such file": (["data.source.path=nowhere.jsonl"], ["data.source.path", "no such file"]),
+    "no path": (["data.source={name: jsonl}"], ["data.source.path", "missing"]),
+    "no such source": (["data.source={name: json}"], ["data.source.name='json'", "'jsonl'"]),
+    "no such field": (["data.source.prompt=question"], ["line 1 has no field 'question'"]),
+    "too short": (["data.prompt_length=2"], ["data.prompt_length=2", "data.overlong=drop"]),
+    "window": (
+        ["critic={name: cnn, embed: 4, widths: [7], filters: [4]}"],
+        ["critic.widths has 7", "6 symbols"],
+    ),
+    "label": (["data.prompt_length=1"], ["line 1: the label 'the cat runs' is 3 symbols"]),
+    "metric": (
+        ["evaluation.select.metric=bleu_4"],
+        ["evaluation.select.metric='bleu_4'", "choose from: nll_valid"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "parts"), FAULTS.values(), ids=FAULTS)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    words: list[str], parts: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    config = write_config(tmp_path / "c.yaml", write_pairs(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    assert run(["train", str(config), f"run.dir={tmp_path / 'run'}", *words]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == ""
+    for part in parts:
+        assert part in line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "conditional").glob("*.yaml")), ids=str)
+def test_configurations_are_valid(path: Path) -> None:
+    words = ["data.source.path=teacher.jsonl"] if "hf_gpu" in path.name else []
+    assert load_experiment(path, words).game.name == "conditional"
+
+
+def test_every_arm_of_the_study_is_valid(tmp_path: Path) -> None:
+    path = CONFIGS / "studies" / "distillation.yaml"
+    arms = plan(load_study(path), path, tmp_path, [])
+    assert {run.arm for run in arms} >= {"seqkd", "gad", "gad_without_warm_up", "null"}
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────────────────────
