@@ -17,9 +17,11 @@ from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.core.rng import seed_everything
-from seqgan.core.types import ArraySpace, Batch, SequenceSpace, Space, SpacePair
+from seqgan.core.types import ArraySpace, Batch, Reward, SequenceSpace, Space, SpacePair
+from seqgan.data.blanks import BlankingStream
 from seqgan.data.cipher import load_cipher
 from seqgan.data.config import (
+    ConditionalOracleConfig,
     FacesSourceConfig,
     HuggingFaceDataConfig,
     OracleDataConfig,
@@ -34,10 +36,12 @@ from seqgan.data.events import load_events
 from seqgan.data.language_pair import load_language_pair
 from seqgan.data.noise import Noise, build_noise
 from seqgan.data.noise_config import WordNoiseConfig
-from seqgan.data.oracle_samples import draw_samples
+from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
 from seqgan.data.points import training_block
-from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.prompted_config import PromptedTextConfig
+from seqgan.data.prompted_text import load_prompted_text
+from seqgan.data.stream import Batches, FreshStream, Stream
 from seqgan.data.text_pair_config import (
     CipherDataConfig,
     EventsDataConfig,
@@ -77,13 +81,14 @@ from seqgan.estimators.relax import Relax
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.estimators.unordered_set import UnorderedSet
-from seqgan.evaluation.base import Evaluator
+from seqgan.evaluation.base import Evaluator, OracleDensity
 from seqgan.evaluation.cipher_baselines import cipher_baselines
 from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
 from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
+from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
@@ -93,14 +98,26 @@ from seqgan.games.autoencode import AutoencodeGame
 from seqgan.games.config import (
     AutoencodeGameConfig,
     ConditionalGameConfig,
+    CriticFreeGameConfig,
     CycleGameConfig,
+    DgsanGameConfig,
+    InfillGameConfig,
+    JsdganGameConfig,
     MleGameConfig,
     PairedGameConfig,
+    RewardGameConfig,
 )
 from seqgan.games.cycle import CycleGame, Side, mean_absolute_difference, nats_per_symbol
+from seqgan.games.demonstrations import Demonstrations
+from seqgan.games.dgsan import DgsanGame
+from seqgan.games.evolution import EvolutionaryGame
+from seqgan.games.jsdgan import JsdganGame
 from seqgan.games.mle import MleGame
 from seqgan.games.paired import PairedGame
 from seqgan.games.pool import Pool
+from seqgan.games.reward import RewardGame
+from seqgan.metrics.bleu import Corpus
+from seqgan.metrics.bleu_reward import BleuReward, BleuScorer
 from seqgan.metrics.faces import detect
 from seqgan.models.build import (
     build_autoencoder,
@@ -115,12 +132,22 @@ from seqgan.models.config import (
     LeakGanGeneratorConfig,
     RnnGeneratorConfig,
 )
+from seqgan.models.critics.start import start_from_generator
 from seqgan.models.generators.leakgan import LeakGanGenerator
-from seqgan.models.oracles import build_oracle
+from seqgan.models.infilling import InfillingGenerator, with_blanks
+from seqgan.models.oracles import ConditionalOracle, build_oracle
 from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.value import PrefixValue, RelaxedValue
-from seqgan.objectives.config import PenaltyConfig, SpectralNormConfig, WeightClipConfig
-from seqgan.objectives.divergences import Objective
+from seqgan.objectives.base import Objective
+from seqgan.objectives.build import build_objective
+from seqgan.objectives.config import (
+    DivergenceConfig,
+    ObjectiveConfig,
+    PenaltyConfig,
+    SpectralNormConfig,
+    WeightClipConfig,
+)
+from seqgan.objectives.divergences import Divergence
 from seqgan.objectives.penalties import apply_spectral_norm, clip_weights
 from seqgan.training.player import ModuleT, Player
 from seqgan.training.trainer import Game
@@ -140,6 +167,16 @@ class DataSide:
     """Noise on each of two kinds."""
     usages: tuple[Tensor, ...] = ()
     """How often each symbol stands in the training text, by kind; where a lexicon asks for it."""
+    shown_prompts: list[list[int]] = field(default_factory=list)
+    """Validation prompts that a run keeps, for `seqgan sample`."""
+    prompts: Stream | None = None
+    """Prompts (as `x`) that phase `generator` answers in place of those of `stream`."""
+    train: Batch | None = None
+    """The training set, of sequences of one kind; where data are drawn afresh, its first block."""
+    held_out: Batch | None = None
+    """The validation set, of sequences of one kind."""
+    log_density: Callable[..., Tensor] | None = None
+    """log p(x), or log p(x | cond), in nats, where the truth is known."""
 
     @property
     def stream(self) -> Stream | FreshStream:
@@ -158,6 +195,10 @@ def build_data(experiment: Experiment, device: torch.device, run: Path | None) -
     config = experiment.data
     if isinstance(config, OracleDataConfig):
         return _oracle_side(experiment, config, device)
+    if isinstance(config, ConditionalOracleConfig):
+        return _conditional_oracle_side(experiment, config, device)
+    if isinstance(config, PromptedTextConfig):
+        return _prompted_side(experiment, config, device, run)
     if isinstance(config, PointsDataConfig):
         return _points_side(experiment, config, device)
     if isinstance(config, PictureDataConfig):
@@ -187,19 +228,51 @@ def _oracle_side(
     # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
     samples = draw_samples(config, build_oracle(config.oracle, torch.device("cpu")))
     oracle = build_oracle(config.oracle, device)
+    return _sampled_side(experiment, config.fresh, samples, oracle, device)
 
-    def batch(ids_NT: Tensor) -> Batch:
-        ids_NT = ids_NT.to(device)
-        return Batch(ids_NT, torch.ones_like(ids_NT, dtype=torch.bool))
 
+def _conditional_oracle_side(
+    experiment: Experiment, config: ConditionalOracleConfig, device: torch.device
+) -> DataSide:
+    samples = draw_pairs(config, ConditionalOracle(config, torch.device("cpu")))
+    oracle = ConditionalOracle(config, device)
+    side = _sampled_side(experiment, config.fresh, samples, oracle, device)
+    assert samples.valid.cond is not None
+    return replace(side, shown_prompts=samples.valid.cond[:SHOWN_PROMPTS].tolist())
+
+
+def _sampled_side(
+    experiment: Experiment,
+    fresh: bool,
+    samples: OracleSamples,
+    oracle: OracleDensity,
+    device: torch.device,
+) -> DataSide:
     batch_size = experiment.train.batch_size
+    train = _on(samples.train, device)
     stream: Stream | FreshStream
-    if config.fresh:
-        stream = FreshStream(lambda block: batch(samples.block(block)), batch_size)
+    if fresh:
+        stream = FreshStream(lambda block: _on(samples.block(block), device), batch_size)
     else:
-        stream = Stream(batch(samples.train_NT), batch_size, experiment.seed)
-    evaluator = OracleEvaluator(oracle, samples, device, experiment.evaluation.seed)
-    return DataSide(samples.space, (stream,), evaluator)
+        stream = Stream(train, batch_size, experiment.seed)
+    real = {"valid": _on(samples.valid, device), "test": _on(samples.test, device)}
+    evaluator = OracleEvaluator(oracle, samples.space, real, experiment.evaluation.seed)
+    return DataSide(
+        samples.space,
+        (stream,),
+        evaluator,
+        train=train,
+        held_out=real["valid"],
+        log_density=oracle.log_prob,
+    )
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    return Batch(
+        batch.x.to(device),
+        None if batch.mask is None else batch.mask.to(device),
+        None if batch.cond is None else batch.cond.to(device),
+    )
 
 
 def _corpus_side(
@@ -217,6 +290,33 @@ def _corpus_side(
         TextEvaluator(corpus, device, evaluation.seed, evaluation.references),
         {".": corpus.tokenizer},
         corpus.report,
+        train=train,
+        held_out=Batch(corpus.valid.ids_NT.to(device), corpus.valid.mask_NT.to(device)),
+    )
+
+
+def _prompted_side(
+    experiment: Experiment, config: PromptedTextConfig, device: torch.device, run: Path | None
+) -> DataSide:
+    text = load_prompted_text(config, load_tokenizer(run) if run is not None else None)
+    batch_size, seed = experiment.train.batch_size, experiment.seed
+    scorer = build_scorer(config) if config.score else None
+    evaluator = PromptedTextEvaluator(text, device, experiment.evaluation.seed, scorer)
+    if "bleu" in config.score:
+        evaluator.notes["bleu"] = bleu_signature(config)
+    prompts = None
+    if text.further_MP is not None:
+        further = Batch(text.further_MP.to(device))
+        prompts = Stream(further, batch_size, seed + PROMPT_SEEDS)
+    assert text.valid.batch.cond is not None
+    return DataSide(
+        text.space,
+        (Stream(_on(text.train.batch, device), batch_size, seed),),
+        evaluator,
+        {".": text.tokenizer},
+        text.report,
+        shown_prompts=text.valid.batch.cond[:SHOWN_PROMPTS].tolist(),
+        prompts=prompts,
     )
 
 
@@ -330,6 +430,12 @@ def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch
     )
 
 
+PROMPT_SEEDS = 2**32
+"""What seeds of prompts without responses begin at: no seed of an experiment is as high."""
+
+SHOWN_PROMPTS = 1_000
+"""Validation prompts that a run keeps at most."""
+
 WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"
 """What SentencePiece puts before the first piece of a word."""
 
@@ -381,6 +487,9 @@ def build_generating_module(experiment: Experiment, space: Space | SpacePair) ->
         assert isinstance(experiment.critic, CnnCriticConfig), "checked by Experiment"
         assert isinstance(space, SequenceSpace), "checked by Experiment"
         return build_leakgan(config, experiment.critic, space)
+    if isinstance(experiment.game, InfillGameConfig):
+        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        return InfillingGenerator(build_generator(config, with_blanks(space)), space)
     return build_generator(config, space)
 
 
@@ -393,8 +502,8 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         _expect_frequencies(module, data.usages, prior)
     module = module.to(device)
     generator = Player("generator", module, players.generator, ema=players.generator.ema)
-    if isinstance(game, MleGameConfig):
-        return MleGame(generator, data.stream)
+    if isinstance(game, CriticFreeGameConfig):
+        return _critic_free_game(experiment, game, data, generator, device)
     if isinstance(game, AutoencodeGameConfig):
         return AutoencodeGame(generator, data.stream, game)
     if isinstance(game, CycleGameConfig):
@@ -402,25 +511,107 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
     if isinstance(game, PairedGameConfig):
         of_a, of_b = data.streams
         return PairedGame(generator, of_a, of_b, game)
-    space = data.only_space
+    space, stream = _shown(experiment, data)
     critic_module = build_critic(_critic(experiment), space).to(device)
     critic = _critic_player(experiment, critic_module, module)
-    value_network = _value_network(experiment.estimator, space)
-    baseline_player = None
-    if value_network is not None:
-        baseline_player = Player("baseline", value_network.to(device), players.baseline)
-    return AdversarialGame(
+    estimator, baseline = _estimator_and_baseline(experiment, space, device)
+    demonstrations = getattr(game, "demonstrations", None)
+    adversarial = AdversarialGame(
         generator,
         critic,
-        baseline_player,
-        build_estimator(_estimator(experiment), space, device, value_network),
+        baseline,
+        estimator,
         _objective(experiment),
         experiment.penalties,
-        data.stream,
+        stream,
         space,
         experiment.mle_weight,
         game.mismatched if isinstance(game, ConditionalGameConfig) else 0.0,
+        None if demonstrations is None else Demonstrations(demonstrations),
+        data.prompts,
+        partial(start_from_generator, critic_module, module),
     )
+    return _with_evolution(experiment, adversarial, estimator, stream)
+
+
+def _shown(experiment: Experiment, data: DataSide) -> tuple[Space, Batches]:
+    """What generator and critic look at: samples, in game infill with their blanked versions."""
+    game, space = experiment.game, data.only_space
+    if not isinstance(game, InfillGameConfig):
+        return space, data.stream
+    assert isinstance(space, SequenceSpace), "checked by Experiment"
+    low, high = game.shares
+    stream = BlankingStream(data.stream, space.vocab_size, (low, high), game.contiguous)
+    return with_blanks(space), stream
+
+
+def _critic_free_game(
+    experiment: Experiment,
+    game: CriticFreeGameConfig,
+    data: DataSide,
+    generator: Player[Any],
+    device: torch.device,
+) -> Game:
+    """Games of a generator of sequences alone."""
+    if isinstance(game, MleGameConfig):
+        return MleGame(generator, data.stream, game.scheduled_sampling)
+    assert data.train is not None, "checked by Experiment"
+    if isinstance(game, JsdganGameConfig):
+        return JsdganGame(generator, data.train, experiment.train.batch_size, experiment.seed)
+    space = data.only_space
+    assert isinstance(space, SequenceSpace), "checked by Experiment"
+    if isinstance(game, DgsanGameConfig):
+        return DgsanGame(generator, data.stream, space)
+    estimator, baseline = _estimator_and_baseline(experiment, space, device)
+    reward = _fixed_reward(experiment, game, data.train, space, device)
+    return RewardGame(generator, baseline, estimator, reward, data.stream)
+
+
+def _fixed_reward(
+    experiment: Experiment,
+    game: RewardGameConfig,
+    train: Batch,
+    space: SequenceSpace,
+    device: torch.device,
+) -> Reward:
+    if game.scorer == "oracle":
+        assert isinstance(experiment.data, OracleDataConfig), "checked by Experiment"
+        oracle = build_oracle(experiment.data.oracle, device)
+        return lambda x, mask, shared=None: oracle.log_prob(x)
+    assert train.mask is not None
+    shown = slice(game.references)
+    ids_NT, mask_NT = train.x[shown].cpu().numpy(), train.mask[shown].cpu().numpy()
+    references = Corpus.from_masked(ids_NT, mask_NT, space.end_id)
+    return BleuReward(BleuScorer(references, space.vocab_size, game.order), space.end_id)
+
+
+def _estimator_and_baseline(
+    experiment: Experiment, space: Space, device: torch.device
+) -> tuple[Estimator, Player[nn.Module] | None]:
+    """The estimator, and the player of what it learns where it learns something."""
+    network = build_value_network(experiment.estimator, space)
+    baseline = None
+    if network is not None:
+        baseline = Player("baseline", network.to(device), experiment.players.baseline)
+    return build_estimator(_estimator(experiment), space, device, network), baseline
+
+
+def _with_evolution(
+    experiment: Experiment,
+    game: AdversarialGame,
+    estimator: Estimator,
+    stream: Batches,
+) -> Game:
+    """The game with a phase `evolve`, where one is configured."""
+    evolution = getattr(experiment.game, "evolution", None)
+    if evolution is None:
+        return game
+    paired = getattr(_objective_config(experiment), "paired", False)
+    mutations = [
+        Divergence(DivergenceConfig(name=name, paired=paired)) for name in evolution.mutations
+    ]
+    objective = _objective(experiment)
+    return EvolutionaryGame(game, estimator, stream, objective, mutations, evolution.diversity)
 
 
 def _frequency_prior(experiment: Experiment) -> float:
@@ -527,8 +718,12 @@ def _estimator(experiment: Experiment) -> EstimatorConfig:
 
 
 def _objective(experiment: Experiment) -> Objective:
+    return build_objective(_objective_config(experiment))
+
+
+def _objective_config(experiment: Experiment) -> ObjectiveConfig:
     assert experiment.objective is not None, "checked by Experiment"
-    return Objective(experiment.objective)
+    return experiment.objective
 
 
 def build_estimator(
@@ -549,7 +744,7 @@ def build_estimator(
     if isinstance(config, MaliganConfig):
         return Maligan(config, space)
     if isinstance(config, LeakGanConfig):
-        return LeakGan(config, space)
+        return LeakGan(config, space, device)
     if isinstance(config, AllActionConfig):
         return AllAction(config, space)
     if isinstance(config, RebarConfig):
@@ -567,7 +762,7 @@ def build_estimator(
     return Relaxed(config, space)
 
 
-def _value_network(config: EstimatorConfig | None, space: Space) -> nn.Module | None:
+def build_value_network(config: EstimatorConfig | None, space: Space) -> nn.Module | None:
     """What the player `baseline` trains for the estimator; None where there is nothing to learn."""
     if isinstance(config, RebarConfig):
         return RebarScales(config) if config.learn else None

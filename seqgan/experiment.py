@@ -20,6 +20,7 @@ from seqgan.data.config import (
     OracleDataConfig,
     TextDataConfig,
 )
+from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import LanguagePairConfig, TextPairConfig
 from seqgan.estimators.config import (
     ESTIMATOR_NAMES,
@@ -27,6 +28,8 @@ from seqgan.estimators.config import (
     GrpoConfig,
     LearnedBaselineConfig,
     PolicyGradientConfig,
+    RebarConfig,
+    RelaxConfig,
     UnorderedSetConfig,
     WindowCreditConfig,
 )
@@ -36,15 +39,20 @@ from seqgan.evaluation.config import (
     ORACLE_METRICS,
     PICTURE_METRICS,
     POINT_METRICS,
+    PROMPTED_METRICS,
     TEXT_METRICS,
     TRANSLATION_METRICS,
     EvaluationConfig,
 )
+from seqgan.evaluation.probe_config import ProbeConfig
 from seqgan.games.config import (
     AdversarialGameConfig,
+    ConditionalGameConfig,
     CycleGameConfig,
     GameConfig,
+    InfillGameConfig,
     PairedGameConfig,
+    RewardGameConfig,
     weight_at,
 )
 from seqgan.models.config import (
@@ -62,7 +70,12 @@ from seqgan.models.config import (
     LocalCriticConfig,
     RelganCriticConfig,
 )
-from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
+from seqgan.objectives.config import (
+    DivergenceConfig,
+    ObjectiveConfig,
+    PenaltyConfig,
+    RankConfig,
+)
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
 
 
@@ -82,7 +95,7 @@ class Experiment(Config):
     """Seed of initial parameters, batches and samples."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    data: Annotated[DataConfig | TextPairConfig, Field(discriminator="name")]
+    data: Annotated[DataConfig | TextPairConfig | PromptedTextConfig, Field(discriminator="name")]
     """What the generator learns from."""
     game: GameConfig
     """Who plays, and for what besides the objective."""
@@ -104,6 +117,8 @@ class Experiment(Config):
     """Stages of training, one after the other."""
     train: TrainConfig = TrainConfig()
     """Batch size, intervals and limits of the training loop."""
+    probe: ProbeConfig | None = None
+    """Gradient estimators to be measured at the same parameters; null: none. See `seqgan probe`."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """How much is sampled, and which rule picks what is reported."""
     run: RunConfig = RunConfig()
@@ -115,45 +130,59 @@ class Experiment(Config):
         _check_networks(self)
         _check_start(self)
         _check_estimator(self)
+        _check_features(self)
+        _check_mutations(self)
+        _check_demonstrations(self)
         _check_leak(self)
         _check_cycle(self)
         _check_penalties(self)
         _check_lengths(self)
+        _check_prompts(self)
         _check_selection(self)
+        _check_probe(self)
         return self
 
     @property
     def mle_weight(self) -> float:
         """Weight of the likelihood in the generator's loss, for games that have one."""
-        return self.game.mle_weight if isinstance(self.game, AdversarialGameConfig) else 0.0
+        game = self.game
+        if isinstance(game, AdversarialGameConfig | ConditionalGameConfig | InfillGameConfig):
+            return game.mle_weight
+        return 0.0
 
 
 UNPAIRED_TEXT = ("cipher", "events", "language_pair", "unpaired_text")
 """Data with two kinds of text."""
 
+PROMPTED = ("conditional_oracle", "prompted_text")
+"""Data whose sequences come with prompts."""
+
 PHASES = {
     "mle": ("mle",),
-    "adversarial": ("mle", "critic", "generator"),
-    "conditional": ("critic", "generator"),
+    "adversarial": ("mle", "copy_critic", "critic", "generator", "evolve"),
+    "conditional": ("mle", "copy_critic", "critic", "generator", "evolve"),
+    "infill": ("mle", "critic", "generator"),
+    "reward": ("mle", "generator"),
+    "jsdgan": ("mle", "generator"),
+    "dgsan": ("mle", "generator", "snapshot"),
     "autoencode": ("reconstruct",),
     "cycle": ("critic", "generator", "denoise", "reconstruct", "language_model"),
     "paired": ("mle",),
 }
 """The phases that each game knows."""
 
+SENTENCE_GAMES = ("mle", "adversarial", "infill", "reward", "jsdgan", "dgsan")
+"""Games on sequences of one kind without conditions."""
+
 GAMES = {
-    "oracle": ("mle", "adversarial"),
-    "text": ("mle", "adversarial"),
-    "huggingface": ("mle", "adversarial"),
+    **dict.fromkeys(("oracle", "text", "huggingface"), SENTENCE_GAMES),
     "points": ("adversarial", "autoencode"),
     "pictures": ("adversarial", "conditional", "autoencode"),
     "unpaired": ("cycle",),
     **dict.fromkeys(UNPAIRED_TEXT, ("cycle", "paired")),
+    **dict.fromkeys(PROMPTED, ("mle", "conditional")),
 }
 """The games that can be played on each kind of data."""
-
-PROMPTED = ("conditional_oracle", "prompted_text")
-"""Data whose sequences come with prompts."""
 
 CYCLE_ESTIMATORS = (
     "pathwise",
@@ -169,6 +198,19 @@ CYCLE_ESTIMATORS = (
     "detached",
 )
 """Estimators that can carry rewards through the middle of a cycle."""
+
+FIXED_REWARD_ESTIMATORS = (
+    "score_function",
+    "ppo",
+    "grpo",
+    "relax",
+    "rao_blackwell",
+    "unordered_set",
+)
+"""Estimators that ask a reward for the worth of hard sentences, and for nothing else."""
+
+INFILL_ESTIMATORS = ("score_function", "ppo", "grpo")
+"""Estimators whose critic reads symbols, not soft rows, which have no blank."""
 
 DIRECT_DATA = ("points", "pictures", "unpaired")
 """Data whose samples are made in one pass, with a gradient all the way."""
@@ -186,6 +228,7 @@ def _check_game(experiment: Experiment) -> None:
             "game.name=paired: the training rows of this data are no pairs; set data.aligned=true"
         )
     _check_parts(experiment)
+    _check_finite_data(experiment)
     for position, stage in enumerate(experiment.schedule):
         for phase in stage.phases:
             if phase not in PHASES[game]:
@@ -203,11 +246,11 @@ def _check_game(experiment: Experiment) -> None:
 def _check_parts(experiment: Experiment) -> None:
     """Each game has the parts that it plays with, and no other."""
     game = experiment.game.name
-    with_critic = game in ("adversarial", "conditional", "cycle")
+    with_critic = game in ("adversarial", "conditional", "infill", "cycle")
     needed = {
         "critic": with_critic,
         "objective": with_critic,
-        "estimator": with_critic,
+        "estimator": with_critic or game == "reward",
         "encoder": game == "autoencode",
     }
     for name, wanted in needed.items():
@@ -257,7 +300,14 @@ STARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def _check_start(experiment: Experiment) -> None:
     """A critic that starts from the generator is built like it."""
     critic, generator = experiment.critic, experiment.generator
-    if critic is None or not getattr(critic, "from_generator", False):
+    starts = critic is not None and getattr(critic, "from_generator", False)
+    copied = any("copy_critic" in stage.phases for stage in experiment.schedule)
+    if starts != copied:
+        raise ValueError(
+            f"critic.from_generator={str(starts).lower()} and the schedule's phase 'copy_critic', "
+            "which copies the layers, go together; set both, or neither"
+        )
+    if critic is None or not starts:
         return
     generators, fields = STARTS[critic.name]
     if experiment.game.name == "cycle" or generator.name not in generators:
@@ -290,8 +340,19 @@ def _check_start(experiment: Experiment) -> None:
         )
 
 
+def _check_finite_data(experiment: Experiment) -> None:
+    """JSDGAN counts how often each sentence stands in the training set."""
+    data = experiment.data
+    if experiment.game.name == "jsdgan" and isinstance(data, OracleDataConfig) and data.fresh:
+        raise ValueError(
+            "data.fresh=true: game jsdgan needs a finite training set; set it to false"
+        )
+
+
 def _check_estimator(experiment: Experiment) -> None:
     estimator, critic = experiment.estimator, experiment.critic
+    if estimator is not None and critic is None:
+        _check_fixed_reward(experiment, estimator)
     if estimator is None or critic is None:
         return
     if (estimator.name == "pathwise") != (experiment.data.name in DIRECT_DATA):
@@ -310,6 +371,11 @@ def _check_estimator(experiment: Experiment) -> None:
             f"estimator.name={estimator.name} is not for game cycle; "
             f"choose from: {', '.join(CYCLE_ESTIMATORS)}"
         )
+    if experiment.game.name == "infill" and estimator.name not in INFILL_ESTIMATORS:
+        raise ValueError(
+            f"estimator.name={estimator.name} is not for game infill; "
+            f"choose from: {', '.join(INFILL_ESTIMATORS)}"
+        )
     _check_samples(experiment, estimator)
     _check_sets(experiment, estimator)
     _check_worth(experiment, estimator, critic)
@@ -327,14 +393,86 @@ def _check_estimator(experiment: Experiment) -> None:
                 f"estimator.credit.name=per_step needs a causal critic, critic.name={critic.name} "
                 "gives one score a sequence; use critic rnn, or credit sequence or rollout"
             )
-        baselines = (estimator.baseline, estimator.term_baseline)
-        leave_one_out = any(part and part.name == "leave_one_out" for part in baselines)
-        alone = estimator.samples == 1
-        if alone and (leave_one_out or estimator.whiten) and experiment.train.batch_size < 2:
+        _check_company(experiment, estimator)
+
+
+def _check_company(experiment: Experiment, estimator: PolicyGradientConfig) -> None:
+    """Other sequences, where one is compared with them."""
+    baselines = (estimator.baseline, estimator.term_baseline)
+    leave_one_out = any(part and part.name == "leave_one_out" for part in baselines)
+    alone = estimator.samples == 1
+    if alone and (leave_one_out or estimator.whiten) and experiment.train.batch_size < 2:
+        raise ValueError(
+            "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
+            "whitening; use at least 2"
+        )
+
+
+def _check_fixed_reward(experiment: Experiment, estimator: EstimatorConfig) -> None:
+    """Game reward: one number a sentence, and no critic to look inside of."""
+    game, data = experiment.game, experiment.data
+    if estimator.name not in FIXED_REWARD_ESTIMATORS:
+        raise ValueError(
+            f"estimator.name={estimator.name} needs a critic, game.name=reward has none; choose "
+            f"from: {', '.join(FIXED_REWARD_ESTIMATORS)}"
+        )
+    _check_samples(experiment, estimator)
+    _check_sets(experiment, estimator)
+    if isinstance(estimator, PolicyGradientConfig):
+        _check_baselines(experiment, estimator)
+        _check_company(experiment, estimator)
+        if estimator.credit.name not in ("sequence", "rollout", "gae"):
             raise ValueError(
-                "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
-                "whitening; use at least 2"
+                f"estimator.credit.name={estimator.credit.name} needs a reward for each symbol, "
+                "game.name=reward has one for each sentence; use sequence, rollout or gae"
             )
+    if isinstance(game, RewardGameConfig) and game.scorer == "oracle":
+        everywhere = ("random_lstm", "random_gru", "seqgan_paper")
+        if not isinstance(data, OracleDataConfig) or data.oracle.name not in everywhere:
+            raise ValueError(
+                "game.scorer=oracle needs a density that is positive everywhere: data oracle with "
+                f"one of {', '.join(everywhere)}; use scorer bleu"
+            )
+
+
+def _check_mutations(experiment: Experiment) -> None:
+    """Evolution and its phase go together, and it starts each child from the same state."""
+    phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    evolution = getattr(experiment.game, "evolution", None)
+    if (evolution is not None) != ("evolve" in phases):
+        raise ValueError(
+            "game.evolution and the schedule's phase 'evolve' go together; set both, or neither"
+        )
+    learned = isinstance(getattr(experiment.estimator, "baseline", None), LearnedBaselineConfig)
+    if evolution is not None and learned:
+        raise ValueError(
+            "estimator.baseline.name=learned: a baseline cannot learn the rewards of several "
+            "mutations; use leave_one_out"
+        )
+    estimator = experiment.estimator
+    varies = isinstance(estimator, RelaxConfig) or getattr(estimator, "learn", False)
+    if evolution is not None and estimator is not None and varies:
+        raise ValueError(
+            f"estimator.name={estimator.name}: a control variate cannot learn the rewards of "
+            "several mutations; use rebar with learn=false, or another estimator"
+        )
+
+
+def _check_demonstrations(experiment: Experiment) -> None:
+    """Real sentences can stand among hard samples that are compared with each other only."""
+    estimator = experiment.estimator
+    if getattr(experiment.game, "demonstrations", None) is None:
+        return
+    if not isinstance(estimator, PolicyGradientConfig) or estimator.samples > 1:
+        raise ValueError(
+            "game.demonstrations needs estimator score_function or ppo with samples=1; use one of "
+            "them, or leave demonstrations out"
+        )
+    if estimator.baseline.name == "self_critical":
+        raise ValueError(
+            "estimator.baseline.name=self_critical: greedy sentences are no demonstrations; use "
+            "leave_one_out, or leave game.demonstrations out"
+        )
 
 
 def _check_leak(experiment: Experiment) -> None:
@@ -394,16 +532,59 @@ def _check_worth(experiment: Experiment, estimator: EstimatorConfig, critic: Cri
             "estimator.name=all_action needs a critic that scores every next symbol, "
             f"critic.name={critic.name} does not; use critic action"
         )
-    if estimator.name == "maligan" and objective is not None and objective.value != "logit":
-        raise ValueError(
-            f"objective.value={objective.value}: estimator maligan weights samples by exp of the "
-            "critic's logit; set it to logit"
-        )
+    if estimator.name == "maligan" and isinstance(objective, DivergenceConfig):
+        if objective.value != "logit":
+            raise ValueError(
+                f"objective.value={objective.value}: estimator maligan weights samples by exp of "
+                "the critic's logit; set it to logit"
+            )
     mediates = getattr(critic, "reads", None) == "log_likelihood"
     if objective is not None and objective.name == "cooperative" and not mediates:
         raise ValueError(
             "objective.name=cooperative trains a language model as the critic; use critic "
             "{name: action, reads: log_likelihood}"
+        )
+
+
+def _check_features(experiment: Experiment) -> None:
+    """Objectives that compare features need a critic that has some, and samples to compare."""
+    objective, critic, estimator = experiment.objective, experiment.critic, experiment.estimator
+    if objective is None or critic is None or isinstance(objective, DivergenceConfig):
+        return
+    if critic.name in ("rnn", "action", "local") or getattr(critic, "causal", False):
+        causal = " with causal=true" if critic.name == "transformer" else ""
+        raise ValueError(
+            f"objective.name={objective.name} compares features of whole samples, "
+            f"critic.name={critic.name}{causal} scores steps and has none; use critic cnn, relgan, "
+            "pairwise, mlp, or transformer with causal=false"
+        )
+    if estimator is not None and estimator.name == "maligan":
+        raise ValueError(
+            f"objective.name={objective.name}: estimator maligan weights samples by exp of a "
+            "critic's logit; use objective non_saturating with value logit"
+        )
+    if objective.name == "transport" and isinstance(estimator, RebarConfig):
+        raise ValueError(
+            "objective.name=transport: a sample's value is a potential with the slope of a cost, "
+            "so that estimator rebar would be biased; use relax"
+        )
+    alone = getattr(estimator, "baseline", None), getattr(estimator, "term_baseline", None)
+    if objective.name != "rank" and "self_critical" in [getattr(b, "name", None) for b in alone]:
+        raise ValueError(
+            f"objective.name={objective.name} compares the samples of a batch, and the greedy "
+            "sentence of baseline self_critical is alone; use leave_one_out"
+        )
+    least = objective.references + 1 if isinstance(objective, RankConfig) else 2
+    if experiment.train.batch_size < least:
+        raise ValueError(
+            f"train.batch_size={experiment.train.batch_size} leaves objective {objective.name} "
+            f"nothing to compare with; use at least {least}"
+        )
+    scored = [p.name for p in experiment.penalties if p.name in ("gradient_penalty", "r1")]
+    if objective.name != "mmd" and scored:
+        raise ValueError(
+            f"penalties has '{scored[0]}' on the critic's score, which objective.name="
+            f"{objective.name} does not train; use spectral_norm or weight_clip"
         )
 
 
@@ -518,7 +699,7 @@ def _check_penalties(experiment: Experiment) -> None:
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
         raise ValueError(f"penalties has '{doubles[0]}' twice; keep one")
-    if "spectral_norm" in names and critic in ("rnn", "pairwise", "hf"):
+    if "spectral_norm" in names and critic in ("rnn", "action", "pairwise", "hf"):
         raise ValueError(
             f"penalties has 'spectral_norm', which critic.name={critic} does not "
             "support (not all of its weights are plain layers); use gradient_penalty or r1, or "
@@ -533,9 +714,30 @@ METRICS = {
     "points": POINT_METRICS,
     "pictures": PICTURE_METRICS,
     "unpaired": CYCLE_METRICS,
+    "conditional_oracle": ORACLE_METRICS,
+    "prompted_text": PROMPTED_METRICS,
     **dict.fromkeys(UNPAIRED_TEXT, TRANSLATION_METRICS),
 }
 """What can be selected by, by kind of data."""
+
+
+def _check_probe(experiment: Experiment) -> None:
+    """Every probed estimator could be the experiment's own."""
+    probe = experiment.probe
+    if probe is None:
+        return
+    if experiment.game.name not in ("adversarial", "conditional") or (
+        experiment.data.name in DIRECT_DATA
+    ):
+        raise ValueError(
+            f"probe: game.name={experiment.game.name} on data.name={experiment.data.name} has no "
+            "estimators of discrete symbols to compare; remove it"
+        )
+    for row in probe.estimators:
+        try:
+            _check_estimator(experiment.model_copy(update={"estimator": row.estimator}))
+        except ValueError as error:
+            raise ValueError(f"probe.estimators, '{row.label}': {error}") from error
 
 
 def _check_selection(experiment: Experiment) -> None:
@@ -578,6 +780,20 @@ def trained_ways(experiment: Experiment) -> list[str]:
         game.cycle_weight != 0 or "reconstruct" in phases
     )
     return ["a2b", "b2a"] if recovers else sorted(set(game.directions))
+
+
+def _check_prompts(experiment: Experiment) -> None:
+    """Prompts without responses have a use, and nobody asks for their true responses."""
+    data = experiment.data
+    if not isinstance(data, PromptedTextConfig) or data.prompts is None:
+        return
+    if experiment.game.name == "mle":
+        raise ValueError("data.prompts: game mle has no use for prompts without responses")
+    if getattr(experiment.objective, "paired", False):
+        raise ValueError(
+            "objective.paired=true compares with the true response, but data.prompts have none; "
+            "set paired to false, or leave data.prompts out"
+        )
 
 
 def _check_lengths(experiment: Experiment) -> None:

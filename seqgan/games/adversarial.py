@@ -4,7 +4,9 @@
     phase critic     critic: objective on real and generated samples, plus penalties
     phase generator  generator: the estimator's loss on value(critic(·)), plus mle_weight × mle;
                      a learned baseline, if there is one, is updated after it; estimators that use
-                     their samples several times (PPO) update the generator as often
+                     their samples several times (PPO) update the generator as often;
+                     some samples may be real sentences (`demonstrations.py`)
+    phase copy_critic  nobody learns: the critic takes over the layers that the generator has now
 
 While one player learns the others are frozen: no gradient, no dropout, no change of buffers.
 The critic therefore rewards in evaluation mode. What the critic is shown is what the estimator
@@ -14,13 +16,16 @@ With conditions both players are told the labels, or the prompts, of a real batc
 has a third kind of input: real samples with a wrong one (Reed et al. 2016, GAN-CLS). Without it
 nothing asks the generator to obey but the critic's own interest in the condition.
 
+Prompts without responses (`prompts`) are told in the phase generator only, in place of the real
+batch's: the critic knows no true response to them, and needs none.
+
     D's loss on fakes = (1 − m) · loss(G(z, c), c) + m · loss(x, c′ ≠ c),   m = `mismatched`
 
 One of the lecture notes has the generator *descend* on log D(G(z)), which teaches it to lose. The
 generator here raises the mean value of its samples; a test takes one step and looks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -37,12 +42,13 @@ from seqgan.core.types import (
     Stateful,
     Stats,
 )
-from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.stream import Batches, Stream
 from seqgan.estimators.base import Estimator, Surrogate
 from seqgan.games.critics import CriticReward, critic_update, score
+from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mle import real_loss
+from seqgan.objectives.base import Objective
 from seqgan.objectives.config import PenaltyConfig
-from seqgan.objectives.divergences import Objective
 from seqgan.training.player import Player
 
 Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
@@ -59,10 +65,13 @@ class AdversarialGame:
         estimator: Estimator,
         objective: Objective,
         penalties: list[PenaltyConfig],
-        stream: Stream | FreshStream,
+        stream: Batches,
         space: Space,
         mle_weight: float = 0.0,
         mismatched: float = 0.0,
+        demonstrations: Demonstrations | None = None,
+        prompts: Stream | None = None,
+        start_critic: Callable[[], None] | None = None,
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generator, "critic": critic}
         if baseline is not None:
@@ -74,6 +83,9 @@ class AdversarialGame:
         self._space = space
         self._mle_weight = mle_weight
         self._mismatched = mismatched
+        self._prompts = prompts
+        self._demonstrations = demonstrations
+        self._start_critic = start_critic
         self._generator = generator
         self._critic = critic
         # Made once: a list that becomes a tensor on a GPU makes the step wait.
@@ -83,13 +95,19 @@ class AdversarialGame:
             "mle": self._update_likelihood,
             "critic": self._update_critic,
             "generator": self._update_generator,
+            "copy_critic": self._copy_critic,
         }
 
     def updates(self, phase: str) -> Updates:
         return self._phases[phase]()
 
     def stateful(self) -> dict[str, Stateful]:
-        return {"stream": self._stream, "estimator": self._estimator}
+        parts: dict[str, Stateful] = {"stream": self._stream, "estimator": self._estimator}
+        if self._demonstrations is not None:
+            parts["demonstrations"] = self._demonstrations
+        if self._prompts is not None:
+            parts["prompts"] = self._prompts
+        return parts
 
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
 
@@ -116,16 +134,25 @@ class AdversarialGame:
     def _update_generator(self) -> Updates:
         real = self._stream.next() if self._needs_real() else None
         rows = self._stream.batch_size
-        cond = None if real is None else real.cond
+        cond = self._conditions(real)
         with frozen(self._critic.module):
             rollout = self._estimator.sample(self._generator.module, Request(rows, cond))
-            surrogate = self._estimator.loss(self._generator.module, rollout, self._reward(real))
+            reward = self._reward(real, cond)
+            if self._demonstrations is not None:
+                assert real is not None
+                rollout, reward = self._demonstrations.mix(rollout, real, reward)
+            surrogate = self._estimator.loss(self._generator.module, rollout, reward)
         yield self._generator, *self._with_likelihood(surrogate, real)
         if surrogate.baseline_loss is not None:
             yield self.players["baseline"], surrogate.baseline_loss, {}
         while surrogate.again is not None:
             surrogate = surrogate.again()
             yield self._generator, *self._with_likelihood(surrogate, real)
+
+    def _copy_critic(self) -> Updates:
+        assert self._start_critic is not None, "checked by Experiment"
+        self._start_critic()
+        return iter(())
 
     def _with_likelihood(self, surrogate: Surrogate, real: Batch | None) -> tuple[Tensor, Stats]:
         """The estimator's loss plus that of real sentences, and what is worth logging."""
@@ -139,11 +166,18 @@ class AdversarialGame:
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
     def _needs_real(self) -> bool:
-        return self._space.conditional or self._mle_weight > 0 or self._objective.needs_real
+        told = self._space.conditional and self._prompts is None
+        shown = self._mle_weight > 0 or self._demonstrations is not None
+        return told or shown or self._objective.needs_real
 
-    def _reward(self, real: Batch | None) -> Reward:
+    def _conditions(self, real: Batch | None) -> Tensor | None:
+        """What the generator is told: further prompts where there are any, else those of `real`."""
+        if self._prompts is not None:
+            return self._prompts.next().x
+        return None if real is None else real.cond
+
+    def _reward(self, real: Batch | None, cond: Tensor | None) -> Reward:
         critic = self._critic.module
-        cond = None if real is None else real.cond
         if not self._objective.needs_real:
             return CriticReward(critic, self._objective, None, cond)
         assert real is not None
@@ -160,8 +194,15 @@ class AdversarialGame:
 
 
 def wrong_prompts(cond_BP: Tensor) -> Tensor:
-    """The prompts of other rows. Where two rows have the same prompt, it may still be right."""
-    return cond_BP.roll(1, 0)
+    """For each row the prompt of the next one, of the batch as a ring, that has another prompt.
+
+    Where all rows have the same prompt there is no wrong one, and it stays.
+    """
+    row_B = torch.arange(len(cond_BP), device=cond_BP.device)
+    next_BB = (row_B[:, None] + row_B + 1) % len(cond_BP)  # the last of each is the row itself
+    differs_BB = (cond_BP[next_BB] != cond_BP[:, None]).any(-1)
+    first_B1 = differs_BB.long().argmax(1, keepdim=True)  # the first of equals
+    return cond_BP[next_BB.gather(1, first_B1).squeeze(1)]
 
 
 def wrong_labels(cond_BA: Tensor, sizes_A: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ PhaseName = Literal[
     "mle",
     "critic",
     "generator",
+    "copy_critic",
     "evolve",
     "snapshot",
     "reconstruct",
