@@ -79,6 +79,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "schedule": [{"repeat": 6, "phases": {"critic": 1, "evolve": 1}}],
         "players.generator": {"ema": 0.8},
     },
+    "infill": {
+        "game": {"name": "infill"},
+        "critic": {"name": "rnn", "embed": 4, "hidden": 4},
+    },
     "demonstrations": {
         "game": {"name": "adversarial", "demonstrations": {"share": 0.9, "steps": 8}},
         "estimator": {"name": "ppo"},
