@@ -7,7 +7,7 @@ Batches run across the borders of epochs, so that no sample is dropped and every
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,18 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch
+
+
+class Batches(Protocol):
+    """What a game asks of a stream of real samples."""
+
+    batch_size: int
+
+    def next(self) -> Batch: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class _EpochStream(ABC):

@@ -1,13 +1,30 @@
 """Configuration of games: who plays, and for what besides the objective."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.data.noise_config import NoiseConfig
+from seqgan.objectives.config import DivergenceName
 
 Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ScheduledSamplingConfig(Config):
+    """How often the generator reads its own symbol instead of the real one, while it learns."""
+
+    start: Share = 0.0
+    """Probability at the first generator update, for each symbol."""
+    end: Share
+    """Probability after `steps` generator updates."""
+    steps: Annotated[int, Field(gt=0)]
+    """Generator updates on the way, linear."""
+
+    def probability(self, updates: int) -> float:
+        """The probability after so many generator updates."""
+        return self.start + min(1.0, updates / self.steps) * (self.end - self.start)
 
 
 class MleGameConfig(Config):
@@ -15,6 +32,33 @@ class MleGameConfig(Config):
 
     name: Literal["mle"]
     """Kind of game."""
+    scheduled_sampling: ScheduledSamplingConfig | None = None
+    """Feed the generator's own symbols back during training (a baseline, not a likelihood); null:
+    real symbols only."""
+
+
+class DemonstrationsConfig(Config):
+    """Real sentences among the generator's samples, with a reward that no critic decides."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of real sentences in the first batch of the phase `generator`."""
+    reward: float = 2.0
+    """The reward of each of them."""
+    steps: Annotated[int, Field(gt=0)]
+    """Visits of the phase `generator` in which the share falls linearly to 0."""
+
+
+class EvolutionConfig(Config):
+    """Children of one generator, each by another objective, of which one survives."""
+
+    mutations: Annotated[list[DivergenceName], Field(min_length=2)] = [
+        "minimax",
+        "non_saturating",
+        "lsgan",
+    ]
+    """Objectives of which each child raises one; the critic keeps its own."""
+    diversity: Weight = 0.001
+    """Weight of the diversity in the fitness that decides which child survives."""
 
 
 class AdversarialGameConfig(Config):
@@ -24,16 +68,25 @@ class AdversarialGameConfig(Config):
     """Kind of game."""
     mle_weight: Weight = 0.0
     """Weight of the likelihood loss on real data, added to every adversarial generator update."""
+    demonstrations: DemonstrationsConfig | None = None
+    """Real sentences among the samples; null: none. Estimators score_function and ppo."""
+    evolution: EvolutionConfig | None = None
+    """What the phase `evolve` does; null: there is no such phase."""
 
 
 class ConditionalGameConfig(Config):
-    """A generator that is told the labels, against a critic that sees sample and labels."""
+    """A generator that is told labels or a prompt, against a critic that sees them too."""
 
     name: Literal["conditional"]
     """Kind of game."""
     mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of (real sample, wrong label) in the critic's loss on fakes; the rest is generated.
-    0: such pairs are not shown."""
+    """Share of (real sample, wrong label or prompt) in the critic's loss on fakes; the rest is
+    generated. 0: such pairs are not shown."""
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss on real data, added to every adversarial generator update; for
+    sequences."""
+    evolution: EvolutionConfig | None = None
+    """What the phase `evolve` does; null: there is no such phase."""
 
 
 class AutoencodeGameConfig(Config):
@@ -106,9 +159,62 @@ class PairedGameConfig(Config):
     """Ways that are taught."""
 
 
+class InfillGameConfig(Config):
+    """A generator that fills blanks in real sentences, against a critic that sees them too."""
+
+    name: Literal["infill"]
+    """Kind of game."""
+    shares: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.25, 1.0]
+    """Least and greatest share of a sentence's symbols that is blanked; 1: all, which is what the
+    generator is evaluated on."""
+    contiguous: bool = True
+    """Blank one run of symbols; false: each symbol by itself."""
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss of the blanked symbols, added to every adversarial generator
+    update."""
+
+    @model_validator(mode="after")
+    def _least_first(self) -> Self:
+        if self.shares[0] > self.shares[1]:
+            raise ValueError(f"shares={self.shares}: the least share comes first")
+        return self
+
+
+class RewardGameConfig(Config):
+    """A generator that raises a fixed reward; there is no critic."""
+
+    name: Literal["reward"]
+    """Kind of game."""
+    scorer: Literal["bleu", "oracle"]
+    """bleu: of each sentence against training sentences. oracle: log-density under the oracle that
+    the data come from, in nats; tells what the estimator can do with the truth."""
+    order: Annotated[int, Field(gt=0)] = 4
+    """Longest n-grams that bleu counts."""
+    references: Annotated[int, Field(gt=0)] | None = None
+    """Training sentences that bleu compares with, from the first on; null: all."""
+
+
+class JsdganGameConfig(Config):
+    """A generator that lowers its exact Jensen-Shannon divergence to a finite training set."""
+
+    name: Literal["jsdgan"]
+    """Kind of game."""
+
+
+class DgsanGameConfig(Config):
+    """A generator against its own former self: their density ratio is the critic."""
+
+    name: Literal["dgsan"]
+    """Kind of game."""
+
+
+CriticFreeGameConfig = MleGameConfig | RewardGameConfig | JsdganGameConfig | DgsanGameConfig
+"""Games of a generator of sequences alone."""
+
 GameConfig = Annotated[
-    MleGameConfig
+    CriticFreeGameConfig
     | AdversarialGameConfig
+    | InfillGameConfig
     | ConditionalGameConfig
     | AutoencodeGameConfig
     | CycleGameConfig

@@ -30,7 +30,7 @@ from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Critic, Request, Sample, Stateful
-from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.stream import Batches
 from seqgan.estimators.base import Estimator, Surrogate
 from seqgan.games.adversarial import AdversarialGame, Updates
 from seqgan.games.critics import CriticReward, score
@@ -45,7 +45,7 @@ class EvolutionaryGame:
         self,
         game: AdversarialGame,
         estimator: Estimator,
-        stream: Stream | FreshStream,
+        stream: Batches,
         objective: Objective,
         mutations: Sequence[Objective],
         diversity: float,
