@@ -1,0 +1,43 @@
+"""k categories and one class more, for what was generated (SentiGAN, Wang & Wan 2018).
+
+    critic       minimises  −E_real log P(c | x) − E_generated log P(generated | x)
+    generator    minimises  E_{x ~ G(· | c)} [1 − P(c | x)], a penalty
+
+for samples x told label c and a critic `classes`. A generated sentence is worth −(1 − P(c | x)): it
+loses nothing only if it is taken for a real one *of its own category*, so that one that would pass
+under another label is no help.
+
+The paper calls Σ G(x)·(1 − D(x)) a penalty, in contrast to a reward D(x). As expectations the two
+have the same gradient, since one is less by 1: what differs is the noise of an estimator without a
+baseline, which the penalty makes small where samples are good. The sign does matter: one widely
+used reimplementation minimises −G · (1 − D).
+
+Deviations: one generator, told its label, instead of k. The paper differentiates G · (1 − D) at
+*sampled* symbols, that is E[G ∇ log G · (1 − D)], the gradient of Σ ½ G²·(1 − D) (recalled, not
+checked); here it is the gradient of the expectation.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgan.core.types import Scores
+from seqgan.objectives.base import features, shared_out
+
+
+class Classes:
+    """See `objectives.base.Objective`. Scores are those of a critic `classes`."""
+
+    needs_real = False
+
+    def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
+        """The cross-entropy of k + 1 classes, half of whose samples are real."""
+        real_loss = F.softplus(-real.score.float()).mean()
+        of_fakes = [-features(fake).log_softmax(-1)[:, -1].mean() for fake in fakes]
+        return real_loss + shared_out(of_fakes, shares)
+
+    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+        """−(1 − P(c | x)): [R]."""
+        return torch.sigmoid(fake.score.float()) - 1
