@@ -345,6 +345,10 @@ class LeakGanConfig(Config):
         SequenceCreditConfig | RolloutCreditConfig, Field(discriminator="name")
     ] = RolloutCreditConfig(name="rollout", continuations=4)
     """How the value of a sequence is spread over its symbols."""
+    baseline: Annotated[
+        NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig, Field(discriminator="name")
+    ] = LeaveOneOutConfig(name="leave_one_out")
+    """What is subtracted from the worker's reward to lower the variance of its gradient."""
     delta: Annotated[float, Field(gt=0)] = 12.0
     """How sharply the rescaled reward tells high ranks from low ones."""
 

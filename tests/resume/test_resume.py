@@ -45,6 +45,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
         **SPECTRAL,
     },
     "ema": {"players.generator": {"ema": 0.8, "optimizer": "rmsprop"}},
+    "a critic that leaks": {
+        "generator": {"name": "leakgan", "embed": 4, "hidden": 4, "goal": 3, "horizon": 2},
+        "critic": {"name": "cnn", "embed": 4, "widths": [1, 2], "filters": [4, 4]},
+        "estimator": {
+            "name": "leakgan",
+            "credit": {"name": "rollout", "continuations": 2},
+            "baseline": {"name": "moving_average"},
+        },
+        "players.generator": {"ema": 0.8},
+        **SPECTRAL,
+    },
     "dropout": {
         "generator": {"name": "lstm", "embed": 4, "hidden": 4, "dropout": 0.3},
         "critic": {"name": "cnn", "embed": 4, "widths": [1, 2], "filters": [4, 4], "dropout": 0.5},
