@@ -14,6 +14,8 @@
     kv_cache    64 samples of 50 symbols by transformers of 4 layers × 256, ours and a GPT-2 of the
                 transformers library, with their caches, against the same networks reading the
                 whole prefix again for every symbol
+    estimators  one generator update by every estimator of configs/probe/enumerable.yaml, on 64
+                sentences of 16 symbols out of 200, and its ratio to REINFORCE
     cycle       one generator step and one critic step of the cycle game on the summaries of
                 configs/summarize/events.yaml, for every estimator, against `detached`
 
@@ -46,7 +48,13 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.build import DataSide, build_data, build_estimator, build_game
+from seqgan.build import (
+    DataSide,
+    build_data,
+    build_estimator,
+    build_game,
+    build_value_network,
+)
 from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
 from seqgan.core.errors import UserError
@@ -68,6 +76,7 @@ from seqgan.data.faces import draw_faces, sample_labels
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, sample
 from seqgan.estimators.config import (
+    AllActionConfig,
     EstimatorConfig,
     PerStepCreditConfig,
     RelaxedConfig,
@@ -83,20 +92,25 @@ from seqgan.games.mle import likelihood_loss
 from seqgan.metrics.bleu import Corpus, self_bleu
 from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
+    ActionCriticConfig,
     CnnCriticConfig,
+    GeneratorConfig,
     HfGeneratorConfig,
+    MlpCriticConfig,
     RnnCriticConfig,
     RnnGeneratorConfig,
     TransformerGeneratorConfig,
 )
+from seqgan.models.critics.action import ActionCritic
 from seqgan.models.critics.cnn import CnnCritic
+from seqgan.models.critics.mlp import MlpCritic
 from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import Highway
 from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.transformer import EncoderDecoder
-from seqgan.objectives.config import ObjectiveConfig
-from seqgan.objectives.divergences import Objective
+from seqgan.objectives.config import DivergenceConfig
+from seqgan.objectives.divergences import Divergence
 from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
 from seqgan.training.player import Player
 from seqgan.training.schedule import Schedule
@@ -110,6 +124,7 @@ CHECK_VOCAB = 50
 """Distributions are compared over few symbols and peaked rows: every count is then large."""
 
 SUMMARIES = Path(__file__).parents[1] / "configs" / "summarize" / "events.yaml"
+PROBE = Path(__file__).parents[1] / "configs" / "probe" / "enumerable.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +150,8 @@ class Sizes:
     """Symbols a sample of `kv_cache`."""
     cached_width: int = 256
     cached_layers: int = 4
+    estimator_space: SequenceSpace = field(default_factory=partial(SequenceSpace, 200, 16))
+    """Sentences of `estimators`."""
     articles: int = 2000
     """Training articles of the cycle game; its steps cost the same with more of them."""
     cycle_batch: int | None = None
@@ -331,7 +348,7 @@ def build_lstm(space: SequenceSpace, device: torch.device, std: float = 0.1) -> 
 
 def prob_reward(critic: Critic) -> Reward:
     """σ(score), SeqGAN's reward, as the adversarial game makes it."""
-    objective = Objective(ObjectiveConfig(name="non_saturating", value="prob"))
+    objective = Divergence(DivergenceConfig(name="non_saturating", value="prob"))
     return CriticReward(critic, objective)
 
 
@@ -446,6 +463,61 @@ def bench_steps(sizes: Sizes, device: torch.device) -> Json:
     return {name: summary(times) for name, times in runs.items()}
 
 
+REINFORCE = "REINFORCE, no baseline"
+
+
+def bench_estimators(sizes: Sizes, device: torch.device) -> Json:
+    """Milliseconds a generator update, by estimator. Learned baselines learn nothing here."""
+    space = sizes.estimator_space
+    generator = build_generator(RnnGeneratorConfig(name="gru"), space).to(device).train()
+    critic = MlpCritic(space, MlpCriticConfig(name="mlp")).to(device).eval()
+    player = Player("generator", generator, PlayerConfig())
+    probe = load_experiment(PROBE, []).probe
+    assert probe is not None
+    works: dict[str, Callable[[], object]] = {}
+    for row in probe.estimators:
+        works[row.label] = _estimator_update(player, row.estimator, critic, space, sizes, device)
+    actions = ActionCritic(space, ActionCriticConfig(name="action")).to(device).eval()
+    every = AllActionConfig(name="all_action")
+    works["all actions"] = _estimator_update(player, every, actions, space, sizes, device)
+    for work in works.values():
+        work()  # warm up
+    runs = alternate(works, sizes.step_repeats, device)
+    base = summary(runs[REINFORCE])["median_s"]
+    return {
+        name: {**summary(times), "ratio": summary(times)["median_s"] / base}
+        for name, times in runs.items()
+    }
+
+
+def _estimator_update(
+    player: Player,
+    config: EstimatorConfig,
+    critic: Critic,
+    space: SequenceSpace,
+    sizes: Sizes,
+    device: torch.device,
+) -> Callable[[], object]:
+    """Samples, the critic's rewards, and every update that the estimator makes of them."""
+    network = build_value_network(config, space)
+    if network is not None:
+        network = network.to(device)
+    estimator = build_estimator(config, space, device, network)
+    reward = CriticReward(critic, Divergence(DivergenceConfig(name="wgan")))
+    generator: Any = player.module
+
+    def update() -> None:
+        with frozen(critic):
+            rollout = estimator.sample(generator, Request(sizes.batch))
+            surrogate = estimator.loss(generator, rollout, reward)
+        player.update(surrogate.loss)
+        while surrogate.again is not None:
+            surrogate = surrogate.again()
+            player.update(surrogate.loss)
+
+    return update
+
+
 @torch.no_grad()
 def _batch(generator: RnnGenerator, sizes: Sizes) -> Batch:
     rollout = sample(generator, sizes.space, sizes.batch, Ancestral())
@@ -456,7 +528,7 @@ def _critic_update(
     player: Player, real: Batch, generator: RnnGenerator, sizes: Sizes
 ) -> Callable[[], object]:
     """As the adversarial game does it: fresh samples, then one update on both halves."""
-    objective = Objective(ObjectiveConfig(name="non_saturating"))
+    objective = Divergence(DivergenceConfig(name="non_saturating"))
 
     def update() -> None:
         fake = _batch(generator, sizes)
@@ -660,7 +732,10 @@ def bench_kv_cache(sizes: Sizes, device: torch.device) -> Json:
     of them: the naive side computes the logits of every column, and should not lose by that."""
     space = SequenceSpace(CHECK_VOCAB, sizes.cached_length)
     with TemporaryDirectory() as folder:
-        configs = {"transformer": cached_config(sizes), "hf": cached_hf_config(sizes, folder)}
+        configs: dict[str, GeneratorConfig] = {
+            "transformer": cached_config(sizes),
+            "hf": cached_hf_config(sizes, folder),
+        }
         generators = {name: build_generator(config, space) for name, config in configs.items()}
     return {
         name: _cache_ratio(generator.to(device).eval(), space, sizes, device)
@@ -816,6 +891,7 @@ def run_all(
         "prdc": lambda: bench_prdc(sizes),
         "translate": lambda: bench_translate(sizes, device),
         "kv_cache": lambda: bench_kv_cache(sizes, device),
+        "estimators": lambda: bench_estimators(sizes, device),
         "cycle": lambda: bench_cycle(sizes, device),
     }
     if only is not None and only not in parts:

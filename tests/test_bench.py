@@ -99,7 +99,7 @@ def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
     tree = json.loads(json.dumps(result))
     parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate"}
-    parts |= {"kv_cache", "cycle"}
+    parts |= {"kv_cache", "estimators", "cycle"}
     assert set(tree) == {"machine", "sizes", "targets", *parts}
     assert tree["sizes"]["quick"] is False
     assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
