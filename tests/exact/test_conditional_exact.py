@@ -21,7 +21,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Request, Rollout, SequenceSpace, Shared
+from seqgan.core.types import Request, Rollout, Scores, SequenceSpace, Shared
 from seqgan.decoding import Ancestral, continuations, sample, sequence_log_probs
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import GrpoConfig, RelaxedConfig, ScoreFunctionConfig
@@ -38,6 +38,8 @@ from seqgan.models.config import (
     TransformerGeneratorConfig,
 )
 from seqgan.models.prompted import PromptedGenerator
+from seqgan.objectives.config import DivergenceConfig
+from seqgan.objectives.divergences import Divergence
 
 CPU = torch.device("cpu")
 SPACE = SequenceSpace(vocab_size=3, length=2, prompt=1)
@@ -407,3 +409,21 @@ def test_a_relaxed_sample_passes_its_gradient_behind_the_prompt() -> None:
     probs_V = generator.inner(torch.cat([cond[:1], cond[:1, :1]], 1))[0, 2].softmax(-1)
     expected = gradient(-(probs_V * weight_V).sum(), generator)
     assert_same_vector(gradient(loss, generator), expected, relative=1e-3)
+
+
+def test_the_best_bradley_terry_critic_is_the_log_density_ratio() -> None:
+    """Paired RSGAN over all pairs of p = (2, 1, 1)/4 and q = (1, 1, 2)/4: its gradient is zero at
+    d = log p/q plus any constant, and nowhere near it."""
+    real, fake = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 2, 2])
+    pairs = torch.cartesian_prod(real, fake)
+    objective = Divergence(DivergenceConfig(name="rsgan", value="logit"))
+    ratio = (torch.tensor([2.0, 1.0, 1.0]) / torch.tensor([1.0, 1.0, 2.0])).log()
+    for d, best in ((ratio, True), (ratio + 0.7, True), (2 * ratio, False), (-ratio, False)):
+        d = d.clone().requires_grad_()
+        loss = objective.critic_loss(Scores(d[pairs[:, 0]]), Scores(d[pairs[:, 1]]))
+        (slope,) = torch.autograd.grad(loss, d)
+        assert (float(slope.norm()) < 1e-6) == best
+    # Its raw score is what a student is paid: in the mean over q, minus KL(q‖p).
+    paid = objective.value(Scores(ratio[fake])).mean()
+    q_R = torch.tensor([0.25, 0.25, 0.5])
+    torch.testing.assert_close(paid, -(q_R * -ratio).sum())
