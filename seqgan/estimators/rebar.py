@@ -11,12 +11,15 @@ is asked once for the sentences and once for each of their symbols.
   sentence, so c_t may say little about R at early steps; η decides how far it is trusted.
 - Where a critic scores every step, R is the mean of the steps' values, as with credit `sequence`,
   and c_t is the mean of those up to and including column t.
+- c_t must have the slope of its own value. Objective `transport` has that of another, so it is
+  refused; where samples are compared with each other (`mmd`), the others are constants, rightly.
 
 η and log λ are fixed, or learned (`learn`); one η and one λ for all steps.
 
 Deviations. The paper's layers of variables are relaxed together; here every step has a control
 variate of its own behind a hard prefix. Its λ-dependent shift of the logits (for binary variables)
-is left out. η and λ are learned by the variance in the logits (`control_variate.py`).
+is left out. η and λ are learned by the variance in the logits (`control_variate.py`). Where a
+critic has kinks (ReLU, max over time), λ's slope misses them; that costs variance, never bias.
 """
 
 from functools import partial

@@ -47,6 +47,8 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     "soft_gumbel": {"name": "soft_gumbel"},
     "straight_through_gumbel": {"name": "straight_through_gumbel"},
     "straight_through": {"name": "straight_through"},
+    "rebar": {"name": "rebar"},
+    "relax": {"name": "relax", "embed": 4, "hidden": 4},
 }
 PER_STEP_CRITICS = ("rnn", "causal")
 COMBINATIONS = [
@@ -90,6 +92,8 @@ DELICATE: dict[str, dict[str, Any]] = {
     },
     "gradient penalty": {"penalties": [{"name": "gradient_penalty"}, {"name": "r1"}]},
     "learned baseline": {"estimator": ESTIMATORS["learned"]},
+    "learned scales": {"estimator": ESTIMATORS["rebar"], "penalties": [{"name": "spectral_norm"}]},
+    "learned control variate": {"estimator": ESTIMATORS["relax"]},
     "relativistic": {"objective": {"name": "rsgan"}, "game__mle_weight": 0.5},
     "soft": {"estimator": ESTIMATORS["soft_gumbel"], "penalties": [{"name": "spectral_norm"}]},
     "rollout": {"estimator": ESTIMATORS["rollout"], "penalties": [{"name": "spectral_norm"}]},
