@@ -84,34 +84,40 @@ def _root(space: SequenceSpace, sets: int, members: int, device: torch.device) -
 def _grow(beam: _Beam, logits_RV: Tensor, time: int, end_id: int | None) -> tuple[_Beam, Tensor]:
     """The beam with column `time` written, and `parent_KG`: whose child each prefix is."""
     members, sets, _ = beam.ids_KGT.shape
-    vocab = logits_RV.shape[-1]
-    step_KGV = logits_RV.float().log_softmax(-1).to(beam.g_KG).view(members, sets, vocab)
+    step_KGV = logits_RV.float().log_softmax(-1).view(members, sets, -1)
     if end_id is not None and time:
         only_end_V = torch.full_like(step_KGV[0, 0], _NEVER)
         only_end_V[end_id] = 0.0
         ended_KG1 = beam.ids_KGT[..., time - 1, None] == end_id
         step_KGV = torch.where(ended_KG1, only_end_V, step_KGV)
-    logp_KGV = beam.logp_KG[..., None] + step_KGV
-    g_KGV = _children(beam.g_KG[..., None], logp_KGV)
-    g_GK, child_GK = g_KGV.transpose(0, 1).flatten(1).topk(members)
-    logp_GK = logp_KGV.transpose(0, 1).flatten(1).gather(1, child_GK)
-    parent_KG, symbol_KG = child_GK.T // vocab, child_GK.T % vocab
+    noisy_KGV = step_KGV + gumbel_noise(step_KGV)
+    # Conditioning keeps the order of a prefix's children: its best K are all that can be wanted.
+    noisy_KGC, symbol_KGC = noisy_KGV.topk(min(members, step_KGV.shape[-1]))
+    logp_KG1 = beam.logp_KG[..., None]
+    g_KGC = _children(beam.g_KG[..., None], logp_KG1 + noisy_KGC)
+    g_GK, child_GK = _by_set(g_KGC).topk(members)
+    logp_GK = _by_set(logp_KG1 + step_KGV.gather(-1, symbol_KGC)).gather(1, child_GK)
+    symbol_GK = _by_set(symbol_KGC).gather(1, child_GK)
+    parent_KG = child_GK.T // symbol_KGC.shape[-1]
     ids_KGT = beam.ids_KGT.gather(0, parent_KG[..., None].expand_as(beam.ids_KGT))
-    ids_KGT[..., time] = symbol_KG
+    ids_KGT[..., time] = symbol_GK.T
     return _Beam(ids_KGT, logp_GK.T, g_GK.T), parent_KG
 
 
-def _children(g_KG1: Tensor, logp_KGV: Tensor) -> Tensor:
-    """`g_KGV` of all children: Gumbel variables at `logp_KGV` whose largest is `g_KG1`.
+def _by_set(x_KGC: Tensor) -> Tensor:
+    """`x_GC`: what belongs to the children of all prefixes of a set, prefix after prefix."""
+    return x_KGC.transpose(0, 1).flatten(1)
+
+
+def _children(g_KG1: Tensor, noisy_KGC: Tensor) -> Tensor:
+    """`g_KGC` of the children with g̃ = `noisy_KGC`, largest first, whose prefix has g = `g_KG1`.
 
     −log(e^−g − e^−z + e^−g̃) without overflow: with v = g − g̃ + log(1 − e^(g̃ − z)) it is
     g − max(v, 0) − log(1 + e^−|v|).
     """
-    noisy_KGV = logp_KGV + gumbel_noise(logp_KGV)
-    largest_KG1 = noisy_KGV.max(-1, keepdim=True).values
-    v_KGV = g_KG1 - noisy_KGV + log1mexp(noisy_KGV - largest_KG1)
-    conditioned_KGV = g_KG1 - v_KGV.clamp(min=0) - (-v_KGV.abs()).exp().log1p()
-    return conditioned_KGV.masked_fill((g_KG1 == _NEVER) | (logp_KGV == _NEVER), _NEVER)
+    v_KGC = g_KG1 - noisy_KGC + log1mexp(noisy_KGC - noisy_KGC[..., :1])
+    conditioned_KGC = g_KG1 - v_KGC.clamp(min=0) - (-v_KGC.abs()).exp().log1p()
+    return conditioned_KGC.masked_fill((g_KG1 == _NEVER) | (noisy_KGC == _NEVER), _NEVER)
 
 
 def log1mexp(x: Tensor) -> Tensor:
