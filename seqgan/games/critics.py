@@ -7,8 +7,8 @@ from torch import Tensor
 from seqgan.core.budget import scored
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Critic, Sample, Scores, Shared, Space, Stats
+from seqgan.objectives.base import Objective
 from seqgan.objectives.config import GradientPenaltyConfig, PenaltyConfig, R1Config
-from seqgan.objectives.divergences import Objective
 from seqgan.objectives.penalties import gradient_penalty, r1
 
 
@@ -95,7 +95,8 @@ class CriticReward:
         """See `ActionReward`. Only critics that look at symbols one by one know it."""
         scored(len(ids_BT))
         scores = self.critic(ids_BT, mask_BT, _copies(self.cond, len(ids_BT)))
-        return self.objective.action_value(scores)
+        assert scores.q_BTV is not None, "checked by Experiment"
+        return self.objective.value(Scores(scores.q_BTV))
 
 
 def _copies(cond: Tensor | None, rows: int) -> Tensor | None:

@@ -71,8 +71,8 @@ from seqgan.games.config import CycleGameConfig, weight_at
 from seqgan.games.critics import CriticReward, critic_update, score
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.pool import Pool
+from seqgan.objectives.base import Objective
 from seqgan.objectives.config import PenaltyConfig
-from seqgan.objectives.divergences import Objective
 from seqgan.training.player import Player
 
 Distance = Callable[[Any, Tensor, Sample], Tensor]

@@ -6,16 +6,16 @@ from pydantic import Field
 
 from seqgan.core.config import Config
 
-ObjectiveName = Literal[
+DivergenceName = Literal[
     "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
 ]
 ValueName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
-class ObjectiveConfig(Config):
-    """What the two players play for."""
+class DivergenceConfig(Config):
+    """What the two players play for, as a function of the critic's scores."""
 
-    name: ObjectiveName
+    name: DivergenceName
     """The loss of both players; formulas are in seqgan/objectives/divergences.py."""
     value: ValueName = "objective"
     """The generator's value of a score d: the objective's own, or prob σ(d), log_prob log σ(d),
@@ -23,6 +23,56 @@ class ObjectiveConfig(Config):
     paired: bool = False
     """rsgan: a generated sample's value compares it with the real sample of the same condition
     alone, not with all of the batch."""
+
+
+Width = Annotated[float, Field(gt=0)]
+
+
+class MmdConfig(Config):
+    """The critic's features of both kinds have the same distribution (TextGAN)."""
+
+    name: Literal["mmd"]
+    """Kind of objective."""
+    weight: Annotated[float, Field(gt=0)] = 0.1
+    """Weight of the discrepancy in the critic's loss, beside the GAN loss of its scores."""
+    widths: Annotated[list[Width], Field(min_length=1)] = [1.0, 2.0, 4.0, 8.0, 16.0]
+    """Standard deviations of the Gaussian kernels that are summed, in units of the features."""
+
+
+class TransportConfig(Config):
+    """Features of generated samples lie, in direction, where those of real ones do (FM-GAN)."""
+
+    name: Literal["transport"]
+    """Kind of objective."""
+    proximal: Annotated[float, Field(gt=0)] = 0.5
+    """How far one iteration may move the plan; less is further. Costs are between 0 and 2."""
+    iterations: Annotated[int, Field(gt=0)] = 20
+    """Steps towards the optimal plan; the distance is exact as proximal / iterations goes to 0."""
+
+
+class RankConfig(Config):
+    """Generated samples rank beside real ones by how much they are like references (RankGAN)."""
+
+    name: Literal["rank"]
+    """Kind of objective."""
+    gamma: Annotated[float, Field(gt=0)] = 10.0
+    """Factor of the cosine in the softmax; more is a sharper ranking."""
+    references: Annotated[int, Field(gt=0)] = 16
+    """Real samples of the batch that the others, and the generated ones, are compared with."""
+
+
+class ClassesConfig(Config):
+    """The critic tells categories and generated samples apart; being taken for anything but a real
+    sample of the own category is a penalty (SentiGAN)."""
+
+    name: Literal["classes"]
+    """Kind of objective."""
+
+
+ObjectiveConfig = Annotated[
+    DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
+    Field(discriminator="name"),
+]
 
 
 class WeightClipConfig(Config):

@@ -36,7 +36,8 @@ from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Scores
-from seqgan.objectives.config import ObjectiveConfig
+from seqgan.objectives.base import shared_out
+from seqgan.objectives.config import DivergenceConfig
 
 Pointwise = Callable[[Tensor], Tensor]
 
@@ -80,10 +81,10 @@ _VALUES: dict[str, Pointwise] = {
 }
 
 
-class Objective:
-    """One object serves pixels and tokens, sequences and steps."""
+class Divergence:
+    """See `objectives.base.Objective`. One object serves pixels and tokens, sequences and steps."""
 
-    def __init__(self, config: ObjectiveConfig) -> None:
+    def __init__(self, config: DivergenceConfig) -> None:
         self._name = config.name
         self._value = config.value
         self._paired = config.paired
@@ -95,14 +96,8 @@ class Objective:
         return self.relativistic and self._value == "objective"
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
-        """The critic's loss, a scalar. Steps behind an end do not count.
-
-        There may be several kinds of fakes (generated; real with a wrong condition): the loss of
-        each enters with its share, and the shares sum to 1, so that fakes weigh as much as real.
-        """
-        losses = [self._loss_against(real, fake) for fake in fakes]
-        weighted = [share * loss for share, loss in zip(shares, losses, strict=True)]
-        return torch.stack(weighted).sum()
+        """The critic's loss, a scalar. Steps behind an end do not count."""
+        return shared_out([self._loss_against(real, fake) for fake in fakes], shares)
 
     def _loss_against(self, real: Scores, fake: Scores) -> Tensor:
         real_score, fake_score = real.score.float(), fake.score.float()
@@ -129,11 +124,6 @@ class Objective:
         if self._paired:
             return F.logsigmoid(score - _repeat(real.score.float(), len(score)))
         return _mean_over_real(score, real)
-
-    def action_value(self, scores: Scores) -> Tensor:
-        """`value_BTV` of the symbols that a critic looked at one by one."""
-        assert scores.q_BTV is not None, "checked by Experiment"
-        return self.value(Scores(scores.q_BTV))
 
 
 def _repeat(score: Tensor, rows: int) -> Tensor:

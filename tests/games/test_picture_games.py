@@ -14,10 +14,10 @@ from seqgan.core.types import Batch, Request
 from seqgan.games.adversarial import wrong_labels
 from seqgan.games.autoencode import kl_to_standard_normal
 from seqgan.games.pool import Pool
-from seqgan.objectives.config import ObjectiveName
+from seqgan.objectives.config import DivergenceName
 
 CPU = torch.device("cpu")
-OBJECTIVES = [name for name in ObjectiveName.__args__ if name != "cooperative"]
+OBJECTIVES = [name for name in DivergenceName.__args__ if name != "cooperative"]
 """All but the one whose critic is a language model."""
 PENALTIES = {
     "clip": [{"name": "weight_clip"}],
