@@ -48,13 +48,9 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.build import (
-    DataSide,
-    build_data,
-    build_estimator,
-    build_game,
-    build_value_network,
-)
+from seqgan.build.data import DataSide, build_data
+from seqgan.build.estimator import build_estimator, build_value_network
+from seqgan.build.game import build_game
 from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
 from seqgan.core.errors import UserError

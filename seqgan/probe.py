@@ -6,11 +6,8 @@ from typing import Any
 
 import torch
 
-from seqgan.build import (
-    DataSide,
-    build_estimator,
-    build_value_network,
-)
+from seqgan.build.data import DataSide
+from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.modes import frozen
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Request, SequenceSpace

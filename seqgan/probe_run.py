@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seqgan.build import build_data, build_device, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_device, build_game
 from seqgan.core.errors import UserError
 from seqgan.core.rng import seed_everything
 from seqgan.experiment import Experiment, load_experiment, load_run

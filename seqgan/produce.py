@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from seqgan.build import build_device
+from seqgan.build.game import build_device
 from seqgan.core.device import autocast
 from seqgan.core.errors import UserError
 from seqgan.core.picture_files import list_pictures, read_picture

@@ -16,7 +16,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 import seqgan
-from seqgan.build import DataSide, build_data, build_device, build_game, build_generating_module
+from seqgan.build.data import DataSide, build_data
+from seqgan.build.game import build_device, build_game, build_generating_module
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair

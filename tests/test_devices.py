@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny_runs import CIPHER, DIRECT, EVENTS, LANGUAGES, tiny_experiment
 
-from seqgan.build import build_data, build_device, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_device, build_game
 from seqgan.core.device import autocast
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.experiment import Experiment, load_experiment

@@ -1,6 +1,7 @@
 """From configurations to networks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, overload
 
 from torch import nn
@@ -16,6 +17,7 @@ from seqgan.core.types import (
     SpacePair,
 )
 from seqgan.models.config import (
+    ClassesCriticConfig,
     CnnCriticConfig,
     CriticConfig,
     EncoderDecoderConfig,
@@ -25,6 +27,7 @@ from seqgan.models.config import (
     PointerConfig,
 )
 from seqgan.models.critics.action import ActionCritic
+from seqgan.models.critics.classes import ClassesCritic
 from seqgan.models.critics.cnn import CnnCritic
 from seqgan.models.critics.hf import HfCritic
 from seqgan.models.critics.local import LocalCritic
@@ -132,6 +135,9 @@ def build_critic(config: CriticConfig, space: Space) -> Critic:
 
     Raises `UserError` for windows that are wider than the sequences.
     """
+    if isinstance(config, ClassesCriticConfig):
+        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        return ClassesCritic(build_critic(config.trunk, replace(space, prompt=0)), space)
     if isinstance(space, SequenceSpace):
         widest = max(getattr(config, "widths", [0]))
         if widest > space.length:

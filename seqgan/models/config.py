@@ -356,6 +356,17 @@ class HfCriticConfig(_HfConfig):
         return self
 
 
+class ClassesCriticConfig(Config):
+    """Tells k categories and generated samples apart; the label is a prompt of one symbol."""
+
+    name: Literal["classes"]
+    """Kind of critic."""
+    trunk: Annotated[
+        MlpCriticConfig | CnnCriticConfig | RelganCriticConfig, Field(discriminator="name")
+    ]
+    """The critic whose features are read; it does not see the label."""
+
+
 CriticConfig = Annotated[
     MlpCriticConfig
     | CnnCriticConfig
@@ -365,6 +376,7 @@ CriticConfig = Annotated[
     | TransformerCriticConfig
     | PairwiseCriticConfig
     | LocalCriticConfig
+    | ClassesCriticConfig
     | HfCriticConfig
     | DcganCriticConfig
     | ResnetCriticConfig
@@ -380,6 +392,7 @@ SEQUENCE_CRITICS = (
     "transformer",
     "pairwise",
     "local",
+    "classes",
     "hf",
 )
 POINT_CRITICS = ("mlp",)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_runs import tiny_experiment
 
-from seqgan.build import build_data
+from seqgan.build.data import build_data
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig

@@ -9,7 +9,8 @@ from enumeration import chi_square_is_plausible, index_of
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build import build_data, build_generating_module
+from seqgan.build.data import build_data
+from seqgan.build.game import build_generating_module
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch
 from seqgan.data.config import ConditionalOracleConfig

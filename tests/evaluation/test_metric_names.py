@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.evaluation.config import ORACLE_METRICS, TEXT_METRICS
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.experiment import load_experiment

@@ -10,7 +10,7 @@ import torch
 from tiny_runs import tiny_experiment, unpaired_text
 from torch import Tensor, nn
 
-from seqgan.build import build_data
+from seqgan.build.data import build_data
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut

@@ -11,7 +11,8 @@ from enumeration import SentenceReward, log_probs, mask_of
 from tiny_runs import assert_same_run, last_checkpoint, tiny_experiment, train
 from torch import Tensor
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Critic, Request, Rollout, SequenceSpace
 from seqgan.estimators import leakgan as module

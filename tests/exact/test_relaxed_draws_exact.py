@@ -23,7 +23,7 @@ from enumeration import (
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from seqgan.build import build_estimator
+from seqgan.build.estimator import build_estimator
 from seqgan.core.types import Request, SequenceSpace
 from seqgan.decoding import Draw, GumbelSoftmax, StraightThrough, sample, sample_categorical
 from seqgan.estimators.conditional_gumbel import conditional_gumbels

@@ -9,7 +9,8 @@ import torch
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.types import Scores
 from seqgan.decoding import sequence_log_probs
 from seqgan.games.adversarial import AdversarialGame

@@ -18,7 +18,8 @@ from tiny_runs import (
 )
 from torch import Tensor, nn
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.cli import run
 from seqgan.data.config import ConditionalOracleConfig
 from seqgan.data.tokenizers import load_tokenizer

@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny_runs import CIPHER, PICTURES, tiny_experiment
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 
 CPU = torch.device("cpu")

@@ -8,7 +8,8 @@ from enumeration import PrefixTable, assert_same_vector, gradient, log_probs, ma
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.estimators.config import (

@@ -15,7 +15,8 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.games.dgsan import DgsanGame, self_adversarial_loss
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from tiny_runs import assert_same_tree, tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch
 from seqgan.games.evolution import EvolutionaryGame, fitness

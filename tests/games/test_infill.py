@@ -8,7 +8,8 @@ from enumeration import log_probs, mask_of, sentences
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build import build_data, build_game, build_generating_module
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game, build_generating_module
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.blanks import blanked

@@ -17,7 +17,8 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.games.jsdgan import JsdganGame, empirical_log_probs, jensen_shannon_loss
 from seqgan.metrics.divergence import exact_divergences

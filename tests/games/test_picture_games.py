@@ -8,7 +8,8 @@ from test_adversarial_game import changed, parameters, play, snapshot
 from tiny_runs import AUTOENCODER, CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, tiny_experiment
 from torch import Tensor
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, Request
 from seqgan.games.adversarial import wrong_labels

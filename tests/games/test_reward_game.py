@@ -9,7 +9,8 @@ from enumeration import log_probs
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.budget import Budget, spending
 from seqgan.core.errors import UserError
 from seqgan.games.reward import RewardGame

@@ -17,7 +17,8 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.types import Batch, SequenceSpace, StepOut
 from seqgan.games.config import ScheduledSamplingConfig
 from seqgan.games.mle import likelihood_loss

@@ -12,7 +12,8 @@ from tiny_runs import CIPHER, EVENTS, LANGUAGES, tiny_experiment, unpaired_text
 from torch import Tensor
 
 import seqgan.build
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.cipher import load_cipher

@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny_runs import last_checkpoint, tiny_experiment, train
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.reporting.runs import config_diff, flatten, is_null, read_run
 
 CPU = torch.device("cpu")

@@ -8,7 +8,8 @@ import torch
 from tiny_runs import PICTURES, tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build import build_data, build_game
+from seqgan.build.data import build_data
+from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.types import Request

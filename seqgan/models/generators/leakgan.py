@@ -20,7 +20,7 @@ learns from `ahead` alone, and the worker (to which W_ψ belongs) from p alone.
 
 The leak. The generator keeps a copy of the critic, as buffers: they are no parameters of this
 player, are saved with it (its checkpoint is complete without the critic's), and moving averages
-copy them instead of averaging them. `listen_to(critic)` refreshes the copy; `build.py` has that
+copy them instead of averaging them. `listen_to(critic)` refreshes the copy; `build/` has that
 done after every update of the critic.
 
 The temperature of the paper's softmax is 1 here, in samples and in likelihoods alike: whoever

@@ -1,0 +1,387 @@
+"""Data, oracles and evaluators: everything of a run that the data decide."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.errors import UserError
+from seqgan.core.pictures import to_unit
+from seqgan.core.types import ArraySpace, Batch, Space, SpacePair
+from seqgan.data.cipher import load_cipher
+from seqgan.data.config import (
+    ConditionalOracleConfig,
+    FacesSourceConfig,
+    HuggingFaceDataConfig,
+    OracleDataConfig,
+    PictureDataConfig,
+    PictureSetConfig,
+    PointsDataConfig,
+    TextDataConfig,
+    UnpairedPicturesConfig,
+)
+from seqgan.data.corpus import load_corpus
+from seqgan.data.events import load_events
+from seqgan.data.language_pair import load_language_pair
+from seqgan.data.noise import Noise, build_noise
+from seqgan.data.noise_config import WordNoiseConfig
+from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
+from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
+from seqgan.data.points import training_block
+from seqgan.data.prompted_config import PromptedTextConfig
+from seqgan.data.prompted_text import load_prompted_text
+from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.text_pair_config import (
+    CipherDataConfig,
+    EventsDataConfig,
+    LanguagePairConfig,
+    UnpairedTextConfig,
+)
+from seqgan.data.tokenizers import Tokenizer, load_tokenizer
+from seqgan.data.unpaired_text import TextSide, UnpairedText, load_unpaired_text
+from seqgan.evaluation.base import Evaluator, OracleDensity
+from seqgan.evaluation.cipher_baselines import cipher_baselines
+from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
+from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
+from seqgan.evaluation.oracle import OracleEvaluator
+from seqgan.evaluation.pictures import Detect, PictureEvaluator
+from seqgan.evaluation.points import PointsEvaluator
+from seqgan.evaluation.prompted import PromptedTextEvaluator
+from seqgan.evaluation.text import TextEvaluator
+from seqgan.evaluation.translation import TranslationEvaluator
+from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
+from seqgan.experiment import Experiment, trained_ways
+from seqgan.games.config import CycleGameConfig, PairedGameConfig
+from seqgan.metrics.faces import detect
+from seqgan.models.oracles import ConditionalOracle, build_oracle
+from seqgan.models.seq2seq.config import LexiconConfig
+
+
+@dataclass(frozen=True, slots=True)
+class DataSide:
+    """What the data decide. A game between two kinds of samples has two streams, others one."""
+
+    space: Space | SpacePair
+    streams: tuple[Stream | FreshStream, ...]
+    evaluator: Evaluator
+    tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
+    """By the folder of a run that they are kept in: "." or, for two kinds of text, a and b."""
+    report: dict[str, Any] = field(default_factory=dict)
+    noises: tuple[Noise | None, ...] = (None, None)
+    """Noise on each of two kinds."""
+    usages: tuple[Tensor, ...] = ()
+    """How often each symbol stands in the training text, by kind; where a lexicon asks for it."""
+    shown_prompts: list[list[int]] = field(default_factory=list)
+    """Validation prompts that a run keeps, for `seqgan sample`."""
+    prompts: Stream | None = None
+    """Prompts (as `x`) that phase `generator` answers in place of those of `stream`."""
+    train: Batch | None = None
+    """The training set, of sequences of one kind; where data are drawn afresh, its first block."""
+    held_out: Batch | None = None
+    """The validation set, of sequences of one kind."""
+    log_density: Callable[..., Tensor] | None = None
+    """log p(x), or log p(x | cond), in nats, where the truth is known."""
+
+    @property
+    def stream(self) -> Stream | FreshStream:
+        (only,) = self.streams
+        return only
+
+    @property
+    def only_space(self) -> Space:
+        """The space of data of one kind."""
+        assert not isinstance(self.space, SpacePair)
+        return self.space
+
+
+def build_data(experiment: Experiment, device: torch.device, run: Path | None) -> DataSide:
+    """Read or draw the data. An existing run brings its own tokenizer."""
+    config = experiment.data
+    if isinstance(config, OracleDataConfig):
+        return _oracle_side(experiment, config, device)
+    if isinstance(config, ConditionalOracleConfig):
+        return _conditional_oracle_side(experiment, config, device)
+    if isinstance(config, PromptedTextConfig):
+        return _prompted_side(experiment, config, device, run)
+    if isinstance(config, PointsDataConfig):
+        return _points_side(experiment, config, device)
+    if isinstance(config, PictureDataConfig):
+        return _pictures_side(experiment, config, device)
+    if isinstance(config, UnpairedPicturesConfig):
+        return _unpaired_side(experiment, config, device)
+    if isinstance(config, CipherDataConfig):
+        text = replace(load_cipher(config), baselines=cipher_baselines(config))
+        return _text_sides(experiment, text, device)
+    if isinstance(config, EventsDataConfig):
+        return _text_sides(experiment, load_events(config), device)
+    if isinstance(config, LanguagePairConfig):
+        return _text_sides(experiment, load_language_pair(config), device)
+    if isinstance(config, UnpairedTextConfig):
+        kept = None if run is None else (load_tokenizer(run / "a"), load_tokenizer(run / "b"))
+        scorer = None if config.valid is None else build_scorer(config)
+        side = _text_sides(experiment, load_unpaired_text(config, kept, scorer), device)
+        if scorer is not None and "bleu" in config.score:
+            side.evaluator.notes["bleu"] = bleu_signature(config)
+        return side
+    return _corpus_side(experiment, config, device, run)
+
+
+def _oracle_side(
+    experiment: Experiment, config: OracleDataConfig, device: torch.device
+) -> DataSide:
+    # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
+    samples = draw_samples(config, build_oracle(config.oracle, torch.device("cpu")))
+    oracle = build_oracle(config.oracle, device)
+    return _sampled_side(experiment, config.fresh, samples, oracle, device)
+
+
+def _conditional_oracle_side(
+    experiment: Experiment, config: ConditionalOracleConfig, device: torch.device
+) -> DataSide:
+    samples = draw_pairs(config, ConditionalOracle(config, torch.device("cpu")))
+    oracle = ConditionalOracle(config, device)
+    side = _sampled_side(experiment, config.fresh, samples, oracle, device)
+    assert samples.valid.cond is not None
+    return replace(side, shown_prompts=samples.valid.cond[:SHOWN_PROMPTS].tolist())
+
+
+def _sampled_side(
+    experiment: Experiment,
+    fresh: bool,
+    samples: OracleSamples,
+    oracle: OracleDensity,
+    device: torch.device,
+) -> DataSide:
+    batch_size = experiment.train.batch_size
+    train = _on(samples.train, device)
+    stream: Stream | FreshStream
+    if fresh:
+        stream = FreshStream(lambda block: _on(samples.block(block), device), batch_size)
+    else:
+        stream = Stream(train, batch_size, experiment.seed)
+    real = {"valid": _on(samples.valid, device), "test": _on(samples.test, device)}
+    evaluator = OracleEvaluator(oracle, samples.space, real, experiment.evaluation.seed)
+    return DataSide(
+        samples.space,
+        (stream,),
+        evaluator,
+        train=train,
+        held_out=real["valid"],
+        log_density=oracle.log_prob,
+    )
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    return Batch(
+        batch.x.to(device),
+        None if batch.mask is None else batch.mask.to(device),
+        None if batch.cond is None else batch.cond.to(device),
+    )
+
+
+def _corpus_side(
+    experiment: Experiment,
+    config: TextDataConfig | HuggingFaceDataConfig,
+    device: torch.device,
+    run: Path | None,
+) -> DataSide:
+    corpus = load_corpus(config, load_tokenizer(run) if run is not None else None)
+    evaluation = experiment.evaluation
+    train = Batch(corpus.train.ids_NT.to(device), corpus.train.mask_NT.to(device))
+    return DataSide(
+        corpus.space,
+        (Stream(train, experiment.train.batch_size, experiment.seed),),
+        TextEvaluator(corpus, device, evaluation.seed, evaluation.references),
+        {".": corpus.tokenizer},
+        corpus.report,
+        train=train,
+        held_out=Batch(corpus.valid.ids_NT.to(device), corpus.valid.mask_NT.to(device)),
+    )
+
+
+def _prompted_side(
+    experiment: Experiment, config: PromptedTextConfig, device: torch.device, run: Path | None
+) -> DataSide:
+    text = load_prompted_text(config, load_tokenizer(run) if run is not None else None)
+    batch_size, seed = experiment.train.batch_size, experiment.seed
+    scorer = build_scorer(config) if config.score else None
+    evaluator = PromptedTextEvaluator(text, device, experiment.evaluation.seed, scorer)
+    if "bleu" in config.score:
+        evaluator.notes["bleu"] = bleu_signature(config)
+    prompts = None
+    if text.further_MP is not None:
+        further = Batch(text.further_MP.to(device))
+        prompts = Stream(further, batch_size, seed + PROMPT_SEEDS)
+    assert text.valid.batch.cond is not None
+    return DataSide(
+        text.space,
+        (Stream(_on(text.train.batch, device), batch_size, seed),),
+        evaluator,
+        {".": text.tokenizer},
+        text.report,
+        shown_prompts=text.valid.batch.cond[:SHOWN_PROMPTS].tolist(),
+        prompts=prompts,
+    )
+
+
+def _points_side(
+    experiment: Experiment, config: PointsDataConfig, device: torch.device
+) -> DataSide:
+    def block(index: int) -> Batch:
+        return Batch(training_block(config, index).to(device))
+
+    stream = FreshStream(block, experiment.train.batch_size)
+    evaluator = PointsEvaluator(config, experiment.evaluation.seed)
+    return DataSide(ArraySpace((2,)), (stream,), evaluator)
+
+
+def _pictures_side(
+    experiment: Experiment, config: PictureDataConfig, device: torch.device
+) -> DataSide:
+    pictures = load_pictures(config)
+    told = experiment.game.name == "conditional"
+    if told and not pictures.label_sizes:
+        raise UserError(
+            "game.name=conditional: the pictures have no labels; name them in data.source, "
+            "or use game adversarial"
+        )
+    space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
+    seed = experiment.evaluation.seed
+    judge = _judge(experiment, pictures, device)
+    evaluator = PictureEvaluator(pictures, space, judge, _detect(config), device, seed)
+    stream = _picture_stream(experiment, pictures, told, device, experiment.seed)
+    return DataSide(space, (stream,), evaluator, {}, pictures.report)
+
+
+def _unpaired_side(
+    experiment: Experiment, config: UnpairedPicturesConfig, device: torch.device
+) -> DataSide:
+    kinds = load_unpaired(config)
+    space = ArraySpace(kinds[0].shape)
+    judged = [
+        JudgedKind(name, pictures, _judge(experiment, pictures, device), _detect(side))
+        for name, pictures, side in zip("ab", kinds, (config.a, config.b), strict=True)
+    ]
+    evaluator = CycleEvaluator(judged[0], judged[1], device, experiment.evaluation.seed)
+    streams = tuple(
+        # Seeds of their own: equal ones would pair what lies in the same place.
+        _picture_stream(experiment, pictures, False, device, 2 * experiment.seed + position)
+        for position, pictures in enumerate(kinds)
+    )
+    report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
+    return DataSide(SpacePair(space, space), streams, evaluator, {}, report)
+
+
+def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device) -> DataSide:
+    game, seed = experiment.game, experiment.seed
+    assert isinstance(game, CycleGameConfig | PairedGameConfig), "checked by Experiment"
+    cycle = isinstance(game, CycleGameConfig)
+    # In a cycle equal seeds would pair what lies in the same place; in a paired game they must.
+    seeds = (2 * seed, 2 * seed + 1) if cycle else (seed, seed)
+    streams = tuple(
+        Stream(_batch(side, device), experiment.train.batch_size, stream_seed)
+        for side, stream_seed in zip((text.a, text.b), seeds, strict=True)
+    )
+    noises: tuple[Noise | None, ...] = (None, None)
+    if isinstance(game, CycleGameConfig) and game.noise is not None:
+        noises = (
+            _noise(game, text.a, text.b, device),
+            _noise(game, text.b, text.a, device),
+        )
+    evaluator = TranslationEvaluator(
+        text,
+        game.directions,
+        isinstance(game, CycleGameConfig) and len(trained_ways(experiment)) == 2,
+        device,
+        experiment.evaluation.ngram_order,
+    )
+    return DataSide(
+        SpacePair(text.a.space, text.b.space),
+        streams,
+        evaluator,
+        {"a": text.a.tokenizer, "b": text.b.tokenizer},
+        text.report,
+        noises,
+        tuple(_usage(side) for side in (text.a, text.b)) if frequency_prior(experiment) else (),
+    )
+
+
+def _usage(side: TextSide) -> Tensor:
+    ids = side.train.ids_NT[side.train.mask_NT]
+    return ids.bincount(minlength=side.space.vocab_size).float()
+
+
+def _batch(side: TextSide, device: torch.device) -> Batch:
+    return Batch(side.train.ids_NT.to(device), side.train.mask_NT.to(device))
+
+
+def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch.device) -> Noise:
+    """Noise on sentences of `side`, for the generator that otherwise reads `other`."""
+    assert game.noise is not None
+    blanks = isinstance(game.noise, WordNoiseConfig) and game.noise.blank > 0
+    if blanks and side.tokenizer.unk_id < 0:
+        raise UserError(
+            "game.noise.blank: this tokenizer has no unknown symbol to blank words with; set it to "
+            "0, or use another tokenizer"
+        )
+    pieces = side.tokenizer.vocabulary()
+    starts_word_V = None
+    if any(piece.startswith(WORD_START) for piece in pieces):
+        starts_word_V = torch.tensor([p.startswith(WORD_START) for p in pieces], device=device)
+    other_NT = other.train.ids_NT.to(device)
+    return build_noise(
+        game.noise, side.space, other.space, other_NT, side.tokenizer.unk_id, starts_word_V
+    )
+
+
+PROMPT_SEEDS = 2**32
+"""What seeds of prompts without responses begin at: no seed of an experiment is as high."""
+
+SHOWN_PROMPTS = 1_000
+"""Validation prompts that a run keeps at most."""
+
+WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"
+"""What SentencePiece puts before the first piece of a word."""
+
+
+def _picture_stream(
+    experiment: Experiment, pictures: Pictures, told: bool, device: torch.device, seed: int
+) -> Stream:
+    labels_NA = pictures.train.labels_NA if told else None
+    data = Batch(
+        pictures.train.x_NCHW.to(device),
+        cond=None if labels_NA is None else labels_NA.to(device),
+    )
+    return Stream(data, experiment.train.batch_size, seed, prepare=to_unit)
+
+
+def _judge(experiment: Experiment, pictures: Pictures, device: torch.device) -> Judge:
+    """The network these pictures are measured with; trained at most once on one machine."""
+    config = experiment.evaluation.judge
+    kind = config.kind
+    if kind == "auto":
+        kind = "labels" if pictures.label_sizes else "rotations"
+    spec = JudgeSpec(
+        kind=kind,
+        label_sizes=pictures.label_sizes if kind == "labels" else (),
+        channels=pictures.shape[0],
+        seed=config.seed,
+        updates=config.updates,
+    )
+    return cached_judge(spec, pictures.judge.x_NCHW, pictures.judge.labels_NA, device)
+
+
+def _detect(config: PictureSetConfig) -> Detect | None:
+    """Rules that read cartoon faces; None for every other kind of picture."""
+    if not isinstance(config.source, FacesSourceConfig):
+        return None
+    return partial(detect, palette=config.source.palette)
+
+
+def frequency_prior(experiment: Experiment) -> float:
+    config = experiment.generator
+    return config.frequency_prior if isinstance(config, LexiconConfig) else 0.0

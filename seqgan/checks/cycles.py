@@ -1,0 +1,86 @@
+"""What only some translators can do."""
+
+from collections.abc import Collection
+from math import inf
+from typing import TYPE_CHECKING
+
+from seqgan.checks.kinds import UNPAIRED_TEXT
+from seqgan.data.text_pair_config import LanguagePairConfig
+from seqgan.games.config import CycleGameConfig, weight_at
+
+if TYPE_CHECKING:
+    from seqgan.experiment import Experiment
+
+
+def check_cycle(experiment: "Experiment") -> None:
+    """What only some translators can do."""
+    game = experiment.game
+    if not isinstance(game, CycleGameConfig):
+        return
+    text = experiment.data.name in UNPAIRED_TEXT
+    if game.noise is not None and not text:
+        raise ValueError("game.noise is for text; remove it")
+    if game.bijection_weight and experiment.generator.name != "lexicon":
+        raise ValueError(
+            f"game.bijection_weight={game.bijection_weight} needs generator lexicon, "
+            f"generator.name={experiment.generator.name} has no table; set it to 0"
+        )
+    if experiment.generator.name == "lexicon" and game.noise is not None:
+        raise ValueError("game.noise: a lexicon cannot repair noise; remove it")
+    if game.coverage_weight and experiment.generator.name != "pointer":
+        raise ValueError(
+            f"game.coverage_weight={game.coverage_weight} needs the attention of generator "
+            f"pointer, generator.name={experiment.generator.name} is another; set it to 0"
+        )
+    if game.fluency_weight and not text:
+        raise ValueError("game.fluency_weight: pictures have no language model; set it to 0")
+    if len(set(game.directions)) < len(game.directions):
+        raise ValueError(f"game.directions={game.directions}: name each way once")
+    phases = {phase for stage in experiment.schedule for phase in stage.phases}
+    if bool(game.fluency_weight) != ("language_model" in phases):
+        raise ValueError(
+            f"game.fluency_weight={game.fluency_weight} and the schedule's phase 'language_model' "
+            "go together; set both, or neither"
+        )
+    order = [phase for stage in experiment.schedule for phase in stage.phases]
+    if "language_model" in order and "generator" in order[: order.index("language_model")]:
+        raise ValueError(
+            "schedule has 'generator' before 'language_model', whose model would have learned "
+            "nothing; put language_model first"
+        )
+    if "generator" in phases and not _teaches(experiment, game):
+        raise ValueError(
+            "schedule has 'generator', but no weight of game teaches the generators anything, at "
+            "the start or when ramps have ended; raise game.adversarial_weight, cycle_weight or "
+            "identity_weight above 0"
+        )
+    _check_writing_again(experiment, game, phases)
+    if "denoise" in phases and text and game.noise is None:
+        raise ValueError(
+            "schedule has 'denoise', but game.noise is null: copying would be all there is to "
+            "learn; set game.noise.name to words or mix"
+        )
+
+
+def _check_writing_again(
+    experiment: "Experiment", game: CycleGameConfig, phases: Collection[str]
+) -> None:
+    """The generator into a kind reads sentences of that kind: both need one vocabulary."""
+    data = experiment.data
+    joint = not isinstance(data, LanguagePairConfig) and getattr(data, "joint", True)
+    if joint or not (game.identity_weight or "denoise" in phases):
+        return
+    remedy = "" if isinstance(data, LanguagePairConfig) else " or data.joint to true"
+    raise ValueError(
+        f"game.identity_weight={game.identity_weight}, or the phase 'denoise': generators that "
+        f"read one vocabulary cannot write sentences of another again; set it to 0{remedy}"
+    )
+
+
+def _teaches(experiment: "Experiment", game: CycleGameConfig) -> bool:
+    """Whether every update of phase `generator` has a loss: ramps are 0 at their ends at most."""
+    listens = experiment.estimator is not None and experiment.estimator.name != "detached"
+    weights = [game.cycle_weight, game.identity_weight, game.bijection_weight]
+    weights += [game.coverage_weight] + ([game.fluency_weight] if listens else [])
+    weights += [game.adversarial_weight] if listens else []
+    return all(any(weight_at(weight, at) for weight in weights) for at in (0, inf))
