@@ -70,4 +70,5 @@ def test_every_parameter_learns(generator) -> None:
     generator(torch.randint(5, (4, 6))).square().sum().backward()
     for name, parameter in generator.named_parameters():
         if parameter.requires_grad:
-            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
