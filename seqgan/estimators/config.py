@@ -341,9 +341,9 @@ class LeakGanConfig(Config):
 
     name: Literal["leakgan"]
     """Kind of estimator."""
-    credit: Annotated[
-        SequenceCreditConfig | RolloutCreditConfig, Field(discriminator="name")
-    ] = RolloutCreditConfig(name="rollout", continuations=4)
+    credit: Annotated[SequenceCreditConfig | RolloutCreditConfig, Field(discriminator="name")] = (
+        RolloutCreditConfig(name="rollout", continuations=4)
+    )
     """How the value of a sequence is spread over its symbols."""
     baseline: Annotated[
         NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig, Field(discriminator="name")
@@ -386,7 +386,8 @@ EstimatorConfig = Annotated[
     | RelaxConfig
     | RaoBlackwellConfig
     | UnorderedSetConfig
-    | PathwiseConfig | DetachedConfig,
+    | PathwiseConfig
+    | DetachedConfig,
     Field(discriminator="name"),
 ]
 

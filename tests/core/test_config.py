@@ -248,6 +248,8 @@ def _data_path(path: Path) -> list[str]:
     missing = [key for key in sources if "path" not in OmegaConf.select(data, key)]
     if missing and OmegaConf.select(data, missing[0]).name != "faces":
         return [f"data.{key}.path=pictures" for key in missing]
+    if data.name == "prompted_text" and data.source.name == "jsonl" and "path" not in data.source:
+        return ["data.source.path=pairs.jsonl"]
     if data.name == "oracle" and data.oracle.name == "seqgan_paper" and "path" not in data.oracle:
         return ["data.oracle.path=oracle.npz"]
     return []
