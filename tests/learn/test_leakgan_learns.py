@@ -1,7 +1,7 @@
 """LeakGAN on the oracle that can be listed, against the same without critic updates.
 
-Both have 150 likelihood updates, which alone come to 0.05; what is compared is what the hundred
-adversarial ones in between add or spoil.
+Both have 150 likelihood updates, which alone come to 0.091 (seed 0). With a hundred adversarial
+ones in between seeds 0 and 1 end at 0.084 and 0.068; without critic updates at 0.238 and 0.470.
 """
 
 import json
