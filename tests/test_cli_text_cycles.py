@@ -483,16 +483,6 @@ def credited(**fields: Any) -> dict[str, Any]:
     ("base", "overrides", "parts"),
     [
         (
-            {},
-            {"estimator": credited(baseline=SELF_CRITICAL)},
-            ["estimator.baseline.name=self_critical", "game cycle"],
-        ),
-        (
-            {},
-            {"estimator": credited(term_baseline=SELF_CRITICAL)},
-            ["estimator.term_baseline.name=self_critical", "game cycle"],
-        ),
-        (
             EVENTS,
             {"estimator": credited(baseline={"name": "learned"})},
             ["estimator.baseline.name=learned", "self_critical"],

@@ -126,6 +126,32 @@ def test_the_critic_is_asked_once_for_all_epochs() -> None:
     assert (len(asked), epochs) == (1, 3)
 
 
+# ── Self-critical ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_without_conditions_the_greedy_sentence_is_one_unbiased_baseline(space) -> None:
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    config = ScoreFunctionConfig.model_validate(
+        {"name": "score_function", "baseline": {"name": "self_critical"}}
+    )
+    estimator = ScoreFunction(config, space, CPU)
+    total = expected_loss(
+        generator, space, 1, lambda rollout: estimator.loss(generator, rollout, reward).loss
+    )
+    expected = gradient(true_loss(generator, space, values(space, reward)), generator)
+    assert_same_vector(gradient(total, generator), expected)
+    # The loss of the greedy sentence itself is zero: it is its own baseline.
+    ids, out = [], generator.start(1)
+    for _ in range(space.length):
+        ids.append(out.logits_BV.argmax(-1))
+        if space.end_id is not None and space.end_id in torch.stack(ids):
+            ids[-1] = torch.tensor([space.end_id])
+        out = generator.step(ids[-1], out.state)
+    greedy = rollout_of(torch.stack(ids, 1), space)
+    assert float(estimator.loss(generator, greedy, reward).loss.abs()) < 1e-6
+
+
 # ── GRPO ──────────────────────────────────────────────────────────────────────────────────────
 
 
