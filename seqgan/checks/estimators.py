@@ -153,8 +153,8 @@ def _check_worth(
             "estimator.name=all_action needs a critic that scores every next symbol, "
             f"critic.name={critic.name} does not; use critic action"
         )
-    logit = isinstance(objective, DivergenceConfig) and objective.value == "logit"
-    if estimator.name == "maligan" and not logit:
+    another = isinstance(objective, DivergenceConfig) and objective.value != "logit"
+    if estimator.name == "maligan" and another:
         raise ValueError(
             "estimator.name=maligan weights samples by exp of the critic's logit; set "
             "objective.value to logit"

@@ -107,13 +107,8 @@ def check_start(experiment: "Experiment") -> None:
     """A critic that starts from the generator is built like it."""
     critic, generator = experiment.critic, experiment.generator
     starts = critic is not None and getattr(critic, "from_generator", False)
-    copied = any("copy_critic" in stage.phases for stage in experiment.schedule)
-    if starts != copied:
-        raise ValueError(
-            f"critic.from_generator={str(starts).lower()} and the schedule's phase 'copy_critic', "
-            "which copies the layers, go together; set both, or neither"
-        )
     if critic is None or not starts:
+        _check_copying(experiment, starts)
         return
     generators, fields = STARTS[critic.name]
     if experiment.game.name == "cycle" or generator.name not in generators:
@@ -143,6 +138,16 @@ def check_start(experiment: "Experiment") -> None:
         raise ValueError(
             "critic.from_generator=true: spectral_norm would divide the copied weights by their "
             "norms; use gradient_penalty or r1"
+        )
+    _check_copying(experiment, starts)
+
+
+def _check_copying(experiment: "Experiment", starts: bool) -> None:
+    copied = any("copy_critic" in stage.phases for stage in experiment.schedule)
+    if starts != copied:
+        raise ValueError(
+            f"critic.from_generator={str(starts).lower()} and the schedule's phase 'copy_critic', "
+            "which copies the layers, go together; set both, or neither"
         )
 
 

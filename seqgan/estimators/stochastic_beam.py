@@ -113,11 +113,11 @@ def _children(g_KG1: Tensor, noisy_KGC: Tensor) -> Tensor:
     """`g_KGC` of the children with g̃ = `noisy_KGC`, largest first, whose prefix has g = `g_KG1`.
 
     −log(e^−g − e^−z + e^−g̃) without overflow: with v = g − g̃ + log(1 − e^(g̃ − z)) it is
-    g − max(v, 0) − log(1 + e^−|v|).
+    g − max(v, 0) − log(1 + e^−|v|). A child that cannot come has g̃ = −∞ and so g = −∞.
     """
     v_KGC = g_KG1 - noisy_KGC + log1mexp(noisy_KGC - noisy_KGC[..., :1])
     conditioned_KGC = g_KG1 - v_KGC.clamp(min=0) - (-v_KGC.abs()).exp().log1p()
-    return conditioned_KGC.masked_fill((g_KG1 == _NEVER) | (noisy_KGC == _NEVER), _NEVER)
+    return conditioned_KGC.masked_fill(g_KG1 == _NEVER, _NEVER)  # −∞ − −∞ is no number
 
 
 def log1mexp(x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqgan.core.budget import free_of_charge
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.config import (
@@ -78,7 +79,8 @@ class NetworkOracle:
 
     @torch.no_grad()
     def sample(self, rows: int, cond: Tensor | None = None) -> Tensor:
-        return sample(self._network, self.space, rows, Ancestral(), cond).ids_BT
+        with free_of_charge():
+            return sample(self._network, self.space, rows, Ancestral(), cond).ids_BT
 
     def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
         mask_BT = torch.ones_like(ids_BT, dtype=torch.bool)

@@ -11,7 +11,7 @@ from test_adversarial_game import changed, play, snapshot
 from tiny_runs import CIPHER, EVENTS, LANGUAGES, tiny_experiment, unpaired_text
 from torch import Tensor
 
-import seqgan.build
+import seqgan.build.data
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.modes import frozen
@@ -55,7 +55,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
 @pytest.fixture(autouse=True)
 def one_cipher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing the text takes a second, and it is the same in every test."""
-    monkeypatch.setattr(seqgan.build, "load_cipher", _load_once)
+    monkeypatch.setattr(seqgan.build.data, "load_cipher", _load_once)
 
 
 _LOADED: dict[str, Any] = {}

@@ -20,7 +20,7 @@ from tiny_runs import (
     write_config,
 )
 
-import seqgan.build
+import seqgan.build.data
 from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.data.corpus import EncodedSplit
@@ -85,7 +85,8 @@ def pair_of_runs(
     true = train(tmp_path / "true", {**base, **RULE})
     loader = f"load_{name}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seqgan.build, loader, mispaired(getattr(seqgan.build, loader)))
+        original = getattr(seqgan.build.data, loader)
+        patch.setattr(seqgan.build.data, loader, mispaired(original))
         return true, train(tmp_path / "other", {**base, **RULE})
 
 

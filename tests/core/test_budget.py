@@ -1,0 +1,56 @@
+"""What a run spends, counted by hand on the tiny experiment: batches of 8, T = 3, four rounds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import metric_lines, train
+
+from seqgan.core.budget import Budget, free_of_charge, scored, spending, wrote
+
+
+@pytest.mark.parametrize(
+    ("overrides", "symbols", "samples"),
+    [
+        # A round: 8 sentences for the critic and 8 for the generator; 16 and 8 are scored.
+        ({}, 4 * 16 * 3, 4 * 24),
+        # Drawing fresh training sentences from the oracle costs the generator nothing.
+        ({"data.fresh": True, "data.train": 12}, 4 * 16 * 3, 4 * 24),
+        ({"estimator": {"name": "soft_gumbel"}}, 4 * 16 * 3, 4 * 24),
+        ({"penalties": [{"name": "gradient_penalty"}]}, 4 * 16 * 3, 4 * 32),
+        # Two continuations of each of two prefixes: 8 · 2 · (2 + 1) more symbols, 32 more scores.
+        (
+            {
+                "estimator": {
+                    "name": "score_function",
+                    "credit": {"name": "rollout", "continuations": 2},
+                }
+            },
+            4 * (48 + 48),
+            4 * (24 + 32),
+        ),
+        ({"schedule": [{"repeat": 4, "phases": {"mle": 1}}]}, 0, 0),
+    ],
+    ids=["plain", "fresh data", "relaxed", "penalty", "rollouts", "likelihood"],
+)
+def test_symbols_and_scores_are_counted(
+    tmp_path: Path, overrides: dict[str, Any], symbols: int, samples: int
+) -> None:
+    last = metric_lines(train(tmp_path / "run", overrides))[-1]
+    assert (last["symbols"], last["scored"]) == (symbols, samples)
+
+
+def test_an_account_is_open_inside_only_and_one_at_a_time() -> None:
+    outer, inner = Budget(), Budget()
+    wrote(7)
+    with spending(outer):
+        wrote(1)
+        with spending(inner):
+            wrote(10)
+            scored(3)
+        with free_of_charge():
+            wrote(100)
+        scored(2)
+    wrote(7)
+    assert (outer.symbols, outer.scored) == (1, 2)
+    assert (inner.symbols, inner.scored) == (10, 3)
