@@ -306,7 +306,7 @@ def test_simple_rules_stand_beside_the_generator(runs: dict[str, Path], capsys: 
     expected = {
         "cipher": ["copy", "frequency ranks", "hill climb", "hill climb, period guessed", "shifts"],
         "events": ["copy", "lead_8"],
-        "languages": ["copy", "frequency_lexicon", "true_lexicon"],
+        "languages": ["copy", "frequency_lexicon", "company_lexicon", "true_lexicon"],
         "files": ["copy"],
     }
     for name, rules in expected.items():
@@ -503,8 +503,13 @@ def credited(**fields: Any) -> dict[str, Any]:
         (
             CIPHER,
             {"estimator": credited(credit={"name": "window", "reach": 2}),
-             "critic": {"name": "local", "windows": [3, 3], "blur": 1}},
+             "critic": {"name": "local", "windows": [3, 3, 3]}},
             ["estimator.credit.reach=2", "3 columns", "raise it to 3"],
+        ),
+        (
+            CIPHER,
+            {"generator": {"name": "lexicon", "company_prior": 5.0}},
+            ["generator.company_prior=5.0", "data.name=cipher", "set it to 0"],
         ),
         (
             EVENTS,

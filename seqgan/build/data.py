@@ -27,6 +27,7 @@ from seqgan.data.config import (
 from seqgan.data.corpus import load_corpus
 from seqgan.data.events import load_events
 from seqgan.data.language_pair import load_language_pair
+from seqgan.data.lexicons import prior_logits
 from seqgan.data.noise import Noise, build_noise
 from seqgan.data.noise_config import WordNoiseConfig
 from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
@@ -73,8 +74,8 @@ class DataSide:
     report: dict[str, Any] = field(default_factory=dict)
     noises: tuple[Noise | None, ...] = (None, None)
     """Noise on each of two kinds."""
-    usages: tuple[Tensor, ...] = ()
-    """How often each symbol stands in the training text, by kind; where a lexicon asks for it."""
+    priors: dict[str, Tensor] = field(default_factory=dict)
+    """By way (a2b, b2a) the logits [V_source, V_target] that a lexicon starts from, if it asks."""
     shown_prompts: list[list[int]] = field(default_factory=list)
     """Validation prompts that a run keeps, for `seqgan sample`."""
     prompts: Stream | None = None
@@ -306,13 +307,19 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
         {"a": text.a.tokenizer, "b": text.b.tokenizer},
         text.report,
         noises,
-        tuple(_usage(side) for side in (text.a, text.b)) if frequency_prior(experiment) else (),
+        _priors(experiment.generator, text),
     )
 
 
-def _usage(side: TextSide) -> Tensor:
-    ids = side.train.ids_NT[side.train.mask_NT]
-    return ids.bincount(minlength=side.space.vocab_size).float()
+def _priors(generator: object, text: UnpairedText) -> dict[str, Tensor]:
+    if not isinstance(generator, LexiconConfig):
+        return {}
+    frequency, company = generator.frequency_prior, generator.company_prior
+    if not frequency and not company:
+        return {}
+    return {
+        way: torch.from_numpy(prior_logits(text, way, frequency, company)) for way in ("a2b", "b2a")
+    }
 
 
 def _batch(side: TextSide, device: torch.device) -> Batch:
@@ -380,8 +387,3 @@ def _detect(config: PictureSetConfig) -> Detect | None:
     if not isinstance(config.source, FacesSourceConfig):
         return None
     return partial(detect, palette=config.source.palette)
-
-
-def frequency_prior(experiment: Experiment) -> float:
-    config = experiment.generator
-    return config.frequency_prior if isinstance(config, LexiconConfig) else 0.0

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from seqgan.build.data import DataSide, frequency_prior
+from seqgan.build.data import DataSide
 from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
@@ -100,8 +100,8 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
     seed_everything(experiment.seed)
     game, players = experiment.game, experiment.players
     module = build_generating_module(experiment, data.space)
-    if prior := frequency_prior(experiment):
-        _expect_frequencies(module, data.usages, prior)
+    for way, logits_UV in data.priors.items():
+        module.get_submodule(way).expect(logits_UV)
     module = module.to(device)
     generator = Player("generator", module, players.generator, ema=players.generator.ema)
     if isinstance(game, CriticFreeGameConfig):
@@ -214,15 +214,6 @@ def _with_evolution(
     ]
     objective = _objective(experiment)
     return EvolutionaryGame(game, estimator, stream, objective, mutations, evolution.diversity)
-
-
-def _expect_frequencies(
-    lexicons: nn.ModuleDict, usages: tuple[Tensor, ...], strength: float
-) -> None:
-    of_a, of_b = usages
-    for way, source, target in (("a2b", of_a, of_b), ("b2a", of_b, of_a)):
-        lexicon: Any = lexicons[way]
-        lexicon.expect_frequencies(source, target, strength)
 
 
 def _cycle_game(

@@ -25,6 +25,12 @@ def check_cycle(experiment: "Experiment") -> None:
             f"game.bijection_weight={game.bijection_weight} needs generator lexicon, "
             f"generator.name={experiment.generator.name} has no table; set it to 0"
         )
+    company = getattr(experiment.generator, "company_prior", 0)
+    if company and experiment.data.name != "language_pair":
+        raise ValueError(
+            f"generator.company_prior={company} counts words of data language_pair, data.name="
+            f"{experiment.data.name} is other text; set it to 0"
+        )
     if experiment.generator.name == "lexicon" and game.noise is not None:
         raise ValueError("game.noise: a lexicon cannot repair noise; remove it")
     if game.coverage_weight and experiment.generator.name != "pointer":

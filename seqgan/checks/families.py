@@ -102,7 +102,7 @@ def check_features(experiment: "Experiment") -> None:
     objective, critic, estimator = experiment.objective, experiment.critic, experiment.estimator
     if objective is None or critic is None or isinstance(objective, DivergenceConfig):
         return
-    if critic.name in ("rnn", "action", "local") or getattr(critic, "causal", False):
+    if critic.name in ("rnn", "action", "local", "company") or getattr(critic, "causal", False):
         causal = " with causal=true" if critic.name == "transformer" else ""
         raise ValueError(
             f"objective.name={objective.name} compares features of whole samples, "

@@ -202,17 +202,18 @@ class TranslationEvaluator:
         return found
 
     def _lexicon(self, way: str, generator: Any) -> dict[str, float]:
-        """Share of single words translated as the true lexicon has them, where there is one."""
+        """Share of words translated as the true lexicon has them, where there is one."""
         lexicon = self._text.lexicons.get(way)
         if lexicon is None:
             return {}
+        source, _ = self._sides(way)
 
-        def translate_words(words: list[str]) -> list[str]:
-            ids_NT, mask_NT = _encode(words, self._sides(way)[0])
-            rollout = self._translate(generator, way, EncodedSplit(ids_NT, mask_NT, words))
-            return [line.split(" ")[0] for line in self._lines(way, rollout.ids_BT)]
+        def translate(lines: list[str]) -> list[str]:
+            ids_NT, mask_NT = _encode(lines, source)
+            rollout = self._translate(generator, way, EncodedSplit(ids_NT, mask_NT, lines))
+            return self._lines(way, rollout.ids_BT)
 
-        return {"lexicon": lexicon_accuracy(translate_words, lexicon)}
+        return {"lexicon": lexicon_accuracy(translate, lexicon, source.train.lines)}
 
     def _lines(self, way: str, ids_NT: Tensor) -> list[str]:
         tokenizer = self._sides(way)[1].tokenizer

@@ -29,6 +29,7 @@ from seqgan.models.config import (
 from seqgan.models.critics.action import ActionCritic
 from seqgan.models.critics.classes import ClassesCritic
 from seqgan.models.critics.cnn import CnnCritic
+from seqgan.models.critics.company import CompanyCritic
 from seqgan.models.critics.hf import HfCritic
 from seqgan.models.critics.local import LocalCritic
 from seqgan.models.critics.mlp import MlpCritic, MlpTrunk
@@ -76,6 +77,7 @@ _CRITICS: dict[str, Callable[[SequenceSpace, Any], Critic]] = {
     "transformer": TransformerCritic,
     "pairwise": PairwiseCritic,
     "local": LocalCritic,
+    "company": CompanyCritic,
     "hf": HfCritic,
 }
 _TRUNKS: dict[str, Callable[[ArraySpace, Any], Trunk]] = {

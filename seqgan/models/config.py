@@ -316,14 +316,11 @@ class LocalCriticConfig(Config):
     """Width of the symbol embedding and of every layer."""
     windows: Annotated[list[Positive], Field(min_length=1)] = [3, 3]
     """Width of each convolution, in columns; odd."""
-    blur: Annotated[int, Field(ge=0)] = 0
-    """Columns to either side over which embeddings are averaged first: with windows [1] their order
-    is then unseen, and a translation that keeps the order of another language can pass."""
 
     @property
     def reach(self) -> int:
         """Columns that a score sees to either side."""
-        return self.blur + sum(window // 2 for window in self.windows)
+        return sum(window // 2 for window in self.windows)
 
     @model_validator(mode="after")
     def _odd_windows(self) -> Self:
@@ -331,6 +328,15 @@ class LocalCriticConfig(Config):
         if even:
             raise ValueError(f"windows has {even[0]}, which has no middle; use odd numbers")
         return self
+
+
+class CompanyCriticConfig(Config):
+    """A score for every word from the words it shares a sentence with, in whatever order."""
+
+    name: Literal["company"]
+    """Kind of critic."""
+    width: Positive = 64
+    """Width of the symbol embedding; the rank of what it can know of pairs of words."""
 
 
 class HfCriticConfig(_HfConfig):
@@ -376,6 +382,7 @@ CriticConfig = Annotated[
     | TransformerCriticConfig
     | PairwiseCriticConfig
     | LocalCriticConfig
+    | CompanyCriticConfig
     | ClassesCriticConfig
     | HfCriticConfig
     | DcganCriticConfig
@@ -392,6 +399,7 @@ SEQUENCE_CRITICS = (
     "transformer",
     "pairwise",
     "local",
+    "company",
     "classes",
     "hf",
 )

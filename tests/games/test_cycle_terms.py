@@ -15,6 +15,9 @@ from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, SequenceSpace
+from seqgan.data.language_pair import load_language_pair
+from seqgan.data.lexicons import company_lexicon
+from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.decoding import token_log_probs
 from seqgan.games.cycle import nats_per_symbol
 from seqgan.models.seq2seq.config import LexiconConfig, PointerConfig
@@ -133,15 +136,27 @@ def test_coverage_can_be_lowered_by_training_on_it() -> None:
 # ── Frequencies ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_frequencies_favour_what_is_equally_frequent() -> None:
+def test_what_is_known_beforehand_is_added_to_every_table() -> None:
     source, target = SequenceSpace(3, 4), SequenceSpace(3, 4)
-    lexicon = Lexicon(source, target, LexiconConfig(name="lexicon", init_std=0.0))
-    counts = torch.tensor([7999.5, 799.5, 79.5])
-    lexicon.expect_frequencies(counts, counts.flip(0), 2.0)
-    assert lexicon.table_PUV.argmax(-1).tolist() == [[2, 1, 0]]
-    steps = lexicon.table_PUV[0, 0]
-    expected = -2.0 * torch.tensor([2.0, 1.0, 0.0]) * torch.tensor(10.0).log()
-    torch.testing.assert_close(steps, expected, atol=1e-4, rtol=0)
+    lexicon = Lexicon(source, target, LexiconConfig(name="lexicon", init_std=0.0, period=2))
+    lexicon.expect(torch.eye(3).flip(0))
+    assert lexicon.table_PUV.argmax(-1).tolist() == [[2, 1, 0]] * 2
+
+
+def test_a_game_starts_from_the_company_that_words_keep() -> None:
+    data = load_language_pair(LanguagePairConfig(**LANGUAGES["data"]))
+    game = make_game(
+        {**LANGUAGES, "generator": {"name": "lexicon", "company_prior": 9.0, "init_std": 0.0}}
+    )
+    for way, texts in (("a2b", (data.a, data.b)), ("b2a", (data.b, data.a))):
+        table_UV = game.players["generator"].module[way].table_PUV[0].detach()
+        words = [side.tokenizer.vocabulary() for side in texts]
+        found = company_lexicon(data, way)
+        assert found
+        for word, row in zip(words[0], table_UV, strict=True):
+            assert row.sum() == pytest.approx(9.0 if word in found else 0.0)
+            if word in found:
+                assert words[1][row.argmax()] == found[word]
 
 
 def test_a_game_starts_from_frequencies_where_it_is_told_to() -> None:

@@ -11,6 +11,7 @@ from seqgan.core.types import Scores, SequenceSpace, Shared
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
+    CompanyCriticConfig,
     CriticConfig,
     LocalCriticConfig,
     MlpCriticConfig,
@@ -20,6 +21,7 @@ from seqgan.models.config import (
     TransformerCriticConfig,
 )
 from seqgan.models.critics.cnn import CnnCritic
+from seqgan.models.critics.company import CompanyCritic
 
 END = 0
 SPACE = SequenceSpace(vocab_size=6, length=5, end_id=END)
@@ -29,6 +31,7 @@ CONFIGS: dict[str, CriticConfig] = {
     "relgan": RelganCriticConfig(
         name="relgan", representations=3, embed=2, widths=[1, 2, 5], filters=[6, 5, 7], hidden=8
     ),
+    "company": CompanyCriticConfig(name="company", width=8),
     "lstm": RnnCriticConfig(name="rnn", cell="lstm", embed=4, hidden=8, layers=2, dropout=0.2),
     "gru": RnnCriticConfig(name="rnn", cell="gru", embed=4, hidden=8, dropout=0.2),
     "summary": TransformerCriticConfig(name="transformer", width=8, heads=2, dropout=0.2),
@@ -258,12 +261,12 @@ def local(length: int, **fields: object) -> tuple[nn.Module, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("windows", "blur", "reach"),
-    [([1], 0, 0), ([3], 0, 1), ([3, 5], 0, 3), ([1], 2, 2), ([3], 2, 3)],
+    ("windows", "reach"),
+    [([1], 0), ([3], 1), ([3, 5], 3)],
 )
-def test_a_window_reaches_as_far_as_its_configuration_says(windows, blur, reach) -> None:
-    assert LocalCriticConfig(name="local", windows=windows, blur=blur).reach == reach
-    critic, ids_BT = local(11, windows=windows, blur=blur)
+def test_a_window_reaches_as_far_as_its_configuration_says(windows, reach) -> None:
+    assert LocalCriticConfig(name="local", windows=windows).reach == reach
+    critic, ids_BT = local(11, windows=windows)
     changed_BT = ids_BT.clone()
     changed_BT[0, 5] = (changed_BT[0, 5] + 1) % 6
     before, after = critic(ids_BT), critic(changed_BT)
@@ -273,21 +276,38 @@ def test_a_window_reaches_as_far_as_its_configuration_says(windows, blur, reach)
     assert seen_T.nonzero().flatten().tolist() == list(range(5 - reach, 5 + reach + 1))
 
 
-@pytest.mark.parametrize("blur", [0, 2])
-def test_blurred_windows_see_company_and_not_order(blur) -> None:
-    """The middle's score, after its five columns have changed places."""
-    critic, ids_BT = local(5, windows=[1] if blur else [5], blur=blur)
-    ids_BT[0] = torch.tensor([0, 1, 2, 3, 3])
-    orders = torch.tensor([[0, 1, 2, 3, 4], [4, 2, 0, 1, 3], [1, 0, 2, 4, 3]])
-    score_B = critic(ids_BT[0][orders]).score[:, 2]
-    assert torch.allclose(score_B, score_B[:1].expand(3), atol=1e-6) == bool(blur)
-    other = critic(torch.tensor([[0, 1, 2, 3, 4]])).score[0, 2]
-    assert not torch.allclose(other, score_B[0], atol=1e-4)
+# ── Company ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_blur_is_the_mean_of_the_embeddings_and_zeros_beyond_the_borders() -> None:
-    critic, ids_BT = local(4, windows=[3], blur=1)
-    e_TE = critic.embedding.weight[ids_BT[0]]
-    padded = F.pad(e_TE, (0, 0, 1, 1))
-    mean_TE = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    close(critic(ids_BT).score, critic.layers(mean_TE.T[None]).squeeze(1))
+def company(length: int) -> tuple[CompanyCritic, Tensor, Tensor]:
+    """A critic of company, and two sentences of which the second ends early."""
+    torch.manual_seed(0)
+    critic = CompanyCritic(
+        SequenceSpace(6, length, END), CompanyCriticConfig(name="company", width=8)
+    )
+    ids_BT = torch.randint(1, 6, (2, length))
+    ids_BT[1, 2:] = END
+    return critic, ids_BT, mask_until_end(ids_BT, END)
+
+
+def test_company_is_the_documented_sum_over_pairs() -> None:
+    critic, ids_BT, mask_BT = company(5)
+    scores = critic(ids_BT, mask_BT)
+    e_BTE = critic.embedding.weight[ids_BT]
+    for row in range(2):
+        words = mask_BT[row].nonzero().flatten().tolist()
+        for t in words:
+            pairs = [e_BTE[row, t] @ critic.match.weight.T @ e_BTE[row, u] for u in words if u != t]
+            expected = sum(pairs) / 8**0.5 + critic.alone(e_BTE[row, t])[0]
+            close(scores.score[row, t], expected)
+    assert torch.equal(scores.mask_BT, mask_BT)
+
+
+def test_company_does_not_see_order_and_windows_do() -> None:
+    critic, ids_BT, mask_BT = company(5)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    before = critic(ids_BT[:1], mask_BT[:1]).score
+    close(critic(ids_BT[:1, order], mask_BT[:1]).score, before[:, order])
+    windows, _ = local(5, windows=[3])
+    moved = windows(ids_BT[:1, order]).score - windows(ids_BT[:1]).score[:, order]
+    assert moved.abs().max() > 1e-3

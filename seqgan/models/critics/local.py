@@ -3,20 +3,13 @@
     embed → (convolution of width w → leaky ReLU) for each w in `windows` → wᵀ h_t + b
 
 The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of symbols
-occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen, and
-`blur` more (`reach`). With `blur` embeddings are averaged over neighbours first,
-
-    e_t ← 1 / (2 blur + 1) Σ_{|s − t| ≤ blur} e_s          (0 beyond the borders)
-
-which leaves a score what words keep company and not their order, if `windows` is [1]; wider ones
-compare neighbouring means, and so see where words come in and go out. Columns behind the end
-carry no score; those in front of it see the end symbols.
+occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
+(`reach`). Columns behind the end carry no score; those in front of it see the end symbols.
 """
 
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
@@ -38,13 +31,10 @@ class LocalCritic(Critic):
                 nn.LeakyReLU(0.2),
             ]
         self.layers = nn.Sequential(*layers, nn.Conv1d(config.width, 1, 1))
-        self.blur = config.blur
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """Scores of `ids_BT` or `simplex_BTV`."""
         h_BET = self.embedding(x).transpose(1, 2)
-        if self.blur:
-            h_BET = F.avg_pool1d(h_BET, 2 * self.blur + 1, stride=1, padding=self.blur)
         score_BT = self.layers(h_BET).squeeze(1)
         if mask is None:
             mask = torch.ones_like(score_BT, dtype=torch.bool)

@@ -73,6 +73,9 @@ class LexiconConfig(Config):
     frequency_prior: Annotated[float, Field(ge=0)] = 0.0
     """Start with logits −s · |ln frequency of source symbol − ln frequency of target symbol|, s
     being this number: what is equally frequent is a likelier translation. 0: all are alike."""
+    company_prior: Annotated[float, Field(ge=0)] = 0.0
+    """Start with this logit for every pair of words that keep like company (`data.lexicons`), found
+    by counting before training; 0: not looked for. For data language_pair."""
     init_std: Annotated[float, Field(ge=0)] = 0.1
     """Standard deviation of the table's first logits."""
 

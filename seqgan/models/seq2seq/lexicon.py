@@ -52,11 +52,9 @@ class Lexicon(ParallelGenerator):
             self.choose.bias = nn.Parameter(bias_D)
 
     @torch.no_grad()
-    def expect_frequencies(self, source_U: Tensor, target_V: Tensor, strength: float) -> None:
-        """Add the logits that `config.frequency_prior` describes; the arguments are counts."""
-        log_U, log_V = ((counts + 0.5).log() for counts in (source_U, target_V))
-        log_U, log_V = log_U - log_U.logsumexp(0), log_V - log_V.logsumexp(0)
-        self.table_PUV.sub_(strength * (log_U[:, None] - log_V).abs())
+    def expect(self, logits_UV: Tensor) -> None:
+        """Add to the logits of every table what is known beforehand."""
+        self.table_PUV.add_(logits_UV)
 
     def emit(self, cond: Tensor) -> Tensor:
         """`logits_BTV` for sources `ids_BT` or `simplex_BTU`."""

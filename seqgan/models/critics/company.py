@@ -1,0 +1,38 @@
+"""A critic of company: what words share a sentence, and nothing of their order.
+
+    s_t = e_tᵀ M Σ_{u ≠ t} e_u / √E + bᵀ e_t
+
+A sum over pairs of words, so the whole critic is one table of pairs of rank E and one of words. A
+translation can only please it by giving words that share sentences to words that do: where
+two languages order their words differently this tells a lexicon while windows of
+neighbours (`local`) mislead. It is to a critic what co-occurrence counts are to
+`data.lexicons.company_lexicon`.
+
+Columns behind the end are nobody's company and carry no score; an end is a word like others.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.models.config import CompanyCriticConfig
+from seqgan.models.layers import TokenEmbedding
+
+
+class CompanyCritic(Critic):
+    """See `core.types.Critic` for the contract. `score` is [B, T], not causal."""
+
+    def __init__(self, space: SequenceSpace, config: CompanyCriticConfig) -> None:
+        super().__init__()
+        self.embedding = TokenEmbedding(space.vocab_size, config.width)
+        self.match = nn.Linear(config.width, config.width, bias=False)
+        self.alone = nn.Linear(config.width, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        """Scores of `ids_BT` or `simplex_BTV`."""
+        if mask is None:
+            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        e_BTE = self.embedding(x) * mask[..., None]
+        others_BTE = e_BTE.sum(1, keepdim=True) - e_BTE
+        pairs_BT = (self.match(e_BTE) * others_BTE).sum(-1) / e_BTE.shape[-1] ** 0.5
+        return Scores(pairs_BT + self.alone(e_BTE).squeeze(-1), mask)
