@@ -230,11 +230,17 @@ def compare(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override in every arm.")
     ] = None,
+    arms: Annotated[
+        list[str] | None, typer.Option("--arm", metavar="NAME", help="Only this arm; repeatable.")
+    ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", metavar="N", help="This seed instead; repeatable.")
+    ] = None,
 ) -> None:
     """Run every arm with every seed, then print one table and write one report."""
     from seqgan.compare import compare_arms
 
-    report, failures = compare_arms(study, dir, jobs, assignments or [])
+    report, failures = compare_arms(study, dir, jobs, assignments or [], arms or [], seeds or [])
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     print(report)

@@ -13,15 +13,23 @@ from seqgan.reporting.html import render_report
 from seqgan.reporting.runs import SPENT, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
-from seqgan.study import StudyConfig, arms_of, is_finished, load_study, plan, run_study
+from seqgan.study import StudyConfig, arms_of, is_finished, load_study, narrowed, plan, run_study
 from seqgan.training.runlog import to_json
 
 
 def compare_arms(
-    path: Path, folder: Path | None, jobs: int, overrides: list[str]
+    path: Path,
+    folder: Path | None,
+    jobs: int,
+    overrides: list[str],
+    arms_wanted: list[str],
+    seeds: list[int],
 ) -> tuple[Path, list[str]]:
-    """Run what is missing of a study. Returns the report's path and a line for each failure."""
-    study = load_study(path)
+    """Run what is missing of a study. Returns the report's path and a line for each failure.
+
+    `arms_wanted` leaves out all other arms, `seeds` stand in for the study's; empty: as it says.
+    """
+    study = narrowed(load_study(path), arms_wanted, seeds, str(path))
     folder = folder or Path("runs") / study.name
     runs = plan(study, path, folder, overrides)
     for run in runs:

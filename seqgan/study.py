@@ -112,6 +112,21 @@ def load_study(path: Path) -> StudyConfig:
     return validate(StudyConfig, read_yaml(path), str(path))
 
 
+def narrowed(study: StudyConfig, arms: list[str], seeds: list[int], source: str) -> StudyConfig:
+    """The study with these arms only, and with these seeds; empty lists leave it as it is."""
+    names = [arm.name for arm in study.arms]
+    for name in arms:
+        if name not in names:
+            hint = did_you_mean(name, names)
+            raise UserError(f"{source}: --arm {name}: no such arm{hint or ''}")
+    tree = study.model_dump()
+    if arms:
+        tree["arms"] = [arm for arm in tree["arms"] if arm["name"] in arms]
+        tree["baseline"] = study.baseline if study.baseline in arms else None
+    tree["seeds"] = seeds or study.seeds
+    return validate(StudyConfig, tree, source)
+
+
 def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> list[PlannedRun]:
     """Every run of the study, each configuration validated before anything is written."""
     shared = read_yaml((path.parent / study.base).resolve())

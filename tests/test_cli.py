@@ -12,7 +12,7 @@ from tiny_runs import text_data, train, write_config, write_text
 from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import read_run
-from seqgan.study import load_study, plan
+from seqgan.study import load_study, narrowed, plan
 
 Capture = pytest.CaptureFixture[str]
 
@@ -302,6 +302,20 @@ def test_a_failed_run_is_named_and_does_not_stop_the_others(
     assert "not finite" in line
     assert (folder / "loo" / "seed-0" / "evaluation.json").exists()
     assert (folder / "report.html").exists()
+
+
+def test_a_study_can_be_narrowed_to_arms_and_seeds(study: Path, tmp_path: Path) -> None:
+    path, folder = study / "study.yaml", tmp_path / "out"
+    narrow = ["--arm", "null", "--seed", "5"]
+    assert run(["compare", str(path), "--dir", str(folder), *narrow]) == 0
+    assert list(results(folder)) == ["null/seed-5/evaluation.json"]
+    config = load_study(path)
+    assert narrowed(config, [], [], "x") == config
+    only = narrowed(config, ["null"], [], "x")
+    assert (only.baseline, only.seeds) == (None, config.seeds)
+    assert narrowed(config, ["null", "loo"], [3], "x").baseline == "loo"
+    with pytest.raises(UserError, match=r"study.yaml: --arm nul: no such arm.*null"):
+        narrowed(config, ["nul"], [], "study.yaml")
 
 
 def test_an_override_reaches_every_arm_and_yields_to_what_an_arm_is_about(study: Path) -> None:
