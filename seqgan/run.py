@@ -93,7 +93,7 @@ def _train(
     def show(step: int) -> None:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):
             shown = data.evaluator.show(generator, setting)
-        shown.save(folder / "samples" / f"step-{step:08d}")
+        shown.save(folder / "samples" / f"updates-{player.updates:08d}")
 
     trainer = Trainer(
         game,
@@ -239,7 +239,7 @@ def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
     for name, image in sheets.items():
         (folder / "pictures").mkdir(exist_ok=True)
         image.save(folder / "pictures" / f"{name}.png")
-    frames = sorted((folder / "samples").glob("step-*.png"))
+    frames = sorted((folder / "samples").glob("updates-*.png"))
     if frames:
         write_gif(frames, folder / "samples" / "progress.gif")
 

@@ -47,11 +47,11 @@ def test_runs_leave_what_is_documented(runs: dict[str, Path]) -> None:
         assert {path.stem for path in (folder / "pictures").iterdir()} == sheets[name]
         for path in (folder / "pictures").iterdir():
             assert min(Image.open(path).size) > 40
-        shown = sorted(path.name for path in (folder / "samples").glob("step-*.png"))
-        # Every evaluation (0, 4, 8, 12) and the generator's first and third update.
-        first, third = (1, 3) if name == "autoencoder" else (2, 6)
-        expected = sorted({0, 4, 8, 12, first, third})
-        assert shown == [f"step-{step:08d}.png" for step in expected]
+        shown = sorted(path.name for path in (folder / "samples").glob("updates-*.png"))
+        # Every evaluation (steps 0, 4, 8, 12) and the generator's first and third update.
+        steps_an_update = 1 if name == "autoencoder" else 2
+        expected = sorted({*(step // steps_an_update for step in (0, 4, 8, 12)), 1, 3})
+        assert shown == [f"updates-{updates:08d}.png" for updates in expected]
         with Image.open(folder / "samples" / "progress.gif") as gif:
             assert gif.n_frames >= 2
         assert json.loads((folder / "evaluation.json").read_text())["samples"] == []

@@ -79,6 +79,38 @@ def allowed(room: str, other: str, target: str) -> bool:
     return RANK[room] >= 4 or (RANK[room] == 2 and target == f"{other}.config")
 
 
+SHARED = ("games", "objectives", "estimators", "training", "metrics", "reporting")
+"""Rooms in which pictures and sequences are one: what differs is handed in by `build`."""
+
+
+def modality_branches(tree: ast.AST) -> list[int]:
+    """Lines that ask what kind of space something is."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "isinstance"
+        and any(name in ast.unparse(node.args[1]) for name in ("SequenceSpace", "ArraySpace"))
+    ]
+
+
+@pytest.mark.parametrize("room", SHARED)
+def test_shared_code_does_not_ask_whether_it_has_pictures(room: str) -> None:
+    found = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / room).rglob("*.py")
+        if (lines := modality_branches(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert found == {}
+
+
+def test_a_question_for_the_modality_is_seen() -> None:
+    assert modality_branches(ast.parse("x = 1\nif isinstance(a.space, SequenceSpace): pass")) == [2]
+    assert modality_branches(ast.parse("isinstance(a, (str, ArraySpace))")) == [1]
+    assert modality_branches(ast.parse("isinstance(a, Player)")) == []
+
+
 def modules() -> list[tuple[str, Path]]:
     paths = [p for p in sorted(ROOT.rglob("*.py")) if p.name != "__init__.py"]
     return [(".".join(p.relative_to(ROOT).with_suffix("").parts), p) for p in paths]

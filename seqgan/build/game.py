@@ -38,6 +38,7 @@ from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.dgsan import DgsanGame
 from seqgan.games.evolution import EvolutionaryGame
 from seqgan.games.jsdgan import JsdganGame
+from seqgan.games.mismatched import Mismatched, wrong_labels, wrong_prompts
 from seqgan.games.mle import MleGame
 from seqgan.games.paired import PairedGame
 from seqgan.games.pool import Pool
@@ -128,12 +129,22 @@ def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> 
         stream,
         space,
         experiment.mle_weight,
-        game.mismatched if isinstance(game, ConditionalGameConfig) else 0.0,
+        _mismatched(game, space, device),
         None if demonstrations is None else Demonstrations(demonstrations),
         data.prompts,
         partial(start_from_generator, critic_module, module),
     )
     return _with_evolution(experiment, adversarial, estimator, stream)
+
+
+def _mismatched(game: object, space: Space, device: torch.device) -> Mismatched | None:
+    if not isinstance(game, ConditionalGameConfig) or not game.mismatched:
+        return None
+    if isinstance(space, SequenceSpace):
+        return Mismatched(game.mismatched, wrong_prompts)
+    # Made once: a list that becomes a tensor on a GPU makes the step wait.
+    sizes_A = torch.tensor(space.label_sizes, dtype=torch.long, device=device)
+    return Mismatched(game.mismatched, partial(wrong_labels, sizes_A=sizes_A))
 
 
 def _shown(experiment: Experiment, data: DataSide) -> tuple[Space, Batches]:

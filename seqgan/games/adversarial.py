@@ -19,7 +19,7 @@ nothing asks the generator to obey but the critic's own interest in the conditio
 Prompts without responses (`prompts`) are told in the phase generator only, in place of the real
 batch's: the critic knows no true response to them, and needs none.
 
-    D's loss on fakes = (1 − m) · loss(G(z, c), c) + m · loss(x, c′ ≠ c),   m = `mismatched`
+    D's loss on fakes = (1 − m) · loss(G(z, c), c) + m · loss(x, c′ ≠ c),   m = `mismatched.share`
 
 One of the lecture notes has the generator *descend* on log D(G(z)), which teaches it to lose. The
 generator here raises the mean value of its samples; a test takes one step and looks.
@@ -37,7 +37,6 @@ from seqgan.core.types import (
     Critic,
     Request,
     Reward,
-    SequenceSpace,
     Space,
     Stateful,
     Stats,
@@ -46,6 +45,7 @@ from seqgan.data.stream import Batches, Stream
 from seqgan.estimators.base import Estimator, Surrogate
 from seqgan.games.critics import CriticReward, critic_update, score
 from seqgan.games.demonstrations import Demonstrations
+from seqgan.games.mismatched import Mismatched
 from seqgan.games.mle import real_loss
 from seqgan.objectives.base import Objective
 from seqgan.objectives.config import PenaltyConfig
@@ -68,7 +68,7 @@ class AdversarialGame:
         stream: Batches,
         space: Space,
         mle_weight: float = 0.0,
-        mismatched: float = 0.0,
+        mismatched: Mismatched | None = None,
         demonstrations: Demonstrations | None = None,
         prompts: Stream | None = None,
         start_critic: Callable[[], None] | None = None,
@@ -88,9 +88,6 @@ class AdversarialGame:
         self._start_critic = start_critic
         self._generator = generator
         self._critic = critic
-        # Made once: a list that becomes a tensor on a GPU makes the step wait.
-        device = next(critic.module.parameters()).device
-        self._label_sizes_A = torch.tensor(space.label_sizes, dtype=torch.long, device=device)
         self._phases = {
             "mle": self._update_likelihood,
             "critic": self._update_critic,
@@ -126,8 +123,7 @@ class AdversarialGame:
             self._space,
             real,
             fake,
-            self._with_wrong_labels(real),
-            self._mismatched,
+            *self._with_wrong_conditions(real),
         )
         yield self._critic, loss, stats
 
@@ -184,32 +180,10 @@ class AdversarialGame:
         with torch.no_grad():
             return CriticReward(critic, self._objective, score(critic, real), cond)
 
-    def _with_wrong_labels(self, real: Batch) -> Batch | None:
-        if not self._mismatched:
-            return None
+    def _with_wrong_conditions(self, real: Batch) -> tuple[Batch | None, float]:
+        """The real samples with other conditions, and their part in the loss on fakes."""
+        if self._mismatched is None:
+            return None, 0.0
         assert real.cond is not None, "checked by build_data"
-        if isinstance(self._space, SequenceSpace):
-            return Batch(real.x, real.mask, wrong_prompts(real.cond))
-        return Batch(real.x, real.mask, wrong_labels(real.cond, self._label_sizes_A))
-
-
-def wrong_prompts(cond_BP: Tensor) -> Tensor:
-    """For each row the prompt of the next one, of the batch as a ring, that has another prompt.
-
-    Where all rows have the same prompt there is no wrong one, and it stays.
-    """
-    row_B = torch.arange(len(cond_BP), device=cond_BP.device)
-    next_BB = (row_B[:, None] + row_B + 1) % len(cond_BP)  # the last of each is the row itself
-    differs_BB = (cond_BP[next_BB] != cond_BP[:, None]).any(-1)
-    first_B1 = differs_BB.long().argmax(1, keepdim=True)  # the first of equals
-    return cond_BP[next_BB.gather(1, first_B1).squeeze(1)]
-
-
-def wrong_labels(cond_BA: Tensor, sizes_A: Tensor) -> Tensor:
-    """Labels of which exactly one, drawn for each row, is replaced by another of its classes."""
-    column_B1 = torch.randint(len(sizes_A), (len(cond_BA), 1), device=cond_BA.device)
-    sizes_B1 = sizes_A[column_B1]
-    shift_B1 = 1 + (torch.rand(column_B1.shape, device=cond_BA.device) * (sizes_B1 - 1)).long()
-    right_B1 = cond_BA.gather(1, column_B1)
-    wrong_B1 = (right_B1 + shift_B1.clamp(max=sizes_B1 - 1)) % sizes_B1
-    return cond_BA.scatter(1, column_B1, wrong_B1)
+        wrong = Batch(real.x, real.mask, self._mismatched.wrong(real.cond))
+        return wrong, self._mismatched.share

@@ -27,7 +27,7 @@ from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
 from seqgan.reporting.tables import NULL_MARK, comparison_table, difference_table, metric_names
 
 SAMPLES_SHOWN = 8
-STEPS_SHOWN = 8
+STEPS_SHOWN = 16
 PICTURE_BYTES = 6_000_000
 """What the pictures of a page may take, encoded; beyond it the progress is left out."""
 
@@ -287,7 +287,7 @@ def _gallery(arm: Arm, run: Run) -> _Gallery:
     sheets = [
         _Picture(found.sheets[name], *SHEETS[name]) for name in SHEETS if name in found.sheets
     ]
-    steps = [_Picture(path, f"Step {step:,}") for step, path in found.steps.items()]
+    steps = [_Picture(path, f"Update {updates:,}") for updates, path in found.steps.items()]
     if steps and "samples" not in found.sheets:
         newest = replace(steps.pop(), note="The newest sheet of this run, unselected.")
         sheets.insert(0, newest)
@@ -315,7 +315,7 @@ def _within_budget(galleries: list[_Gallery]) -> tuple[list[_Gallery], str]:
     steps = sum(p.encoded_size for gallery in galleries for p in gallery.steps)
     if steps and size + steps > PICTURE_BYTES:
         galleries = [replace(gallery, steps=[]) for gallery in galleries]
-        left_out.append("sheets of single steps (samples/step-*.png)")
+        left_out.append("sheets of single moments (samples/updates-*.png)")
     limit = f"{PICTURE_BYTES / 1e6:g} MB"
     reason = f"Left out to keep the pictures of this page under {limit}, see the run folders"
     return galleries, f"{reason}: {', '.join(left_out)}." if left_out else ""

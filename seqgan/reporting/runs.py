@@ -184,12 +184,13 @@ def _check_rows(rows: Any, path: Path) -> None:
 
 
 def _last_samples(folder: Path) -> list[str]:
-    files = sorted(folder.glob("step-*.txt"))
+    files = sorted(folder.glob("updates-*.txt"))
     return files[-1].read_text(encoding="utf-8", errors="replace").splitlines() if files else []
 
 
 def _find_pictures(path: Path) -> Pictures:
-    numbered = ((re.fullmatch(r"step-(\d+)", p.stem), p) for p in path.glob("samples/step-*.png"))
+    files = path.glob("samples/updates-*.png")
+    numbered = ((re.fullmatch(r"updates-(\d+)", file.stem), file) for file in files)
     steps = {int(match[1]): sheet for match, sheet in numbered if match}
     animation = path / "samples" / "progress.gif"
     return Pictures(

@@ -123,6 +123,45 @@ def test_label_accuracy_is_against_the_labels_that_were_asked_for(
     assert not [name for name in plain if name.startswith("label_accuracy")]
 
 
+def test_one_face_for_each_combination_obeys_and_is_caught_by_recall(
+    pictures: Pictures, judge: Any
+) -> None:
+    """Attributes all right, and nothing else varies: what an obedient collapsed generator does."""
+    from seqgan.data.faces import draw_faces
+
+    def prototypes(rows: int, cond: Tensor | None) -> Tensor:
+        assert cond is not None
+        each = [draw_faces(label[None], 32, "day", 3) for label in cond]
+        return torch.cat(each)
+
+    found = measured(pictures, judge, prototypes, told=True)
+    varied = measured(pictures, judge, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
+    assert found["valid_attributes"] == 1.0
+    assert found["attribute_distance"] < 0.1
+    for name in ("recall", "coverage"):
+        assert found[name] < 0.7 * varied[name]
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
+def test_a_sheet_shows_the_same_noise_and_labels_at_every_call(
+    pictures: Pictures, judge: Any, told: bool
+) -> None:
+    class Noisy(Fixed):
+        def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+            shade_B = z_BL[:, 0].sigmoid() * (1 if cond is None else 0.5 + cond[:, 0] / 10)
+            return shade_B[:, None, None, None].expand(-1, *pictures.shape) * 2 - 1
+
+    space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
+    generator = Noisy(lambda rows, _: pictures.train.x_NCHW[:rows])
+    evaluators = [PictureEvaluator(pictures, space, judge, detector(), CPU, s) for s in (0, 0, 1)]
+    shown = []
+    for evaluator in evaluators:
+        torch.rand(7)
+        shown.append(evaluator.show(generator, DecodingSetting()).image.tobytes())
+    assert shown[0] == shown[1] != shown[2]
+    assert evaluators[0].show(generator, DecodingSetting()).image.tobytes() == shown[0]
+
+
 def test_the_real_row_is_measured_like_a_generator(pictures: Pictures, judge: Any) -> None:
     space = ArraySpace(pictures.shape)
     evaluator = PictureEvaluator(pictures, space, judge, detector(), CPU, 0)

@@ -25,7 +25,8 @@ from seqgan.data.config import ConditionalOracleConfig
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Greedy, sample
 from seqgan.experiment import load_experiment, load_run
-from seqgan.games.adversarial import AdversarialGame, wrong_prompts
+from seqgan.games.adversarial import AdversarialGame
+from seqgan.games.mismatched import wrong_prompts
 from seqgan.metrics.divergence import all_sequences, exact_divergences
 from seqgan.models.oracles import ConditionalOracle
 from seqgan.run import load_generator, read_prompts, read_space, reported_state

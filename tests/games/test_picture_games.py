@@ -12,8 +12,8 @@ from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, Request
-from seqgan.games.adversarial import wrong_labels
 from seqgan.games.autoencode import kl_to_standard_normal
+from seqgan.games.mismatched import wrong_labels
 from seqgan.games.pool import Pool
 from seqgan.objectives.config import DivergenceName
 

@@ -132,7 +132,7 @@ def write_pictures(
     for folder in ("samples", "pictures"):
         (path / folder).mkdir(exist_ok=True)
     for step in steps:
-        (path / "samples" / f"step-{step:08d}.png").write_bytes(f"step {step}".encode())
+        (path / "samples" / f"updates-{step:08d}.png").write_bytes(f"step {step}".encode())
     if animation:
         (path / "samples" / "progress.gif").write_bytes(b"animation")
     for name in sheets:

@@ -61,7 +61,7 @@ def test_every_picture_of_the_folder_is_embedded(tmp_path):
     assert all(other.startswith("#") for other in page.others)
     alts = [image["alt"] for image in page.images]
     assert alts[0] == "a, seed 0: Samples"
-    assert alts[-1] == "a, seed 0: Step 1,000"
+    assert alts[-1] == "a, seed 0: Update 1,000"
 
 
 def test_only_what_exists_is_shown(tmp_path):
@@ -73,7 +73,7 @@ def test_only_what_exists_is_shown(tmp_path):
 
 def test_other_files_are_left_alone(tmp_path):
     arm = picture_arm(tmp_path, "a", sheets=["samples", "holiday"])
-    (arm.runs[0].path / "samples" / "step-last.png").write_bytes(b"?")
+    (arm.runs[0].path / "samples" / "updates-last.png").write_bytes(b"?")
     again = Arm("a", "a", False, [read_run(arm.runs[0].path)])
     assert Page(render_report("Study", [again])).contents == [b"samples"]
 
@@ -88,12 +88,12 @@ def test_steps_are_in_order_and_spread_over_the_run(tmp_path):
     steps = [100 * k for k in range(30)] + [123_456_789_000]  # more digits than the name has room
     arm = picture_arm(tmp_path, "a", steps=steps, sheets=["samples"])
     shown = [int(c.removeprefix(b"step ")) for c in Page(render_report("S", [arm])).contents[1:]]
-    assert len(shown) == 8
+    assert len(shown) == 16
     assert shown == sorted(shown)
     assert shown[0] == 0
     assert shown[-1] == steps[-1]
     places = [steps.index(step) for step in shown]
-    assert all(4 <= b - a <= 5 for a, b in pairwise(places))
+    assert all(1 <= b - a <= 3 for a, b in pairwise(places))
 
 
 def test_the_first_finished_run_is_shown(tmp_path):
@@ -124,16 +124,16 @@ def test_text_and_pictures_on_one_page(tmp_path):
     samples = re.search(r'<h2 id="samples">.*?(?=<h2)', page, re.DOTALL).group()
     assert "words" in samples
     assert "faces" not in samples
-    assert [image["alt"] for image in Page(page).images] == ["faces, seed 0: Step 1"]
+    assert [image["alt"] for image in Page(page).images] == ["faces, seed 0: Update 1"]
 
 
 @pytest.mark.parametrize(
     ("limit", "kept", "named"),
     [
         (10_000, [b"samples", b"animation", b"step 0", b"step 500"], []),
-        (35, [b"samples", b"animation"], ["step-*.png"]),
+        (35, [b"samples", b"animation"], ["updates-*.png"]),
         (30, [b"samples", b"step 0", b"step 500"], ["progress.gif"]),
-        (1, [b"samples"], ["progress.gif", "step-*.png"]),
+        (1, [b"samples"], ["progress.gif", "updates-*.png"]),
     ],
 )
 def test_a_page_stays_small(tmp_path, monkeypatch, limit, kept, named):
@@ -144,7 +144,7 @@ def test_a_page_stays_small(tmp_path, monkeypatch, limit, kept, named):
         arm.runs[0].pictures.animation.write_bytes(2 * b"animation")
     page = render_report("Study", [arm])
     assert Page(page).contents == kept
-    assert [name for name in ("progress.gif", "step-*.png") if name in page] == named
+    assert [name for name in ("progress.gif", "updates-*.png") if name in page] == named
 
 
 def test_labels_and_contents_cannot_break_out(tmp_path):

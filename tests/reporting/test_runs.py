@@ -42,8 +42,8 @@ def test_a_run_killed_before_its_first_line(tmp_path):
 def test_an_unfinished_run_shows_its_latest_samples(tmp_path):
     path = write_run(tmp_path / "run", finished=False)
     (path / "samples").mkdir()
-    (path / "samples" / "step-00000500.txt").write_text("old\n")
-    (path / "samples" / "step-00001000.txt").write_text("new\nnewer\n")
+    (path / "samples" / "updates-00000500.txt").write_text("old\n")
+    (path / "samples" / "updates-00001000.txt").write_text("new\nnewer\n")
     assert read_run(path).samples == ["new", "newer"]
 
 
