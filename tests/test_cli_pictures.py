@@ -219,7 +219,7 @@ def test_translations_that_cannot_be(
     refused(str(here), "no such folder")
     here.mkdir()
     refused(str(here), "no files")
-    (here / "a.png").write_bytes(b"\\x89PNG\\r\\n\\x1a\\n broken")
+    (here / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     refused("a.png")
     Image.new("RGB", (16, 16)).save(here / "a.png")
     Image.new("RGB", (16, 16)).save(here / "a.jpg")
@@ -227,6 +227,41 @@ def test_translations_that_cannot_be(
     (here / "a.jpg").unlink()
     refused("--direction='c2d'", "a2b, b2a", extra=("--direction", "c2d"))
     refused("translates nothing", "game cycle", run_folder=str(runs["pictures"]))
+
+
+def _spoil(folder: Path, kind: str) -> str:
+    """Make a folder of pictures unusable; the name that an error must have."""
+    folder.mkdir()
+    if kind == "empty":
+        return str(folder)
+    for number in range(1 if kind == "one" else 40):
+        Image.new("RGB", (28, 28), (number, 0, 0)).save(folder / f"{number:02d}.png")
+    if kind == "one":
+        return str(folder)
+    if kind == "few":
+        return "valid split has 2 pictures, of which metrics need 6"
+    odd = folder / "odd.png"
+    if kind == "corrupt":
+        odd.write_bytes((folder / "00.png").read_bytes()[:40])
+    elif kind == "text":
+        odd.write_text("no picture")
+    else:
+        size, mode = ((14, 14), "RGB") if kind == "size" else ((28, 28), "L")
+        Image.new(mode, size).save(odd)
+    return "odd.png"
+
+
+@pytest.mark.parametrize("kind", ["corrupt", "text", "size", "mode", "empty", "one", "few"])
+def test_a_folder_that_cannot_be_used_is_refused_before_there_is_a_run(
+    kind: str, tmp_path: Path, capsys: Capture
+) -> None:
+    named = _spoil(tmp_path / "pictures", kind)
+    source = {"name": "folder", "path": str(tmp_path / "pictures")}
+    overrides = {**PICTURES, "data.source": source, "data.size": None}
+    config = write_config(tmp_path / "config.yaml", overrides)
+    line = fail(capsys, "train", str(config), f"run.dir={tmp_path / 'run'}")
+    assert named in line
+    assert not (tmp_path / "run").exists()
 
 
 # ── Text and pictures: one tree ───────────────────────────────────────────────────────────────
