@@ -146,7 +146,7 @@ def transform(
         typer.Option(metavar="FILE|FOLDER", help="Where translations go; text: default stdout."),
     ] = None,
     direction: Annotated[
-        str | None, typer.Option(help="a2b (default) or b2a; of a run that translates.")
+        str | None, typer.Option(help="a2b or b2a; default: what was taught, a2b before b2a.")
     ] = None,
     beam: Annotated[int, typer.Option(min=1, help="Hypotheses kept; 1: greedy. Text.")] = 1,
     length: Annotated[int | None, typer.Option(min=1, help="Symbols a line. Text.")] = None,
@@ -166,10 +166,10 @@ def transform(
             f"{run}: translates nothing (game.name={experiment.game.name}); "
             "transform needs a run of game cycle, or of data prompted_text"
         )
-    direction = direction or "a2b"
     from seqgan.experiment import trained_ways
 
     trained = trained_ways(experiment)
+    direction = direction or trained[0]
     if direction not in trained:
         raise UserError(
             f"--direction={direction}: nothing taught this run that way; choose {trained[0]}"

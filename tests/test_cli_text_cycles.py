@@ -144,6 +144,18 @@ def test_the_default_direction_is_a2b(
     assert plain == named != back
 
 
+def test_the_only_direction_that_was_taught_need_not_be_named(
+    tmp_path: Path, transform: Transform
+) -> None:
+    """As in configs/cipher."""
+    one_way = {"game.directions": ["b2a"], "game.cycle_weight": 0.0}
+    folder = train(tmp_path / "run", {**CIPHER, **one_way})
+    where = put(tmp_path / "in.txt", "some letters\n")
+    plain, _ = transform(folder, "--input", where)
+    named, _ = transform(folder, "--input", where, "--direction", "b2a")
+    assert plain == named
+
+
 @pytest.mark.parametrize("name", ["events", "files", "languages"])
 def test_lines_keep_their_order_and_do_not_know_each_other(
     name: str, runs: dict[str, Path], tmp_path: Path, transform: Transform
@@ -439,11 +451,12 @@ def test_a_way_that_nothing_taught(tmp_path: Path, refuses: Refuses) -> None:
     """An untrained translator writes too, and nobody would see that it is one."""
     one_way = {"game.directions": ["b2a"], "game.cycle_weight": 0.0}
     write_config(tmp_path / "config.yaml", {**CIPHER, **one_way})
-    line = refuses(tmp_path, "--input", put(tmp_path / "in.txt", "ab"))
+    where = put(tmp_path / "in.txt", "ab")
+    line = refuses(tmp_path, "--input", where, "--direction", "a2b")
     assert "--direction=a2b" in line
     assert "choose b2a" in line
     write_config(tmp_path / "config.yaml", {**CIPHER, **one_way, "game.cycle_weight": 1.0})
-    assert "checkpoint" in refuses(tmp_path, "--input", str(tmp_path / "in.txt"))
+    assert "checkpoint" in refuses(tmp_path, "--input", where, "--direction", "a2b")
 
 
 def test_runs_that_translate_nothing(
