@@ -30,7 +30,7 @@ from seqgan.evaluation.sheets import grid
 from seqgan.experiment import Experiment
 from seqgan.run import load_generator, read_prompts, read_space, reported_state
 from seqgan.training.runlog import progress_bar
-from seqgan.translate import check_length, translate
+from seqgan.translate import check_beam, check_length, translate
 
 _AT_ONCE = 1_000
 
@@ -211,6 +211,7 @@ class LineTranslator:
             assert isinstance(space, SpacePair)
             assert request.direction is not None
             self._translates(folder, space, generator, request.direction)
+        check_beam(self._generator, request.beam)
         if request.length is not None:
             check_length(self._generator, self._space, request.length)
 

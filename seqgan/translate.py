@@ -41,11 +41,10 @@ def translate(
     """A translation of every row of `cond` (`ids_BS` or `simplex_BSV`), without a gradient.
 
     `beam` 1 takes the likeliest symbol each time. With `length` there are exactly so many symbols
-    before the end. A `ParallelGenerator` takes the likeliest symbol everywhere, whatever `beam`.
+    before the end. A `ParallelGenerator` takes the likeliest symbol everywhere and has no beam.
     Raises `UserError` where `beam` or `length` cannot be had.
     """
-    if beam < 1:
-        raise UserError(f"--beam={beam}: at least one hypothesis has to be kept; set it to 1")
+    check_beam(generator, beam)
     if length is not None:
         check_length(generator, space, length)
     with evaluating(generator):
@@ -136,6 +135,17 @@ class _Best:
         better_B = score_B > self.score_B
         self.score_B = torch.where(better_B, score_B, self.score_B)
         self.ids_BT = torch.where(better_B[:, None], ids_BT, self.ids_BT)
+
+
+def check_beam(generator: Generator, beam: int) -> None:
+    """Raises `UserError` where so many hypotheses cannot be kept."""
+    if beam < 1:
+        raise UserError(f"--beam={beam}: at least one hypothesis has to be kept; set it to 1")
+    if beam > 1 and isinstance(generator, ParallelGenerator):
+        raise UserError(
+            f"--beam={beam}: this translator writes all symbols at once, the likeliest of each "
+            "column; leave it out"
+        )
 
 
 # ── Exact length ──────────────────────────────────────────────────────────────────────────────

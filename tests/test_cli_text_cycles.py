@@ -424,6 +424,8 @@ def test_a_folder_is_no_text(runs: dict[str, Path], tmp_path: Path, refuses: Ref
         ("events", ["--length", "0"], ["--length"]),
         ("events", ["--beam", "0"], ["--beam"]),
         ("cipher", ["--length", "5"], ["--length=5", "leave it out"]),
+        ("cipher", ["--beam", "4"], ["--beam=4", "leave it out"]),
+        ("languages", ["--beam", "4"], ["--beam=4", "leave it out"]),
         ("languages", ["--length", "5"], ["--length=5", "leave it out"]),
     ],
     ids=str,

@@ -271,10 +271,9 @@ class Shift(ParallelGenerator):
         return torch.nn.functional.one_hot((cond + 1) % 5, 5).float()
 
 
-@pytest.mark.parametrize("beam", [1, 4])
-def test_parallel_generators_write_at_once(beam) -> None:
+def test_parallel_generators_write_at_once() -> None:
     cond = sources(3)
-    rollout = translate(Shift(), SequenceSpace(5, 4, 2), cond, beam)
+    rollout = translate(Shift(), SequenceSpace(5, 4, 2), cond)
     assert torch.equal(rollout.ids_BT, (cond + 1) % 5)
     assert torch.equal(rollout.mask_BT, mask_until_end(rollout.ids_BT, 2))
 
@@ -298,6 +297,7 @@ def test_dropout_is_off_and_the_mode_comes_back() -> None:
         (Table({}, 4), SequenceSpace(4, 6), {"length": 3}, "--length=3: .*no end symbol"),
         (Shift(), SequenceSpace(5, 4, 2), {"length": 3}, "--length=3: .*of the source"),
         (Table({}, 4), SequenceSpace(4, 6, 3), {"beam": 0}, "--beam=0"),
+        (Shift(), SequenceSpace(5, 4, 2), {"beam": 2}, "--beam=2: .*at once.*leave it out"),
     ],
 )
 def test_what_cannot_be_had_is_refused(generator, space, options, words) -> None:
