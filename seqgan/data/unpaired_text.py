@@ -7,8 +7,8 @@ reports only, and neither training nor selection may change when the rows of one
 `load_unpaired_text` reads them from files. Its decisions:
 
 - Training files are read alone, blank lines dropped; a share of their lines (`take`) makes unpaired
-  text of a parallel corpus. What stands in a file of `data.exclude` is dropped, compared as the
-  tokenizer sees it, and counted.
+  text of a parallel corpus. No file serves both sides: its halves would be text of one kind. What
+  stands in a file of `data.exclude` is dropped, compared as the tokenizer sees it, and counted.
 - Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
   pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
@@ -22,6 +22,7 @@ reports only, and neither training nor selection may change when the rows of one
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,7 @@ def load_unpaired_text(
             f"data.{missing}=null: data.{given} has pairs, {missing} data would have none; cut the "
             f"files of data.{given} in two, or set both to null"
         )
+    _check_apart(config)
     canonical = canonical_form(config.tokenizer)
     files = {"a": config.a, "b": config.b}
     pools = {side: _read_pool(part, f"data.{side}.path") for side, part in files.items()}
@@ -159,9 +161,24 @@ def load_unpaired_text(
 # ── Lines ─────────────────────────────────────────────────────────────────────────────────────
 
 
+def _check_apart(config: UnpairedTextConfig) -> None:
+    """Halves of one file are text of one kind, whatever `take` says."""
+    ours = {Path(path).resolve() for path in _paths(config.a)}
+    for path in _paths(config.b):
+        if Path(path).resolve() in ours:
+            raise UserError(
+                f"data.b.path: {path} is a file of data.a.path as well; name text of another kind "
+                f"(take=odd and take=even are for two files that are aligned line by line)"
+            )
+
+
+def _paths(files: TextFilesConfig) -> list[str]:
+    return [files.path] if isinstance(files.path, str) else files.path
+
+
 def _read_pool(files: TextFilesConfig, field: str) -> Sentences:
     """The training lines of a side, all files one behind the other; numbers are those in a file."""
-    paths = [files.path] if isinstance(files.path, str) else files.path
+    paths = _paths(files)
     lines, numbers = [], []
     for path in paths:
         sentences = read_sentences(path, field)

@@ -208,6 +208,23 @@ def test_bad_files_are_explained(write: Write, tmp_path: Path) -> None:
         load(a, b, test=pair)
 
 
+@pytest.mark.parametrize("take", [("all", "all"), ("odd", "even")])
+def test_no_file_serves_both_sides(
+    take: tuple[str, str], write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it is spelled, and whatever lines are taken."""
+    english, german = parallel(40)
+    en, de = write("en", english), write("de", german)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(en)
+    for path in ("en", "link", [de, "./en"]):
+        sides = {"path": [en], "take": take[0]}, {"path": path, "take": take[1]}
+        named = path if isinstance(path, str) else path[1]
+        with pytest.raises(UserError, match=rf"data\.b\.path: {named} is a file of data\.a\.path"):
+            load(*sides)
+    load({"path": en, "take": take[0]}, {"path": de, "take": take[1]})
+
+
 def test_bleu_is_told_how_text_is_cut(write: Write) -> None:
     sides = write("a", ["x y"]), write("b", ["p"])
     assert "tok:none" in bleu_signature(config(*sides))
