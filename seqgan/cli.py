@@ -216,10 +216,7 @@ def _transform_text(
             print(line, file=target, flush=streamed)
             first = next(made, None)
     if counts is not None:
-        print(
-            f"{counts.translated} lines translated, {counts.empty} empty, {counts.cut} cut",
-            file=sys.stderr,
-        )
+        print(counts, file=sys.stderr)
 
 
 @app.command()

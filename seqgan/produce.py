@@ -187,6 +187,12 @@ class LineCounts:
     translated: int = 0
     empty: int = 0
     cut: int = 0
+    first_cut: int | None = None
+    """Number of the first line that was cut, from 1."""
+
+    def __str__(self) -> str:
+        where = "" if self.first_cut is None else f" (the first is line {self.first_cut})"
+        return f"{self.translated} lines translated, {self.empty} empty, {self.cut} cut{where}"
 
 
 class LineTranslator:
@@ -244,7 +250,8 @@ class LineTranslator:
 
     def translate(self, lines: list[str]) -> list[str]:
         """One line out for each line in."""
-        pieces = [self._pieces(line) for line in lines]
+        read = self.counts.translated + self.counts.empty
+        pieces = [self._pieces(line, number) for number, line in enumerate(lines, read + 1)]
         flat = [ids for piece in pieces for ids in piece]
         made = iter(self._outputs(flat))
         self.counts.translated += sum(bool(piece) for piece in pieces)
@@ -252,12 +259,14 @@ class LineTranslator:
         # Without an end symbol the pieces of a line are letters that follow each other.
         return ["".join(next(made) for _ in piece) for piece in pieces]
 
-    def _pieces(self, line: str) -> list[list[int]]:
+    def _pieces(self, line: str, number: int) -> list[list[int]]:
         """The ids of a line, in as many rows as it takes."""
         ids, length = self._source.encode(line), self._columns
         if self._end is None:
             return [ids[first : first + length] for first in range(0, len(ids), length)]
-        self.counts.cut += len(ids) > length
+        if len(ids) > length:
+            self.counts.cut += 1
+            self.counts.first_cut = self.counts.first_cut or number
         return [ids[:length]] if ids else []
 
     def _outputs(self, rows: list[list[int]]) -> list[str]:

@@ -186,7 +186,19 @@ def test_over_long_lines_are_cut_and_counted(
     )
     assert out[0] == out[1] == translated(runs["events"], lines[0])
     assert out[2] == translated(runs["events"], ARTICLE)
-    assert err == "3 lines translated, 0 empty, 1 cut"
+    assert err == "3 lines translated, 0 empty, 1 cut (the first is line 2)"
+
+
+def test_the_first_line_that_was_cut_is_named_however_lines_are_read(
+    runs: dict[str, Path], tmp_path: Path, transform: Transform
+) -> None:
+    """Empty lines count, and lines of former blocks."""
+    long = " ".join((ARTICLE + " ").split() * 3)
+    text = "\n".join(["", *[ARTICLE] * 120, "", long, ARTICLE, long])
+    expected = "123 lines translated, 2 empty, 2 cut (the first is line 123)"
+    for where in (put(tmp_path / "in.txt", text), "-"):
+        _, err = transform(runs["events"], "--input", where, stdin=text)
+        assert err == expected
 
 
 def test_unknown_words_are_no_error(
