@@ -27,7 +27,7 @@ REACHED = {
     "leakgan": 0.12,
     "maskgan": 0.04,
     "scratchgan": 0.03,
-    "lgfs": 0.04,
+    "lgfs": 0.1,
     "dpgan": 0.15,
     "evogan": 0.04,
     "textgail": 0.08,
