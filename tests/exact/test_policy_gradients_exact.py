@@ -4,6 +4,9 @@ Expectations are sums over every batch of sentences; what is known to be biased 
 own expectation by independent arithmetic, never against what the code returned.
 """
 
+from collections.abc import Callable
+from math import exp
+from statistics import mean, pstdev
 from typing import Any
 
 import pytest
@@ -45,6 +48,11 @@ CPU = torch.device("cpu")
 FIXED = SequenceSpace(vocab_size=3, length=2)
 ENDING = SequenceSpace(vocab_size=3, length=3, end_id=1)
 SPACES = {"fixed": FIXED, "ending": ENDING}
+SMALL_SPACES = {
+    "fixed": SequenceSpace(vocab_size=2, length=2),
+    "ending": SequenceSpace(vocab_size=2, length=3, end_id=0),
+}
+"""Four sentences each, so that batches of three can be listed."""
 LOO = {"name": "leave_one_out"}
 
 
@@ -65,6 +73,28 @@ def true_loss(generator: nn.Module, space: SequenceSpace, value_R: Tensor) -> Te
 def values(space: SequenceSpace, reward: SentenceReward) -> Tensor:
     ids_RT = sentences(space)
     return reward(ids_RT, mask_of(ids_RT, space.end_id))
+
+
+def expected_score(
+    generator: nn.Module,
+    space: SequenceSpace,
+    size: int,
+    weigh: Callable[[tuple[int, ...]], list[float]],
+) -> Tensor:
+    """The gradient of −1/B Σ_i w_i log p(x_i), summed over all batches with their probability;
+    `weigh` gives the weights w of a batch, named by its rows in `sentences(space)`."""
+    logp_R = log_probs(generator, sentences(space), space.end_id).sum(1)
+    prob_R = logp_R.detach().double().exp()
+    weight_R = torch.zeros(len(prob_R), dtype=torch.double)
+    for rows in batches_of(sentences(space), size):
+        for row, weight in zip(rows, weigh(rows), strict=True):
+            weight_R[row] += prob_R[list(rows)].prod() * weight / size
+    return gradient(-(weight_R * logp_R).sum(), generator)
+
+
+def points_elsewhere(biased_D: Tensor, unbiased_D: Tensor) -> bool:
+    """Whether no step size makes one of the other."""
+    return float(torch.cosine_similarity(biased_D, unbiased_D, dim=0)) < 0.999
 
 
 def nudge(generator: nn.Module) -> None:
@@ -180,6 +210,35 @@ def test_normalised_grpo_divides_by_deviation_and_length() -> None:
     assert_same_vector(gradient(loss, generator), expected)
 
 
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("space", SMALL_SPACES.values(), ids=SMALL_SPACES)
+def test_normalised_grpo_has_its_own_enumerated_expectation(space, size) -> None:
+    """(R_i − mean R)/(std R · |x_i|), batch by batch in plain numbers; equal rewards count 0.
+
+    Within 1 %: the floor of the deviation and the rounding of equal rewards are of that order.
+    """
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    total = expected_loss(
+        generator, space, size, lambda rollout: grpo(space).loss(generator, rollout, reward).loss
+    )
+    value_R = values(space, reward)
+    length_R = mask_of(sentences(space), space.end_id).sum(1).tolist()
+
+    def weigh(rows: tuple[int, ...]) -> list[float]:
+        group = [float(value_R[row]) for row in rows]
+        if len(set(group)) == 1:
+            return [0.0] * size
+        return [
+            (x - mean(group)) / pstdev(group) / length_R[row]
+            for row, x in zip(rows, group, strict=True)
+        ]
+
+    actual = gradient(total, generator)
+    assert_same_vector(actual, expected_score(generator, space, size, weigh), 1e-2)
+    unbiased = gradient(true_loss(generator, space, value_R), generator)
+    assert points_elsewhere(actual, unbiased)
+
+
 def test_groups_are_blocks_of_the_same_condition() -> None:
     """Rows n·B + b: with two samples of two conditions, rows 0, 2 and 1, 3 compete."""
     generator = make_generator("gru", FIXED)
@@ -221,6 +280,28 @@ def test_maligan_weights_are_the_normalised_density_ratios(baseline) -> None:
     expected = -((3 * ratio_B / ratio_B.sum() - baseline) * logp_B).mean()
     torch.testing.assert_close(loss, expected)
     assert_same_vector(gradient(loss, generator), gradient(expected, generator))
+
+
+@pytest.mark.parametrize("baseline", [0.0, 1.0])
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("space", SMALL_SPACES.values(), ids=SMALL_SPACES)
+def test_maligan_has_its_own_enumerated_expectation(space, size, baseline) -> None:
+    """B r_i/Σ_j r_j − b with r = exp d, batch by batch in plain numbers."""
+    generator, reward = make_generator("gru", space), SentenceReward(space)
+    estimator = Maligan(MaliganConfig(name="maligan", baseline=baseline), space)
+    total = expected_loss(
+        generator, space, size, lambda rollout: estimator.loss(generator, rollout, reward).loss
+    )
+    value_R = values(space, reward)
+
+    def weigh(rows: tuple[int, ...]) -> list[float]:
+        ratios = [exp(float(value_R[row])) for row in rows]
+        return [size * ratio / sum(ratios) - baseline for ratio in ratios]
+
+    actual = gradient(total, generator)
+    assert_same_vector(actual, expected_score(generator, space, size, weigh))
+    unbiased = gradient(true_loss(generator, space, value_R.exp()), generator)
+    assert points_elsewhere(actual, unbiased)
 
 
 def test_with_the_optimal_critic_maligan_is_likelihood_of_the_data() -> None:
