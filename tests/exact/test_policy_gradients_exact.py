@@ -425,21 +425,39 @@ def all_action(space: SequenceSpace, **fields: float) -> AllAction:
     return AllAction(AllActionConfig.model_validate({"name": "all_action", **fields}), space)
 
 
+@pytest.mark.parametrize("discount", [1.0, 0.5])
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_without_discount_all_action_is_unbiased(space, alpha) -> None:
-    """E[Σ_t r_t] + α E[Σ_t H(π_t)], by listing; the batch of two is enumerated too."""
+def test_all_action_has_the_gradient_of_discounted_returns(space, alpha, discount) -> None:
+    """Σ_t ∇log π(x_t) Σ_{s≥t} γ^(s−t) (r_s − α log π(x_s)), by listing; a batch of two too.
+
+    At γ = 1 that is the gradient of E[Σ_t r_t] + α E[Σ_t H(π_t)], which below 1 it is not.
+    """
     generator, reward = make_generator("gru", space), SymbolReward(space)
-    estimator = all_action(space, entropy=alpha)
+    estimator = all_action(space, entropy=alpha, discount=discount)
     total = expected_loss(
         generator, space, 2, lambda rollout: estimator.loss(generator, rollout, reward).loss
     )
+    actual = gradient(total, generator)
     ids_RT = sentences(space)
     mask_RT = mask_of(ids_RT, space.end_id)
     logp_RT = log_probs(generator, ids_RT, space.end_id)
-    value_R = (reward(ids_RT, mask_RT) * mask_RT).sum(1) - alpha * logp_RT.sum(1)
-    expected = -(logp_RT.sum(1).exp() * value_R).sum()
-    assert_same_vector(gradient(total, generator), gradient(expected, generator))
+    step_RT = reward(ids_RT, mask_RT) * mask_RT - alpha * logp_RT
+    return_RT = torch.stack(
+        [
+            sum(discount ** (s - t) * step_RT[:, s] for s in range(t, space.length))
+            for t in range(space.length)
+        ],
+        1,
+    )
+    prob_R = logp_RT.sum(1).exp()
+    weight_RT = (prob_R[:, None] * return_RT).detach()
+    assert_same_vector(actual, gradient(-(weight_RT * logp_RT).sum(), generator, True))
+    whole = gradient(-(prob_R * step_RT.sum(1)).sum(), generator)
+    if discount == 1:
+        assert_same_vector(actual, whole)
+    else:
+        assert points_elsewhere(actual, whole)
 
 
 def test_discount_zero_is_the_divergence_to_the_mediator_at_prefixes_held_fixed() -> None:
