@@ -113,11 +113,6 @@ def load_unpaired_text(
             f"data.aligned=true: {pools['a'].source} gives {len(keys['a'])} training lines, "
             f"{pools['b'].source} {len(keys['b'])}; give files that are aligned line by line"
         )
-    paired_rows = not config.aligned and _rows_pair(keys["a"], keys["b"])
-    warnings = _warnings(config, keys["a"], keys["b"], paired_rows)
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-
     barred = _barred(config, canonical)
     splits = {}
     for side, pool in pools.items():
@@ -144,13 +139,15 @@ def load_unpaired_text(
         sides[side] = _side(fitted, tokenizer, files[side].length)
         reports[side] = describe_splits(fitted, tokenizer, files[side].length, canonical)
         reports[side]["excluded"] = sum(key in barred for key in keys[side])
-    report = {
+    report: dict[str, Any] = {
         **reports,
         "paired": config.valid is not None,
-        "paired_rows": paired_rows,
+        "paired_rows": not config.aligned and _rows_pair(keys["a"], keys["b"]),
         "common_symbols": len(_symbols(sides["a"]) & _symbols(sides["b"])),
-        "warnings": warnings,
     }
+    report["warnings"] = _warnings(config, keys["a"], keys["b"], report)
+    for warning in report["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
     a, b = sides["a"], sides["b"]
     if config.valid is None:
         return UnpairedText(a, b, paired=False, scorer=None, report=report)
@@ -254,10 +251,10 @@ def _read_pairs(
 
 
 def _warnings(
-    config: UnpairedTextConfig, keys_a: list[str], keys_b: list[str], paired_rows: bool
+    config: UnpairedTextConfig, keys_a: list[str], keys_b: list[str], report: dict[str, Any]
 ) -> list[str]:
     warnings = []
-    if paired_rows:
+    if report["paired_rows"]:
         warnings.append(
             "data.a, data.b: training lines of equal number belong together; for unpaired text "
             "set data.a.take=odd and data.b.take=even"
@@ -270,6 +267,11 @@ def _warnings(
         warnings.append(
             f"data.a, data.b: summaries (data.b, {mean_b:.1f} words) are longer than what they "
             f"summarize (data.a, {mean_a:.1f} words); swap the two"
+        )
+    if config.joint and not report["common_symbols"]:
+        warnings.append(
+            "data.a, data.b: the training texts have no symbol in common, nothing that generator "
+            "pointer could copy or that noise mix could teach; check the files, or use neither"
         )
     return warnings
 

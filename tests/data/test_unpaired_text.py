@@ -151,6 +151,17 @@ def test_summaries_that_are_longer_than_their_articles(
     assert f"warning: {warning}" in capsys.readouterr().err
 
 
+def test_sides_without_a_common_symbol(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where both have one vocabulary, which is there for copying."""
+    sides = write("a", ["x y", "y z", "z", "x"]), write("b", ["p q", "q", "r p", "r"])
+    (warning,) = load(*sides).report["warnings"]
+    assert "no symbol in common" in warning
+    assert capsys.readouterr().err == f"warning: {warning}\n"
+    assert load(*sides, joint=False).report["warnings"] == []
+    assert load(sides[0], write("c", ["p q", "q x", "q", "p"])).report["warnings"] == []
+    assert capsys.readouterr().err == ""
+
+
 def test_the_lead_has_the_length_of_summaries(write: Write) -> None:
     pair = {"a": write("va", ["a b c d e f"]), "b": write("vb", ["b c"])}
     articles = write("a", ["a b c d", "d e f a", "f e d c"])
