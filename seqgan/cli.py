@@ -85,6 +85,10 @@ def _run_elsewhere(run: Path, device: str | None, overrides: list[str]) -> "Expe
     return load_run(run, overrides + ([f"device={device}"] if device else []))
 
 
+_ROOM = 1000
+"""Columns for a table that no terminal shows; it takes what it needs."""
+
+
 def _print_rows(rows: list[dict]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -93,15 +97,20 @@ def _print_rows(rows: list[dict]) -> None:
 
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     table = Table()
-    for header in ("metric", *(row["label"] + (" *" if row["selected"] else "") for row in rows)):
-        table.add_column(header, justify="left" if header == "metric" else "right")
+    table.add_column("metric", no_wrap=True)  # the labels of many rows would cut its names
+    for row in rows:
+        label = row["label"] + (" *" if row["selected"] else "")
+        table.add_column(label, justify="right", overflow="fold")
     for name in names:
         values = [row["metrics"].get(name) for row in rows]
         shown = [
             v if isinstance(v, str) else "–" if v is None else format_number(v) for v in values
         ]
         table.add_row(name, *shown)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file has room for whole rows
+        console = Console(width=_ROOM)
+    console.print(table)
 
 
 @app.command()
