@@ -329,7 +329,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 def test_simple_rules_stand_beside_the_generator(runs: dict[str, Path], capsys: Capture) -> None:
     expected = {
         "cipher": ["copy", "frequency ranks", "hill climb", "hill climb, period guessed", "shifts"],
-        "events": ["copy", "lead_8"],
+        "events": ["copy", "lead_8", "lead_10", "main_event"],
         "languages": ["copy", "frequency_lexicon", "company_lexicon", "true_lexicon"],
         "files": ["copy"],
     }
@@ -340,7 +340,7 @@ def test_simple_rules_stand_beside_the_generator(runs: dict[str, Path], capsys: 
     capsys.readouterr()
     assert run(["evaluate", str(runs["events"])]) == 0
     printed = capsys.readouterr().out
-    for part in ("copy", "lead_8", "real data", "label_free", "strict_f1_a2b"):
+    for part in ("copy", "lead_8", "main_event", "real data", "label_free", "strict_f1_a2b"):
         assert part in printed
 
 
@@ -356,7 +356,10 @@ def test_the_rules_reach_what_they_must(runs: dict[str, Path]) -> None:
         assert rows["languages"]["copy"][f"word_accuracy_{way}"] == 0
     assert rows["events"]["real data"]["strict_f1_a2b"] == 1
     assert 0.05 < rows["events"]["lead_8"]["slot_f1_a2b"] < 1
-    assert rows["events"]["lead_8"]["hallucination_a2b"] == 0
+    for lead in ("lead_8", "lead_10"):
+        assert rows["events"][lead]["hallucination_a2b"] == 0
+        assert rows["events"][lead]["strict_f1_a2b"] == 0
+    assert rows["events"]["main_event"]["strict_f1_a2b"] == 1
 
 
 @pytest.mark.parametrize("name", ["cipher", "files"])

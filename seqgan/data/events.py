@@ -216,8 +216,20 @@ def lead_n(article: str, n: int) -> str:
 
 
 def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
-    """The lead of 8 words; there is no simple way back from a headline."""
-    return {"lead_8": [lead_n(article, 8) for article in sources]} if way == "a2b" else {}
+    """Leads, and the headline of a reader who knows the grammar; there is no simple way back."""
+    if way == "b2a":
+        return {}
+    return {
+        "lead_8": [lead_n(article, 8) for article in sources],
+        "lead_10": [lead_n(article, 10) for article in sources],
+        "main_event": [state_main_event(article) for article in sources],
+    }
+
+
+def state_main_event(article: str) -> str:
+    """The main event in the commonest template: a rule that is told the slot of every word."""
+    commonest = max(HEADLINES, key=HEADLINES.__getitem__)
+    return _fill(commonest, main_event(article.split()))
 
 
 def score_events(

@@ -13,6 +13,7 @@ from seqgan.data.events import (
     SLOTS,
     STOP,
     build_event_tokenizer,
+    event_baselines,
     headline_template,
     lead_n,
     main_event,
@@ -173,6 +174,17 @@ def test_bags_of_the_right_words_and_leads_have_no_strict_score(data: UnpairedTe
     lead = score(data, [lead_n(line, 8) for line in data.a.test.lines])
     assert lead["strict_f1"] == lead["in_grammar"] == lead["templates"] == 0
     assert 0.3 < lead["slot_f1"] < 0.7
+
+
+def test_a_rule_that_knows_the_grammar_states_every_event(data: UnpairedText) -> None:
+    rows = event_baselines(data, "a2b", data.a.test.lines)
+    assert list(rows) == ["lead_8", "lead_10", "main_event"]
+    assert {len(line.split()) for line in rows["lead_10"]} == {10}
+    scores = score(data, rows["main_event"])
+    assert scores["exact"] == scores["strict_f1"] == 1
+    assert scores["templates"] == pytest.approx(1)
+    assert rows["main_event"][0].split()[3] == "in", "the commonest of the templates"
+    assert event_baselines(data, "b2a", data.b.test.lines) == {}
 
 
 def test_wrong_values_cost_their_share_and_foreign_words_are_counted() -> None:
