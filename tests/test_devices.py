@@ -20,6 +20,18 @@ GAMES = {
     "rollout": ["estimator.credit={name: rollout, continuations: 2}"],
     "per_step": ["estimator.credit={name: per_step}", "critic={name: rnn}"],
     "learned": ["estimator.baseline={name: learned}"],
+    "gae": [
+        "estimator={name: score_function, credit: {name: gae}, baseline: {name: learned}}",
+        "critic={name: rnn}",
+    ],
+    "all_action": ["estimator={name: all_action}", "critic={name: action}"],
+    "ppo": ["estimator={name: ppo}"],
+    "grpo": ["estimator={name: grpo}"],
+    "maligan": ["estimator={name: maligan}", "objective={name: non_saturating, value: logit}"],
+    "rao_blackwell": ["estimator={name: rao_blackwell}"],
+    "unordered_set": ["estimator={name: unordered_set}"],
+    "rebar": ["estimator={name: rebar}"],
+    "relax": ["estimator={name: relax}"],
     "soft_gumbel": ["estimator={name: soft_gumbel}"],
     "gradient_penalty": ["estimator={name: soft_gumbel}", "penalties=[{name: gradient_penalty}]"],
     "transformers": [
