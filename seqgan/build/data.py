@@ -28,8 +28,8 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.events import load_events
 from seqgan.data.language_pair import load_language_pair
 from seqgan.data.lexicons import prior_logits
-from seqgan.data.noise import Noise, build_noise
-from seqgan.data.noise_config import WordNoiseConfig
+from seqgan.data.noise import Noise, build_noise, longest_sentence
+from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
 from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
 from seqgan.data.points import training_block
@@ -289,9 +289,10 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
     )
     noises: tuple[Noise | None, ...] = (None, None)
     if isinstance(game, CycleGameConfig) and game.noise is not None:
+        # The noise on a side is for the way into it.
         noises = (
-            _noise(game, text.a, text.b, device),
-            _noise(game, text.b, text.a, device),
+            _noise(game, text.a, text.b, device) if "b2a" in game.directions else None,
+            _noise(game, text.b, text.a, device) if "a2b" in game.directions else None,
         )
     evaluator = TranslationEvaluator(
         text,
@@ -329,6 +330,8 @@ def _batch(side: TextSide, device: torch.device) -> Batch:
 def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch.device) -> Noise:
     """Noise on sentences of `side`, for the generator that otherwise reads `other`."""
     assert game.noise is not None
+    if isinstance(game.noise, MixNoiseConfig):
+        _check_room(game.noise.copies, side, other)
     blanks = isinstance(game.noise, WordNoiseConfig) and game.noise.blank > 0
     if blanks and side.tokenizer.unk_id < 0:
         raise UserError(
@@ -343,6 +346,17 @@ def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch
     return build_noise(
         game.noise, side.space, other.space, other_NT, side.tokenizer.unk_id, starts_word_V
     )
+
+
+def _check_room(copies: int, side: TextSide, other: TextSide) -> None:
+    """Noise would cut off words that are to be found again."""
+    words, room = longest_sentence(side.train.ids_NT, side.space), other.space.length - 1
+    if copies * words > room:
+        raise UserError(
+            f"game.noise.copies={copies}: the longest sentence to hide has {words} words, and "
+            f"sentences of the other side have room for {room}; lower it, give them more columns, "
+            f"or leave the way into the longer sentences out of game.directions"
+        )
 
 
 PROMPT_SEEDS = 2**32

@@ -95,6 +95,11 @@ def mixed(
     return fit(ordered, other.length, other.end_id)
 
 
+def longest_sentence(ids_NT: Tensor, space: SequenceSpace) -> int:
+    """Symbols of the longest one, without its end."""
+    return int(_word_mask(Batch(ids_NT), space).sum(1).max())
+
+
 def fit(ids_BT: Tensor, length: int, end_id: int | None) -> Tensor:
     """Cut or filled with end symbols to `length` columns."""
     missing = length - ids_BT.shape[1]

@@ -14,6 +14,7 @@ from torch import Tensor
 import seqgan.build.data
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
+from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.cipher import load_cipher
@@ -789,6 +790,26 @@ def test_a_game_denoises_what_the_noise_wrote_into_the_sentence_itself(
     assert not torch.equal(read[:, :10], b.x)
     expected = nats_per_symbol(ways["a2b"], read, b).mean()
     torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize(
+    ("directions", "copies", "message"),
+    [(["a2b"], 5, r"game\.noise\.copies=5: .* 8 words, .* 31;"),
+     (["a2b"], 3, None),
+     (["b2a"], 1, r"game\.noise\.copies=1: .* 31 words, .* room for 9;"),
+     (["a2b", "b2a"], 1, r"game\.noise\.copies=1: .*game\.directions")],
+)  # fmt: skip
+def test_mixed_texts_have_room_for_the_sample(
+    directions: list[str], copies: int, message: str | None
+) -> None:
+    """Headlines of 8 words go into articles of 31 three times; no article goes into a headline."""
+    changes = {"directions": directions, "noise": {"name": "mix", "copies": copies}}
+    game_of = EVENTS["game"] | changes
+    if message is None:
+        make_game(EVENTS, game=game_of)
+        return
+    with pytest.raises(UserError, match=message):
+        make_game(EVENTS, game=game_of)
 
 
 # ── One symbol for one ────────────────────────────────────────────────────────────────────────
