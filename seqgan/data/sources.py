@@ -29,11 +29,13 @@ class Sentences:
     """Sentences of one split and where they come from.
 
     `numbers[i]` counts from 1 through the lines (or rows) of `source`, blank ones included.
+    `blank` are the numbers of blank lines, of a source that was just read.
     """
 
     source: str
     lines: list[str]
     numbers: list[int]
+    blank: tuple[int, ...] = ()
 
     def take(self, rows: Iterable[int]) -> "Sentences":
         """The sentences at these rows, in this order."""
@@ -147,4 +149,5 @@ def _column(config: HuggingFaceDataConfig, part: Any, split: str) -> Sentences:
 def _number(source: str, lines: list[str]) -> Sentences:
     """Drop blank lines and remember where the others stand."""
     numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
-    return Sentences(source, [lines[number - 1].strip() for number in numbers], numbers)
+    blank = tuple(number for number, line in enumerate(lines, start=1) if not line.strip())
+    return Sentences(source, [lines[number - 1].strip() for number in numbers], numbers, blank)

@@ -6,9 +6,10 @@ reports only, and neither training nor selection may change when the rows of one
 
 `load_unpaired_text` reads them from files. Its decisions:
 
-- Training files are read alone, blank lines dropped; a share of their lines (`take`) makes unpaired
-  text of a parallel corpus. No file serves both sides: its halves would be text of one kind. What
-  stands in a file of `data.exclude` is dropped, compared as the tokenizer sees it, and counted.
+- Training files are read alone, blank lines dropped and counted; a share of their lines (`take`)
+  makes unpaired text of a parallel corpus. No file serves both sides: its halves would be text of
+  one kind. What stands in a file of `data.exclude` is dropped, compared as the tokenizer sees it,
+  and counted.
 - Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
   pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
@@ -139,11 +140,13 @@ def load_unpaired_text(
         sides[side] = _side(fitted, tokenizer, files[side].length)
         reports[side] = describe_splits(fitted, tokenizer, files[side].length, canonical)
         reports[side]["excluded"] = sum(key in barred for key in keys[side])
+        reports[side]["blank"] = len(pools[side].blank)
     report: dict[str, Any] = {
         **reports,
         "paired": config.valid is not None,
         "paired_rows": not config.aligned and _rows_pair(keys["a"], keys["b"]),
         "common_symbols": len(_symbols(sides["a"]) & _symbols(sides["b"])),
+        "shorter_articles": _shorter_articles(config, splits, canonical),
     }
     report["warnings"] = _warnings(config, keys["a"], keys["b"], report)
     for warning in report["warnings"]:
@@ -176,14 +179,19 @@ def _paths(files: TextFilesConfig) -> list[str]:
 def _read_pool(files: TextFilesConfig, field: str) -> Sentences:
     """The training lines of a side, all files one behind the other; numbers are those in a file."""
     paths = _paths(files)
-    lines, numbers = [], []
+    lines, numbers, blank = [], [], []
     for path in paths:
         sentences = read_sentences(path, field)
         for line, number in zip(sentences.lines, sentences.numbers, strict=True):
-            if files.take == "all" or (number % 2 == 1) == (files.take == "odd"):
+            if _taken(number, files):
                 lines.append(line)
                 numbers.append(number)
-    return Sentences(", ".join(paths), lines, numbers)
+        blank += [number for number in sentences.blank if _taken(number, files)]
+    return Sentences(", ".join(paths), lines, numbers, tuple(blank))
+
+
+def _taken(number: int, files: TextFilesConfig) -> bool:
+    return files.take == "all" or (number % 2 == 1) == (files.take == "odd")
 
 
 def _barred(config: UnpairedTextConfig, canonical: Canonical) -> set[str]:
@@ -268,12 +276,39 @@ def _warnings(
             f"data.a, data.b: summaries (data.b, {mean_b:.1f} words) are longer than what they "
             f"summarize (data.a, {mean_a:.1f} words); swap the two"
         )
+    for split, count in report["shorter_articles"].items():
+        if count:
+            warnings.append(
+                f"data.{split}: {count} articles have fewer words than their summaries; check "
+                f"that these pairs belong together"
+            )
+    blank = {f"data.{side}": report[side]["blank"] for side in "ab"}
+    if any(blank.values()):
+        counts = ", ".join(f"{count} of {name}" for name, count in blank.items())
+        warnings.append(f"data.a, data.b: blank training lines were left out, {counts}")
     if config.joint and not report["common_symbols"]:
         warnings.append(
             "data.a, data.b: the training texts have no symbol in common, nothing that generator "
             "pointer could copy or that noise mix could teach; check the files, or use neither"
         )
     return warnings
+
+
+def _shorter_articles(
+    config: UnpairedTextConfig, splits: dict[str, dict[str, Sentences]], canonical: Canonical
+) -> dict[str, int]:
+    """By split the held-out articles of fewer words than their summaries; {} for other text."""
+    if config.valid is None or "rouge" not in config.score:
+        return {}
+    lengths = {
+        (side, name): [len(canonical(line).split()) for line in splits[side][name].lines]
+        for side in "ab"
+        for name in ("valid", "test")
+    }
+    return {
+        name: sum(map(int.__lt__, lengths["a", name], lengths["b", name]))
+        for name in ("valid", "test")
+    }
 
 
 def _rows_pair(keys_a: list[str], keys_b: list[str]) -> bool:

@@ -113,6 +113,21 @@ def test_several_files_and_max_train(write: Write) -> None:
     assert text.a.train.lines == [*english[0:21:2], english[22]]
 
 
+def test_blank_training_lines_are_counted_and_told(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the lines that are taken; those behind the last sentence too."""
+    english, german = parallel(40)
+    files = [write("en1", ["", *english[:20], ""]), write("en2", [*english[20:], "  ", ""])]
+    de = write("de", german)
+    for take, count in {"odd": 2, "even": 2, "all": 4}.items():
+        text = load({"path": files, "take": take}, de)
+        assert [text.report[side]["blank"] for side in "ab"] == [count, 0]
+        (warning,) = [line for line in text.report["warnings"] if "blank" in line]
+        assert f"{count} of data.a, 0 of data.b" in warning
+        assert capsys.readouterr().err.count(f"warning: {warning}\n") == 1
+
+
 def test_rows_that_pair_are_noticed_by_words_or_by_length_alone(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +164,26 @@ def test_summaries_that_are_longer_than_their_articles(
     (warning,) = load(short, long, score=["rouge"]).report["warnings"]
     assert "swap" in warning
     assert f"warning: {warning}" in capsys.readouterr().err
+
+
+def test_articles_that_are_shorter_than_their_summaries(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Counted where pairs are held out; a pair that was dropped is none of them."""
+    english, _ = parallel(100)
+    sides = write("a", [f"{line} and {line}" for line in english]), write("b", english[:99])
+    valid = {"a": write("va", ["one two", "six"]), "b": write("vb", ["six", "six"])}
+    articles = ["one", "one two,", "six " * 40, "six"]
+    summaries = ["one two", "one two two", "six " * 41, "seven eight nine"]
+    test = {"a": write("ta", articles), "b": write("tb", summaries)}
+    both = [{"path": path, "overlong": "drop"} for path in sides]
+    text = load(*both, valid=valid, test=test, score=["rouge"])
+    assert text.report["shorter_articles"] == {"valid": 0, "test": 2}
+    (warning,) = text.report["warnings"]
+    assert warning.startswith("data.test: 2 articles have fewer words than their summaries;")
+    assert capsys.readouterr().err == f"warning: {warning}\n"
+    assert load(*both, score=["rouge"]).report["shorter_articles"] == {}
+    assert load(*both, valid=valid, test=test).report["shorter_articles"] == {}
 
 
 def test_sides_without_a_common_symbol(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
