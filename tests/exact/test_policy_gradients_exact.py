@@ -360,22 +360,60 @@ def test_lambda_returns_are_generalised_advantages(trace, kind) -> None:
             assert float(found_BT[row, t]) == pytest.approx(expected, abs=1e-5)
 
 
+def mean_of_n_step_returns(r: list[float], v: list[float], discount: float, trace: float) -> float:
+    """The λ-return of the first step as (1 − λ) Σ_n λ^(n−1) G_n, where the last G_n, the whole
+    return, has all of the remaining weight; G_n = Σ_{k<n} γ^k r_k + γ^n v_n."""
+    total = 0.0
+    for n in range(1, len(r) + 1):
+        return_n = sum(discount**k * r[k] for k in range(n))
+        if n < len(r):
+            return_n = (1 - trace) * (return_n + discount**n * v[n])
+        total += trace ** (n - 1) * return_n
+    return total
+
+
+@pytest.mark.parametrize(("trace", "discount"), [(1.0, 1.0), (0.6, 1.0), (1.0, 0.8), (0.6, 0.8)])
+@pytest.mark.parametrize("kind", [SentenceReward, PrefixReward])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_with_lambda_one_any_value_leaves_the_gradient_unbiased(space) -> None:
-    generator, reward = make_generator("gru", space), SentenceReward(space)
+def test_actor_critic_has_the_gradient_of_lambda_returns(space, kind, trace, discount) -> None:
+    """Σ_t ∇log π(x_t) (G_t − v_t), by listing. With λ = γ = 1 any value leaves it unbiased, and
+    only then."""
+    generator, reward, network = make_generator("gru", space), kind(space), FixedValue()
     config = ScoreFunctionConfig.model_validate(
         {
             "name": "score_function",
-            "credit": {"name": "gae", "trace": 1.0},
+            "credit": {"name": "gae", "trace": trace, "discount": discount},
             "baseline": {"name": "learned"},
         }
     )
-    estimator = ScoreFunction(config, space, CPU, FixedValue())
+    estimator = ScoreFunction(config, space, CPU, network)
     total = expected_loss(
         generator, space, 1, lambda rollout: estimator.loss(generator, rollout, reward).loss
     )
-    expected = gradient(true_loss(generator, space, values(space, reward)), generator)
-    assert_same_vector(gradient(total, generator), expected)
+    actual = gradient(total, generator)
+    ids_RT = sentences(space)
+    mask_RT = mask_of(ids_RT, space.end_id)
+    given = reward(ids_RT, mask_RT)
+    value_RT = network(ids_RT).detach()
+    logp_RT = log_probs(generator, ids_RT, space.end_id)
+    prob_R = logp_RT.sum(1).exp()
+    weight_RT = torch.zeros(ids_RT.shape)
+    for row, length in enumerate(mask_RT.sum(1).tolist()):
+        if given.dim() == 2:
+            r = given[row, :length].tolist()
+        else:
+            r = [0.0] * (length - 1) + [float(given[row])]
+        v = value_RT[row, :length].tolist()
+        for t in range(length):
+            lambda_return = mean_of_n_step_returns(r[t:], v[t:], discount, trace)
+            weight_RT[row, t] = prob_R[row].detach() * (lambda_return - v[t])
+    assert_same_vector(actual, gradient(-(weight_RT * logp_RT).sum(), generator, True))
+    whole_R = given if given.dim() == 1 else (given * mask_RT).sum(1)
+    unbiased = gradient(-(prob_R * whole_R).sum(), generator)
+    if trace == discount == 1:
+        assert_same_vector(actual, unbiased)
+    else:
+        assert (actual - unbiased).norm() > 0.02 * unbiased.norm()
 
 
 def test_the_value_is_fitted_to_the_lambda_return_and_learns_alone() -> None:
