@@ -42,7 +42,12 @@ from seqgan.data.text_pair_config import (
     LanguagePairConfig,
     UnpairedTextConfig,
 )
-from seqgan.data.tokenizers import Tokenizer, load_tokenizer
+from seqgan.data.tokenizers import (
+    HfTokenizer,
+    SentencePieceTokenizer,
+    Tokenizer,
+    load_tokenizer,
+)
 from seqgan.data.unpaired_text import TextSide, UnpairedText, load_unpaired_text
 from seqgan.evaluation.base import Evaluator, OracleDensity
 from seqgan.evaluation.cipher_baselines import cipher_baselines
@@ -338,14 +343,29 @@ def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch
             "game.noise.blank: this tokenizer has no unknown symbol to blank words with; set it to "
             "0, or use another tokenizer"
         )
-    pieces = side.tokenizer.vocabulary()
     starts_word_V = None
-    if any(piece.startswith(WORD_START) for piece in pieces):
-        starts_word_V = torch.tensor([p.startswith(WORD_START) for p in pieces], device=device)
+    if isinstance(game.noise, WordNoiseConfig):
+        starts_word_V = _word_starts(side.tokenizer, device)
     other_NT = other.train.ids_NT.to(device)
     return build_noise(
         game.noise, side.space, other.space, other_NT, side.tokenizer.unk_id, starts_word_V
     )
+
+
+def _word_starts(tokenizer: Tokenizer, device: torch.device) -> Tensor | None:
+    """Which symbols begin a word; None where each is a word."""
+    if not isinstance(tokenizer, SentencePieceTokenizer | HfTokenizer):
+        return None
+    pieces = tokenizer.vocabulary()
+    # A piece may happen to begin like another kind's mark: the most frequent one is theirs.
+    mark = max(WORD_MARKS, key=lambda mark: sum(piece.startswith(mark) for piece in pieces))
+    begins_V = torch.tensor([piece.startswith(mark) for piece in pieces], device=device)
+    if not begins_V.any():
+        raise UserError(
+            "game.noise.name=words: no piece of data.tokenizer has a mark that tells where words "
+            "begin; set data.tokenizer.name to word or sentencepiece, or use noise mix"
+        )
+    return begins_V == WORD_MARKS[mark]
 
 
 def _check_room(copies: int, side: TextSide, other: TextSide) -> None:
@@ -365,8 +385,13 @@ PROMPT_SEEDS = 2**32
 SHOWN_PROMPTS = 1_000
 """Validation prompts that a run keeps at most."""
 
-WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"
-"""What SentencePiece puts before the first piece of a word."""
+WORD_MARKS = {
+    "\N{LOWER ONE EIGHTH BLOCK}": True,
+    "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}": True,
+    "##": False,
+}
+"""What SentencePiece, byte-level vocabularies and WordPiece put before a piece, and whether that
+says that a word begins there (else that one goes on)."""
 
 
 def _picture_stream(

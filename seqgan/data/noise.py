@@ -119,8 +119,9 @@ def _word_index(ids_BT: Tensor, starts_word_V: Tensor | None) -> Tensor:
     """The number of the word that each column belongs to."""
     if starts_word_V is None:
         return torch.arange(ids_BT.shape[1], device=ids_BT.device).expand_as(ids_BT)
-    index_BT = starts_word_V[ids_BT].long().cumsum(1) - 1
-    return index_BT.clamp(min=0)
+    starts_BT = starts_word_V[ids_BT]
+    starts_BT[:, 0] = True  # byte-level vocabularies do not mark the first word of a sentence
+    return starts_BT.cumsum(1) - 1
 
 
 def _per_word(draw: Callable[..., Tensor], index_BT: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.cipher import load_cipher
 from seqgan.data.noise import build_noise, fit, mixed, noisy_words
 from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
+from seqgan.data.tokenizers import HfTokenizer
 from seqgan.games.config import RampConfig, weight_at
 from seqgan.games.cycle import nats_per_symbol
 from seqgan.games.pool import Pool
@@ -682,6 +683,54 @@ def test_pieces_of_a_word_stay_together() -> None:
             assert piece in (list(word), [UNKNOWN] * len(word))
             whole += len(word) > 1 and piece != list(word)
     assert whole > 100
+
+
+def hf_overrides(folder: Path) -> dict[str, Any]:
+    """Sentences of the words the, cats, sat and cat, in pieces of the tokenizer in `folder`."""
+    tree = unpaired_text(folder)
+    data = tree["data"] | {"valid": None, "test": None, "valid_fraction": 0.1}
+    for side, count in (("a", 3), ("b", 4)):
+        orders = itertools.permutations(("the", "cats", "sat", "cat"), count)
+        (folder / f"train.{side}").write_text("".join(" ".join(row) + "\n" for row in orders))
+        data[side] = data[side] | {"length": 32}
+    tokenizer = {"name": "hf", "path": str(folder / "tokenizer")}
+    return {**tree, "data": data | {"tokenizer": tokenizer}}
+
+
+@pytest.mark.parametrize("write", ["write_byte_tokenizer", "write_word_tokenizer"])
+def test_pieces_of_other_tokenizers_stay_together_too(write: str, tmp_path: Path) -> None:
+    """They go on with ##, or begin with a mark that the first word of a sentence does not have."""
+    pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
+    import tiny_networks
+
+    tokenizer = HfTokenizer(getattr(tiny_networks, write)(tmp_path / "tokenizer"))
+    noise = {"name": "words", "drop": 0.0, "shuffle": 2.0}
+    game = make_game(hf_overrides(tmp_path), game=EVENTS["game"] | {"noise": noise})
+    torch.manual_seed(0)
+    moved = 0
+    for _ in range(10):
+        batch = game._b.stream.next()
+        for row, given in zip(game._b.noise(batch).tolist(), batch.x.tolist(), strict=True):
+            first, *rest = tokenizer.decode(given).split()
+            words = [tokenizer.encode(first), *(tokenizer.encode(f" {word}") for word in rest)]
+            assert len(words) == 4
+            count = sum(map(len, words))
+            orders = itertools.permutations(words)
+            assert row[:count] in [list(itertools.chain(*order)) for order in orders]
+            moved += row != given
+    assert moved > 20
+
+
+def test_words_of_pieces_without_marks_are_not_known(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
+    from tiny_networks import write_word_tokenizer
+
+    path = Path(write_word_tokenizer(tmp_path / "tokenizer")) / "tokenizer.json"
+    path.write_text(path.read_text().replace('"##s"', '"dog"'))
+    with pytest.raises(UserError, match=r"game\.noise\.name=words: no piece .* has a mark"):
+        make_game(hf_overrides(tmp_path))
+    noise = {"name": "mix", "copies": 1}
+    make_game(hf_overrides(tmp_path), game=EVENTS["game"] | {"noise": noise})
 
 
 def test_noise_has_the_form_of_what_the_generator_usually_reads() -> None:
