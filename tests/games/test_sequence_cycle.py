@@ -32,8 +32,12 @@ CPU = torch.device("cpu")
 ESTIMATORS: dict[str, dict[str, Any]] = {
     **{
         name: {"name": name, "temperature": {"name": "constant", "value": 1.0}}
-        for name in ("softmax", "soft_gumbel", "straight_through_gumbel", "straight_through")
+        for name in (
+            *("softmax", "soft_gumbel", "straight_through_gumbel", "straight_through"),
+            *("gumbel_rao", "gapped", "reinmax"),
+        )
     },
+    "zero_temperature": {"name": "zero_temperature"},
     "score_function": {
         "name": "score_function",
         "baseline": {"name": "leave_one_out"},
