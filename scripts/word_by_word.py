@@ -5,7 +5,7 @@ other): the v with the largest 2 c(w, v) / (c(w) + c(v)), the c counting lines. 
 words that no pair has are copied. It reads pairs, so it is no unsupervised row.
 
     python scripts/word_by_word.py --pairs train.en train.fr --input test.en --output test.out
-    seqgan score --hyp test.out --ref test.fr --metrics bleu
+    sacrebleu test.fr -i test.out
 """
 
 import re
