@@ -28,7 +28,13 @@ from seqgan.data.unpaired_text import UnpairedText
 from seqgan.experiment import load_experiment
 
 WITHOUT_TRUTH = ("label_free", "lm_nll", "usage_kl", "round_trip", "shuffled", "copied", "distinct")
-TRUTH = {"cipher": "accuracy_b2a", "events": "slot_f1_a2b", "files": "bleu_b2a"}
+TRUTH = {
+    "cipher": "accuracy_b2a",
+    "events": "slot_f1_a2b",
+    "files": "bleu_b2a",
+    "company": "bleu_b2a",
+    "patience": "bleu_b2a",
+}
 RULE = {
     "evaluation": {
         "samples": 500,  # all of them: a part would not be the same part
@@ -39,6 +45,19 @@ RULE = {
     "train.eval_every": 2,
     "train.log_every": 1,
     "players.generator": {"lr": 0.05},
+}
+# Starts from counts of the training text.
+COMPANY = {**LANGUAGES, "generator": LANGUAGES["generator"] | {"company_prior": 4.0}}
+BASES = {
+    "cipher": {**CIPHER, **RULE},
+    "events": {**EVENTS, **RULE},
+    "company": {**COMPANY, **RULE},
+    "patience": {
+        **COMPANY,
+        **RULE,
+        "evaluation.select.patience": 4,
+        "players.generator": {"lr": 1.0},
+    },
 }
 
 
@@ -81,13 +100,13 @@ def pair_of_runs(
                     shuffle_lines(tmp_path / f"{folder}-text" / f"{split}.b")
             runs.append(train(tmp_path / folder, overrides))
         return runs[0], runs[1]
-    base = {"cipher": CIPHER, "events": EVENTS}[name]
-    true = train(tmp_path / "true", {**base, **RULE})
-    loader = f"load_{name}"
+    base = BASES[name]
+    true = train(tmp_path / "true", base)
+    loader = f"load_{base['data']['name']}"
     with pytest.MonkeyPatch.context() as patch:
         original = getattr(seqgan.build.data, loader)
         patch.setattr(seqgan.build.data, loader, mispaired(original))
-        return true, train(tmp_path / "other", {**base, **RULE})
+        return true, train(tmp_path / "other", base)
 
 
 def without_truth(metrics: dict[str, float]) -> dict[str, float]:
@@ -113,7 +132,10 @@ def test_pairs_change_neither_training_nor_selection_but_the_truth_only(
         json.loads((folder / "checkpoints" / "best.json").read_text()) for folder in pair_of_runs
     ]
     assert best[0]["step"] == best[1]["step"]
-    truth = TRUTH[request.node.callspec.params["pair_of_runs"]]
+    name_of_run = request.node.callspec.params["pair_of_runs"]
+    assert states[0]["step"] == states[1]["step"]
+    assert (states[0]["step"] < 12) == (name_of_run == "patience"), "it should have run out"
+    truth = TRUTH[name_of_run]
     differences = 0
     compared = set()
     for a, b in zip(metric_lines(left), metric_lines(right), strict=True):
