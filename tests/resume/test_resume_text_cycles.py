@@ -41,6 +41,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "generator": {"name": "pointer", "embed": 4, "hidden": 6, "dropout": 0.3},
     },
     "languages": {**LANGUAGES, "estimator": {"name": "soft_gumbel", "temperature": ANNEALED}},
+    "fluency": {
+        **EVENTS,
+        "game": EVENTS["game"] | {"fluency_weight": 0.5},
+        # The models learn on, at both sides of the break.
+        "schedule": [
+            {"repeat": 4, "phases": {"language_model": 1, "critic": 1, "generator": 1}},
+        ],
+    },
+    "coverage": {
+        **EVENTS,
+        "game": EVENTS["game"] | {"coverage_weight": 0.5},
+        "schedule": [{"repeat": 6, "phases": {"critic": 1, "generator": 1}}],
+    },
+    "company": {
+        **LANGUAGES,
+        "generator": LANGUAGES["generator"] | {"company_prior": 4.0},
+        "critic": {"name": "company", "width": 4},
+    },
 }
 
 
