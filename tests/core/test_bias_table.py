@@ -1,0 +1,30 @@
+"""The table of biases in docs/architecture.md: it forgets no estimator, and its tests exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from seqgan.estimators.config import ESTIMATOR_NAMES
+
+ROOT = Path(__file__).parents[2]
+TABLE = (
+    (ROOT / "docs/architecture.md").read_text().split("## Which estimators are unbiased")[1]
+).split("\n## ")[0]
+ROWS = [line for line in TABLE.splitlines() if line.startswith("| ") and "::" in line]
+
+
+@pytest.mark.parametrize("name", ESTIMATOR_NAMES)
+def test_every_estimator_has_a_row(name: str) -> None:
+    assert any(f"`{name}`" in row.split("|")[1] for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+def test_the_tests_of_a_row_exist(row: str) -> None:
+    """`file::test`; without a file it is the one before."""
+    source = ""
+    for name, test in re.findall(r"`([\w/.]*)::(\w+)`", row.split("|")[4]):
+        if name:
+            path = ROOT / name if "/" in name else ROOT / "tests/exact" / name
+            source = path.read_text()
+        assert f"def {test}(" in source
