@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from enumeration import (
+    PrefixReward,
     SentenceReward,
     assert_mean_is,
     assert_same_vector,
@@ -183,6 +184,37 @@ def test_the_expected_gradient_is_that_of_both_rewards(names: str, space: Sequen
         assert_same_vector(actual, expected)
         norms.append(expected.norm())
     assert min(norms) > 0.05, "the test says nothing"
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("baseline", [NONE, LOO, MOVING], ids=["none", "leave one out", "moving"])
+def test_a_critic_by_the_step_beside_a_reward_of_the_sentence(
+    baseline: dict, space: SequenceSpace
+) -> None:
+    """Wang & Lee (2018): returns to go for the critic, a greedy baseline for the recovery."""
+    generator, by_step = Translator(space), PrefixReward(space, on_pads=7.0)
+
+    def part(name: str) -> Callable[[Rollout], Tensor]:
+        def loss_of(rollout: Rollout) -> Tensor:
+            estimator = estimator_of(
+                space, baseline, credit={"name": "per_step"}, term_baseline=SELF
+            )
+            found = estimator.loss(generator, rollout, by_step, term_of(space, SOURCES))
+            return found.loss if name == "all" else found.parts[name]
+
+        return loss_of
+
+    ids_RT = sentences(space)
+    mask_RT = mask_of(ids_RT, space.end_id)
+    value_R = (by_step(ids_RT, mask_RT) * mask_RT).sum(1)
+    critic = -sum((probabilities(generator, space, row) * value_R).sum() for row in SOURCES) / 2
+    cycle = objective(generator, space, SOURCES, 0.0, WEIGHT)
+    wanted = {"critic": critic, "cycle": cycle, "all": critic + cycle}
+    for name, loss in wanted.items():
+        actual = gradient(expected_loss(generator, space, SOURCES, part(name)), generator)
+        expected = gradient(loss, generator, retain_graph=True)
+        assert expected.norm() > 0.05
+        assert_same_vector(actual, expected)
 
 
 @pytest.mark.parametrize("names", ["leave_one_out", "self_critical", "leave_one_out and none"])
