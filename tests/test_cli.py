@@ -51,7 +51,8 @@ def test_train_ends_with_the_folder_and_leaves_what_is_documented(
     for key in ("git_revision", "python", "torch", "hardware", "command", "started"):
         assert key in record
     assert [path.name for path in sorted((folder / "samples").iterdir())] == [
-        f"step-{step:08d}.txt" for step in (0, 4, 8, 12)
+        f"updates-{updates:08d}.txt"
+        for updates in (0, 3, 5, 8)  # steps 0, 4, 8, 12
     ]
 
 
