@@ -1,14 +1,13 @@
 """The benchmark compares like with like and reports in a stable shape. No timing is tested."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from load_script import load_script
 
 from seqgan.core.types import SequenceSpace
 from seqgan.decoding import Ancestral, sample
@@ -19,19 +18,9 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
 CPU = torch.device("cpu")
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    return _load()
+    return load_script("bench")
 
 
 @pytest.fixture(scope="module")

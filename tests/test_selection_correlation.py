@@ -1,14 +1,13 @@
 """Label-free scores against the truth: correlations, picks and regrets of metrics made by hand."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from load_script import load_script
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -21,13 +20,7 @@ Evals = list[dict[str, float | str | None]]
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("selection_correlation", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["selection_correlation"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("selection_correlation")
 
 
 def write_run(path: Path, evals: Evals, **config: Any) -> Path:

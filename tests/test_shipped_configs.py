@@ -81,8 +81,8 @@ def words(folder: Path, name: str) -> list[str]:
 def test_a_gpu_cycle_in_pieces_ends_where_one_piece_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("sentencepiece")
-    pytest.importorskip("sacrebleu")
+    pytest.importorskip("sentencepiece", reason="pip install 'seqgan[corpora]'")
+    pytest.importorskip("sacrebleu", reason="pip install 'seqgan[corpora]'")
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     assert run(["train", *words(tmp_path, "whole"), "train.max_minutes=null"]) == 0
     assert run(["train", *words(tmp_path, "pieces"), "train.max_minutes=0.001"]) == 0

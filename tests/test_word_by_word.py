@@ -1,12 +1,12 @@
 """The lexicon of pairs: counts made by hand, and the command on files."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from load_script import load_script
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "word_by_word.py"
 PAIRS = [("A man runs.", "Un homme court."), ("A dog runs!", "Un chien court!"), ("It", "L'eau")]
@@ -14,12 +14,7 @@ PAIRS = [("A man runs.", "Un homme court."), ("A dog runs!", "Un chien court!"),
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("word_by_word", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("word_by_word")
 
 
 def test_a_word_becomes_the_one_whose_lines_are_its_own(script: ModuleType) -> None:

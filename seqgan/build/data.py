@@ -313,18 +313,21 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
         {"a": text.a.tokenizer, "b": text.b.tokenizer},
         text.report,
         noises,
-        _priors(experiment.generator, text),
+        _priors(experiment, text),
     )
 
 
-def _priors(generator: object, text: UnpairedText) -> dict[str, Tensor]:
+def _priors(experiment: Experiment, text: UnpairedText) -> dict[str, Tensor]:
+    """Of the ways that are taught: matching company takes a minute for a thousand words."""
+    generator = experiment.generator
     if not isinstance(generator, LexiconConfig):
         return {}
     frequency, company = generator.frequency_prior, generator.company_prior
     if not frequency and not company:
         return {}
     return {
-        way: torch.from_numpy(prior_logits(text, way, frequency, company)) for way in ("a2b", "b2a")
+        way: torch.from_numpy(prior_logits(text, way, frequency, company))
+        for way in trained_ways(experiment)
     }
 
 

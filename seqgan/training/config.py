@@ -27,7 +27,7 @@ class PlayerConfig(Config):
     optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
     """adam is AdamW (weight decay decoupled); in sgd and rmsprop weight_decay is an L2 term."""
     lr: Annotated[float, Field(ge=0)] = 1e-3
-    """Step size of the optimizer; 0: the player takes part and never changes."""
+    """Step size of the optimizer; 0: the player takes part and takes no step."""
     decay: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = None
     """Updates of this player between which lr falls linearly to 0, e.g. [5000, 10000]; null: never.
     At the second number and behind it the player stands still."""

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import importlib.util
 import json
 import os
 import struct
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from load_script import load_script
 from PIL import Image
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
@@ -593,11 +593,7 @@ def test_a_damaged_row_is_named(datasets: Any, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    path = Path(__file__).parents[2] / "scripts" / "unpack_pictures.py"
-    spec = importlib.util.spec_from_file_location("unpack_pictures", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("unpack_pictures")
 
 
 def test_packed_files_are_unpacked(script: Any, tmp_path: Path) -> None:
