@@ -8,7 +8,6 @@ words that no pair has are copied. It reads pairs, so it is no unsupervised row.
     sacrebleu test.fr -i test.out
 """
 
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,9 +17,7 @@ import typer
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import read_lines
-
-_WORD = re.compile(r"\w+['’]|\w+|[^\w\s]")  # l'homme: l' and homme
-_ELIDED = re.compile(r"(['’]) ")
+from seqgan.data.words import cut_words, join_words
 
 
 def dice_lexicon(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -29,7 +26,7 @@ def dice_lexicon(pairs: list[tuple[str, str]]) -> dict[str, str]:
     of_target: Counter[str] = Counter()
     both: Counter[tuple[str, str]] = Counter()
     for source, target in pairs:
-        words, others = (dict.fromkeys(_WORD.findall(line)) for line in (source, target))
+        words, others = (dict.fromkeys(cut_words(line)) for line in (source, target))
         of_source.update(words.keys())
         of_target.update(others.keys())
         both.update((word, other) for word in words for other in others)
@@ -41,9 +38,8 @@ def dice_lexicon(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def translate(line: str, lexicon: dict[str, str]) -> str:
-    """Every word by itself; an apostrophe is joined to what follows."""
-    words = [lexicon.get(word, word) for word in _WORD.findall(line)]
-    return _ELIDED.sub(r"\1", " ".join(words))
+    """Every word by itself."""
+    return join_words(lexicon.get(word, word) for word in cut_words(line))
 
 
 def main(

@@ -331,7 +331,7 @@ def test_simple_rules_stand_beside_the_generator(runs: dict[str, Path], capsys: 
         "cipher": ["copy", "frequency ranks", "hill climb", "hill climb, period guessed", "shifts"],
         "events": ["copy", "lead_8", "lead_10", "main_event"],
         "languages": ["copy", "frequency_lexicon", "company_lexicon", "true_lexicon"],
-        "files": ["copy"],
+        "files": ["copy", "word_for_word"],
     }
     for name, rules in expected.items():
         labels = [row["label"] for row in rows_of(runs[name])]
@@ -551,6 +551,11 @@ def credited(**fields: Any) -> dict[str, Any]:
             EVENTS,
             {"game.bijection_weight": 0.5},
             ["game.bijection_weight=0.5", "generator.name=pointer", "set it to 0"],
+        ),
+        (
+            EVENTS,
+            {"game.noise": WORDS | {"gloss": True}},
+            ["game.noise.gloss=true", "data.name=events", "set it to false"],
         ),
         (CIPHER, {"game.noise": WORDS}, ["game.noise", "lexicon", "remove it"]),
         (

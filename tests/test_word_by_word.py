@@ -25,9 +25,9 @@ def test_a_word_becomes_the_one_whose_lines_are_its_own(script: ModuleType) -> N
     assert lexicon["A"] == lexicon["runs"] == "court"  # before "Un"
 
 
-def test_what_no_pair_has_is_copied_and_apostrophes_are_joined(script: ModuleType) -> None:
+def test_what_no_pair_has_is_copied_and_marks_lean(script: ModuleType) -> None:
     lexicon = {"the": "l'", "water": "eau", "is": "est"}
-    assert script.translate("the water is COLD.", lexicon) == "l'eau est COLD ."
+    assert script.translate("the water is COLD.", lexicon) == "l'eau est COLD."
 
 
 def test_the_command(tmp_path: Path) -> None:

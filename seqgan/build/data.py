@@ -28,8 +28,8 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.events import load_events
 from seqgan.data.language_pair import load_language_pair
 from seqgan.data.lexicons import prior_logits
-from seqgan.data.noise import Noise, build_noise, longest_sentence
-from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
+from seqgan.data.noise import Gloss, Noise, build_noise, longest_sentence
+from seqgan.data.noise_config import MixNoiseConfig
 from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
 from seqgan.data.points import training_block
@@ -48,7 +48,12 @@ from seqgan.data.tokenizers import (
     Tokenizer,
     load_tokenizer,
 )
-from seqgan.data.unpaired_text import TextSide, UnpairedText, load_unpaired_text
+from seqgan.data.unpaired_text import (
+    TextSide,
+    UnpairedText,
+    encode_lines,
+    load_unpaired_text,
+)
 from seqgan.evaluation.base import Evaluator, OracleDensity
 from seqgan.evaluation.cipher_baselines import cipher_baselines
 from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
@@ -296,8 +301,8 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
     if isinstance(game, CycleGameConfig) and game.noise is not None:
         # The noise on a side is for the way into it.
         noises = (
-            _noise(game, text.a, text.b, device) if "b2a" in game.directions else None,
-            _noise(game, text.b, text.a, device) if "a2b" in game.directions else None,
+            _noise(game, text, "b2a", device) if "b2a" in game.directions else None,
+            _noise(game, text, "a2b", device) if "a2b" in game.directions else None,
         )
     evaluator = TranslationEvaluator(
         text,
@@ -335,24 +340,40 @@ def _batch(side: TextSide, device: torch.device) -> Batch:
     return Batch(side.train.ids_NT.to(device), side.train.mask_NT.to(device))
 
 
-def _noise(game: CycleGameConfig, side: TextSide, other: TextSide, device: torch.device) -> Noise:
-    """Noise on sentences of `side`, for the generator that otherwise reads `other`."""
-    assert game.noise is not None
-    if isinstance(game.noise, MixNoiseConfig):
-        _check_room(game.noise.copies, side, other)
-    blanks = isinstance(game.noise, WordNoiseConfig) and game.noise.blank > 0
-    if blanks and side.tokenizer.unk_id < 0:
+def _noise(game: CycleGameConfig, text: UnpairedText, way: str, device: torch.device) -> Noise:
+    """Noise for the generator of `way`, on sentences of the side that it writes."""
+    other, side = (text.a, text.b) if way == "a2b" else (text.b, text.a)
+    noise = game.noise
+    assert noise is not None
+    other_NT = other.train.ids_NT.to(device)
+    if isinstance(noise, MixNoiseConfig):
+        _check_room(noise.copies, side, other)
+        return build_noise(noise, side.space, other.space, other_NT, side.tokenizer.unk_id)
+    gloss = _gloss(text, way) if noise.gloss else None
+    damaged = side.tokenizer if gloss is None else other.tokenizer
+    if noise.blank and damaged.unk_id < 0:
         raise UserError(
             "game.noise.blank: this tokenizer has no unknown symbol to blank words with; set it to "
             "0, or use another tokenizer"
         )
-    starts_word_V = None
-    if isinstance(game.noise, WordNoiseConfig):
-        starts_word_V = _word_starts(side.tokenizer, device)
-    other_NT = other.train.ids_NT.to(device)
+    starts_word_V = _word_starts(damaged, device)
     return build_noise(
-        game.noise, side.space, other.space, other_NT, side.tokenizer.unk_id, starts_word_V
+        noise, side.space, other.space, other_NT, damaged.unk_id, starts_word_V, gloss
     )
+
+
+def _gloss(text: UnpairedText, way: str) -> Gloss:
+    """Sentences that the generator of `way` writes, word for word in the language it reads."""
+    other, side = (text.a, text.b) if way == "a2b" else (text.b, text.a)
+    back = "b2a" if way == "a2b" else "a2b"
+    word_for_word = text.word_for_word
+    assert word_for_word is not None, "checked by Experiment"
+
+    def gloss(ids_BT: Tensor) -> Tensor:
+        lines = [side.tokenizer.decode(row) for row in ids_BT.tolist()]
+        return encode_lines(word_for_word(back, lines), other)[0].to(ids_BT.device)
+
+    return gloss
 
 
 def _word_starts(tokenizer: Tokenizer, device: torch.device) -> Tensor | None:

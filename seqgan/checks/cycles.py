@@ -5,6 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from seqgan.checks.kinds import UNPAIRED_TEXT
+from seqgan.data.noise_config import WordNoiseConfig
 from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.games.config import CycleGameConfig, weight_at
 
@@ -30,6 +31,11 @@ def check_cycle(experiment: "Experiment") -> None:
         raise ValueError(
             f"generator.company_prior={company} counts words of data language_pair, data.name="
             f"{experiment.data.name} is other text; set it to 0"
+        )
+    if _glosses(game) and experiment.data.name != "unpaired_text":
+        raise ValueError(
+            f"game.noise.gloss=true counts words of data unpaired_text, data.name="
+            f"{experiment.data.name} is other text; set it to false"
         )
     if experiment.generator.name == "lexicon" and game.noise is not None:
         raise ValueError("game.noise: a lexicon cannot repair noise; remove it")
@@ -71,8 +77,11 @@ def check_cycle(experiment: "Experiment") -> None:
 def _check_writing_again(
     experiment: "Experiment", game: CycleGameConfig, phases: Collection[str]
 ) -> None:
-    """The generator into a kind reads sentences of that kind: both need one vocabulary."""
+    """The generator into a kind reads sentences of that kind: both need one vocabulary. A gloss of
+    them is in the other one's already."""
     data = experiment.data
+    if _glosses(game):
+        return
     joint = not isinstance(data, LanguagePairConfig) and getattr(data, "joint", True)
     if joint or not (game.identity_weight or "denoise" in phases):
         return
@@ -81,6 +90,10 @@ def _check_writing_again(
         f"game.identity_weight={game.identity_weight}, or the phase 'denoise': generators that "
         f"read one vocabulary cannot write sentences of another again; set it to 0{remedy}"
     )
+
+
+def _glosses(game: CycleGameConfig) -> bool:
+    return isinstance(game.noise, WordNoiseConfig) and game.noise.gloss
 
 
 def _teaches(experiment: "Experiment", game: CycleGameConfig) -> bool:

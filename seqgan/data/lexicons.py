@@ -3,10 +3,7 @@
 frequency_lexicon  the k-th most frequent word of one side for the k-th of the other's.
 company_lexicon    the one-to-one lexicon P under which words keep the same company,
                    max_P tr(AᵀPBPᵀ), where A and B hold the square roots of how often two words
-                   share a sentence. Blind to order, so languages may differ in it. Solved by FAQ
-                   (Vogelstein et al. 2015, Fast approximate quadratic programming for graph
-                   matching) from a start where words of like rank are likely translations; O(V³),
-                   a second for 200 words.
+                   share a sentence (`matching.py`). Blind to order, so languages may differ in it.
 
 As logits of a table (`prior_logits`) they are what aligned word vectors are to Lample et al.
 (2018): where an unsupervised translator starts. Only training text is read.
@@ -16,8 +13,8 @@ from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import quadratic_assignment
 
+from seqgan.data.matching import match
 from seqgan.data.unpaired_text import TextSide, UnpairedText
 
 
@@ -40,11 +37,10 @@ def company_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
     company_SS, company_TT = (
         _company(side, known, size) for side, known in zip((source, target), words, strict=True)
     )
-    options = {"maximize": True, "P0": _like_ranks(size)}
-    found = quadratic_assignment(np.sqrt(company_SS), np.sqrt(company_TT), options=options)
+    partners = match(np.sqrt(company_SS), np.sqrt(company_TT))
     return {
         word: words[1][guess]
-        for word, guess in zip(words[0], found.col_ind, strict=False)
+        for word, guess in zip(words[0], partners, strict=False)
         if guess < len(words[1])
     }
 
@@ -59,16 +55,6 @@ def _company(side: TextSide, words: list[str], size: int) -> NDArray[np.float64]
     company_VV: NDArray[np.float64] = rows_NV.T @ rows_NV
     np.fill_diagonal(company_VV, 0)
     return company_VV
-
-
-def _like_ranks(size: int) -> NDArray[np.float64]:
-    """A doubly stochastic matrix, large near the diagonal."""
-    rank = np.arange(size)
-    like_VV = np.exp(-20 / size * np.abs(rank[:, None] - rank))
-    while not np.allclose(like_VV.sum(1), 1, rtol=1e-6):  # Sinkhorn
-        like_VV /= like_VV.sum(1, keepdims=True)
-        like_VV /= like_VV.sum(0, keepdims=True)
-    return like_VV
 
 
 def prior_logits(

@@ -1,7 +1,8 @@
 """Noise on sentences: what a denoising generator has to repair.
 
 words   drop and blank whole words, then shuffle them locally: word i goes to the rank of
-        i + U(0, shuffle + 1) (Lample et al. 2018).
+        i + U(0, shuffle + 1) (Lample et al. 2018). With `gloss` the sentence is translated word for
+        word into the other language before that (their word-by-word start, as a noise).
 mix     the words of a short text scattered, `copies` times, over the words of a long one
         (Fevry & Phang 2018 add words of other sentences; Wang & Lee 2018 shuffle the long text).
 
@@ -22,6 +23,9 @@ from seqgan.data.noise_config import MixNoiseConfig, NoiseConfig, WordNoiseConfi
 Noise = Callable[[Batch], Tensor]
 """`noise(batch)`: ids that a generator into the batch's side reads instead of them."""
 
+Gloss = Callable[[Tensor], Tensor]
+"""`gloss(ids_BT)`: sentences word for word in the other language, ids of its vocabulary."""
+
 _LAST = 1e6
 """A rank behind every word's."""
 
@@ -33,14 +37,20 @@ def build_noise(
     other_NT: Tensor,
     unknown: int,
     starts_word_V: Tensor | None = None,
+    gloss: Gloss | None = None,
 ) -> Noise:
     """Noise for sentences of `space`. `other` is the side that the generator usually reads, and
-    `other_NT` are training sentences of it."""
-    if isinstance(config, WordNoiseConfig):
-        return lambda batch: fit(
-            noisy_words(batch, config, space, unknown, starts_word_V), other.length, space.end_id
+    `other_NT` are training sentences of it. With `gloss`, `unknown` and `starts_word_V` are the
+    other side's."""
+    if isinstance(config, MixNoiseConfig):
+        return lambda batch: mixed(batch, config, space, other, other_NT)
+    if gloss is not None:
+        return lambda batch: noisy_words(
+            Batch(gloss(batch.x)), config, other, unknown, starts_word_V
         )
-    return lambda batch: mixed(batch, config, space, other, other_NT)
+    return lambda batch: fit(
+        noisy_words(batch, config, space, unknown, starts_word_V), other.length, space.end_id
+    )
 
 
 def noisy_words(

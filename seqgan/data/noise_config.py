@@ -20,6 +20,9 @@ class WordNoiseConfig(Config):
     """Probability that a word is replaced by the unknown symbol."""
     shuffle: Annotated[float, Field(ge=0)] = 3.0
     """Words move by less than about so many places; 0: they stay where they are."""
+    gloss: bool = False
+    """Translate the sentence word for word into the other language first, by a lexicon that is
+    counted from the unpaired text: what is repaired then looks like what will be read."""
 
 
 class MixNoiseConfig(Config):

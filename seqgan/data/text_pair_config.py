@@ -121,8 +121,8 @@ class UnpairedTextConfig(Config):
         for name, side in (("a", self.a), ("b", self.b)):
             if side.overlong == "drop":
                 raise ValueError(f"aligned=true: {name}.overlong=drop breaks pairs; use truncate")
-        if self.exclude or self.valid is None:
-            raise ValueError("aligned=true needs paired files valid and test, and no exclude")
+        if self.valid is None:
+            raise ValueError("aligned=true needs paired files valid and test")
         if self.a.take != self.b.take or self.a.max_train != self.b.max_train:
             raise ValueError("aligned=true: a and b must have the same take and max_train")
         return self

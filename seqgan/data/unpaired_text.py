@@ -9,7 +9,7 @@ reports only, and neither training nor selection may change when the rows of one
 - Training files are read alone, blank lines dropped and counted; a share of their lines (`take`)
   makes unpaired text of a parallel corpus. No file serves both sides: its halves would be text of
   one kind. What stands in a file of `data.exclude` is dropped, compared as the tokenizer sees it,
-  and counted.
+  and counted; of lines that are aligned, the pair.
 - Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
   pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import SequenceSpace
@@ -38,6 +40,7 @@ from seqgan.data.corpus import (
     fit_sentences,
     to_split,
 )
+from seqgan.data.neighbours import WordForWord
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
@@ -81,6 +84,8 @@ class UnpairedText:
     """Simple rules to compare with, besides copying the source."""
     lexicons: dict[str, dict[str, str]] = field(default_factory=dict)
     """By way (a2b, b2a) the true translation of every word, where there is such a thing."""
+    word_for_word: WordForWord | None = None
+    """Translates by a lexicon that is counted from the training text, where words are words."""
 
 
 def load_unpaired_text(
@@ -114,10 +119,10 @@ def load_unpaired_text(
             f"data.aligned=true: {pools['a'].source} gives {len(keys['a'])} training lines, "
             f"{pools['b'].source} {len(keys['b'])}; give files that are aligned line by line"
         )
-    barred = _barred(config, canonical)
+    excluded = _excluded(config, keys, canonical)
     splits = {}
     for side, pool in pools.items():
-        kept = _drop(pool, keys[side], barred, f"data.{side}")
+        kept = _drop(pool, excluded[side], f"data.{side}")
         splits[side] = _cut(config, kept, files[side], canonical)
         lines = splits[side]["train"].lines
         check_size("train", Fitted(lines, [], 0, 0, 0), pool.source, files[side], f"data.{side}")
@@ -139,7 +144,7 @@ def load_unpaired_text(
             check_size(name, part, splits[side][name].source, files[side], f"data.{side}")
         sides[side] = _side(fitted, tokenizer, files[side].length)
         reports[side] = describe_splits(fitted, tokenizer, files[side].length, canonical)
-        reports[side]["excluded"] = sum(key in barred for key in keys[side])
+        reports[side]["excluded"] = sum(excluded[side])
         reports[side]["blank"] = len(pools[side].blank)
     report: dict[str, Any] = {
         **reports,
@@ -152,10 +157,13 @@ def load_unpaired_text(
     for warning in report["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     a, b = sides["a"], sides["b"]
+    word_for_word = WordForWord(a.train.lines, b.train.lines)
     if config.valid is None:
-        return UnpairedText(a, b, paired=False, scorer=None, report=report)
-    baselines = _lead if "rouge" in config.score else None
-    return UnpairedText(a, b, paired=True, scorer=scorer, report=report, baselines=baselines)
+        return UnpairedText(a, b, False, None, report, word_for_word=word_for_word)
+    baselines = _lead if "rouge" in config.score else _word_for_word
+    return UnpairedText(
+        a, b, True, scorer, report, baselines=baselines, word_for_word=word_for_word
+    )
 
 
 # ── Lines ─────────────────────────────────────────────────────────────────────────────────────
@@ -194,17 +202,25 @@ def _taken(number: int, files: TextFilesConfig) -> bool:
     return files.take == "all" or (number % 2 == 1) == (files.take == "odd")
 
 
-def _barred(config: UnpairedTextConfig, canonical: Canonical) -> set[str]:
+def _excluded(
+    config: UnpairedTextConfig, keys: dict[str, list[str]], canonical: Canonical
+) -> dict[str, list[bool]]:
+    """By side, which training lines stand in a file of data.exclude; a pair goes as one."""
     files = [read_sentences(path, "data.exclude") for path in config.exclude]
-    return {canonical(line) for sentences in files for line in sentences.lines}
+    barred = {canonical(line) for sentences in files for line in sentences.lines}
+    excluded = {side: [key in barred for key in lines] for side, lines in keys.items()}
+    if config.aligned:
+        either = [a or b for a, b in zip(excluded["a"], excluded["b"], strict=True)]
+        return {"a": either, "b": either}
+    return excluded
 
 
-def _drop(pool: Sentences, keys: list[str], barred: set[str], field: str) -> Sentences:
-    kept = [row for row, key in enumerate(keys) if key not in barred]
-    if keys and not kept:
+def _drop(pool: Sentences, excluded: list[bool], field: str) -> Sentences:
+    kept = [row for row, out in enumerate(excluded) if not out]
+    if excluded and not kept:
         raise UserError(
-            f"{pool.source}: all {len(keys)} lines of {field} stand in the files of data.exclude; "
-            f"leave those out of data.exclude, or give other text"
+            f"{pool.source}: all {len(excluded)} lines of {field} stand in the files of "
+            f"data.exclude; leave those out of data.exclude, or give other text"
         )
     return pool.take(kept)
 
@@ -357,6 +373,19 @@ def _side(fitted: dict[str, Fitted], tokenizer: Tokenizer, length: int) -> TextS
     return TextSide(space, tokenizer, **encoded)
 
 
+def encode_lines(lines: list[str], side: TextSide) -> tuple[Tensor, Tensor]:
+    """Lines as ids of at most the side's length, and the columns in use, the end included."""
+    space = side.space
+    fill = 0 if space.end_id is None else space.end_id
+    ids_NT = np.full((len(lines), space.length), fill, dtype=np.int64)
+    mask_NT = np.zeros(ids_NT.shape, dtype=bool)
+    for row, line in enumerate(lines):
+        ids = side.tokenizer.encode(line)[: space.length]
+        ids_NT[row, : len(ids)] = ids
+        mask_NT[row, : len(ids) + (space.end_id is not None)] = True
+    return torch.from_numpy(ids_NT), torch.from_numpy(mask_NT)
+
+
 def _symbols(side: TextSide) -> set[str]:
     """What the training text of a side is written in."""
     vocabulary = side.tokenizer.vocabulary()
@@ -364,6 +393,12 @@ def _symbols(side: TextSide) -> set[str]:
     return {vocabulary[index] for index in side.train.ids_NT.unique().tolist()} - {
         vocabulary[index] for index in special
     }
+
+
+def _word_for_word(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+    """By the lexicon of `data/neighbours.py`, which knows no pair."""
+    assert text.word_for_word is not None
+    return {"word_for_word": text.word_for_word(way, sources)}
 
 
 def _lead(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:

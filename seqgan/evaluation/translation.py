@@ -26,17 +26,16 @@ place; the rows beside it are what simple rules reach on the same text (`Unpaire
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
-from seqgan.core.types import Batch, Rollout, SequenceSpace
+from seqgan.core.types import Batch, Rollout
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.language_pair import lexicon_accuracy
-from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.data.unpaired_text import TextSide, UnpairedText, encode_lines
 from seqgan.decoding import token_log_probs
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN, EvaluationConfig
@@ -122,7 +121,7 @@ class TranslationEvaluator:
             if self._text.baselines is not None:
                 outputs |= self._text.baselines(self._text, way, part.lines)
             for name, lines in outputs.items():
-                ids_NT, mask_NT = _encode(lines, target)
+                ids_NT, mask_NT = encode_lines(lines, target)
                 found = self._fluency(way, ids_NT, mask_NT)
                 found |= self._truth(way, split, part, lines)
                 row = rows.setdefault(name, {})
@@ -209,7 +208,7 @@ class TranslationEvaluator:
         source, _ = self._sides(way)
 
         def translate(lines: list[str]) -> list[str]:
-            ids_NT, mask_NT = _encode(lines, source)
+            ids_NT, mask_NT = encode_lines(lines, source)
             rollout = self._translate(generator, way, EncodedSplit(ids_NT, mask_NT, lines))
             return self._lines(way, rollout.ids_BT)
 
@@ -243,16 +242,3 @@ def _language_model(side: TextSide, order: int) -> NgramModel:
     model = NgramModel(order, vocab)
     model.fit(side.train.ids_NT[:rows].numpy(), side.train.mask_NT[:rows].numpy())
     return model
-
-
-def _encode(lines: list[str], side: TextSide) -> tuple[Tensor, Tensor]:
-    """Lines as ids of at most the side's length."""
-    space: SequenceSpace = side.space
-    fill = 0 if space.end_id is None else space.end_id
-    ids_NT = np.full((len(lines), space.length), fill, dtype=np.int64)
-    mask_NT = np.zeros(ids_NT.shape, dtype=bool)
-    for row, line in enumerate(lines):
-        ids = side.tokenizer.encode(line)[: space.length]
-        ids_NT[row, : len(ids)] = ids
-        mask_NT[row, : len(ids) + (space.end_id is not None)] = True
-    return torch.from_numpy(ids_NT), torch.from_numpy(mask_NT)

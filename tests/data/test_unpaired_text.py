@@ -201,7 +201,9 @@ def test_the_lead_has_the_length_of_summaries(write: Write) -> None:
     pair = {"a": write("va", ["a b c d e f"]), "b": write("vb", ["b c"])}
     articles = write("a", ["a b c d", "d e f a", "f e d c"])
     text = load(articles, write("b", ["a b", "c d e", "d a c"]), valid=pair, test=pair)
-    assert text.baselines is None
+    assert text.baselines is not None
+    rows = text.baselines(text, "a2b", ["a b", "not known"])
+    assert rows == {"word_for_word": ["a b", "not known"]}, "words of so few lines have no partner"
     text = load(
         articles, write("b", ["a b", "c d e", "d a c"]), valid=pair, test=pair, score=["rouge"]
     )
@@ -316,6 +318,12 @@ def test_aligned_files_stay_pairs(tmp_path: Path) -> None:
     for ours, theirs in zip(text.a.train.lines, text.b.train.lines, strict=True):
         assert ours.split()[1] == theirs.split()[1]
     assert text.report["warnings"] == []
+    (tmp_path / "barred").write_text("one wtrain3\nun wtrain5\n")
+    barred = {**tree, "exclude": [str(tmp_path / "barred")]}
+    fewer = load_unpaired_text(validate(UnpairedTextConfig, barred, "data"))
+    left = [f"wtrain{row}" for row in range(60) if row not in (3, 5)]
+    for side in (fewer.a, fewer.b):
+        assert [line.split()[1] for line in side.train.lines] == left, "a pair goes as one"
     with pytest.raises(UserError, match="overlong=drop"):
         validate(UnpairedTextConfig, {**tree, "a": {**files["a"], "overlong": "drop"}}, "data")
     with (tmp_path / "train.b").open("a") as file:

@@ -21,6 +21,7 @@ from seqgan.data.cipher import load_cipher
 from seqgan.data.noise import build_noise, fit, mixed, noisy_words
 from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
 from seqgan.data.tokenizers import HfTokenizer
+from seqgan.data.unpaired_text import load_unpaired_text
 from seqgan.games.config import RampConfig, weight_at
 from seqgan.games.cycle import nats_per_symbol
 from seqgan.games.pool import Pool
@@ -735,6 +736,25 @@ def test_words_of_pieces_without_marks_are_not_known(tmp_path: Path) -> None:
         make_game(hf_overrides(tmp_path))
     noise = {"name": "mix", "copies": 1}
     make_game(hf_overrides(tmp_path), game=EVENTS["game"] | {"noise": noise})
+
+
+def test_a_gloss_is_written_in_the_words_of_the_other_side(bases: dict[str, Any]) -> None:
+    """What the generator into b is to repair: b's sentence word for word in a's own vocabulary."""
+    noise = {"name": "words", "gloss": True, "drop": 0.0, "shuffle": 0.0}
+    base = bases["encoder_decoder"]
+    game = EVENTS["game"] | {"noise": noise}
+    experiment = tiny_experiment({**base, "data.joint": False, "game": game})
+    data = build_data(experiment, CPU, None)
+    text = load_unpaired_text(experiment.data)
+    of_a, of_b = data.tokenizers["a"], data.tokenizers["b"]
+    batch = data.streams[1].next()
+    read_BT = data.noises[1](batch)
+    assert read_BT.shape == (len(batch.x), text.a.space.length)
+    lines = [of_b.decode(row) for row in batch.x.tolist()]
+    glosses = text.word_for_word("b2a", lines)
+    assert [of_a.decode(row) for row in read_BT.tolist()] == glosses
+    assert all(set(gloss.split()) <= set(of_a.vocabulary()) for gloss in glosses)
+    assert play(build_game(experiment, data, CPU), "denoise")
 
 
 def test_noise_has_the_form_of_what_the_generator_usually_reads() -> None:
