@@ -3,8 +3,9 @@
 words   drop and blank whole words, then shuffle them locally: word i goes to the rank of
         i + U(0, shuffle + 1) (Lample et al. 2018). With `gloss` the sentence is translated word for
         word into the other language before that (their word-by-word start, as a noise).
-mix     the words of a short text scattered, `copies` times, over the words of a long one
-        (Fevry & Phang 2018 add words of other sentences; Wang & Lee 2018 shuffle the long text).
+mix     the words of a short text scattered, `copies` times, over the words of a long one, in
+        their order or in any (Fevry & Phang 2018 add words of other sentences and shuffle; Wang &
+        Lee 2018 shuffle the long text).
 
 Noise is applied to what a generator *reads*, never to what it is to write. Everything is done on
 the device, row by row, with torch's global generator. Columns behind a sentence's end hold end
@@ -94,7 +95,10 @@ def mixed(
     ids_BM, kept_BM = batch.x.repeat(1, config.copies), _word_mask(batch, space)
     kept_BM = kept_BM.repeat(1, config.copies)
     kept_BM &= torch.rand(kept_BM.shape, device=kept_BM.device) >= config.drop
-    rank_BM = torch.rand(kept_BM.shape, device=kept_BM.device) * other.length
+    place_BCT = torch.rand(rows, config.copies, batch.x.shape[1], device=kept_BM.device)
+    if config.ordered:
+        place_BCT = place_BCT.sort(-1).values
+    rank_BM = place_BCT.flatten(1) * other.length
     # What does not fit is cut from the background: the sample's words are to be found again.
     room_B1 = other.length - 1 - kept_BM.sum(1, keepdim=True)
     words_BS &= words_BS.cumsum(1) <= room_B1

@@ -29,13 +29,16 @@ class MixNoiseConfig(Config):
     """Scatter the words of a short text over a long one: a summary that is to be found again.
 
     A random text of the other side gives its words as a background, those of the sample are put
-    in at random places, `copies` times, in a random order.
+    in at random places, `copies` times.
     """
 
     name: Literal["mix"]
     """Kind of noise."""
     copies: Annotated[int, Field(gt=0)] = 2
     """Times that each word of the sample is put in."""
+    ordered: bool = False
+    """Keep the order of the sample's words, in every copy: the summary is a selection. Else they
+    come in a random order, and the generator learns to put them right."""
     drop: Share = 0.1
     """Probability that one of these copies is left out."""
     background: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -831,6 +831,23 @@ def test_the_background_is_a_part_of_one_text_of_the_other_side_in_order() -> No
     assert apart > 100, "the sample's words come in a random order"
 
 
+@pytest.mark.parametrize("copies", [1, 3])
+def test_ordered_samples_keep_their_order_in_every_copy(copies: int) -> None:
+    batch, other = samples(), backgrounds()
+    torch.manual_seed(0)
+    noisy = mixed(batch, mix_config(copies=copies, ordered=True), TEXT, LONG, other)
+    mixed_up = 0
+    for row, given in zip(noisy, batch.x, strict=True):
+        words, source = words_of(row), words_of(given)
+        places = [[at for at, word in enumerate(words) if word == wanted] for wanted in source]
+        for copy in range(copies):
+            order = [found[copy] for found in places]
+            assert order == sorted(order)
+        own = [at for at, word in enumerate(words) if word < 30]
+        mixed_up += own != list(range(own[0], own[0] + len(own)))
+    assert mixed_up > 200, "they are scattered all the same"
+
+
 def test_mixed_drop_leaves_out_single_copies_and_background_zero_leaves_the_sample() -> None:
     batch, other = samples(), backgrounds()
     torch.manual_seed(0)
