@@ -1,0 +1,56 @@
+"""Give lines labels by their words: categories for conditional games where a corpus has none.
+
+A line's label is the first of the keywords that it holds, in the line's order; lines without one
+are left out. One JSON object {"label": …, "response": …} a line, what `data.name=prompted_text`
+reads with `source: {name: jsonl, prompt: label}` and `prompt_length: 1`.
+
+    python scripts/label_lines.py --words man,woman,cat,train --input in.txt --output out.jsonl
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqgan.core.errors import UserError
+from seqgan.core.text_files import read_lines
+from seqgan.data.words import cut_words
+
+
+def label(line: str, keywords: list[str]) -> str | None:
+    """The first word of the line that is a keyword, whatever its case."""
+    return next((word for word in cut_words(line.lower()) if word in keywords), None)
+
+
+def main(
+    words: Annotated[str, typer.Option(help="Keywords, separated by commas.")],
+    input: Annotated[Path, typer.Option(help="Sentences, one a line, plain or .gz.")],
+    output: Annotated[Path, typer.Option(help="Where the labelled lines go.")],
+) -> None:
+    """Label the lines of a file by the keywords in them."""
+    keywords = [word.strip().lower() for word in words.split(",") if word.strip()]
+    try:
+        if len(set(keywords)) < 2:
+            raise UserError(f"--words {words!r}: name at least two different keywords")
+        labelled = [(label(line, keywords), line) for line in read_lines(input)]
+        counts = Counter(name for name, _ in labelled if name is not None)
+        missing = [word for word in keywords if not counts[word]]
+        if missing:
+            raise UserError(
+                f"--words: no line has {missing[0]!r} as its first keyword; leave it out"
+            )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    rows = [{"label": name, "response": line} for name, line in labelled if name is not None]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    output.write_text(text, encoding="utf-8")
+    found = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    print(f"{len(rows)} of {len(labelled)} lines ({found}): {output}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
