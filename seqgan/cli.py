@@ -188,6 +188,9 @@ def transform(
         return
     if output is None:
         raise UserError("--output: missing; name a folder for the pictures")
+    if beam != 1 or length is not None:
+        option = f"--beam={beam}" if beam != 1 else f"--length={length}"
+        raise UserError(f"{option}: pictures have no symbols; leave it out")
     from seqgan.produce import transform_run
 
     count = transform_run(experiment, run, input, output, direction)
@@ -220,12 +223,14 @@ def _transform_text(
         target = sys.stdout
         if output is not None:
             target = stack.enter_context(output.open("w", encoding="utf-8"))
-        while first is not None:
-            line, counts = first
-            print(line, file=target, flush=streamed)
-            first = next(made, None)
-    if counts is not None:
-        print(counts, file=sys.stderr)
+        try:
+            while first is not None:
+                line, counts = first
+                print(line, file=target, flush=streamed)
+                first = next(made, None)
+        finally:  # a stream may have no end but Ctrl-C
+            if counts is not None:
+                print(counts, file=sys.stderr)
 
 
 @app.command()

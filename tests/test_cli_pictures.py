@@ -216,6 +216,8 @@ def test_translations_that_cannot_be(
             assert part in line, line
         assert not (tmp_path / "out").exists()
 
+    refused("--beam=2", "leave it out", extra=("--beam", "2"))
+    refused("--length=3", "leave it out", extra=("--length", "3"))
     refused(str(here), "no such folder")
     here.mkdir()
     refused(str(here), "no files")

@@ -279,6 +279,22 @@ def test_each_line_of_a_stream_is_answered_before_the_next_is_read(
     assert seen == [0, 1, 1, 1]
 
 
+def test_a_stream_that_is_interrupted_is_accounted_for(
+    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    class Pipe(io.StringIO):
+        def __next__(self) -> str:
+            line = super().__next__()
+            if line == "stop\n":
+                raise KeyboardInterrupt
+            return line
+
+    monkeypatch.setattr("sys.stdin", Pipe("ab\n\nstop\n"))
+    capsys.readouterr()
+    assert run(["transform", str(runs["cipher"]), "--input", "-"]) == 130
+    assert capsys.readouterr().err.startswith("1 lines translated, 1 empty, 0 cut")
+
+
 def test_bytes_of_a_pipe_are_held_to_the_rules_of_files(runs: dict[str, Path]) -> None:
     """A byte order mark is none of the text; what is not UTF-8 is said in one line."""
 

@@ -390,9 +390,8 @@ def _symbols(side: TextSide) -> set[str]:
     """What the training text of a side is written in."""
     vocabulary = side.tokenizer.vocabulary()
     special = {side.tokenizer.end_id, side.tokenizer.unk_id}
-    return {vocabulary[index] for index in side.train.ids_NT.unique().tolist()} - {
-        vocabulary[index] for index in special
-    }
+    used = set(side.train.ids_NT.unique().tolist()) - special
+    return {vocabulary[index] for index in used}
 
 
 def _word_for_word(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
