@@ -8,6 +8,7 @@ reads with `source: {name: jsonl, prompt: label}` and `prompt_length: 1`.
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,12 +18,22 @@ import typer
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import read_lines
-from seqgan.data.words import cut_words
 
 
 def label(line: str, keywords: list[str]) -> str | None:
-    """The first word of the line that is a keyword, whatever its case."""
-    return next((word for word in cut_words(line.lower()) if word in keywords), None)
+    """The first keyword in the line that stands by itself, whatever its case."""
+    longest_first = sorted(keywords, key=len, reverse=True)
+    found = re.search(rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)", line.lower())
+    return found and found[0]
+
+
+def _write(output: Path, labelled: list[tuple[str | None, str]]) -> None:
+    rows = [{"label": name, "response": line} for name, line in labelled if name is not None]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {output}: {error.strerror}; name another file") from None
 
 
 def main(
@@ -40,16 +51,14 @@ def main(
         missing = [word for word in keywords if not counts[word]]
         if missing:
             raise UserError(
-                f"--words: no line has {missing[0]!r} as its first keyword; leave it out"
+                f"--words: no line of {input} has {missing[0]!r} as its first keyword; leave it out"
             )
+        _write(output, labelled)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    rows = [{"label": name, "response": line} for name, line in labelled if name is not None]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    output.write_text(text, encoding="utf-8")
     found = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-    print(f"{len(rows)} of {len(labelled)} lines ({found}): {output}")
+    print(f"{sum(counts.values())} of {len(labelled)} lines ({found}): {output}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import typer
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import read_lines
-from seqgan.data.words import cut_words, join_words
+from seqgan.data.words import cut_words, replace_words
 
 
 def dice_lexicon(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -39,7 +39,7 @@ def dice_lexicon(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 def translate(line: str, lexicon: dict[str, str]) -> str:
     """Every word by itself."""
-    return join_words(lexicon.get(word, word) for word in cut_words(line))
+    return replace_words(line, lambda word: lexicon.get(word, word))
 
 
 def main(

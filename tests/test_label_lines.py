@@ -14,6 +14,8 @@ def test_the_first_keyword_of_a_line_counts_whole_words_only() -> None:
     label = load_script("label_lines").label
     assert label("A Cat and a man.", ["man", "cat"]) == "cat"
     assert label("A woman's many cats", ["man", "cat"]) is None
+    assert label("A man's hat", ["man", "cat"]) == "man"
+    assert label("The 'cat' in a T-shirt", ["t-shirt", "cat in"]) == "t-shirt"
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -349,7 +349,7 @@ def _noise(game: CycleGameConfig, text: UnpairedText, way: str, device: torch.de
     if isinstance(noise, MixNoiseConfig):
         _check_room(noise.copies, side, other)
         return build_noise(noise, side.space, other.space, other_NT, side.tokenizer.unk_id)
-    gloss = _gloss(text, way) if noise.gloss else None
+    gloss = _gloss(text, way, device) if noise.gloss else None
     damaged = side.tokenizer if gloss is None else other.tokenizer
     if noise.blank and damaged.unk_id < 0:
         raise UserError(
@@ -362,16 +362,17 @@ def _noise(game: CycleGameConfig, text: UnpairedText, way: str, device: torch.de
     )
 
 
-def _gloss(text: UnpairedText, way: str) -> Gloss:
-    """Sentences that the generator of `way` writes, word for word in the language it reads."""
+def _gloss(text: UnpairedText, way: str, device: torch.device) -> Gloss:
+    """What the generator of `way` is to write, word for word in the language that it reads."""
     other, side = (text.a, text.b) if way == "a2b" else (text.b, text.a)
-    back = "b2a" if way == "a2b" else "a2b"
-    word_for_word = text.word_for_word
-    assert word_for_word is not None, "checked by Experiment"
+    assert text.word_for_word is not None, "checked by Experiment"
+    glosses = text.word_for_word("b2a" if way == "a2b" else "a2b", side.train.lines)
+    glosses_NT = encode_lines(glosses, other)[0].to(device)
+    row_of = {tuple(ids): row for row, ids in enumerate(side.train.ids_NT.tolist())}
 
     def gloss(ids_BT: Tensor) -> Tensor:
-        lines = [side.tokenizer.decode(row) for row in ids_BT.tolist()]
-        return encode_lines(word_for_word(back, lines), other)[0].to(ids_BT.device)
+        rows = [row_of[tuple(ids)] for ids in ids_BT.tolist()]
+        return glosses_NT[rows]
 
     return gloss
 

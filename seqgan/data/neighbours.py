@@ -5,9 +5,10 @@ N_d(i, j) counts how often word j stands d places behind word i, d = 1, 2, 3. No
 1. Seed. The `SEED` most frequent words of the sides are matched one to one, max_P tr(AᵀPBPᵀ) with
    A and B = (Σ_d N_d / d)^⅓ (`matching.py`). About a quarter come out right, the frequent ones.
 2. Self-learning (Artetxe et al. 2018). Translated words are anchors. A word is the vector of
-   ln(1 + N) − ln(1 + expected N) with the `ANCHORS` most frequent ones at each of the six offsets;
-   similarity is the cosine, less the mean similarity to the `HUBS` nearest (CSLS, Conneau et al.
-   2018), less `RARITY` · |ln count − ln count|. Pairs that are each other's best are the anchors of
+   ln(1 + N) − ln(1 + expected N) with the `ANCHORS` most frequent ones at each of the six offsets,
+   the table of each offset divided by its norm; similarity is twice the cosine, less the mean
+   similarity to the `HUBS` nearest of both (CSLS, Conneau et al. 2018), less `RARITY` ·
+   |ln frequency − ln frequency|. Pairs that are each other's best are the anchors of
    the next round, which knows 1.3 times as many words; `LAST_ROUNDS` rounds know all of them.
 
 A translation is a word's best partner in the end. Words of few occurrences have none. It is meant
@@ -15,7 +16,9 @@ for languages of much the same order, as English and French; `lexicons.company_l
 order. Lample et al. (2018) take aligned embeddings of much larger text for the same purpose.
 
 Deviation from Artetxe et al.: counts instead of embeddings, FAQ for the seed, no random dropout of
-the dictionary: the lexicon of a text is always the same.
+the dictionary. Nothing is drawn: a text gives the same lexicon again, as far as the machine's
+matrix products are the same. Counts grow with a text, so the sides should be of like size. Of more
+than `MOST_LINES` lines the first ones count.
 """
 
 from collections import Counter
@@ -28,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgan.data.matching import match
-from seqgan.data.words import cut_words, join_words
+from seqgan.data.words import cut_words, replace_words
 
 SEED = 300
 ANCHORS = 500
@@ -88,7 +91,8 @@ def neighbour_lexicons(a: list[list[str]], b: list[list[str]]) -> tuple[Lexicon,
 class _Counts:
     words: list[str]
     """Most frequent first."""
-    count_V: Floats
+    frequency_V: Floats
+    """Of all words together 1."""
     behind_DVV: Floats
     """How often the second word stands d places behind the first."""
 
@@ -106,10 +110,10 @@ def _count(sentences: list[list[str]]) -> _Counts:
     ids: list[int] = []
     for sentence in sentences:
         ids += [number.get(word, -1) for word in sentence] + apart
-    text = np.array(ids)
+    text = np.array(ids, dtype=np.int64)
     behind = [_pairs(text[:-d], text[d:], len(words)) for d in range(1, DISTANCES + 1)]
     count_V = np.array([counts[word] for word in words], np.float32)
-    return _Counts(words, count_V, np.stack(behind))
+    return _Counts(words, count_V / max(float(count_V.sum()), 1.0), np.stack(behind))
 
 
 def _pairs(first: NDArray[np.int64], second: NDArray[np.int64], words: int) -> Floats:
@@ -158,7 +162,9 @@ def _next_round(source: _Counts, target: _Counts, found: _Found, known: int) -> 
     source_VF = _vectors(source, anchors_S, known)
     target_VF = _vectors(target, anchors_T, known)
     cosine_ST = source_VF @ target_VF.T
-    rarity_ST = np.abs(np.log(source.count_V[:known, None]) - np.log(target.count_V[None, :known]))
+    rarity_ST = np.abs(
+        np.log(source.frequency_V[:known, None]) - np.log(target.frequency_V[None, :known])
+    )
     score_ST = 2 * cosine_ST - _hubness(cosine_ST.T) - _hubness(cosine_ST)[:, None]
     score_ST -= RARITY * rarity_ST
     return _Found(score_ST.argmax(1), score_ST.argmax(0))
@@ -184,5 +190,5 @@ def _hubness(cosine_ST: Floats) -> Floats:
 
 
 def _translate(line: str, lexicon: Lexicon) -> str:
-    made = join_words(lexicon.get(word.lower(), word) for word in cut_words(line))
+    made = replace_words(line, lambda word: lexicon.get(word.lower(), word))
     return made[:1].upper() + made[1:] if line[:1].isupper() else made

@@ -8,9 +8,9 @@ mix     the words of a short text scattered, `copies` times, over the words of a
         Lee 2018 shuffle the long text).
 
 Noise is applied to what a generator *reads*, never to what it is to write. Everything is done on
-the device, row by row, with torch's global generator. Columns behind a sentence's end hold end
-symbols again afterwards. Pieces of a word stay together: `starts_word_V` says which symbols begin
-a new one (None: all do).
+the device, row by row, with torch's global generator; glosses are written beforehand. Columns
+behind a sentence's end hold end symbols again afterwards. Pieces of a word stay together:
+`starts_word_V` says which symbols begin a new one (None: all do).
 """
 
 from collections.abc import Callable
@@ -25,7 +25,8 @@ Noise = Callable[[Batch], Tensor]
 """`noise(batch)`: ids that a generator into the batch's side reads instead of them."""
 
 Gloss = Callable[[Tensor], Tensor]
-"""`gloss(ids_BT)`: sentences word for word in the other language, ids of its vocabulary."""
+"""`gloss(ids_BT)`: training sentences word for word in the other language, ids of its
+vocabulary."""
 
 _LAST = 1e6
 """A rank behind every word's."""
@@ -97,8 +98,10 @@ def mixed(
     kept_BM &= torch.rand(kept_BM.shape, device=kept_BM.device) >= config.drop
     place_BCT = torch.rand(rows, config.copies, batch.x.shape[1], device=kept_BM.device)
     if config.ordered:
-        place_BCT = place_BCT.sort(-1).values
-    rank_BM = place_BCT.flatten(1) * other.length
+        # Columns behind the end go last: sorted among the words they would draw these to the front.
+        behind_B1T = ~_word_mask(batch, space)[:, None]
+        place_BCT = place_BCT.masked_fill(behind_B1T, 2.0).sort(-1).values
+    rank_BM = place_BCT.flatten(1) * config.within * other.length
     # What does not fit is cut from the background: the sample's words are to be found again.
     room_B1 = other.length - 1 - kept_BM.sum(1, keepdim=True)
     words_BS &= words_BS.cumsum(1) <= room_B1

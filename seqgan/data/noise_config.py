@@ -39,6 +39,9 @@ class MixNoiseConfig(Config):
     ordered: bool = False
     """Keep the order of the sample's words, in every copy: the summary is a selection. Else they
     come in a random order, and the generator learns to put them right."""
+    within: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the long text's columns, from the first on, over which they are scattered. News says
+    first what matters: there less than 1 tells the generator where to look."""
     drop: Share = 0.1
     """Probability that one of these copies is left out."""
     background: Annotated[float, Field(ge=0, le=1)] = 0.5

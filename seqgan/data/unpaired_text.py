@@ -119,6 +119,13 @@ def load_unpaired_text(
             f"data.aligned=true: {pools['a'].source} gives {len(keys['a'])} training lines, "
             f"{pools['b'].source} {len(keys['b'])}; give files that are aligned line by line"
         )
+    numbers = zip(pools["a"].numbers, pools["b"].numbers, strict=config.aligned)
+    apart = next(((a, b) for a, b in numbers if a != b), None)
+    if config.aligned and apart is not None:
+        raise UserError(
+            f"data.aligned=true: without blank lines, line {apart[0]} of {pools['a'].source} "
+            f"stands beside line {apart[1]} of {pools['b'].source}; fill or delete blanks in both"
+        )
     excluded = _excluded(config, keys, canonical)
     splits = {}
     for side, pool in pools.items():

@@ -1,22 +1,36 @@
-"""Lines of languages with spaces, cut into words and joined again: for word-for-word lexicons.
+"""Words in lines of languages that put spaces between them: for word-for-word lexicons.
 
 Tokenizers cut text for networks; this is for counting. An elided word keeps its apostrophe
-(`l'homme`: `l'` and `homme`), every other mark is a word of its own.
+(`l'homme`: `l'` and `homme`), every other mark is a word of its own. Letters that need combining
+marks without a composed form (Devanagari) fall apart.
 """
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable
 
-_WORD = re.compile(r"\w+['’]|\w+|[^\w\s]")
-_ELIDED = re.compile(r"(['’]) ")
-_LEANS_LEFT = re.compile(r" ([.,!?;:)])")
+_WORD = re.compile(r"\w+['’](?=\w)|\w+|[^\w\s]")
+_WORD_AND_SPACE = re.compile(rf"({_WORD.pattern})( ?)")
+_APOSTROPHES = ("'", "’")
 
 
 def cut_words(line: str) -> list[str]:
     """Words and marks, without spaces."""
-    return _WORD.findall(line)
+    return _WORD.findall(unicodedata.normalize("NFC", line))
 
 
-def join_words(words: Iterable[str]) -> str:
-    """A line again: an apostrophe leans on what follows, a full stop on what comes before."""
-    return _LEANS_LEFT.sub(r"\1", _ELIDED.sub(r"\1", " ".join(words)))
+def replace_words(line: str, replace: Callable[[str], str]) -> str:
+    """The line with each word and mark replaced, and its own spaces between them.
+
+    Where an elided word comes or goes, so does the space behind it: `the water`, `l'eau`.
+    """
+
+    def exchange(found: re.Match[str]) -> str:
+        word, space = found.groups()
+        other = replace(word)
+        was, is_now = word.endswith(_APOSTROPHES), other.endswith(_APOSTROPHES)
+        if was != is_now and len(word) > 1 and len(other) > 1:
+            space = "" if is_now else " "
+        return other + space
+
+    return _WORD_AND_SPACE.sub(exchange, unicodedata.normalize("NFC", line))

@@ -326,6 +326,15 @@ def test_aligned_files_stay_pairs(tmp_path: Path) -> None:
         assert [line.split()[1] for line in side.train.lines] == left, "a pair goes as one"
     with pytest.raises(UserError, match="overlong=drop"):
         validate(UnpairedTextConfig, {**tree, "a": {**files["a"], "overlong": "drop"}}, "data")
+    whole = {side: (tmp_path / f"train.{side}").read_text() for side in "ab"}
+    for side, row in (("a", 3), ("b", 7)):
+        lines = whole[side].splitlines()
+        lines[row] = ""
+        (tmp_path / f"train.{side}").write_text("\n".join(lines) + "\n")
+    with pytest.raises(UserError, match=r"line 5 of .*train\.a stands beside line 4 of .*train\.b"):
+        load_unpaired_text(validate(UnpairedTextConfig, tree, "data"))
+    for side, lines in whole.items():
+        (tmp_path / f"train.{side}").write_text(lines)
     with (tmp_path / "train.b").open("a") as file:
         file.write("un mot de plus\n")
     with pytest.raises(UserError, match=r"60 training lines.* 61"):

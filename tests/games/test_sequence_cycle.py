@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from test_adversarial_game import changed, play, snapshot
@@ -738,23 +739,61 @@ def test_words_of_pieces_without_marks_are_not_known(tmp_path: Path) -> None:
     make_game(hf_overrides(tmp_path), game=EVENTS["game"] | {"noise": noise})
 
 
-def test_a_gloss_is_written_in_the_words_of_the_other_side(bases: dict[str, Any]) -> None:
-    """What the generator into b is to repair: b's sentence word for word in a's own vocabulary."""
+@pytest.mark.parametrize("way", ["a2b", "b2a"])
+@pytest.mark.parametrize("tokenizer", ["word", "sentencepiece"])
+def test_a_gloss_is_written_in_the_words_of_the_other_side(
+    tokenizer: str, way: str, bases: dict[str, Any]
+) -> None:
+    """What the generator into a side is to repair: its sentence word for word in the vocabulary of
+    the side that it reads; a word that is unknown there is one unknown symbol, or copied."""
+    cut = {"name": "word", "min_count": 3}
+    if tokenizer == "sentencepiece":
+        cut = {"name": "sentencepiece", "vocab_size": 25}
     noise = {"name": "words", "gloss": True, "drop": 0.0, "shuffle": 0.0}
-    base = bases["encoder_decoder"]
+    base = bases["encoder_decoder"] | {"data.joint": False, "data.tokenizer": cut}
+    long = {"data.a.length": 24, "data.b.length": 24}
     game = EVENTS["game"] | {"noise": noise}
-    experiment = tiny_experiment({**base, "data.joint": False, "game": game})
+    experiment = tiny_experiment({**base, **long, "game": game})
     data = build_data(experiment, CPU, None)
     text = load_unpaired_text(experiment.data)
-    of_a, of_b = data.tokenizers["a"], data.tokenizers["b"]
-    batch = data.streams[1].next()
-    read_BT = data.noises[1](batch)
-    assert read_BT.shape == (len(batch.x), text.a.space.length)
-    lines = [of_b.decode(row) for row in batch.x.tolist()]
-    glosses = text.word_for_word("b2a", lines)
-    assert [of_a.decode(row) for row in read_BT.tolist()] == glosses
-    assert all(set(gloss.split()) <= set(of_a.vocabulary()) for gloss in glosses)
+    side, other, back = (text.b, text.a, "b2a") if way == "a2b" else (text.a, text.b, "a2b")
+    gloss = data.noises["ba".index(way[0])]
+    rows = torch.tensor([5, 0, 17])
+    read_BT = gloss(Batch(side.train.ids_NT[rows], side.train.mask_NT[rows]))
+    assert read_BT.shape == (3, 24)
+    written = text.word_for_word(back, [side.train.lines[row] for row in rows])
+    for row, line in zip(read_BT.tolist(), written, strict=True):
+        wanted = other.tokenizer.encode(line)
+        assert row == wanted + [other.space.end_id] * (24 - len(wanted))
     assert play(build_game(experiment, data, CPU), "denoise")
+
+
+def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> None:
+    """Blanks are the unknown symbol of what is read, and pieces of its words stay together."""
+    cut = {"name": "sentencepiece", "vocab_size": 25}
+    base = bases["encoder_decoder"] | {"data.joint": False, "data.tokenizer": cut}
+    long = {"data.a.length": 24, "data.b.length": 24}
+    noise = {"name": "words", "gloss": True, "drop": 0.0, "blank": 0.5, "shuffle": 3.0}
+    experiment = tiny_experiment({**base, **long, "game": EVENTS["game"] | {"noise": noise}})
+    data = build_data(experiment, CPU, None)
+    text = load_unpaired_text(experiment.data)
+    torch.manual_seed(0)
+    batch = Batch(text.b.train.ids_NT, text.b.train.mask_NT)
+    glosses = text.word_for_word("b2a", text.b.train.lines)
+    blanked = moved = 0
+    for row, line in zip(data.noises[1](batch).tolist(), glosses, strict=True):
+        words = [tuple(text.a.tokenizer.encode(word)) for word in line.split()]
+        seen = [symbol for symbol in row if symbol != text.a.space.end_id]
+        assert len(seen) == sum(map(len, words)), "nothing is dropped"
+        orders = itertools.permutations(words)
+        fits = [list(itertools.chain(*order)) for order in orders]
+        unknown = text.a.tokenizer.unk_id
+        alike = [all(x in (unknown, y) for x, y in zip(seen, fit, strict=True)) for fit in fits]
+        assert any(alike)
+        blanked += seen.count(unknown)
+        moved += not alike[0]
+    assert blanked > 50
+    assert moved > 10
 
 
 def test_noise_has_the_form_of_what_the_generator_usually_reads() -> None:
@@ -846,6 +885,31 @@ def test_ordered_samples_keep_their_order_in_every_copy(copies: int) -> None:
         own = [at for at, word in enumerate(words) if word < 30]
         mixed_up += own != list(range(own[0], own[0] + len(own)))
     assert mixed_up > 200, "they are scattered all the same"
+
+
+def test_ordered_samples_are_scattered_as_widely_as_others() -> None:
+    """Ends are no words: sorted among them they would draw the words to the front."""
+    free, ordered = (_mean_place(ordered=ordered) for ordered in (False, True))
+    assert abs(ordered - free) < 0.03
+    for asked in (False, True):
+        assert _mean_place(ordered=asked, within=0.5) < 0.65 * free
+
+
+def _mean_place(**fields: Any) -> float:
+    """Of the sample's words, as a share of the words they stand among."""
+    torch.manual_seed(0)
+    config = mix_config(copies=1, background=1.0, shuffle=0.0, **fields)
+    noisy = mixed(samples(), config, TEXT, LONG, backgrounds())
+    return float(
+        np.mean(
+            [
+                at / len(words)
+                for words in map(words_of, noisy)
+                for at, word in enumerate(words)
+                if word < 30
+            ]
+        )
+    )
 
 
 def test_mixed_drop_leaves_out_single_copies_and_background_zero_leaves_the_sample() -> None:
