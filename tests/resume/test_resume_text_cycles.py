@@ -74,12 +74,13 @@ def test_a_killed_cycle_of_text_goes_on_bit_for_bit(
 
 
 def shared(folder: Path) -> dict[str, Any]:
-    """One network for both directions, with dropout and averaged weights."""
+    """One network for both directions, with dropout and averaged weights, from glosses."""
     network = {"name": "encoder_decoder", "width": 8, "layers": 1, "heads": 2, "dropout": 0.2}
     return {
         **unpaired_text(folder),
         "generator": network | {"shared": True},
         "estimator": {"name": "detached"},
+        "game": EVENTS["game"] | {"noise": {"name": "words", "gloss": True}},
         "players.generator": {"ema": 0.8},
     }
 
