@@ -28,7 +28,7 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.events import load_events
 from seqgan.data.language_pair import load_language_pair
 from seqgan.data.lexicons import prior_logits
-from seqgan.data.noise import Gloss, Noise, build_noise, longest_sentence
+from seqgan.data.noise import Gloss, Noise, build_noise, longest_sentence, lookup
 from seqgan.data.noise_config import MixNoiseConfig
 from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
 from seqgan.data.pictures import Pictures, load_pictures, load_unpaired
@@ -367,14 +367,7 @@ def _gloss(text: UnpairedText, way: str, device: torch.device) -> Gloss:
     other, side = (text.a, text.b) if way == "a2b" else (text.b, text.a)
     assert text.word_for_word is not None, "checked by Experiment"
     glosses = text.word_for_word("b2a" if way == "a2b" else "a2b", side.train.lines)
-    glosses_NT = encode_lines(glosses, other)[0].to(device)
-    row_of = {tuple(ids): row for row, ids in enumerate(side.train.ids_NT.tolist())}
-
-    def gloss(ids_BT: Tensor) -> Tensor:
-        rows = [row_of[tuple(ids)] for ids in ids_BT.tolist()]
-        return glosses_NT[rows]
-
-    return gloss
+    return lookup(side.train.ids_NT.to(device), encode_lines(glosses, other)[0].to(device))
 
 
 def _word_starts(tokenizer: Tokenizer, device: torch.device) -> Tensor | None:

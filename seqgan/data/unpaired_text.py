@@ -119,13 +119,8 @@ def load_unpaired_text(
             f"data.aligned=true: {pools['a'].source} gives {len(keys['a'])} training lines, "
             f"{pools['b'].source} {len(keys['b'])}; give files that are aligned line by line"
         )
-    numbers = zip(pools["a"].numbers, pools["b"].numbers, strict=config.aligned)
-    apart = next(((a, b) for a, b in numbers if a != b), None)
-    if config.aligned and apart is not None:
-        raise UserError(
-            f"data.aligned=true: without blank lines, line {apart[0]} of {pools['a'].source} "
-            f"stands beside line {apart[1]} of {pools['b'].source}; fill or delete blanks in both"
-        )
+    if config.aligned:
+        _check_beside(pools["a"], pools["b"])
     excluded = _excluded(config, keys, canonical)
     splits = {}
     for side, pool in pools.items():
@@ -184,6 +179,16 @@ def _check_apart(config: UnpairedTextConfig) -> None:
             raise UserError(
                 f"data.b.path: {path} is a file of data.a.path as well; name text of another kind "
                 f"(take=odd and take=even are for two files that are aligned line by line)"
+            )
+
+
+def _check_beside(a: Sentences, b: Sentences) -> None:
+    """Aligned files keep their rows: a blank line of one has to be blank in the other."""
+    for of_a, of_b in zip(a.numbers, b.numbers, strict=True):
+        if of_a != of_b:
+            raise UserError(
+                f"data.aligned=true: without blank lines, line {of_a} of {a.source} stands beside "
+                f"line {of_b} of {b.source}; fill or delete blanks in both"
             )
 
 

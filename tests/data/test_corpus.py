@@ -282,7 +282,7 @@ def test_bad_files_are_named_with_their_field(tmp_path: Path, write: Write, fiel
 @pytest.fixture
 def local_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The library, with its cache in the test's folder."""
-    datasets = pytest.importorskip("datasets")
+    datasets = pytest.importorskip("datasets", reason="pip install 'seqgan[corpora]'")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     return datasets

@@ -115,7 +115,7 @@ def test_aligned_training_rows_are_pairs() -> None:
 
 @pytest.mark.parametrize("way", ["a2b", "b2a"])
 def test_scores(data: UnpairedText, way: str) -> None:
-    pytest.importorskip("sacrebleu")
+    pytest.importorskip("sacrebleu", reason="pip install 'seqgan[corpora]'")
     assert data.scorer is not None
     source, target = (data.a, data.b) if way == "a2b" else (data.b, data.a)
     sources, references = source.test.lines, target.test.lines

@@ -518,7 +518,7 @@ def test_missing_and_empty_folders(tmp_path: Path) -> None:
 @pytest.fixture
 def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The library, with its cache in the test's folder."""
-    library = pytest.importorskip("datasets")
+    library = pytest.importorskip("datasets", reason="pip install 'seqgan[corpora]'")
     monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(library.config, "HF_HUB_OFFLINE", True)
     return library

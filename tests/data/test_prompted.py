@@ -78,7 +78,7 @@ def test_every_source_gives_the_same_pairs(tmp_path: Path) -> None:
 
 
 def test_a_dataset_of_the_library(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    datasets = pytest.importorskip("datasets", reason="pip install 'seqgan[corpora]'")
     columns = {"q": [p for p, _ in PAIRS], "a": [r for _, r in PAIRS]}
     table = datasets.Dataset.from_dict(columns)
     datasets.DatasetDict(

@@ -224,7 +224,7 @@ def test_an_impossible_piece_count_is_explained(prose: list[str], size: int, rea
 
 
 def train_foreign_model(prose: list[str], path: Path, **options: int) -> None:
-    sentencepiece = pytest.importorskip("sentencepiece")
+    sentencepiece = pytest.importorskip("sentencepiece", reason="pip install 'seqgan[corpora]'")
     with path.open("wb") as stream:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(prose),

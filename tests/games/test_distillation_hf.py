@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny_runs import assert_same_run, last_checkpoint, metric_lines
 
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
+pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
+pytest.importorskip("peft", reason="pip install 'seqgan[hf]'")
 
 from enumeration import mask_of, step_logits
 from tiny_networks import LINES, write_byte_tokenizer, write_network

@@ -19,7 +19,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.cipher import load_cipher
-from seqgan.data.noise import build_noise, fit, mixed, noisy_words
+from seqgan.data.noise import build_noise, fit, lookup, mixed, noisy_words
 from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
 from seqgan.data.tokenizers import HfTokenizer
 from seqgan.data.unpaired_text import load_unpaired_text
@@ -766,6 +766,17 @@ def test_a_gloss_is_written_in_the_words_of_the_other_side(
         wanted = other.tokenizer.encode(line)
         assert row == wanted + [other.space.end_id] * (24 - len(wanted))
     assert play(build_game(experiment, data, CPU), "denoise")
+
+
+def test_glosses_are_found_by_the_symbols_of_a_sentence() -> None:
+    """Also where sentences differ in one symbol or in the order of two; of equal ones the first."""
+    ids_NT = torch.cartesian_prod(*[torch.arange(7)] * 4)
+    ids_NT = torch.cat([ids_NT, ids_NT[:5]])[torch.randperm(len(ids_NT) + 5)]
+    gloss = lookup(ids_NT, torch.arange(len(ids_NT))[:, None])
+    found = gloss(ids_NT)[:, 0]
+    assert torch.equal(ids_NT[found], ids_NT)
+    assert len(found.unique()) == 7**4
+    assert (found <= torch.arange(len(ids_NT))).all()
 
 
 def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> None:
