@@ -85,6 +85,7 @@ from seqgan.evaluation.base import Evaluator
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.games.critics import CriticReward
 from seqgan.games.mle import likelihood_loss
+from seqgan.games.surrogate import surrogate_updates
 from seqgan.metrics.bleu import Corpus, self_bleu
 from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
@@ -495,9 +496,9 @@ def _estimator_update(
     device: torch.device,
 ) -> Callable[[], object]:
     """Samples, the critic's rewards, and every update that the estimator makes of them."""
-    network = build_value_network(config, space)
+    network, baseline = build_value_network(config, space), None
     if network is not None:
-        network = network.to(device)
+        baseline = Player("baseline", network.to(device), PlayerConfig())
     estimator = build_estimator(config, space, device, network)
     reward = CriticReward(critic, Divergence(DivergenceConfig(name="wgan")))
     generator: Any = player.module
@@ -506,10 +507,9 @@ def _estimator_update(
         with frozen(critic):
             rollout = estimator.sample(generator, Request(sizes.batch))
             surrogate = estimator.loss(generator, rollout, reward)
-        player.update(surrogate.loss)
-        while surrogate.again is not None:
-            surrogate = surrogate.again()
-            player.update(surrogate.loss)
+        for learner, loss, _ in surrogate_updates(surrogate, player, baseline):
+            if learner is player:
+                learner.update(loss)
 
     return update
 
@@ -543,8 +543,9 @@ def _generator_update(
     def update() -> None:
         with frozen(critic):
             rollout: Rollout = estimator.sample(generator, Request(sizes.batch))
-            loss = estimator.loss(generator, rollout, prob_reward(critic)).loss
-        player.update(loss)
+            surrogate = estimator.loss(generator, rollout, prob_reward(critic))
+        for learner, loss, _ in surrogate_updates(surrogate, player, None):
+            learner.update(loss)
 
     return update
 

@@ -25,7 +25,8 @@ One of the lecture notes has the generator *descend* on log D(G(z)), which teach
 generator here raises the mean value of its samples; a test takes one step and looks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,16 +43,15 @@ from seqgan.core.types import (
     Stats,
 )
 from seqgan.data.stream import Batches, Stream
-from seqgan.estimators.base import Estimator, Surrogate
+from seqgan.estimators.base import Estimator
 from seqgan.games.critics import CriticReward, critic_update, score
 from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mismatched import Mismatched
 from seqgan.games.mle import real_loss
+from seqgan.games.surrogate import Updates, surrogate_updates
 from seqgan.objectives.base import Objective
 from seqgan.objectives.config import PenaltyConfig
 from seqgan.training.player import Player
-
-Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
 
 
 class AdversarialGame:
@@ -129,35 +129,35 @@ class AdversarialGame:
 
     def _update_generator(self) -> Updates:
         real = self._stream.next() if self._needs_real() else None
+        yield from self.generator_updates(self._objective, real, self.conditions(real))
+
+    def generator_updates(
+        self, objective: Objective, real: Batch | None, cond: Tensor | None
+    ) -> Updates:
+        """The generator's updates from one batch of samples, written for `cond`, that raise the
+        value of `objective`. `real` are real sentences, wherever any are looked at."""
         rows = self._stream.batch_size
-        cond = self._conditions(real)
         with frozen(self._critic.module):
             rollout = self._estimator.sample(self._generator.module, Request(rows, cond))
-            reward = self._reward(real, cond)
+            reward = self._reward(objective, real, cond)
             if self._demonstrations is not None:
                 assert real is not None
                 rollout, reward = self._demonstrations.mix(rollout, real, reward)
             surrogate = self._estimator.loss(self._generator.module, rollout, reward)
-        yield self._generator, *self._with_likelihood(surrogate, real)
-        if surrogate.baseline_loss is not None:
-            yield self.players["baseline"], surrogate.baseline_loss, {}
-        while surrogate.again is not None:
-            surrogate = surrogate.again()
-            yield self._generator, *self._with_likelihood(surrogate, real)
+        likelihood = partial(self._likelihood, real) if self._mle_weight else None
+        baseline = self.players.get("baseline")
+        yield from surrogate_updates(surrogate, self._generator, baseline, likelihood)
 
     def _copy_critic(self) -> Updates:
         assert self._start_critic is not None, "checked by Experiment"
         self._start_critic()
         return iter(())
 
-    def _with_likelihood(self, surrogate: Surrogate, real: Batch | None) -> tuple[Tensor, Stats]:
-        """The estimator's loss plus that of real sentences, and what is worth logging."""
-        if not self._mle_weight:
-            return surrogate.loss, surrogate.stats
+    def _likelihood(self, real: Batch | None) -> tuple[Tensor, Stats]:
+        """The weighted loss of real sentences, and what is worth logging."""
         assert real is not None
         likelihood, stats = real_loss(self._generator.module, real)
-        loss = surrogate.loss + self._mle_weight * likelihood
-        return loss, surrogate.stats | {"nll_train": likelihood.detach()} | stats
+        return self._mle_weight * likelihood, {"nll_train": likelihood.detach()} | stats
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
@@ -166,19 +166,19 @@ class AdversarialGame:
         shown = self._mle_weight > 0 or self._demonstrations is not None
         return told or shown or self._objective.needs_real
 
-    def _conditions(self, real: Batch | None) -> Tensor | None:
+    def conditions(self, real: Batch | None) -> Tensor | None:
         """What the generator is told: further prompts where there are any, else those of `real`."""
         if self._prompts is not None:
             return self._prompts.next().x
         return None if real is None else real.cond
 
-    def _reward(self, real: Batch | None, cond: Tensor | None) -> Reward:
+    def _reward(self, objective: Objective, real: Batch | None, cond: Tensor | None) -> Reward:
         critic = self._critic.module
-        if not self._objective.needs_real:
-            return CriticReward(critic, self._objective, None, cond)
+        if not objective.needs_real:
+            return CriticReward(critic, objective, None, cond)
         assert real is not None
         with torch.no_grad():
-            return CriticReward(critic, self._objective, score(critic, real), cond)
+            return CriticReward(critic, objective, score(critic, real), cond)
 
     def _with_wrong_conditions(self, real: Batch) -> tuple[Batch | None, float]:
         """The real samples with other conditions, and their part in the loss on fakes."""

@@ -1,7 +1,8 @@
 """Evolution as a phase: several objectives compete for each update of the generator.
 
     phase evolve   for each mutation: child ← parent (weights, averages, optimizer, estimator)
-                   one update of the child by the estimator's loss on the mutation's value
+                   a generator's visit of the game (`adversarial.py`), whose objective is the
+                   mutation: likelihood of real sentences, demonstrations and all epochs included
                    fitness = quality + λ · diversity;  the fittest child is the next parent
                    quality = E_{x ~ child} value(D(x)),  diversity = −log ‖∇_D loss_D(real, child)‖
 
@@ -31,9 +32,10 @@ from seqgan.core.modes import evaluating, frozen
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Critic, Request, Sample, Stateful
 from seqgan.data.stream import Batches
-from seqgan.estimators.base import Estimator, Surrogate
-from seqgan.games.adversarial import AdversarialGame, Updates
-from seqgan.games.critics import CriticReward, score
+from seqgan.estimators.base import Estimator
+from seqgan.games.adversarial import AdversarialGame
+from seqgan.games.critics import score
+from seqgan.games.surrogate import Updates
 from seqgan.objectives.base import Objective
 from seqgan.training.player import Player
 
@@ -59,6 +61,10 @@ class EvolutionaryGame:
         self._diversity = diversity
         self._generator: Player[Any] = game.players["generator"]
         self._critic: Player[Critic] = game.players["critic"]
+        # What a child's updates change, and a sibling's must not see.
+        shared = ("stream", "prompts")
+        parts = {name: part for name, part in game.stateful().items() if name not in shared}
+        self._heritable: dict[str, Stateful] = {"generator": self._generator, **parts}
 
     def updates(self, phase: str) -> Updates:
         return self._evolve() if phase == "evolve" else self._game.updates(phase)
@@ -68,13 +74,13 @@ class EvolutionaryGame:
 
     def _evolve(self) -> Updates:
         real = self._stream.next()
+        cond = self._game.conditions(real)
         seed = int(torch.randint(2**62, ()))
         parent, best, fittest = self._genome(), None, None
         for mutation in self._mutations:
             self._become(parent)
             with isolated(seed):
-                surrogate = self._offspring(mutation, real)
-            yield self._generator, surrogate.loss, surrogate.stats
+                yield from self._game.generator_updates(mutation, real, cond)
             with isolated(seed):
                 fitness = float(self._fitness(real))
             if best is None or fitness > best:
@@ -82,27 +88,14 @@ class EvolutionaryGame:
         assert fittest is not None, "there are mutations"
         self._become(fittest)
 
-    def _genome(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _genome(self) -> dict[str, Any]:
         """Everything that makes a generator, as a copy."""
-        return copy.deepcopy((self._generator.state_dict(), self._estimator.state_dict()))
+        return copy.deepcopy({name: part.state_dict() for name, part in self._heritable.items()})
 
-    def _become(self, genome: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    def _become(self, genome: dict[str, Any]) -> None:
         """Copied once more: an optimizer goes on writing into the tensors that it is given."""
-        player, estimator = copy.deepcopy(genome)
-        self._generator.load_state_dict(player)
-        self._estimator.load_state_dict(estimator)
-
-    def _offspring(self, mutation: Objective, real: Batch) -> Surrogate:
-        """The loss that makes a child of the present generator."""
-        critic, generator = self._critic.module, self._generator.module
-        with frozen(critic):
-            scores = None
-            if mutation.needs_real:
-                with torch.no_grad():
-                    scores = score(critic, real)
-            rollout = self._estimator.sample(generator, Request(len(real.x), real.cond))
-            reward = CriticReward(critic, mutation, scores, real.cond)
-            return self._estimator.loss(generator, rollout, reward)
+        for name, state in copy.deepcopy(genome).items():
+            self._heritable[name].load_state_dict(state)
 
     def _fitness(self, real: Batch) -> Tensor:
         """Of the present generator, a scalar."""

@@ -16,19 +16,17 @@ Deviations from SeqGAN: any estimator of hard samples (published: their Monte-Ca
 references are training sentences, all or the first so many.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
 from seqgan.core.budget import scored
-from seqgan.core.types import Request, Reward, Shared, Stateful, Stats
+from seqgan.core.types import Request, Reward, Shared, Stateful
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.estimators.base import Estimator
 from seqgan.games.mle import likelihood_loss
+from seqgan.games.surrogate import Updates, surrogate_updates
 from seqgan.training.player import Player
-
-Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
 
 
 class RewardGame:
@@ -63,12 +61,8 @@ class RewardGame:
         module = self._generator.module
         rollout = self._estimator.sample(module, Request(self._stream.batch_size))
         surrogate = self._estimator.loss(module, rollout, self._counted)
-        yield self._generator, surrogate.loss, surrogate.stats
-        if surrogate.baseline_loss is not None:
-            yield self.players["baseline"], surrogate.baseline_loss, {}
-        while surrogate.again is not None:
-            surrogate = surrogate.again()
-            yield self._generator, surrogate.loss, surrogate.stats
+        baseline = self.players.get("baseline")
+        yield from surrogate_updates(surrogate, self._generator, baseline)
 
     def _counted(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
         """The reward, on the account that critics' scores go on."""

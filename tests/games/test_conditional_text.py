@@ -1,5 +1,6 @@
 """The conditional game on prompts: who is told what, from training to the command line."""
 
+import copy
 import io
 import json
 from pathlib import Path
@@ -241,6 +242,18 @@ def test_prompts_without_responses_are_told_to_the_generator_alone(tmp_path: Pat
     list(game.updates("critic"))
     assert torch.equal(spy.asked[1][1], real.cond)
     assert torch.equal(spy.asked[2][1], real.cond.repeat(2, 1))
+
+
+def test_every_child_is_asked_the_same_further_prompts(tmp_path: Path) -> None:
+    evolution = {"name": "conditional", "evolution": {"mutations": ["minimax", "lsgan"]}}
+    schedule = [{"repeat": 1, "phases": {"critic": 1, "evolve": 1}}]
+    experiment = tiny_experiment(write_pairs(tmp_path) | {"game": evolution, "schedule": schedule})
+    game: Any = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    further = copy.deepcopy(game._game._prompts).next().x
+    game._fitness = lambda real: torch.zeros(())
+    spy = spy_on(game._game)
+    list(game.updates("evolve"))
+    assert [cond.tolist() for _, cond in spy.asked] == [further.repeat(2, 1).tolist()] * 2
 
 
 def test_a_relative_value_still_meets_real_pairs(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
+from seqgan.core.rng import isolated
 from seqgan.core.types import Batch
 from seqgan.games.evolution import EvolutionaryGame, fitness
 from seqgan.objectives.config import DivergenceConfig
@@ -30,12 +31,15 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
 
 
 def make_game(
-    estimator: dict[str, Any], mutations: list[str] = MUTATIONS, diversity: float = 0.001
+    estimator: dict[str, Any],
+    mutations: list[str] = MUTATIONS,
+    diversity: float = 0.001,
+    options: dict[str, Any] | None = None,
 ) -> EvolutionaryGame:
     evolution = {"mutations": mutations, "diversity": diversity}
     experiment = tiny_experiment(
         {
-            "game": {"name": "adversarial", "evolution": evolution},
+            "game": {"name": "adversarial", "evolution": evolution, **(options or {})},
             "objective": {"name": "non_saturating", "value": "prob"},
             "estimator": estimator,
             "players": PLAYERS,
@@ -160,6 +164,71 @@ def test_evolution_moves_the_random_stream_by_one_number_only() -> None:
         play(game, "evolve")
         after.append(torch.rand(3))
     assert torch.equal(after[0], after[1])
+
+
+LEAVE_ONE_OUT = {"baseline": {"name": "leave_one_out"}}
+ONCE = {"name": "ppo", "epochs": 1, **LEAVE_ONE_OUT}
+OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "likelihood": ({"mle_weight": 0.5}, ONCE),
+    "demonstrations": ({"demonstrations": {"share": 0.5, "steps": 3}}, ONCE),
+    "epochs": ({}, {**ONCE, "epochs": 3}),
+    "all": (
+        {"mle_weight": 0.5, "demonstrations": {"share": 0.5, "steps": 3}},
+        {**ONCE, "epochs": 3},
+    ),
+}
+
+
+def evolved(options: dict[str, Any], estimator: dict[str, Any]) -> dict[str, Any]:
+    """The state after two visits of `evolve` with one mutation, the game's own objective."""
+    game = make_game(estimator, options=options)
+    game._mutations = [game._objective]
+    torch.manual_seed(3)
+    for _ in range(2):
+        play(game, "evolve")
+    return state_of(game)
+
+
+@pytest.mark.parametrize(("options", "estimator"), OPTIONS.values(), ids=OPTIONS.keys())
+def test_a_population_of_one_is_the_adversarial_game(
+    options: dict[str, Any], estimator: dict[str, Any]
+) -> None:
+    """Likelihood of real sentences, demonstrations and PPO's epochs: bit for bit."""
+    plain = make_game(estimator, options=options)
+    plain._game._needs_real = lambda: True  # evolution always reads real sentences
+    torch.manual_seed(3)
+    for _ in range(2):
+        seed = int(torch.randint(2**62, ()))
+        with isolated(seed):
+            play_inner(plain._game)
+    assert_same_tree(evolved(options, estimator), state_of(plain))
+
+
+@pytest.mark.parametrize(("options", "estimator"), OPTIONS.values(), ids=OPTIONS.keys())
+def test_each_option_changes_what_evolves(
+    options: dict[str, Any], estimator: dict[str, Any]
+) -> None:
+    changed = evolved(options, estimator)["players"]["generator"]
+    bare = evolved({}, ONCE)["players"]["generator"]
+    assert changed["updates"] == 2 * estimator["epochs"]
+    same = [torch.equal(changed["module"][name], bare["module"][name]) for name in bare["module"]]
+    assert sum(same) <= 1, "all weights but GRU's second bias, which stays 0, have learned"
+
+
+def test_children_see_the_same_number_of_demonstrations() -> None:
+    """The share falls with each visit, not with each child."""
+    game = make_game(ONCE, options={"demonstrations": {"share": 0.5, "steps": 4}})
+    counts = []
+    estimate = game._estimator.loss
+
+    def look(generator: Any, rollout: Any, reward: Any, *terms: Any) -> Any:
+        counts.append(int((reward(rollout.tokens, rollout.mask_BT) == 2).sum()))
+        return estimate(generator, rollout, reward, *terms)
+
+    game._game._estimator.loss = look
+    for _ in range(3):
+        play(game, "evolve")
+    assert counts == [32] * 3 + [24] * 3 + [16] * 3
 
 
 def test_fitness_prefers_high_scores_and_small_gradients() -> None:
