@@ -343,7 +343,7 @@ def config(
 def score(
     hyp: Annotated[Path, typer.Option(help="Generated sentences, one a line.")],
     ref: Annotated[Path | None, typer.Option(help="Reference sentences.")] = None,
-    train: Annotated[Path | None, typer.Option(help="Training sentences, for copy_rate.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Training sentences, for in_train.")] = None,
     metrics: Annotated[str, typer.Option(help="Comma-separated.")] = "bleu,self_bleu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

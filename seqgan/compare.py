@@ -1,6 +1,7 @@
 """`seqgan compare`: plan, run, then one table and one report. No torch in this process."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from rich.console import Console
 from seqgan.core.errors import UserError
 from seqgan.core.metric_names import find
 from seqgan.reporting.html import render_report
-from seqgan.reporting.runs import SPENT, Arm
+from seqgan.reporting.measured import data_warnings
+from seqgan.reporting.runs import SPENT_REPORTED, SPENT_TOTAL, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
 from seqgan.study import StudyConfig, arms_of, is_finished, load_study, narrowed, plan, run_study
@@ -58,6 +60,8 @@ def _print_tables(study: StudyConfig, arms: list[Arm], metrics: list[str]) -> No
     console.print(to_rich(comparison_table(arms, metrics)))
     if study.baseline is not None:
         console.print(to_rich(difference_table(arms, study.baseline, metrics)))
+    for line in data_warnings(arms):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
@@ -66,7 +70,7 @@ def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
     summary = {}
     for arm in arms:
         entry = {}
-        for metric in (*metric_names(arms), *SPENT):
+        for metric in (*metric_names(arms), *SPENT_REPORTED, *SPENT_TOTAL):
             values = arm.values_by_seed(metric)
             entry[metric] = {"values": values, **asdict(summarise(values.values()))}
             if base is not None and arm is not base:

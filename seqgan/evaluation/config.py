@@ -18,7 +18,7 @@ ORACLE_METRICS = (
 TEXT_METRICS = (
     *("nll_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
     *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
-    *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length"),
+    *("distinct_1", "distinct_2", "distinct_3", "unique", "in_train", "length"),
 )
 PROMPTED_METRICS = (
     *("nll_valid", "nll_shuffled", "entropy", "bleu", "rouge1", "rouge2", "rougeL"),

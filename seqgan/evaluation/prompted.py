@@ -37,7 +37,7 @@ from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.metrics import bleu, diversity
-from seqgan.metrics.translation import copy_rate
+from seqgan.metrics.translation import copied_share
 
 AT_ONCE = 250
 """Prompts that are answered at a time."""
@@ -121,7 +121,7 @@ class PromptedTextEvaluator:
             f"distinct_{order}": value for order, value in diversity.distinct(words, 3).items()
         }
         metrics["unique"] = diversity.unique_share(words)
-        metrics["copied"] = copy_rate(prompts, lines)
+        metrics["copied"] = copied_share(prompts, lines)
         metrics["length"] = diversity.mean_length(words)
         if self._text.fits is not None:
             right = [self._text.fits(*pair) for pair in zip(prompts, lines, strict=True)]
@@ -145,7 +145,7 @@ class PromptedTextEvaluator:
         copied: Metrics = {"copied": 1.0, **self._truth(part, part.prompts)}
         shift = _shift(len(part.responses))
         others = part.responses[shift:] + part.responses[:shift]
-        shuffled: Metrics = {"copied": copy_rate(part.prompts, others)}
+        shuffled: Metrics = {"copied": copied_share(part.prompts, others)}
         if self._text.fits is not None:
             right = [self._text.fits(*pair) for pair in zip(part.prompts, others, strict=True)]
             shuffled["fitting"] = sum(right) / len(right)

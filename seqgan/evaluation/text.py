@@ -5,7 +5,8 @@
     bleu_n         mean sentence-BLEU of the samples against held-out references
     self_bleu_n    each sample against all others; low is diverse
     distinct_n     different n-grams / n-grams
-    unique, copied share of distinct samples; share that stands verbatim in the training data
+    unique         share of distinct samples
+    in_train       share of samples that stand verbatim in the training data
     length         mean words a sample
 
 BLEU and Self-BLEU depend on how many sentences are compared: both counts are in `notes`. The
@@ -82,7 +83,7 @@ class TextEvaluator:
         """Training sentences against the same references; of likelihoods there are none."""
         train = self._corpus.train
         metrics = self._overlap(self._words(train.ids_NT[:samples], train.mask_NT[:samples]), split)
-        return metrics | {"copied": None}  # 1 by construction
+        return metrics | {"in_train": None}  # 1 by construction
 
     def _overlap(self, sentences: bleu.Corpus, split: str) -> Metrics:
         real = self._splits[split]
@@ -95,7 +96,7 @@ class TextEvaluator:
         for order, value in diversity.distinct(sentences, 3).items():
             metrics[f"distinct_{order}"] = value
         metrics["unique"] = diversity.unique_share(sentences)
-        metrics["copied"] = diversity.copy_rate(sentences, self._train)
+        metrics["in_train"] = diversity.share_in_train(sentences, self._train)
         metrics["length"] = diversity.mean_length(sentences)
         return metrics
 

@@ -41,7 +41,7 @@ from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN, EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, configured
 from seqgan.metrics.ngram_lm import NgramModel, usage_kl
-from seqgan.metrics.translation import copy_rate
+from seqgan.metrics.translation import copied_share
 from seqgan.translate import translate
 
 AT_ONCE = 250
@@ -194,7 +194,7 @@ class TranslationEvaluator:
     def _truth(
         self, way: str, split: str, part: EncodedSplit, outputs: list[str]
     ) -> dict[str, float]:
-        found = {"copied": copy_rate(part.lines, outputs)}
+        found = {"copied": copied_share(part.lines, outputs)}
         if self._text.paired and self._text.scorer is not None:
             references = _split(self._sides(way)[1], split).lines[: len(outputs)]
             found |= self._text.scorer(way, part.lines, outputs, references)

@@ -31,7 +31,7 @@ def unique_share(corpus: Corpus) -> float:
     return len({row.tobytes() for row in corpus.rows()}) / len(corpus)
 
 
-def copy_rate(corpus: Corpus, train: Corpus) -> float:
+def share_in_train(corpus: Corpus, train: Corpus) -> float:
     """Share of the sentences of `corpus` that `train` holds verbatim, in [0, 1]."""
     _require_sentences(corpus)
     known = {row.tobytes() for row in train.rows()}

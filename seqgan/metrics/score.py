@@ -22,7 +22,7 @@ from seqgan.metrics import diversity
 from seqgan.metrics.bleu import ORDERS, Corpus, bleu, self_bleu
 from seqgan.metrics.translation import rouge
 
-METRICS = ("bleu", "self_bleu", "distinct", "copy_rate", "length", "rouge")
+METRICS = ("bleu", "self_bleu", "distinct", "in_train", "length", "rouge")
 
 Row = dict[str, Any]
 
@@ -60,14 +60,16 @@ def _check_request(references: Path | None, train: Path | None, metrics: list[st
     if not metrics:
         raise UserError(f"--metrics: empty; choose from {known}")
     for name in metrics:
+        if name == "copy_rate":
+            raise UserError("--metrics: 'copy_rate' is called 'in_train'; use the new name")
         if name not in METRICS:
             hint = did_you_mean(name, METRICS)
             raise UserError(f"--metrics: unknown metric '{name}'{hint or f'; choose from {known}'}")
     for name in ("bleu", "rouge"):
         if name in metrics and references is None:
             raise UserError(f"--ref: missing; the metric '{name}' needs it, pass --ref FILE")
-    if "copy_rate" in metrics and train is None:
-        raise UserError("--train: missing; the metric 'copy_rate' needs it, pass --train FILE")
+    if "in_train" in metrics and train is None:
+        raise UserError("--train: missing; the metric 'in_train' needs it, pass --train FILE")
 
 
 def _encode(lines: list[str], vocabulary: dict[str, int]) -> Corpus:
@@ -105,8 +107,8 @@ def _row(corpus: Corpus, real: Corpus | None, known: Corpus | None, metrics: lis
     if "distinct" in metrics:
         row["distinct"] = _by_order(diversity.distinct(corpus, max(ORDERS)))
         row["unique"] = diversity.unique_share(corpus)
-    if "copy_rate" in metrics and known is not None:
-        row["copy_rate"] = diversity.copy_rate(corpus, known)
+    if "in_train" in metrics and known is not None:
+        row["in_train"] = diversity.share_in_train(corpus, known)
     if "length" in metrics:
         row["length"] = diversity.mean_length(corpus)
     return row

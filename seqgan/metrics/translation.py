@@ -6,7 +6,8 @@
     rouge       F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) by the package rouge-score, means
                 over the outputs times 100, *with* its Porter stemmer: with it the outputs of a
                 published summarizer get the published scores, without it they lose points
-    copy_rate   share of the outputs' words that stand in their own source, each occurrence there
+    copied_share
+                share of the outputs' words that stand in their own source, each occurrence there
                 counted once; pooled over the outputs, 0 to 1. A copy scores well in the other
                 three wherever sides look alike, so it belongs beside them
 
@@ -65,7 +66,7 @@ def rouge(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]
     }
 
 
-def copy_rate(sources: Sequence[str], outputs: Sequence[str]) -> float:
+def copied_share(sources: Sequence[str], outputs: Sequence[str]) -> float:
     """Share of the outputs' words that their sources have; 0 where no output has a word."""
     copied = words = 0
     for source, output in zip(sources, outputs, strict=True):

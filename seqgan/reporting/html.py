@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seqgan.core.errors import UserError
+from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
 from seqgan.reporting.runs import (
     ABSENT,
@@ -24,7 +25,13 @@ from seqgan.reporting.runs import (
     read_run,
 )
 from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
-from seqgan.reporting.tables import NULL_MARK, comparison_table, difference_table, metric_names
+from seqgan.reporting.tables import (
+    NULL_MARK,
+    budget_columns,
+    comparison_table,
+    difference_table,
+    metric_names,
+)
 
 SAMPLES_SHOWN = 8
 STEPS_SHOWN = 16
@@ -55,6 +62,7 @@ class _RunRow:
     arm: Arm
     seed: int
     state: str
+    reported_step: str
     step: str
     generator_updates: str
     critic_updates: str
@@ -119,6 +127,7 @@ def render_report(
         title=title,
         arms=arms,
         styles=arm_styles(arms),
+        data_marks=data_marks(arms),
         null_mark=NULL_MARK,
         summary_line=_summary_line(arms),
         warnings=_warnings(arms, recorded, primary),
@@ -180,6 +189,7 @@ def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[
     return [
         *_unfinished(arms),
         *_seed_warnings(arms),
+        *data_warnings(arms),
         *_mixed_arms(arms),
         *_differing(runs, "selection rule", _selection_rule),
         *_differing(runs, "hardware", lambda run: _info(run, "hardware")),
@@ -187,8 +197,9 @@ def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[
         *_differing(runs, "git revision", _revision),
         *(
             f"{metric}: recorded by no finished run. Recorded: {', '.join(recorded) or 'nothing'}."
-            for metric in primary
+            for metric in budget_columns(arms, primary)
             if metric not in recorded
+            and all(v is None for arm in arms for v in arm.values_by_seed(metric).values())
         ),
     ]
 
@@ -343,6 +354,7 @@ def _run_row(arm: Arm, run: Run) -> _RunRow:
         arm=arm,
         seed=run.seed,
         state="finished" if run.finished else "not finished",
+        reported_step=_count((run.final or {}).get("step")),
         step=_count(line.get("step")),
         generator_updates=_count(line.get("generator_updates")),
         critic_updates=_count(line.get("critic_updates")),

@@ -22,6 +22,13 @@ REAL_DATA = "real data"
 ABSENT = "–"
 SPENT = ("symbols", "scored", "seconds")
 """The axes of equal budgets: symbols written, samples scored, seconds of training."""
+REPORTED, TOTAL = "_reported", "_total"
+SPENT_REPORTED = tuple(axis + REPORTED for axis in SPENT)
+"""Up to the checkpoint that is reported."""
+SPENT_TOTAL = tuple(axis + TOTAL for axis in SPENT)
+"""In the whole run, which may have gone on behind the reported checkpoint."""
+TRAINING_ONLY = ("fresh", "train")
+"""Keys of `data` that say how an oracle's training data are drawn, which changes no measure."""
 KEYS_IN_A_LABEL = 3
 
 
@@ -55,6 +62,10 @@ class Run:
     samples: list[str] = field(default_factory=list)
     """Of the final evaluation, else the last ones drawn during training."""
     pictures: Pictures = field(default_factory=Pictures)
+    data: dict[str, Any] = field(default_factory=dict)
+    """data.json: counts and hashes by split; empty where the run has none."""
+    space: dict[str, Any] = field(default_factory=dict)
+    """space.json: vocabulary size, length and so on; empty where the run has none."""
 
     @property
     def seed(self) -> int:
@@ -66,10 +77,13 @@ class Run:
 
     @cached_property
     def last_line(self) -> dict[str, Any]:
-        """The newest line with step, update counts and seconds; empty for a run without any."""
-        if self.final is not None:
-            return self.final
+        """Step, update counts and what was SPENT in the whole run; empty for a run without any.
+
+        `final` has the same of the reported checkpoint, behind which a run may have gone on.
+        """
         lines = self.train[-1:] + self.evals[-1:]
+        if self.final is not None:
+            lines.append(self.final)
         return max(lines, key=lambda line: line.get("step", 0), default={})
 
     @cached_property
@@ -87,6 +101,24 @@ class Run:
     def decoding_rows(self) -> list[dict[str, Any]]:
         """The generator's rows: several where decoding was swept."""
         return [row for row in self._rows if row.get("label") != REAL_DATA]
+
+    @cached_property
+    def measured_on(self) -> str:
+        """A key of the test data and the vocabulary: numbers of equal keys can be compared.
+
+        Hashes in data.json are taken over ids, so another vocabulary has another hash. Where
+        there are none (oracles, points) the configuration of the data stands for them.
+        """
+        data = _hashes(self.data, "test") or _hashes(self.data, "valid")
+        if not data:
+            configured = self.config.get("data") or {}
+            data = {key: value for key, value in configured.items() if key not in TRAINING_ONLY}
+        return json.dumps([data, self.space], sort_keys=True)
+
+    @cached_property
+    def trained_on(self) -> str:
+        """A key of the training data; the same for all runs whose data.json has no hash."""
+        return json.dumps(_hashes(self.data, "train"), sort_keys=True)
 
     @property
     def _rows(self) -> list[dict[str, Any]]:
@@ -109,9 +141,14 @@ class Arm:
         return [run for run in self.runs if run.finished]
 
     def values_by_seed(self, metric: str) -> dict[int, Value]:
-        """The selected row's value of a metric, or what was SPENT, for each finished run."""
-        if metric in SPENT:
-            return {run.seed: run.last_line.get(metric) for run in self.finished}
+        """The selected row's value of a metric for each finished run, or what was SPENT: as
+        `seconds_reported` up to the reported checkpoint, as `seconds_total` in the whole run."""
+        if metric in SPENT_REPORTED:
+            axis = metric.removesuffix(REPORTED)
+            return {run.seed: (run.final or {}).get(axis) for run in self.finished}
+        if metric in SPENT_TOTAL:
+            axis = metric.removesuffix(TOTAL)
+            return {run.seed: run.last_line.get(axis) for run in self.finished}
         rows = {run.seed: run.selected_row for run in self.finished}
         return {seed: row["metrics"].get(metric) if row else None for seed, row in rows.items()}
 
@@ -121,14 +158,17 @@ def read_run(path: Path) -> Run:
     config = _read_config(path)
     info = _read_object(path / "run.json")
     train, evals = _read_metrics(path / "metrics.jsonl")
+    _rename(config, evals)
     evaluation = path / "evaluation.json"
     final = _read_object(evaluation) if evaluation.exists() else None
     if final is not None:
         _check_rows(final.get("rows"), evaluation)
+        _rename(config, final["rows"])
     if final is not None and not final.get("finished", True):
         final = None  # evaluated on the way: not a result yet
     samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
-    return Run(path, config, info, train, evals, final, samples, _find_pictures(path))
+    data, space = (_read_optional(path / name) for name in ("data.json", "space.json"))
+    return Run(path, config, info, train, evals, final, samples, _find_pictures(path), data, space)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -156,6 +196,21 @@ def _read_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
+    """The split's hash in data.json; one a side where there are two kinds of data."""
+    parts = {"": report, "a": report.get("a"), "b": report.get("b")}
+    found = {side: part.get(split) for side, part in parts.items() if isinstance(part, dict)}
+    return {
+        side: counts["sha256"]
+        for side, counts in found.items()
+        if isinstance(counts, dict) and "sha256" in counts
+    }
+
+
+def _read_optional(path: Path) -> dict[str, Any]:
+    return _read_object(path) if path.exists() else {}
+
+
 def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The train and the eval lines; a run killed before its first line has neither."""
     if not path.exists():
@@ -173,6 +228,17 @@ def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]
                 f"{path}: line {count} is damaged ({text[:40]!r}); remove it, or resume the run"
             ) from error
     return kinds["train"], kinds["eval"]
+
+
+def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """`in_train` was `copied` in runs on text, which elsewhere is the share of words taken from
+    the source."""
+    if (config.get("data") or {}).get("name") in ("text", "huggingface"):
+        for row in rows:
+            old = row.get("metrics", {})
+            row["metrics"] = {
+                "in_train" if name == "copied" else name: value for name, value in old.items()
+            }
 
 
 def _check_rows(rows: Any, path: Path) -> None:
@@ -235,10 +301,14 @@ def _as_text(config: dict[str, Any], key: str) -> str:
 
 
 def group_runs(runs: list[Run]) -> list[Arm]:
-    """Runs that differ in seed and folder only become one arm, labelled by what sets it apart."""
-    groups: dict[str, list[Run]] = {}
+    """Runs that differ in seed and folder only become one arm, labelled by what sets it apart.
+
+    Files may change behind the same path: equal configurations with other data are other arms.
+    """
+    groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(json.dumps(arm_config(run), sort_keys=True), []).append(run)
+        config = json.dumps(arm_config(run), sort_keys=True)
+        groups.setdefault((config, run.measured_on, run.trained_on), []).append(run)
     members = [sorted(group, key=lambda run: run.seed) for group in groups.values()]
     for group in members:
         _check_seeds(group)

@@ -3,7 +3,6 @@
 Cells are made once, here; the terminal (`to_rich`) and the HTML report only lay them out.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,7 +10,16 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from seqgan.core.errors import UserError, did_you_mean
-from seqgan.reporting.runs import ABSENT, REAL_DATA, Arm, Run
+from seqgan.reporting.measured import by_data, data_marks
+from seqgan.reporting.runs import (
+    ABSENT,
+    REAL_DATA,
+    SPENT,
+    SPENT_REPORTED,
+    SPENT_TOTAL,
+    Arm,
+    Run,
+)
 from seqgan.reporting.statistics import (
     SEEDS_FOR_AN_INTERVAL,
     Summary,
@@ -42,6 +50,8 @@ class Row:
     count: str
     """Runs or pairs that went into it: "3", or "2 of 3" where some runs are not finished."""
     cells: list[Cell]
+    data: str = ""
+    """Mark of the data it was measured on; empty where all rows have the same."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,36 @@ def metric_names(arms: Iterable[Arm]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row["metrics"]))
 
 
+def budget_columns(arms: list[Arm], metrics: Iterable[str]) -> list[str]:
+    """The metrics with `seconds` and its like spelt out: of the whole run, and up to the reported
+    checkpoint where that is another number for some arm."""
+    columns = []
+    for metric in metrics:
+        if metric not in SPENT:
+            columns.append(metric)
+            continue
+        reported, total = SPENT_REPORTED[SPENT.index(metric)], SPENT_TOTAL[SPENT.index(metric)]
+        same = all(arm.values_by_seed(reported) == arm.values_by_seed(total) for arm in arms)
+        columns += [total] if same else [reported, total]
+    return columns
+
+
 def comparison_table(arms: list[Arm], metrics: list[str]) -> Table:
-    """Rows are arms, columns metrics, cells the mean over seeds; the real data come last."""
-    summaries = [[summarise(arm.values_by_seed(m).values()) for m in metrics] for arm in arms]
-    rows = [
-        Row(arm.name, arm.label, arm.null, _finished_count(arm), [cell(s) for s in summary])
-        for arm, summary in zip(arms, summaries, strict=True)
-    ]
-    note = _interval_note([s for summary in summaries for s in summary])
-    return Table("Comparison", metrics, rows + _real_rows(arms, metrics), note)
+    """Rows are arms, columns metrics, cells the mean over seeds; behind the arms that share their
+    data come these data themselves."""
+    columns = budget_columns(arms, metrics)
+    marks = data_marks(arms)
+    rows: list[Row] = []
+    summaries: list[Summary] = []
+    for members in by_data(arms):
+        for arm in members:
+            summary = [summarise(arm.values_by_seed(name).values()) for name in columns]
+            cells = [cell(s) for s in summary]
+            mark = marks[arm.name]
+            rows.append(Row(arm.name, arm.label, arm.null, _finished_count(arm), cells, mark))
+            summaries += summary
+        rows += _real_row(members, columns, marks[members[0].name])
+    return Table("Comparison", columns, rows, _note(summaries, columns))
 
 
 def difference_table(arms: list[Arm], baseline: str, metrics: list[str]) -> Table:
@@ -80,16 +111,21 @@ def difference_table(arms: list[Arm], baseline: str, metrics: list[str]) -> Tabl
         hint = did_you_mean(baseline, by_name) or ";"
         raise UserError(f"baseline={baseline!r}: no such arm{hint} arms: {', '.join(by_name)}")
     base = by_name[baseline]
-    base_values = {metric: base.values_by_seed(metric) for metric in metrics}
+    columns = budget_columns(arms, metrics)
+    base_values = {name: base.values_by_seed(name) for name in columns}
+    marks = data_marks(arms)
     rows, summaries = [], []
     for arm in (arm for arm in arms if arm is not base):
         pairs = {run.seed for run in arm.finished} & {run.seed for run in base.finished}
-        row = [paired_difference(arm.values_by_seed(m), base_values[m]) for m in metrics]
+        row = [paired_difference(arm.values_by_seed(name), base_values[name]) for name in columns]
         cells = [cell(summary, signed=True) for summary in row]
-        rows.append(Row(arm.name, arm.label, arm.null, str(len(pairs)), cells))
+        mark = marks[arm.name]
+        if mark != marks[base.name]:
+            cells = [Cell(ABSENT, "other data")] * len(columns)
+        rows.append(Row(arm.name, arm.label, arm.null, str(len(pairs)), cells, mark))
         summaries += row
     title = f"Paired difference to {base.label}"
-    return Table(title, metrics, rows, _interval_note(summaries))
+    return Table(title, columns, rows, _note(summaries, columns))
 
 
 def cell(summary: Summary, signed: bool = False) -> Cell:
@@ -131,6 +167,16 @@ def _finished_count(arm: Arm) -> str:
     return str(started) if finished == started else f"{finished} of {started}"
 
 
+def _note(summaries: list[Summary], columns: list[str]) -> str:
+    """How to read the intervals, and what the columns of budgets count."""
+    notes = [_interval_note(summaries)]
+    if not {*SPENT_REPORTED}.isdisjoint(columns):
+        notes.append("_reported: up to the reported checkpoint, _total: in the whole run")
+    elif not {*SPENT_TOTAL}.isdisjoint(columns):
+        notes.append("_total: in the whole run, whose last checkpoint is the reported one")
+    return "; ".join(notes)
+
+
 def _interval_note(summaries: list[Summary]) -> str:
     interval = f"mean ± half the 95 % t-interval ({SEEDS_FOR_AN_INTERVAL} seeds or more)"
     spread = f"mean and [minimum, maximum] (fewer than {SEEDS_FOR_AN_INTERVAL} seeds)"
@@ -139,23 +185,15 @@ def _interval_note(summaries: list[Summary]) -> str:
     return "; ".join(notes) or "single runs: no interval"
 
 
-def _real_rows(arms: list[Arm], metrics: list[str]) -> list[Row]:
-    """One row for each data configuration among the arms that measured its real data."""
-    runs_by_data: dict[str, list[tuple[Arm, Run]]] = {}
-    for arm in arms:
-        for run in arm.finished:
-            if run.real_row is not None:
-                data = json.dumps(run.config.get("data"), sort_keys=True)
-                runs_by_data.setdefault(data, []).append((arm, run))
-    rows = []
-    for members in runs_by_data.values():
-        # Arms share their data: each seed counts once, or the interval would be too narrow.
-        by_seed = {run.seed: run for _, run in reversed(members)}
-        several = len(runs_by_data) > 1
-        label = f"{REAL_DATA} ({members[0][0].label})" if several else REAL_DATA
-        cells = [cell(summarise(_real_values(by_seed.values(), metric))) for metric in metrics]
-        rows.append(Row("", label, False, str(len(by_seed)), cells))
-    return rows
+def _real_row(arms: list[Arm], columns: list[str], mark: str) -> list[Row]:
+    """The data that these arms share, measured like a generator; none where no run did that."""
+    runs = [run for arm in arms for run in arm.finished if run.real_row is not None]
+    if not runs:
+        return []
+    # Arms share their data: each seed counts once, or the interval would be too narrow.
+    by_seed = {run.seed: run for run in reversed(runs)}
+    cells = [cell(summarise(_real_values(by_seed.values(), name))) for name in columns]
+    return [Row("", REAL_DATA, False, str(len(by_seed)), cells, mark)]
 
 
 def _real_values(runs: Iterable[Run], metric: str) -> list[Value]:
@@ -170,7 +208,8 @@ def to_rich(table: Table) -> RichTable:
     for column in table.columns:
         result.add_column(Text(column), justify="right")
     for row in table.rows:
-        label = Text(f"{row.label}\n{NULL_MARK}" if row.null else row.label)
+        marks = [NULL_MARK] * row.null + [row.data] * bool(row.data)
+        label = Text("\n".join([row.label, *marks]))
         cells = [_rich_cell(c) for c in row.cells]
         result.add_row(label, row.count, *cells, style="dim" if row.null else None)
     return result

@@ -254,7 +254,7 @@ def test_sampling_options(
     [
         (["--metrics", "blue"], ["unknown metric 'blue'", "did you mean 'bleu'"]),
         (["--metrics", "bleu"], ["--ref", "missing"]),
-        (["--metrics", "copy_rate"], ["--train", "missing"]),
+        (["--metrics", "in_train"], ["--train", "missing"]),
         (["--ref", "gone.txt"], ["gone.txt", "no such file"]),
     ],
     ids=lambda value: " ".join(value) if value[0].startswith("-") else "",

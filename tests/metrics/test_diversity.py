@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from seqgan.metrics.bleu import Corpus
-from seqgan.metrics.diversity import copy_rate, distinct, distinct_n, mean_length, unique_share
+from seqgan.metrics.diversity import distinct, distinct_n, mean_length, share_in_train, unique_share
 
 CORPUS = Corpus.from_lists([[1, 2, 1, 2], [1, 2], [], [1, 2]])
 
@@ -30,11 +30,11 @@ def test_unique_share() -> None:
     assert unique_share(Corpus.from_lists([[1, 2], [3], [1], [2, 3]])) == 1
 
 
-def test_copy_rate_wants_the_whole_sentence() -> None:
+def test_share_in_train_wants_the_whole_sentence() -> None:
     train = Corpus.from_lists([[1, 2, 3], [9], [1, 2]])
-    assert copy_rate(CORPUS, train) == 2 / 4
-    assert copy_rate(train, train) == 1
-    assert copy_rate(CORPUS, Corpus.from_lists([[2, 1], [1, 2, 1]])) == 0
+    assert share_in_train(CORPUS, train) == 2 / 4
+    assert share_in_train(train, train) == 1
+    assert share_in_train(CORPUS, Corpus.from_lists([[2, 1], [1, 2, 1]])) == 0
 
 
 def test_mean_length() -> None:
@@ -44,6 +44,6 @@ def test_mean_length() -> None:
 def test_a_corpus_without_sentences_has_no_shares() -> None:
     nothing = Corpus.from_lists([])
     assert distinct(nothing, 2) == {1: 0, 2: 0}
-    for metric in (unique_share, mean_length, lambda corpus: copy_rate(corpus, CORPUS)):
+    for metric in (unique_share, mean_length, lambda corpus: share_in_train(corpus, CORPUS)):
         with pytest.raises(ValueError, match="no sentence"):
             metric(nothing)

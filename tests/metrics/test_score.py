@@ -74,11 +74,11 @@ def test_a_single_reference_has_no_self_bleu(hypotheses: Path, tmp_path: Path) -
 
 
 def test_the_other_metrics(hypotheses: Path, references: Path, train: Path) -> None:
-    result = score_files(hypotheses, references, train, ["distinct", "copy_rate", "length"])
+    result = score_files(hypotheses, references, train, ["distinct", "in_train", "length"])
     generated, real = result["hypotheses"], result["references"]
     assert generated["unique"] == 3 / 4
     assert generated["distinct"]["1"] == 9 / 18
-    assert (generated["copy_rate"], real["copy_rate"]) == (1 / 4, 1 / 3)
+    assert (generated["in_train"], real["in_train"]) == (1 / 4, 1 / 3)
     assert (generated["length"], real["length"]) == (18 / 4, 17 / 3)
 
 
@@ -100,7 +100,8 @@ def test_the_result_survives_json(hypotheses: Path, references: Path, train: Pat
         (["xyz"], "unknown metric 'xyz'; choose from bleu, self_bleu"),
         ([], "--metrics: empty"),
         (["bleu"], "pass --ref FILE"),
-        (["copy_rate"], "pass --train FILE"),
+        (["in_train"], "pass --train FILE"),
+        (["copy_rate"], "'copy_rate' is called 'in_train'"),
     ],
 )
 def test_wrong_requests(hypotheses: Path, metrics: list[str], message: str) -> None:
@@ -123,7 +124,7 @@ def test_unusable_files_are_named(
         bad.write_bytes(data)
     files = dict.fromkeys(("hypotheses", "references", "train"), hypotheses) | {broken: bad}
     with pytest.raises(UserError, match=rf"bad\.txt.*{message}"):
-        score_files(**files, metrics=["bleu", "copy_rate"])
+        score_files(**files, metrics=["bleu", "in_train"])
 
 
 def test_self_bleu_of_one_sentence(tmp_path: Path) -> None:

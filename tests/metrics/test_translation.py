@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqgan.core.errors import UserError
-from seqgan.metrics.translation import bleu, chrf, copy_rate, rouge
+from seqgan.metrics.translation import bleu, chrf, copied_share, rouge
 
 GIGAWORD = Path(__file__).parents[2].parent / "shared/data/summarization/gigaword"
 
@@ -58,10 +58,10 @@ def test_rouge_l_is_about_order() -> None:
     assert scores == pytest.approx({"rouge1": 100, "rouge2": 0, "rougeL": 50})
 
 
-def test_copy_rate_counts_each_occurrence_once() -> None:
-    assert copy_rate(["a b c"], ["a a b d"]) == 2 / 4
-    assert copy_rate(["a b c", "d"], ["a", "e e e"]) == 1 / 4
-    assert copy_rate(["a"], [""]) == 0
+def test_copied_share_counts_each_occurrence_once() -> None:
+    assert copied_share(["a b c"], ["a a b d"]) == 2 / 4
+    assert copied_share(["a b c", "d"], ["a", "e e e"]) == 1 / 4
+    assert copied_share(["a"], [""]) == 0
 
 
 def test_rows_must_agree() -> None:
@@ -91,7 +91,7 @@ def test_a_published_summarizer_gets_its_published_scores() -> None:
     scores = rouge(outputs, references)
     assert scores == pytest.approx({"rouge1": 25.41, "rouge2": 8.22, "rougeL": 22.70}, abs=0.01)
     sources = _lines(GIGAWORD / "test_1951/input_min8.txt.gz")
-    assert copy_rate(sources, outputs) > 0.9
+    assert copied_share(sources, outputs) > 0.9
 
 
 def _lines(path: Path) -> list[str]:

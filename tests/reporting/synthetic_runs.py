@@ -48,8 +48,13 @@ def write_run(
     finished: bool = True,
     samples: list[str] | None = None,
     rows: list[dict[str, Any]] | None = None,
+    reported: dict[str, Any] | None = None,
+    files: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a run folder and return it; `curve` holds the jsd of successive evaluations."""
+    """Write a run folder and return it; `curve` holds the jsd of successive evaluations.
+
+    `reported` is what evaluation.json says of the reported checkpoint; `files` are further ones.
+    """
     path.mkdir(parents=True)
     resolved = {**CONFIG, **(config or {}), "seed": seed, "run": {"dir": str(path)}}
     (path / "config.yaml").write_text(yaml.safe_dump(resolved), encoding="utf-8")
@@ -58,9 +63,23 @@ def write_run(
     log = "".join(f"{json.dumps(line)}\n" for line in [_train_line(), *lines])
     (path / "metrics.jsonl").write_text(log, encoding="utf-8")
     if finished:
-        evaluation = _evaluation(jsd, samples or ["a b c d"], rows)
+        evaluation = _evaluation(jsd, samples or ["a b c d"], rows) | (reported or {})
         (path / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
+    for name, content in (files or {}).items():
+        (path / name).write_text(json.dumps(content), encoding="utf-8")
     return path
+
+
+def text_files(vocabulary: int, test: str = "1f", train: str = "2e") -> dict[str, Any]:
+    """What a run on text says of its data; hashes stand for files."""
+    splits = {
+        "train": {"lines": 9, "sha256": train},
+        "test": {"lines": 3, "sha256": test},
+    }
+    return {
+        "data.json": {"vocabulary": vocabulary, **splits},
+        "space.json": {"vocab_size": vocabulary, "length": 20, "end_id": 0},
+    }
 
 
 def _train_line() -> dict[str, Any]:

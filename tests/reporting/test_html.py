@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from synthetic_runs import decoding_row, estimator, write_run
+from synthetic_runs import decoding_row, estimator, text_files, write_run
 
 from seqgan.core.errors import UserError
 from seqgan.reporting.html import render_report, write_report
@@ -99,6 +99,45 @@ def test_warnings_name_what_is_wrong(tmp_path):
     assert "Arms differ in their seeds" in warnings
     assert "Runs differ in hardware: 2 CPU cores; a GPU." in warnings
     assert "jds: recorded by no finished run. Recorded: jsd, nll_test." in warnings
+
+
+def warnings_of(page):
+    found = re.search(r'<aside class="warnings">.*?</aside>', page, re.DOTALL)
+    return "" if found is None else found.group()
+
+
+def test_budgets_are_recorded_where_their_columns_are_full(tmp_path):
+    arms = [make_arm(tmp_path, "a", reported={"step": 0, "seconds": 0.0})]
+    page = render_report("Study", arms, primary_metrics=["jsd", "seconds"])
+    assert "recorded by no finished run" not in warnings_of(page)
+    assert ">6.0000<" in section(page, "results")
+    assert "18 s of training in all" in page, "three runs of six seconds, whatever is reported"
+    steps = re.findall(r'class="num">(\d+)</td>', section(page, "runs"))
+    assert steps[:3] == ["0", "0", "500"], "seed, reported step, steps"
+
+
+def test_other_vocabularies_are_told_and_marked(tmp_path):
+    arms = [
+        make_arm(tmp_path, "small", files=text_files(300)),
+        make_arm(tmp_path, "large", files=text_files(5115, test="3d")),
+    ]
+    page = render_report("Study", arms, "small", ["nll_test"])
+    warnings = warnings_of(page)
+    assert "measured on different test data or vocabularies" in warnings
+    assert re.search(r"data 1 \(oracle, 300 tokens, \w{8}\): small; data 2 .*5115", warnings)
+    for heading in ("results", "differences", "curves"):
+        assert '<span class="null">data 2</span>' in section(page, heading), heading
+    assert "other data" in section(page, "differences")
+
+
+def test_other_training_data_are_told(tmp_path):
+    arms = [
+        make_arm(tmp_path, "a", files=text_files(300)),
+        make_arm(tmp_path, "b", files=text_files(300, train="4c")),
+    ]
+    page = render_report("Study", arms, primary_metrics=["nll_test"])
+    assert "Arms were trained on different data: a | b." in warnings_of(page)
+    assert "data 1" not in page
 
 
 def test_five_equal_seeds_on_one_machine_need_no_warning(tmp_path):

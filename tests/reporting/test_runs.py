@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from synthetic_runs import decoding_row, estimator, write_run
+from synthetic_runs import decoding_row, estimator, text_files, write_run
 
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import config_diff, flatten, group_runs, read_run
@@ -31,6 +31,11 @@ def test_last_line_of_a_killed_run_may_be_cut(tmp_path):
     log.write_bytes(log.read_bytes() + '{"kind": "eval", "note": "é'.encode()[:-1])
     run = read_run(path)
     assert (run.finished, len(run.evals), run.last_line["step"]) == (False, 2, 500)
+
+
+def test_the_last_line_of_a_finished_run_is_behind_its_reported_checkpoint(tmp_path):
+    run = read_run(write_run(tmp_path / "run", reported={"step": 0, "seconds": 0.0}))
+    assert (run.final["step"], run.last_line["step"]) == (0, 500)
 
 
 def test_a_run_killed_before_its_first_line(tmp_path):
@@ -106,6 +111,23 @@ def test_labels_say_what_sets_namesakes_apart(tmp_path):
 def test_null_arms_are_recognised(tmp_path, null):
     runs = [read_run(write_run(tmp_path / "run", config=estimator(reward=null)))]
     assert group_runs(runs)[0].null
+
+
+def test_equal_configurations_on_other_files_are_other_arms(tmp_path):
+    runs = [
+        read_run(write_run(tmp_path / name, files=text_files(300, train=name)))
+        for name in ("before", "after")
+    ]
+    assert [arm.label for arm in group_runs(runs)] == ["toy", "toy #2"]
+
+
+def test_copies_of_training_lines_have_one_name_in_old_runs_too(tmp_path):
+    rows = [decoding_row({"copied": 0.25}, selected=True)]
+    text = read_run(write_run(tmp_path / "text", rows=rows, config={"data": {"name": "text"}}))
+    chat = {"data": {"name": "prompted_text"}}
+    prompted = read_run(write_run(tmp_path / "prompted", rows=rows, config=chat))
+    assert text.selected_row["metrics"] == {"in_train": 0.25}
+    assert prompted.selected_row["metrics"] == {"copied": 0.25}, "words taken from the prompt"
 
 
 def test_the_same_seed_twice_is_refused(tmp_path):

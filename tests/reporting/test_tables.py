@@ -4,7 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
-from synthetic_runs import estimator, write_run
+from synthetic_runs import CONFIG, estimator, write_run
 
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import Arm, read_run
@@ -61,8 +61,50 @@ def test_real_data_come_last_and_count_each_seed_once(tmp_path):
 def test_arms_on_different_data_have_their_own_real_row(tmp_path):
     other = {"data": {"name": "text", "path": "other.txt"}}
     arms = [make_arm(tmp_path, "a", [0.1]), make_arm(tmp_path, "b", [0.1], config=other)]
-    labels = [row.label for row in comparison_table(arms, ["jsd"]).rows]
-    assert labels == ["a", "b", "real data (a)", "real data (b)"]
+    rows = comparison_table(arms, ["jsd"]).rows
+    assert [(row.label, row.data) for row in rows] == [
+        ("a", "data 1"), ("real data", "data 1"), ("b", "data 2"), ("real data", "data 2"),
+    ]  # fmt: skip
+
+
+def test_arms_on_one_test_set_share_a_real_row_however_they_were_trained(tmp_path):
+    fresh = {"data": {**CONFIG["data"], "fresh": True}}
+    arms = [make_arm(tmp_path, "a", [0.1]), make_arm(tmp_path, "b", [0.1], config=fresh)]
+    rows = comparison_table(arms, ["jsd"]).rows
+    assert [(row.label, row.data) for row in rows] == [("a", ""), ("b", ""), ("real data", "")]
+
+
+def test_there_are_no_differences_between_arms_on_different_data(tmp_path):
+    other = {"config": {"data": {"name": "text"}}}
+    arms = [
+        make_arm(tmp_path, "base", [0.1]),
+        make_arm(tmp_path, "same", [0.3]),
+        make_arm(tmp_path, "other", [0.3], **other),
+    ]
+    same, other_row = difference_table(arms, "base", ["jsd"]).rows
+    assert (same.cells[0].main, same.data) == ("+0.2000", "data 1")
+    assert (other_row.cells[0].main, other_row.cells[0].detail) == ("–", "other data")
+
+
+def test_budgets_are_those_of_the_whole_run_and_up_to_the_reported_checkpoint(tmp_path):
+    """The synthetic log ends at step 500 after 6 seconds and 512,000 symbols."""
+    early = {"step": 200, "seconds": 2.5, "symbols": 200_000, "scored": 75_000}
+    arms = [make_arm(tmp_path, "early", [0.1], reported=early)]
+    table = comparison_table(arms, ["jsd", "seconds", "symbols"])
+    assert table.columns == [
+        "jsd", "seconds_reported", "seconds_total", "symbols_reported", "symbols_total",
+    ]  # fmt: skip
+    assert [cell.main for cell in table.rows[0].cells[1:]] == [
+        "2.5000", "6.0000", "2e+05", "5.12e+05",
+    ]  # fmt: skip
+    assert "_reported: up to the reported checkpoint, _total: in the whole run" in table.note
+
+
+def test_one_column_of_a_budget_is_enough_where_every_arm_reports_its_last_checkpoint(tmp_path):
+    table = comparison_table([make_arm(tmp_path, "last", [0.1])], ["jsd", "seconds"])
+    assert table.columns == ["jsd", "seconds_total"]
+    assert table.rows[0].cells[1].main == "25.000"
+    assert "whose last checkpoint is the reported one" in table.note
 
 
 def test_infinite_and_missing_values_show_themselves():
