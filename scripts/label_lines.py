@@ -8,23 +8,37 @@ reads with `source: {name: jsonl, prompt: label}` and `prompt_length: 1`.
 """
 
 import json
-import re
 import sys
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
+import regex
 import typer
 
 from seqgan.core.errors import UserError
+from seqgan.core.scripts import is_unspaced
 from seqgan.core.text_files import read_lines
 
 
 def label(line: str, keywords: list[str]) -> str | None:
-    """The first keyword in the line that stands by itself, whatever its case."""
+    """The first keyword in the line that stands by itself, whatever its case; in scripts without
+    spaces between words every occurrence does."""
     longest_first = sorted(keywords, key=len, reverse=True)
-    found = re.search(rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)", line.lower())
+    found = regex.search("|".join(map(_by_itself, longest_first)), _canonical(line))
     return found and found[0]
+
+
+def _by_itself(keyword: str) -> str:
+    before = "" if is_unspaced(keyword[0]) else r"(?<!\w)"
+    behind = "" if is_unspaced(keyword[-1]) else r"(?!\w)"
+    return before + regex.escape(keyword) + behind
+
+
+def _canonical(text: str) -> str:
+    """In small letters, with composed accents: the same letters are the same characters."""
+    return unicodedata.normalize("NFC", text.lower())
 
 
 def _write(output: Path, labelled: list[tuple[str | None, str]]) -> None:
@@ -42,7 +56,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the labelled lines go.")],
 ) -> None:
     """Label the lines of a file by the keywords in them."""
-    keywords = [word.strip().lower() for word in words.split(",") if word.strip()]
+    keywords = [_canonical(word.strip()) for word in words.split(",") if word.strip()]
     try:
         if len(set(keywords)) < 2:
             raise UserError(f"--words {words!r}: name at least two different keywords")

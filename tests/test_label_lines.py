@@ -18,6 +18,14 @@ def test_the_first_keyword_of_a_line_counts_whole_words_only() -> None:
     assert label("The 'cat' in a T-shirt", ["t-shirt", "cat in"]) == "t-shirt"
 
 
+def test_keywords_of_every_script() -> None:
+    label = load_script("label_lines").label
+    assert label("他在看一本书", ["书", "报"]) == "书"
+    assert label("un cafe\u0301 noir", ["caf", "café"]) == "café"
+    assert label("मानव", ["मान"]) is None
+    assert label("मान है", ["मान"]) == "मान"
+
+
 def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("a man runs\nnobody\nthe cat of a man\n", encoding="utf-8")
     command = [sys.executable, SCRIPT, "--input", tmp_path / "in", "--output", tmp_path / "out"]

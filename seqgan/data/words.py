@@ -1,16 +1,18 @@
 """Words in lines of languages that put spaces between them: for word-for-word lexicons.
 
 Tokenizers cut text for networks; this is for counting. An elided word keeps its apostrophe
-(`l'homme`: `l'` and `homme`), every other mark is a word of its own. Letters that need combining
-marks without a composed form (Devanagari) fall apart.
+(`l'homme`: `l'` and `homme`), every other mark is a word of its own. Letters keep their combining
+marks, with or without a composed form (Devanagari has none).
 """
 
-import re
 import unicodedata
 from collections.abc import Callable
 
-_WORD = re.compile(r"\w+['’](?=\w)|\w+|[^\w\s]")
-_WORD_AND_SPACE = re.compile(rf"({_WORD.pattern})( ?)")
+import regex
+
+# The package regex counts combining marks among \w, as re does not.
+_WORD = regex.compile(r"\w+['’](?=\w)|\w+|[^\w\s]")
+_WORD_AND_SPACE = regex.compile(rf"({_WORD.pattern})( ?)")
 _APOSTROPHES = ("'", "’")
 
 
@@ -25,7 +27,7 @@ def replace_words(line: str, replace: Callable[[str], str]) -> str:
     Where an elided word comes or goes, so does the space behind it: `the water`, `l'eau`.
     """
 
-    def exchange(found: re.Match[str]) -> str:
+    def exchange(found: regex.Match[str]) -> str:
         word, space = found.groups()
         other = replace(word)
         was, is_now = word.endswith(_APOSTROPHES), other.endswith(_APOSTROPHES)

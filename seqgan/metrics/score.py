@@ -1,16 +1,17 @@
 """What `seqgan score` computes: metrics of a file of generated sentences, without any model.
 
 Words are what whitespace separates, as they stand (no lower-casing, no other tokenizer): give both
-files the same preparation. Hypotheses keep their blank lines, because an empty sentence is
-something that a generator wrote and BLEU counts it as 0; in references and training data blank
-lines are dropped.
+files the same preparation, and put spaces between the words or characters of text that has none
+(Chinese, Thai), since without them a line is one word. Hypotheses keep their blank lines, because
+an empty sentence is something that a generator wrote and BLEU counts it as 0; in references and
+training data blank lines are dropped.
 
 A number for generated text means little without the same number for real text, so the references
 get a row too. In that row `self_bleu` is the yardstick of both BLEU (how real text scores against
 other real text) and Self-BLEU (how diverse real text is).
 
-`rouge` alone compares line i with line i: F1 times 100, with stemmer (`metrics/translation.py`).
-Real text has no value of it.
+`rouge` alone compares line i with line i: F1 times 100, with stemmer and words of its own
+(`metrics/translation.py`). Real text has no value of it.
 """
 
 from pathlib import Path

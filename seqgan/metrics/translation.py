@@ -5,14 +5,18 @@
     chrf        corpus chrF2 of sacrebleu (Popović 2015), characters only, 0 to 100
     rouge       F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) by the package rouge-score, means
                 over the outputs times 100, *with* its Porter stemmer: with it the outputs of a
-                published summarizer get the published scores, without it they lose points
+                published summarizer get the published scores, without it they lose points. Words
+                are those of any script (`core/scripts.py`), where the package keeps a–z and 0–9
+                only: the same on plain ASCII. The stemmer is for English, and sees ASCII words only
     copied_share
                 share of the outputs' words that stand in their own source, each occurrence there
                 counted once; pooled over the outputs, 0 to 1. A copy scores well in the other
                 three wherever sides look alike, so it belongs beside them
 
 `tokenize` of BLEU is "none" for text that is cut into words already and "13a" for raw text; scores
-under different signatures are not comparable, so the signature comes with the score.
+under different signatures are not comparable, so the signature comes with the score. "13a" relies
+on spaces: characters of scripts without them (Chinese, Thai) are set apart before it, as "zh" of
+sacrebleu does, which its signature says (`unspaced:char`). copied_share does so too.
 
 Empty lists and lists of unequal length raise `ValueError`. Empty outputs are
 fine: they score 0. The packages are imported where they are used: they are an extra.
@@ -25,6 +29,7 @@ from types import ModuleType
 from typing import Literal
 
 from seqgan.core.errors import UserError
+from seqgan.core.scripts import set_apart, words
 
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 
@@ -37,10 +42,13 @@ def bleu(
     """The score and sacrebleu's signature of how it was computed."""
     _check_rows(outputs, references)
     sacrebleu = _import("sacrebleu", "sacrebleu")
+    if tokenize == "13a":
+        outputs, references = (list(map(set_apart, lines)) for lines in (outputs, references))
     # force: no warning that the text looks tokenized, which with "none" it should be.
     metric = sacrebleu.BLEU(tokenize=tokenize, force=True)
     score = metric.corpus_score(list(outputs), [list(references)]).score
-    return float(score), str(metric.get_signature())
+    signature = str(metric.get_signature())
+    return float(score), signature + "|unspaced:char" if tokenize == "13a" else signature
 
 
 def chrf(outputs: Sequence[str], references: Sequence[str]) -> float:
@@ -54,7 +62,7 @@ def rouge(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]
     """F1 times 100 by `ROUGE_TYPES`."""
     _check_rows(outputs, references)
     scorer = _import("rouge_score.rouge_scorer", "rouge-score").RougeScorer(
-        ROUGE_TYPES, use_stemmer=True
+        ROUGE_TYPES, tokenizer=_RougeWords()
     )
     scores = [
         scorer.score(reference, output)
@@ -66,14 +74,28 @@ def rouge(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]
     }
 
 
+class _RougeWords:
+    """What the package's scorer takes for a tokenizer."""
+
+    def __init__(self) -> None:
+        package = _import("rouge_score.tokenizers", "rouge-score")
+        self._english = package.DefaultTokenizer(use_stemmer=True)
+
+    def tokenize(self, text: str) -> list[str]:
+        cut: list[str] = []
+        for word in words(text.lower()):
+            cut += self._english.tokenize(word) if word.isascii() else [word]
+        return cut
+
+
 def copied_share(sources: Sequence[str], outputs: Sequence[str]) -> float:
     """Share of the outputs' words that their sources have; 0 where no output has a word."""
-    copied = words = 0
+    copied = total = 0
     for source, output in zip(sources, outputs, strict=True):
-        ours = Counter(output.split())
-        copied += (ours & Counter(source.split())).total()
-        words += ours.total()
-    return copied / max(words, 1)
+        ours = Counter(set_apart(output).split())
+        copied += (ours & Counter(set_apart(source).split())).total()
+        total += ours.total()
+    return copied / max(total, 1)
 
 
 def _check_rows(outputs: Sequence[str], references: Sequence[str]) -> None:

@@ -81,6 +81,7 @@ def test_words_are_cut_at_marks() -> None:
     assert cut_words("L'homme, n'est-ce pas ?") == [
         *("L'", "homme", ",", "n'", "est", "-", "ce", "pas", "?")
     ]
+    assert cut_words("हिन्दी भाषा।") == ["हिन्दी", "भाषा", "।"]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import gzip
 import sys
+import unicodedata
 from math import exp
 from pathlib import Path
 
 import pytest
+from rouge_score.rouge_scorer import RougeScorer
 
 from seqgan.core.errors import UserError
 from seqgan.metrics.translation import bleu, chrf, copied_share, rouge
@@ -51,6 +53,52 @@ def test_rouge_stems_and_averages_over_outputs() -> None:
     assert first == pytest.approx({"rouge1": 200 / 3, "rouge2": 50, "rougeL": 200 / 3})
     both = rouge(["cats sleep", ""], ["cat sleeps all day", "dogs"])
     assert both == pytest.approx({name: value / 2 for name, value in first.items()})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "他 在 看 书",
+        "他在看书",
+        "été à Zürich",
+        "мы идём домой",
+        "हिन्दी भाषा",
+        "ไปโรงเรียน",
+        "مرحبا بكم",
+    ],
+)
+def test_rouge_reads_every_script(line: str) -> None:
+    expected = pytest.approx({"rouge1": 100, "rouge2": 100, "rougeL": 100})
+    assert rouge([line], [line]) == expected
+    assert rouge([unicodedata.normalize("NFD", line)], [line]) == expected
+    assert rouge([line], ["something else"])["rouge1"] == 0
+
+
+def test_rouge_does_not_cut_accents() -> None:
+    assert rouge(["été à Zürich"], ["t z rich"])["rouge1"] == 0
+    assert rouge(["un café"], ["un caf"])["rouge1"] == pytest.approx(50)
+    assert rouge(["un café"], ["UN CAFÉ!"])["rouge1"] == pytest.approx(100)
+
+
+def test_characters_are_words_where_there_are_no_spaces() -> None:
+    """3 of 4 characters, 2 of 3 pairs of them; and BLEU's n-grams of them."""
+    scores = rouge(["他在看书"], ["他在看报"])
+    assert scores == pytest.approx({"rouge1": 75, "rouge2": 200 / 3, "rougeL": 75})
+    assert copied_share(["他在看报"], ["他在看书"]) == 3 / 4
+    raw, cut = ["他在看一本书。"], ["他 在 看 一 本 书 。"]
+    other = ["他在看一本报。"]
+    assert bleu(raw, other, "13a")[0] == pytest.approx(bleu(cut, ["他 在 看 一 本 报 。"])[0])
+    assert bleu(raw, other, "13a")[0] > 50
+
+
+def test_rouge_of_ascii_is_the_packages() -> None:
+    """Bit for bit, with numbers, marks, capitals and underscores."""
+    outputs = ["U.S.-led forces seized 1,000 weapons", "a_b isn't running, flies"]
+    references = ["US forces seize 1,000 weapon's", "A B is not run: fly"]
+    package = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
+    scores = [package.score(r, o) for o, r in zip(outputs, references, strict=True)]
+    for name, value in rouge(outputs, references).items():
+        assert value == 100 * sum(score[name].fmeasure for score in scores) / 2
 
 
 def test_rouge_l_is_about_order() -> None:
