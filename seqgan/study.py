@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, model_validator
 from rich.console import Console
 from rich.progress import (
@@ -35,7 +34,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from seqgan.core.config import Config, apply_overrides, read_yaml, set_node, validate
+from seqgan.core.config import (
+    KEY_ERRORS,
+    Config,
+    apply_overrides,
+    read_yaml,
+    reason,
+    set_node,
+    validate,
+)
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.experiment import Experiment
 from seqgan.reporting.runs import Arm, read_run
@@ -166,9 +173,8 @@ def _set_all(tree: DictConfig, values: dict[str, Any], source: str) -> None:
     for key, value in values.items():
         try:
             set_node(tree, key, value)
-        except (OmegaConfBaseException, ValueError, TypeError, IndexError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise UserError(f"{source}: {key}={value!r} cannot be set ({reason})") from error
+        except KEY_ERRORS as error:
+            raise UserError(f"{source}: {key}={value} cannot be set ({reason(error)})") from error
 
 
 def is_finished(run: PlannedRun) -> bool:

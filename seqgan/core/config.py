@@ -9,15 +9,18 @@ leaves no field of the former estimator behind.
 """
 
 import json
+import types
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, ValidationError
-from yaml import YAMLError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 
 from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.files import read_text
+from seqgan.core.yaml_text import parse_yaml, read_scalar
 
 
 class Config(BaseModel):
@@ -30,22 +33,40 @@ class Config(BaseModel):
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_scalars(cls, data: Any, info: ValidationInfo) -> Any:
+        """What was typed becomes a number or a truth value where the field is none of text."""
+        if info.context is not _TYPED or not isinstance(data, dict):
+            return data
+        fields = cls.model_fields
+        return {
+            key: _read_as(value, fields[key].annotation if key in fields else None)
+            for key, value in data.items()
+        }
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
+_TYPED = {"from": "text"}
+"""The context of a validation whose scalars are text."""
 
-def read_yaml(path: Path) -> DictConfig:
-    """Read a YAML mapping. Raises `UserError` where the file is missing or is not one."""
-    if not path.is_file():
+
+def read_yaml(path: Path, plain: Callable[[str], Any] = str) -> DictConfig:
+    """Read a YAML mapping; scalars stay text, or become what `plain` makes of them.
+
+    Raises `UserError` where the file is missing or is not one.
+    """
+    if not path.exists() or path.is_dir():
         raise UserError(f"{path}: no such configuration file; see configs/ for examples")
+    tree = parse_yaml(read_text(path), str(path), plain)
+    if not isinstance(tree, dict | None):
+        found = "a list" if isinstance(tree, list) else "text"
+        raise UserError(f"{path}: expected 'key: value' lines at the top level, found {found}")
     try:
-        tree = OmegaConf.load(path)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        first_line = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not readable as YAML ({first_line})") from error
-    if not isinstance(tree, DictConfig):
-        raise UserError(f"{path}: expected 'key: value' lines at the top level, found a list")
-    return tree
+        return OmegaConf.create(tree or {})
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path}: {reason(error)}; write \\${{ for a plain ${{") from error
 
 
 def apply_overrides(tree: DictConfig, overrides: list[str]) -> DictConfig:
@@ -54,14 +75,26 @@ def apply_overrides(tree: DictConfig, overrides: list[str]) -> DictConfig:
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
-            raise UserError(f"override '{override}': write it as key=value, e.g. seed=1")
+            raise UserError(f"override {_shown(override)}: write it as key=value, e.g. seed=1")
+        value = _read_override(text.strip(), f"override {_shown(override)}")
         try:
-            value = OmegaConf.create(f"value: {text}").value
             set_node(tree, key, value)
-        except (YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise UserError(f"override '{override}': cannot be applied ({reason})") from error
+        except KEY_ERRORS as error:
+            raise UserError(
+                f"override {_shown(override)}: cannot be applied ({reason(error)})"
+            ) from error
     return tree
+
+
+def _read_override(text: str, source: str) -> Any:
+    """YAML in brackets or quotation marks; else the text itself, with whatever signs it has."""
+    if text[:1] in ("[", "{", "'", '"'):
+        return parse_yaml(text, source)
+    return None if text in ("", "~", "null") else text
+
+
+KEY_ERRORS = (OmegaConfBaseException, ValueError, TypeError, IndexError, AttributeError)
+"""What OmegaConf raises for a key that a tree has no place for."""
 
 
 def set_node(tree: DictConfig, key: str, value: Any) -> None:
@@ -73,11 +106,62 @@ def validate(model: type[ConfigT], tree: DictConfig | ListConfig | dict, source:
     """Validate a tree into `model`; `source` (a file name) opens the error message."""
     try:
         plain = tree if isinstance(tree, dict) else OmegaConf.to_container(tree, resolve=True)
-        return model.model_validate(plain)
+        _check_text(plain, source)
+        return model.model_validate(plain, context=_TYPED)
     except OmegaConfBaseException as error:
-        raise UserError(f"{source}: {' '.join(str(error).split())[:200]}") from error
+        raise UserError(f"{source}: {reason(error)}") from error
     except ValidationError as error:
         raise UserError(f"{source}: {_explain(error, model)}") from error
+
+
+def _check_text(node: Any, source: str, place: str = "") -> None:
+    """Refuse text that no file name, no file and no terminal can hold."""
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            _check_text(key, source, place)
+            _check_text(value, source, f"{place}.{key}" if place else str(key))
+    elif isinstance(node, str) and ("\0" in node or any("\ud800" <= c <= "\udfff" for c in node)):
+        raise UserError(
+            f"{source}: {place}={_shown(node)}: holds a character that is no text (NUL, or half of "
+            "a pair); remove it"
+        )
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, of bearable length."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= 200 else f"{text[:100]}…{text[-20:]}"
+
+
+def reason(error: Exception) -> str:
+    """What OmegaConf says, without its account of where."""
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
+def _read_as(value: Any, annotation: Any) -> Any:
+    """Text as the annotation asks, at any depth outside of nested configurations."""
+    kinds = _alternatives(annotation)
+    if isinstance(value, list):
+        items = [get_args(kind)[0] for kind in kinds if get_origin(kind) is list]
+        return [_read_as(item, items[0]) for item in value] if items else value
+    if isinstance(value, dict):
+        values = [get_args(kind)[1] for kind in kinds if get_origin(kind) is dict]
+        return {key: _read_as(item, values[0]) for key, item in value.items()} if values else value
+    if not isinstance(value, str) or str in kinds or Any in kinds:
+        return value
+    words = [kind for kind in kinds if get_origin(kind) is Literal]
+    if words and (len(words) == len(kinds) or any(value in get_args(kind) for kind in words)):
+        return value
+    return read_scalar(value)
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The types that an annotation admits besides None."""
+    if get_origin(annotation) is Annotated:
+        return _alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [kind for part in get_args(annotation) for kind in _alternatives(part)]
+    return [] if annotation is type(None) else [annotation]
 
 
 def _explain(error: ValidationError, model: type[Config]) -> str:
@@ -92,7 +176,7 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
         siblings = _fields_at(model, location[:-1])
         hint = did_you_mean(str(location[-1]), siblings)
         known = ", ".join(siblings)
-        return f"{field}={value!r}: unknown key{hint or ';'} known keys: {known}{more}"
+        return f"{field}={_shown(value)}: unknown key{hint or ';'} known keys: {known}{more}"
     if kind == "missing":
         return f"{field}: missing; add it to the configuration{more}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -102,7 +186,7 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
             return f"{field}: needs a 'name'{_choose(_tags_at(model, location))}{more}"
         tag = str(context.get("tag"))
         return (
-            f"{field}.name={tag!r}: unknown name{did_you_mean(tag, expected)}"
+            f"{field}.name={_shown(tag)}: unknown name{did_you_mean(tag, expected)}"
             f"{_choose(expected)}{more}"
         )
     if kind == "literal_error":
@@ -110,11 +194,12 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
         expected = [
             word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")
         ]
-        return f"{field}={value!r}: unknown{did_you_mean(str(value), expected)}{_choose(expected)}"
+        hint = did_you_mean(str(value), expected)
+        return f"{field}={_shown(value)}: unknown{hint}{_choose(expected)}"
     message = first["msg"].removeprefix("Value error, ")
     if kind == "value_error":  # a cross-field check: it names the fields and the remedy itself
         return f"{field}: {message}{more}" if field else f"{message}{more}"
-    return f"{field}={value!r}: {message[0].lower()}{message[1:]}{more}"
+    return f"{field}={_shown(value)}: {message[0].lower()}{message[1:]}{more}"
 
 
 def _choose(expected: list[str]) -> str:

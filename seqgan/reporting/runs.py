@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from seqgan.core.config import read_yaml
 from seqgan.core.errors import UserError
+from seqgan.core.yaml_text import read_scalar
 from seqgan.reporting.statistics import Value
 
 REAL_DATA = "real data"
@@ -179,7 +180,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: a study, not a run; give its run folders, {path}/*/seed-*")
     if not (path / "config.yaml").is_file():
         raise UserError(f"{path}: not a run folder (no config.yaml); {remedy}")
-    config = OmegaConf.to_container(read_yaml(path / "config.yaml"), resolve=True)
+    config = OmegaConf.to_container(read_yaml(path / "config.yaml", read_scalar), resolve=True)
     assert isinstance(config, dict)  # read_yaml accepts nothing else
     return {str(key): value for key, value in config.items()}
 

@@ -18,6 +18,7 @@ from tiny_runs import (
 from seqgan.cli import run
 from seqgan.core.config import Config, apply_overrides, describe, read_yaml, validate
 from seqgan.core.errors import UserError
+from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.study import StudyConfig, load_study, plan
 
@@ -157,8 +158,8 @@ def test_further_mistakes_are_counted() -> None:
     [
         (b"a: [1,\n", "not readable as YAML"),
         (b"- a\n- b\n", "at the top level"),
-        (b"\xff\xfe\x00bad", "not readable as YAML"),
-        (b"just words\n", "missing"),
+        (b"\xff\xfe\x00bad", "line 1: byte 0xff is not UTF-8"),
+        (b"just words\n", "at the top level, found text"),
         (b"", "missing"),
         (b"name: ${nothing}\n", "nothing"),
     ],
@@ -212,13 +213,72 @@ def test_null_and_lists_are_values() -> None:
     assert experiment.players.critic.betas == [0.5, 0.9]
 
 
+TYPED = {
+    "run.dir": ["1e3", "no", "0x10", "5", "1_000", "2020-01-01", "a: b", "a #1", "!!int 5", "*.d"],
+    "name": ["on", "1e3", "007", "true"],
+}
+
+
 @pytest.mark.parametrize(
-    "override", ["seed", "=3", "seed=[1,", "schedule.7.repeat=1", "schedule.x=1"]
+    ("key", "text"), [(key, text) for key, texts in TYPED.items() for text in texts]
+)
+def test_a_field_of_text_takes_what_was_typed(key: str, text: str) -> None:
+    experiment = overridden(f"{key}={text}")
+    assert (experiment.run.dir if key == "run.dir" else experiment.name) == text
+
+
+@pytest.mark.parametrize("text", ["on", "1e3", "0x10", "2020-01-01", "no"])
+def test_plain_scalars_of_a_file_are_text_where_text_is_due(text: str, tmp_path: Path) -> None:
+    path = write_config(tmp_path / "c.yaml", {"name": "NAME", "run.dir": "DIR", "seed": 77})
+    written = path.read_text().replace("NAME", text).replace("DIR", text).replace("77", "0x4D")
+    path.write_text(written)
+    experiment = load_experiment(path, [])
+    assert (experiment.name, experiment.run.dir, experiment.seed) == (text, text, 77)
+
+
+def test_lists_of_text_and_of_numbers() -> None:
+    text = {"name": "unpaired_text", "a": {"path": "a"}, "b": {"path": ["no", "1e3"]}}
+    side = validate(UnpairedTextConfig, text, "tiny").b
+    assert side.path == ["no", "1e3"]
+    study = {"name": "1e3", "base": "on", "seeds": ["1", "2"], "metrics": ["no", "5"]}
+    found = validate(StudyConfig, {**study, "arms": [{"name": "off", "null_arm": "yes"}]}, "tiny")
+    assert (found.name, found.base, found.metrics) == ("1e3", "on", ["no", "5"])
+    assert (found.seeds, found.arms[0].name, found.arms[0].null_arm) == ([1, 2], "off", True)
+
+
+def test_quotation_marks_of_an_override_are_none_of_its_text() -> None:
+    assert overridden("run.dir='a: #b'").run.dir == "a: #b"
+    assert overridden('run.dir="1e3"').run.dir == "1e3"
+    assert overridden("run.dir=").run.dir is overridden("run.dir=null").run.dir is None
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_text_that_no_file_can_hold_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"run\.dir=.*holds a character that is no text"):
+        overridden(f"run.dir={text}")
+
+
+@pytest.mark.parametrize("key", ["seed", "players.generator.lr", "name", "train.tensorboard"])
+def test_numbers_of_five_thousand_digits_make_a_short_line(key: str) -> None:
+    with pytest.raises(UserError, match=f"^tiny: {key}='?111") as caught:
+        overridden(f"{key}={'1' * 5_000} ?")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "override", ["[=1", "seed", "=3", "seed=[1,", "schedule.7.repeat=1", "schedule.x=1"]
 )
 def test_an_override_that_cannot_be_applied_is_named(override: str) -> None:
     with pytest.raises(UserError) as caught:
         overridden(override)
     assert override.split("=")[0] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["a[b]c=1", "[].x=1", "schedule[0=1", "seed.a=1", "..=1"])
+def test_keys_that_are_none_make_one_line(override: str) -> None:
+    with pytest.raises(UserError) as caught:
+        overridden(override)
     assert "\n" not in str(caught.value)
 
 

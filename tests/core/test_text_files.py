@@ -1,5 +1,6 @@
 import codecs
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ def test_plain_and_gzip_read_alike(tmp_path: Path) -> None:
     data = "ein Hund\nzwei Bälle\n".encode()
     plain, packed = write(tmp_path, data), write(tmp_path, gzip.compress(data, mtime=0), "a.txt.gz")
     assert read_lines(plain) == read_lines(packed) == ["ein Hund", "zwei Bälle"]
+
+
+def test_the_content_and_not_the_ending_tells_gzip(tmp_path: Path) -> None:
+    assert read_lines(write(tmp_path, gzip.compress(b"a b\n", mtime=0))) == ["a b"]
+    assert read_lines(write(tmp_path, b"a b\n", "a.txt.gz")) == ["a b"]
 
 
 def test_whitespace_and_blank_lines_go(tmp_path: Path) -> None:
@@ -49,7 +55,6 @@ def test_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
         (b"", "a.txt", "empty"),
         (b" \n\t\n", "a.txt", "empty"),
         (gzip.compress(b"", mtime=0), "a.gz", "empty"),
-        (b"plain text", "a.gz", "not a complete gzip file"),
         (gzip.compress(b"a long enough text\n", mtime=0)[:-6], "a.gz", "not a complete gzip file"),
         (gzip.compress(b"text\n", mtime=0)[:10] + b"\xff" * 20, "a.gz", "not a complete gzip file"),
     ],
@@ -75,6 +80,34 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is a folder"):
         read_lines(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "circle"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.txt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    message = "Too many levels" if kind == "circle" else "is a pipe or a device"
+    with pytest.raises(UserError, match=message):
+        read_lines(path)
+
+
+def test_a_pipe_that_the_shell_has_opened_is_read() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"a b\n")
+    os.close(writing)
+    try:
+        assert read_lines(Path(f"/dev/fd/{reading}")) == ["a b"]
+    finally:
+        os.close(reading)
+
+
+def test_a_path_that_cannot_be_one() -> None:
+    for name in ("a\0b", "a\ud800b"):
+        with pytest.raises(UserError, match="is no path"):
+            read_lines(Path(name))
 
 
 def test_path_through_a_file(tmp_path: Path) -> None:
