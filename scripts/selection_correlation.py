@@ -30,10 +30,10 @@ import typer
 from scipy.stats import spearmanr
 
 from seqgan.core.errors import UserError
+from seqgan.core.saved_files import to_json
 from seqgan.reporting.runs import ABSENT, Run, flatten, read_run
 from seqgan.reporting.statistics import mean, number
 from seqgan.reporting.tables import format_number
-from seqgan.training.runlog import to_json
 
 Json = dict[str, Any]
 

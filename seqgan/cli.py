@@ -275,7 +275,7 @@ def probe(
     asked = [] if samples is None else [f"probe.samples={samples}"]
     folder, found = probe_command(source, dir, [*(overrides or []), *asked])
     if as_json:
-        from seqgan.training.runlog import to_json
+        from seqgan.core.saved_files import to_json
 
         print(json.dumps(to_json(found), indent=1))
         return

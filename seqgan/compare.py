@@ -1,6 +1,5 @@
 """`seqgan compare`: plan, run, then one table and one report. No torch in this process."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,13 +9,13 @@ from rich.console import Console
 
 from seqgan.core.errors import UserError
 from seqgan.core.metric_names import find
+from seqgan.core.saved_files import write_json, write_text
 from seqgan.reporting.html import render_report
 from seqgan.reporting.measured import data_warnings
 from seqgan.reporting.runs import SPENT_REPORTED, SPENT_TOTAL, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
 from seqgan.study import StudyConfig, arms_of, is_finished, load_study, narrowed, plan, run_study
-from seqgan.training.runlog import to_json
 
 
 def compare_arms(
@@ -38,7 +37,7 @@ def compare_arms(
         is_finished(run)  # refuses a folder that holds another study, before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     text = OmegaConf.to_yaml(OmegaConf.create(study.model_dump()))
-    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    write_text(folder / "study.yaml", text)
     failures = run_study(runs, folder, jobs)
     arms = arms_of(study, runs)
     if not arms:
@@ -51,7 +50,7 @@ def compare_arms(
     _write_summary(study, arms, folder)
     report = folder / "report.html"
     page = render_report(study.name, arms, study.baseline, metrics)
-    report.write_text(page, encoding="utf-8")
+    write_text(report, page)
     return report, failures
 
 
@@ -77,5 +76,4 @@ def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
                 difference = paired_difference(values, base.values_by_seed(metric))
                 entry[metric]["difference"] = asdict(difference)
         summary[arm.name] = {"null": arm.null, "metrics": entry}
-    text = json.dumps(to_json(summary), indent=1)
-    (folder / "comparison.json").write_text(text, encoding="utf-8")
+    write_json(folder / "comparison.json", summary)

@@ -1,6 +1,5 @@
 """`seqgan probe`: a configuration after its warm-up, or a run at its reported checkpoint."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,12 @@ from seqgan.build.data import build_data
 from seqgan.build.game import build_device, build_game
 from seqgan.core.errors import UserError
 from seqgan.core.rng import seed_everything
+from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe import Probe
 from seqgan.reporting.probe_figure import draw_probe
 from seqgan.run import reported_state
-from seqgan.training.runlog import progress_bar, to_json
+from seqgan.training.runlog import progress_bar
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game
 
@@ -43,7 +43,7 @@ def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tu
         found = Probe(experiment, game.players, data, device).measure(lambda: bar.advance(task))
     folder = folder or (run / "probe" if run else Path(f"runs/{experiment.name}-probe"))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "probe.json").write_text(json.dumps(to_json(found), indent=1), encoding="utf-8")
+    write_json(folder / "probe.json", found)
     draw_probe(found["estimators"], folder / "probe.png")
     return folder, found
 

@@ -17,7 +17,7 @@ from PIL import Image
 from seqgan.build.game import build_device
 from seqgan.core.device import autocast
 from seqgan.core.errors import UserError
-from seqgan.core.picture_files import list_pictures, read_picture
+from seqgan.core.picture_files import list_pictures, read_picture, save_picture
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
@@ -67,7 +67,7 @@ def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> 
         return [_format_point(request.format, point) for point in x.tolist()]
     columns = sizes[0] if len(sizes) == 1 else max(1, round(request.rows**0.5))
     output = request.output or folder / f"samples-{request.rows}-seed-{request.seed}.png"
-    grid(to_bytes(x), columns).save(output)
+    save_picture(grid(to_bytes(x), columns), output)
     return [str(output)]
 
 
@@ -336,7 +336,7 @@ def transform_run(
         for first, made in _translated(generator, x_NCHW, device):
             for target, picture in zip(targets[first:], made, strict=False):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(_as_array(picture)).save(target)
+                save_picture(Image.fromarray(_as_array(picture)), target)
                 bar.advance(task)
     return len(paths)
 

@@ -1,6 +1,5 @@
 """Run folders: train into one, evaluate one. See docs/run-folder.md."""
 
-import json
 import platform
 import subprocess
 import sys
@@ -20,15 +19,32 @@ from seqgan.build.data import DataSide, build_data
 from seqgan.build.game import build_device, build_game, build_generating_module
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
+from seqgan.core.lock import only_writer
+from seqgan.core.picture_files import save_picture
+from seqgan.core.saved_files import (
+    read_json,
+    read_json_object,
+    remove_partial,
+    to_json,
+    write_json,
+    write_text,
+)
 from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.select import evaluate
 from seqgan.evaluation.sheets import write_gif
 from seqgan.experiment import Experiment
 from seqgan.probe import Probe
+from seqgan.run_folder import (
+    FROM_A_COPY,
+    check_head,
+    check_vacant,
+    making,
+    write_head_checksums,
+)
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.player import Player
-from seqgan.training.runlog import progress_bar, to_json
+from seqgan.training.runlog import progress_bar
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game, Metrics, Selection, Trainer
 
@@ -37,51 +53,47 @@ from seqgan.training.trainer import Game, Metrics, Selection, Trainer
 
 def train(experiment: Experiment, folder: Path) -> Path:
     """Train a new run. Everything that can be wrong is found before the folder is made."""
-    if any(part.is_file() for part in (folder, *folder.parents)):
-        raise UserError(f"run.dir={str(folder)!r}: there is a file in its way; choose another")
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(
-            f"run.dir={str(folder)!r}: already holds something; resume it with "
-            f"'train --resume {folder}', or choose another folder"
-        )
+    check_vacant(folder)
     device = build_device(experiment)
     data = build_data(experiment, device, None)
     game = build_game(experiment, data, device)
-    _write_head(experiment, folder, data, device)
-    _tell_about(data.report)
-    _train(experiment, folder, data, game, device, resume=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        check_vacant(folder)  # again: another process may have been faster
+        _write_head(experiment, folder, data, device)
+        _tell_about(data.report)
+        _train(experiment, folder, _trainer(experiment, folder, data, game, device))
     return folder
 
 
 def resume(experiment: Experiment, folder: Path) -> Path:
     """Go on from the last checkpoint, to the configured or a raised number of steps."""
-    device = build_device(experiment)
-    data = build_data(experiment, device, folder)
-    _check_same_data(folder, data)
-    game = build_game(experiment, data, device)
-    _write_config(experiment, folder)
-    (folder / "evaluation.json").unlink(missing_ok=True)
-    _train(experiment, folder, data, game, device, resume=True)
+    with only_writer(folder):
+        check_head(folder)
+        device = build_device(experiment)
+        data = build_data(experiment, device, folder)
+        _check_same_data(folder, data)
+        trainer = _trainer(experiment, folder, data, build_game(experiment, data, device), device)
+        trainer.restore()
+        remove_partial(folder)
+        _write_config(experiment, folder)
+        (folder / "evaluation.json").unlink(missing_ok=True)
+        _train(experiment, folder, trainer)
     return folder
 
 
 def _check_same_data(folder: Path, data: DataSide) -> None:
     path = folder / "data.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != data.report:
+    if path.exists() and read_json(path, FROM_A_COPY) != data.report:
         raise UserError(
             f"{path}: the data files have changed since the run started; put the former ones back, "
             "or start a new run"
         )
 
 
-def _train(
-    experiment: Experiment,
-    folder: Path,
-    data: DataSide,
-    game: Game,
-    device: torch.device,
-    resume: bool,
-) -> None:
+def _trainer(
+    experiment: Experiment, folder: Path, data: DataSide, game: Game, device: torch.device
+) -> Trainer:
     evaluation = experiment.evaluation
     player: Player[Any] = game.players["generator"]
     setting, count = configured(evaluation), evaluation.samples_during_training
@@ -95,7 +107,7 @@ def _train(
             shown = data.evaluator.show(generator, setting)
         shown.save(folder / "samples" / f"updates-{player.updates:08d}")
 
-    trainer = Trainer(
+    return Trainer(
         game,
         Schedule(experiment.schedule),
         experiment.train,
@@ -107,7 +119,10 @@ def _train(
         Probe(experiment, game.players, data, device).measure,
         None if experiment.probe is None else experiment.probe.every,
     )
-    if trainer.run(resume):
+
+
+def _train(experiment: Experiment, folder: Path, trainer: Trainer) -> None:
+    if trainer.run():
         evaluate_run(experiment, folder)
         return
     print(
@@ -118,18 +133,20 @@ def _train(
 
 
 def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: torch.device) -> None:
-    for name in ("checkpoints", "samples"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "run.json", _provenance(device))
-    _write_json(folder / "space.json", asdict(data.space))
-    for name, tokenizer in data.tokenizers.items():
-        (folder / name).mkdir(exist_ok=True)
-        tokenizer.save(folder / name)
-    if data.report:
-        _write_json(folder / "data.json", data.report)
-    if data.shown_prompts:
-        _write_json(folder / PROMPTS_FILE, data.shown_prompts)
-    _write_config(experiment, folder)  # last: it makes the folder a run
+    with making(folder):
+        write_json(folder / "run.json", _provenance(device))
+        write_json(folder / "space.json", asdict(data.space))
+        for name, tokenizer in data.tokenizers.items():
+            (folder / name).mkdir(exist_ok=True)
+            tokenizer.save(folder / name)
+        if data.report:
+            write_json(folder / "data.json", data.report)
+        if data.shown_prompts:
+            write_json(folder / PROMPTS_FILE, data.shown_prompts)
+        write_head_checksums(folder)
+        for name in ("checkpoints", "samples"):
+            (folder / name).mkdir()
+        _write_config(experiment, folder)  # last: it makes the folder a run
 
 
 def _tell_about(report: dict[str, Any], kind: str = "") -> None:
@@ -146,7 +163,7 @@ def _tell_about(report: dict[str, Any], kind: str = "") -> None:
 
 def _write_config(experiment: Experiment, folder: Path) -> None:
     text = OmegaConf.to_yaml(OmegaConf.create(experiment.model_dump()))
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    write_text(folder / "config.yaml", text)
 
 
 def _provenance(device: torch.device) -> dict[str, Any]:
@@ -215,7 +232,7 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
         "notes": {"samples": config.samples, **evaluator.notes},
         "samples": shown.lines,
     }
-    _write_json(folder / "evaluation.json", result)
+    write_json(folder / "evaluation.json", result)
     return to_json(result)
 
 
@@ -238,20 +255,21 @@ def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
     """Pictures about the finished generator, and the fixed noise's way through training."""
     for name, image in sheets.items():
         (folder / "pictures").mkdir(exist_ok=True)
-        image.save(folder / "pictures" / f"{name}.png")
+        save_picture(image, folder / "pictures" / f"{name}.png")
     frames = sorted((folder / "samples").glob("updates-*.png"))
     if frames:
         write_gif(frames, folder / "samples" / "progress.gif")
 
 
 def reported_state(folder: Path) -> tuple[dict[str, Any], int]:
-    """The selected checkpoint where a rule has picked one, else the last; and the last step."""
+    """The selected checkpoint where a rule has picked one, else the last; and the last step.
+
+    Where that checkpoint is damaged, the newest intact one stands in for it, and is told.
+    """
+    check_head(folder)
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
-    selected = checkpoints.selected()
-    steps = checkpoints.steps()
-    if not steps:
-        raise UserError(f"{folder}: no checkpoint yet; train it first")
-    return checkpoints.load(selected["step"] if selected else steps[-1]), steps[-1]
+    state = checkpoints.load_reported()
+    return state, checkpoints.steps()[-1]
 
 
 PROMPTS_FILE = "prompts.json"
@@ -260,15 +278,23 @@ PROMPTS_FILE = "prompts.json"
 
 def read_prompts(folder: Path) -> Tensor:
     """`cond` [N, P]: the prompts that a run has kept."""
-    return torch.tensor(json.loads((folder / PROMPTS_FILE).read_text(encoding="utf-8")))
+    path = folder / PROMPTS_FILE
+    try:
+        return torch.tensor(read_json(path, FROM_A_COPY), dtype=torch.long)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(f"{path}: damaged (not rows of ids); {FROM_A_COPY}") from None
 
 
 def read_space(folder: Path) -> Space | SpacePair:
     """What the samples of a run look like."""
-    tree = json.loads((folder / "space.json").read_text(encoding="utf-8"))
-    if "a" in tree:
-        return SpacePair(_space(tree["a"]), _space(tree["b"]))
-    return _space(tree)
+    path = folder / "space.json"
+    tree = read_json_object(path, FROM_A_COPY)
+    try:
+        if "a" in tree:
+            return SpacePair(_space(tree["a"]), _space(tree["b"]))
+        return _space(tree)
+    except (TypeError, KeyError):
+        raise UserError(f"{path}: damaged (describes no samples); {FROM_A_COPY}") from None
 
 
 def _space(tree: dict[str, Any]) -> Space:
@@ -286,9 +312,3 @@ def load_generator(
     generator.load_state_dict(player.get("averaged", player["module"]))
     generator.eval().requires_grad_(False)
     return generator
-
-
-def _write_json(path: Path, tree: Any) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(to_json(tree), indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)

@@ -44,6 +44,7 @@ from seqgan.core.config import (
     validate,
 )
 from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.saved_files import read_json_object, write_text
 from seqgan.experiment import Experiment
 from seqgan.reporting.runs import Arm, read_run
 from seqgan.training.schedule import Schedule
@@ -210,7 +211,7 @@ class _Process:
             return ["--resume", str(self.run.folder)]
         path = configs / f"{self.run.arm}-{self.run.seed}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(OmegaConf.to_yaml(OmegaConf.create(self.run.experiment.model_dump())))
+        write_text(path, OmegaConf.to_yaml(OmegaConf.create(self.run.experiment.model_dump())))
         return [str(path)]
 
     def failed(self) -> bool:
@@ -278,9 +279,13 @@ def _steps_done(run: PlannedRun) -> int:
 
 
 def run_done(run: PlannedRun) -> bool:
-    """Whether the run reached the end of its schedule and was evaluated there."""
+    """Whether the run reached the end of its schedule and was evaluated there. A damaged result is
+    none: the run is resumed, which evaluates it again."""
     path = run.folder / "evaluation.json"
-    return path.exists() and bool(json.loads(path.read_text(encoding="utf-8"))["finished"])
+    try:
+        return path.exists() and bool(read_json_object(path, "")["finished"])
+    except (UserError, KeyError):
+        return False
 
 
 def _reap(active: list[_Process], failures: list[str]) -> list[_Process]:

@@ -31,7 +31,7 @@ RANKS = {
     3: ("games", "evaluation", "reporting"),
     4: (
         *("checks", "experiment", "build", "probe", "probe_run"),
-        *("run", "produce", "study", "compare"),
+        *("run", "run_folder", "produce", "study", "compare"),
     ),
     5: ("cli", "__main__"),
 }

@@ -1,11 +1,17 @@
 """Errors that are for people: one line naming field, value and remedy."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
 class UserError(Exception):
     """Bad input or configuration. The command line prints it on one line and exits with 2."""
+
+
+def warn(message: str) -> None:
+    """Say on one line of stderr what a person should know, though the work goes on."""
+    print("warning: " + " ".join(message.split()), file=sys.stderr)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from seqgan.core.errors import UserError
+from seqgan.core.saved_files import replacing
 
 DECODING_ERRORS = (
     OSError,
@@ -69,6 +70,12 @@ def read_picture(path: Path) -> np.ndarray:
         raise UserError(
             f"{path}: the picture cannot be read ({reason(error)}); remove or replace the file"
         ) from None
+
+
+def save_picture(image: Image.Image, path: Path) -> None:
+    """Write a PNG."""
+    with replacing(path) as file:
+        image.save(file, "PNG")
 
 
 def to_array(image: Image.Image) -> np.ndarray:

@@ -16,7 +16,6 @@ Decisions
 """
 
 import io
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -27,6 +26,7 @@ from typing import Any, Protocol
 
 from seqgan.core.errors import UserError
 from seqgan.core.hub import cannot_load, import_transformers, is_local
+from seqgan.core.saved_files import read_json, replacing, write_json, write_text
 from seqgan.core.text_files import read_lines
 from seqgan.data.config import (
     HfTokenizerConfig,
@@ -141,7 +141,7 @@ class WordTokenizer:
 
     def save(self, folder: Path) -> None:
         vocabulary = "".join(f"{entry}\n" for entry in self._entries)
-        (folder / VOCABULARY_FILE).write_text(vocabulary, encoding="utf-8", newline="\n")
+        write_text(folder / VOCABULARY_FILE, vocabulary)
         _write_settings(
             folder,
             {
@@ -238,7 +238,8 @@ class SentencePieceTokenizer:
         return [self._processor.id_to_piece(index) for index in range(self.vocab_size)]
 
     def save(self, folder: Path) -> None:
-        (folder / MODEL_FILE).write_bytes(self._model)
+        with replacing(folder / MODEL_FILE) as file:
+            file.write(self._model)
         _write_settings(folder, {"name": "sentencepiece"})
 
 
@@ -337,8 +338,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     path = folder / SETTINGS_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file; {folder} holds no tokenizer")
+    settings = read_json(path, "restore it from a copy of the run")
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
         if settings["name"] == "sentencepiece":
             return SentencePieceTokenizer.from_file(folder / MODEL_FILE)
         if settings["name"] == "letters":
@@ -393,7 +394,7 @@ def _check_entries(path: Path, entries: list[str]) -> None:
 
 
 def _write_settings(folder: Path, settings: dict[str, Any]) -> None:
-    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / SETTINGS_FILE, settings)
 
 
 def _import_sentencepiece() -> ModuleType:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from PIL.Image import Image
 from torch import Tensor
 
+from seqgan.core.picture_files import save_picture
+from seqgan.core.saved_files import write_text
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 
@@ -40,7 +42,7 @@ class ShownLines:
     lines: list[str]
 
     def save(self, stem: Path) -> None:
-        stem.with_suffix(".txt").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+        write_text(stem.with_suffix(".txt"), "\n".join(self.lines) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class ShownSheet:
         return []
 
     def save(self, stem: Path) -> None:
-        self.image.save(stem.with_suffix(".png"))
+        save_picture(self.image, stem.with_suffix(".png"))
 
 
 class Evaluator(Protocol):

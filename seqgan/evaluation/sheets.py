@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from seqgan.core.saved_files import replacing
+
 LEAST_CELL = 48
 """Pixels of a cell's shorter side; smaller pictures are enlarged by a whole factor."""
 GAP = 2
@@ -129,7 +131,8 @@ def write_gif(frames: list[Path], output: Path, milliseconds: int = 250) -> None
     size = max(p.width for p in pictures), max(p.height for p in pictures)
     first, *others = [_padded(picture, size) for picture in pictures]
     durations = [milliseconds] * len(others) + [milliseconds * LAST_FRAME_FACTOR]
-    first.save(output, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
+    with replacing(output) as file:
+        first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
 
 
 def _read(path: Path) -> Image.Image:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seqgan.core.errors import UserError
+from seqgan.core.saved_files import write_text
 from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
 from seqgan.reporting.runs import (
@@ -156,7 +157,7 @@ def write_report(runs: list[Path], output: Path) -> None:
     page = render_report(title, arms)
     if not output.parent.is_dir():
         raise UserError(f"{output}: no such folder {output.parent}; create it first")
-    output.write_text(page, encoding="utf-8")
+    write_text(output, page)
 
 
 def _summary_line(arms: list[Arm]) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from seqgan.core.saved_files import replacing
+
 FLOOR = 1e-3
 """Smaller biases are drawn here: zero has no place on a logarithmic axis."""
 
@@ -36,4 +38,5 @@ def draw_probe(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     cost.barh(labels, [1e3 * row["seconds"] for row in rows][::-1], color="#74808c")
     cost.set(xscale="log", xlabel="milliseconds an estimate", title="Cost")
     cost.tick_params(axis="y", labelsize=7)
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=110)

@@ -15,7 +15,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seqgan.core.config import read_yaml
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, warn
+from seqgan.core.saved_files import read_json_lines, read_json_object
 from seqgan.core.yaml_text import read_scalar
 from seqgan.reporting.statistics import Value
 
@@ -157,11 +158,13 @@ class Arm:
 def read_run(path: Path) -> Run:
     """Read a run folder. Raises `UserError` for a folder that is none or has a damaged file."""
     config = _read_config(path)
-    info = _read_object(path / "run.json")
+    info = read_json_object(path / "run.json", "restore it from a copy of the run, or run it again")
     train, evals = _read_metrics(path / "metrics.jsonl")
     _rename(config, evals)
     evaluation = path / "evaluation.json"
-    final = _read_object(evaluation) if evaluation.exists() else None
+    final = None
+    if evaluation.exists():
+        final = read_json_object(evaluation, "run 'seqgan evaluate' again")
     if final is not None:
         _check_rows(final.get("rows"), evaluation)
         _rename(config, final["rows"])
@@ -185,18 +188,6 @@ def _read_config(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in config.items()}
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: missing; the run folder is incomplete, run it again") from error
-    except ValueError as error:  # JSON and UTF-8 errors alike
-        raise UserError(f"{path}: not valid JSON ({error}); run 'seqgan evaluate' again") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
-    return content
-
-
 def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
     """The split's hash in data.json; one a side where there are two kinds of data."""
     parts = {"": report, "a": report.get("a"), "b": report.get("b")}
@@ -209,26 +200,18 @@ def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
 
 
 def _read_optional(path: Path) -> dict[str, Any]:
-    return _read_object(path) if path.exists() else {}
+    return read_json_object(path, "restore it from a copy of the run") if path.exists() else {}
 
 
 def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The train and the eval lines; a run killed before its first line has neither."""
     if not path.exists():
         return [], []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    kinds: dict[str, list[dict[str, Any]]] = {"train": [], "eval": []}
-    for count, text in enumerate(lines, start=1):
-        try:
-            line = json.loads(text)
-            kinds.setdefault(line["kind"], []).append(line)  # a probe's lines have no reader here
-        except (ValueError, TypeError, KeyError) as error:
-            if count == len(lines):  # the process was killed while it wrote this line
-                break
-            raise UserError(
-                f"{path}: line {count} is damaged ({text[:40]!r}); remove it, or resume the run"
-            ) from error
-    return kinds["train"], kinds["eval"]
+    lines, damaged = read_json_lines(path)
+    if damaged:  # a killed process leaves one half-written
+        warn(f"{path}: {damaged} damaged line{'s' * (damaged > 1)} left out")
+    train = [line for line in lines if line.get("kind") == "train"]
+    return train, [line for line in lines if line.get("kind") == "eval"]
 
 
 def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:

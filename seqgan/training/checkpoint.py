@@ -2,47 +2,84 @@
 
 `tensors.safetensors` holds the tensors; `state.json` holds the tree with `{"__tensor__": key}` in
 their places. Dictionaries are stored as lists of pairs, because optimizers use integer keys.
+`SHA256SUMS` holds the checksums of both, which are checked whenever a checkpoint is read.
 A checkpoint is written beside its final name and renamed, so a killed process leaves either all
 of it or nothing.
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, warn
+from seqgan.core.saved_files import (
+    find_changed,
+    read_json_object,
+    sync,
+    write_checksums,
+    write_json,
+)
 
 _TENSORS, _TREE = "tensors.safetensors", "state.json"
 
 
+class DamagedCheckpoint(UserError):
+    """A checkpoint that is not what was written."""
+
+
 def save_tree(tree: Any, folder: Path) -> None:
-    """Write a tree atomically; a former folder of that name is replaced."""
+    """Write a tree atomically; a former folder of that name is replaced.
+
+    Raises `UserError` where there is no room for it; what was there before stays.
+    """
     tensors: dict[str, Tensor] = {}
     skeleton = _strip(tree, tensors)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file(tensors, partial / _TENSORS)
-    (partial / _TREE).write_text(json.dumps(skeleton))
-    for name in (_TENSORS, _TREE):
-        _sync(partial / name)
+    try:
+        _write(skeleton, tensors, partial)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(
+            f"{folder}: cannot be written ({_reason(error)}); what was saved before is intact, "
+            "make room and go on with train --resume"
+        ) from error
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
+
+
+def _write(skeleton: Any, tensors: dict[str, Tensor], folder: Path) -> None:
+    save_file(tensors, folder / _TENSORS)
+    (folder / _TREE).write_text(json.dumps(skeleton))
+    for name in (_TENSORS, _TREE):
+        sync(folder / name)
+    write_checksums(folder, [folder / _TENSORS, folder / _TREE])
+
+
+def _reason(error: OSError | SafetensorError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def load_tree(folder: Path) -> Any:
-    """Read what `save_tree` wrote, onto the CPU."""
+    """Read what `save_tree` wrote, onto the CPU. Raises `DamagedCheckpoint`."""
     for name in (_TREE, _TENSORS):
         if not (folder / name).is_file():
-            raise UserError(f"{folder}: not a checkpoint ({name} is missing); remove the folder")
-    skeleton = json.loads((folder / _TREE).read_text())
-    return _restore(skeleton, load_file(folder / _TENSORS))
+            raise DamagedCheckpoint(f"{folder}: damaged ({name} is missing)")
+    changed = find_changed(folder)
+    if changed is not None:
+        raise DamagedCheckpoint(f"{folder}: damaged ({changed})")
+    try:
+        skeleton = json.loads((folder / _TREE).read_text())
+        return _restore(skeleton, load_file(folder / _TENSORS))
+    except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
+        raise DamagedCheckpoint(f"{folder}: damaged (not readable: {error})") from error
 
 
 def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:
@@ -73,20 +110,13 @@ def _restore(node: Any, tensors: dict[str, Tensor]) -> Any:
     return {key: _restore(value, tensors) for key, value in node["__dict__"]}
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class Checkpoints:
     """The checkpoints of one run: the last `keep`, and the selected one."""
 
     def __init__(self, folder: Path, keep: int) -> None:
         self._folder = folder
         self._keep = keep
+        self._selected: int | None = None
 
     def save(self, step: int, tree: Any) -> None:
         """Write `step` if it is not there yet, then drop the oldest beyond `keep` (the selected one
@@ -94,34 +124,93 @@ class Checkpoints:
         if step in self.steps():
             return
         save_tree(tree, self.path(step))
-        selected = self.selected()
         for old in self.steps()[: -self._keep]:
-            if selected is None or old != selected["step"]:
+            if old != self._selected:
                 shutil.rmtree(self.path(old))
 
     def load(self, step: int) -> Any:
-        """The tree saved at `step`, on the CPU."""
+        """The tree saved at `step`, on the CPU. Raises `DamagedCheckpoint`."""
         return load_tree(self.path(step))
+
+    def load_last(self) -> tuple[int, Any] | None:
+        """The newest intact checkpoint and its step; None where nothing was saved.
+
+        Damaged ones are told and passed over. Raises `UserError` if there is no other.
+        """
+        damaged: list[DamagedCheckpoint] = []
+        for step in reversed(self.steps()):
+            try:
+                tree = self.load(step)
+            except DamagedCheckpoint as error:
+                damaged.append(error)
+                continue
+            for passed in damaged:
+                warn(f"{passed}; the checkpoint of step {step} stands in for it")
+            return step, tree
+        if damaged:
+            raise UserError(f"{damaged[0]}; no other checkpoint is intact, start a new run")
+        return None
+
+    def load_reported(self) -> Any:
+        """The tree that the rule has selected, else the last. Where that is damaged, the newest
+        intact one stands in for it, and is told."""
+        try:
+            best = self.selected()
+        except UserError as error:  # every checkpoint knows the best one so far
+            best = self._load_newest()["best"]
+            warn(f"{error}; taken from the last checkpoint")
+        if best is None:
+            return self._load_newest()
+        try:
+            return self.load(best["step"])
+        except DamagedCheckpoint as error:
+            tree = self._load_newest()
+            warn(f"{error}; the checkpoint of step {tree['step']} stands in for it")
+            return tree
+
+    def _load_newest(self) -> Any:
+        found = self.load_last()
+        if found is None:
+            raise UserError(f"{self._folder.parent}: no checkpoint yet; train it first")
+        return found[1]
+
+    def is_intact(self, step: int) -> bool:
+        try:
+            self.load(step)
+        except DamagedCheckpoint:
+            return False
+        return True
+
+    def set_aside(self, step: int) -> None:
+        """Rename a damaged checkpoint, so that its step can be saved again."""
+        path = self.path(step)
+        aside = path.with_name(f"{path.name}.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
 
     def path(self, step: int) -> Path:
         return self._folder / f"step-{step:08d}"
 
     def steps(self) -> list[int]:
         """Steps that are saved completely, in order."""
-        folders = self._folder.glob("step-????????")
-        return sorted(int(folder.name.removeprefix("step-")) for folder in folders)
+        names = [folder.name for folder in self._folder.glob("step-????????")]
+        return sorted(int(digits) for name in names if (digits := name[5:]).isdecimal())
 
     def select(self, best: dict[str, Any] | None) -> None:
         """Declare a saved step the best so far, or with None that there is none."""
         path = self._folder / "best.json"
+        self._selected = None if best is None else best["step"]
         if best is None:
             path.unlink(missing_ok=True)
-            return
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(best))
-        partial.replace(path)
+        else:
+            write_json(path, best)
 
     def selected(self) -> dict[str, Any] | None:
         """`{"step", "metric", "value"}` of the best so far; None where no rule is set."""
         path = self._folder / "best.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        best = read_json_object(path, "train --resume writes it again")
+        if not isinstance(best.get("step"), int):
+            raise UserError(f"{path}: damaged (names no step); train --resume writes it again")
+        return best

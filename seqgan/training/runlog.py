@@ -14,6 +14,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from seqgan.core.errors import warn
+from seqgan.core.saved_files import naming, read_json_lines, to_json, write_text
+
 
 class RunLog:
     """Appends lines, after cutting the file back to the step that training goes on from."""
@@ -31,8 +34,9 @@ class RunLog:
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line and hand its numbers to TensorBoard."""
-        self._file.write(json.dumps(to_json(line)) + "\n")
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(json.dumps(to_json(line)) + "\n")
+            self._file.flush()
         if self._writer is None:
             return
         values = line.get("metrics", line)
@@ -41,36 +45,27 @@ class RunLog:
                 self._writer.add_scalar(f"{line['kind']}/{name}", value, line["step"])
 
     def close(self) -> None:
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
         if self._writer is not None:
             self._writer.close()
 
 
-def to_json(node: Any) -> Any:
-    """Plain JSON: infinities become the strings "inf" and "-inf", NaN becomes null."""
-    if isinstance(node, dict):
-        return {key: to_json(value) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [to_json(value) for value in node]
-    if isinstance(node, float) and not math.isfinite(node):
-        return None if math.isnan(node) else ("inf" if node > 0 else "-inf")
-    return node
-
-
 def cut_back(path: Path, step: int) -> None:
-    """Drop the lines behind `step`, and a last line that a killed process left half-written."""
+    """Drop the lines behind `step`, and lines that a killed process left half-written."""
     if not path.exists():
         return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except json.JSONDecodeError:
-            break
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(kept), encoding="utf-8")
-    partial.replace(path)
+    lines, damaged = read_json_lines(path)
+    if damaged:
+        warn(f"{path}: {damaged} damaged line{'s' * (damaged > 1)} left out")
+    kept = [line for line in lines if _step(line) <= step]
+    write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def _step(line: dict[str, Any]) -> float:
+    """A line without a step belongs nowhere, so it is behind every step."""
+    step = line.get("step")
+    return step if isinstance(step, int) else math.inf
 
 
 def progress_bar() -> Progress:

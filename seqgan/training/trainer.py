@@ -23,6 +23,7 @@ from torch import Tensor
 
 from seqgan.core.budget import Budget, spending
 from seqgan.core.device import autocast
+from seqgan.core.errors import warn
 from seqgan.core.metric_names import find
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stateful, Stats
@@ -101,6 +102,8 @@ class Trainer:
     """Step, metric and value of the checkpoint that the rule has selected so far."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    _restored: int | None = None
+    """The step that training goes on from; None: it starts."""
     _signal: int | None = None
     _clock: float = 0.0
 
@@ -109,14 +112,13 @@ class Trainer:
 
     # ── The loop ──────────────────────────────────────────────────────────────────────────────
 
-    def run(self, resume: bool = False) -> bool:
+    def run(self) -> bool:
         """Train to the end of the schedule, or until the rule, the time or a signal stops it.
 
         Returns whether training is finished: by schedule or by the rule. Raises `Interrupted`
         after saving.
         """
-        restored = self._restore() if resume else None
-        log = RunLog(self.folder, self.config.tensorboard, restored)
+        log = RunLog(self.folder, self.config.tensorboard, self._restored)
         try:
             with self._signals(), progress_bar() as bar:
                 task = bar.add_task(self.folder.name, total=self.schedule.steps, note="")
@@ -125,9 +127,11 @@ class Trainer:
                     bar.update(task, completed=self.step, note=note)
 
                 self._clock = time.perf_counter()
-                if restored is None:
-                    self._evaluate(log, tell)
+                if self._restored is None:
+                    better = self._evaluate(log, tell)
                     self._show()
+                    if better:
+                        self._save()
                 self._loop(log, tell)
         finally:
             log.close()
@@ -145,15 +149,15 @@ class Trainer:
                 self._log(log)
                 tell("")
             evaluated = self.step % self.config.eval_every == 0 or at_end
-            if evaluated:
-                self._evaluate(log, tell)
+            better = evaluated and self._evaluate(log, tell)
             if evaluated or self._passes_a_milestone(updates):
                 self._show()
             if self.probe_every is not None and self.step % self.probe_every == 0:
                 self._probe(log)
             out_of_time = self._out_of_time(started)
             due = self.step % self.config.checkpoint_every == 0 or at_end or self._at_its_best
-            if due or out_of_time or self._signal is not None:
+            # Last: a run that goes on from here has all that this step has to log and to show.
+            if due or better or out_of_time or self._signal is not None:
                 self._save()
             if out_of_time or self._signal is not None:
                 return
@@ -227,32 +231,32 @@ class Trainer:
         log.write({"kind": "probe", **self._position(), **self.probe()})
         self._clock = time.perf_counter()
 
-    def _evaluate(self, log: RunLog, tell: Callable[[str], None]) -> None:
+    def _evaluate(self, log: RunLog, tell: Callable[[str], None]) -> bool:
+        """Whether this step is the best so far, by the rule."""
         self._wait()
         tell("evaluating")
         metrics = self.evaluate(self.step)
         log.write({"kind": "eval", "split": "valid", **self._position(), "metrics": metrics})
         tell("")
-        self._select(metrics)
         self._clock = time.perf_counter()
+        return self._select(metrics)
 
-    def _select(self, metrics: Metrics) -> None:
+    def _select(self, metrics: Metrics) -> bool:
         rule = self.selection
         name = find(rule.metric, metrics) if rule.metric else None
         value = metrics[name] if name else None
-        if value is None:
-            return
-        if self.best is None or rule.better(value, self.best["value"]):
-            # The checkpoint knows that it is the best: a kill in between loses nothing.
-            self.best = {"step": self.step, "metric": rule.metric, "value": value}
-            self._save()
-            self.checkpoints.select(self.best)
+        if value is None or (self.best and not rule.better(value, self.best["value"])):
+            return False
+        self.best = {"step": self.step, "metric": rule.metric, "value": value}
+        return True
 
     # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
 
     def _save(self) -> None:
         self._wait()
+        # The checkpoint knows which one is the best: a kill in between loses nothing.
         self.checkpoints.save(self.step, self.state_dict())
+        self.checkpoints.select(self.best)
         self._clock = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
@@ -282,16 +286,26 @@ class Trainer:
         self._counts = state["statistics"]["counts"]
         set_rng_state(state["rng"])
 
-    def _restore(self) -> int | None:
-        """Load the last complete checkpoint and return its step; None: start from the beginning."""
-        steps = self.checkpoints.steps()
-        if not steps:
-            return None
-        self.load_state_dict(self.checkpoints.load(steps[-1]))
+    def restore(self) -> None:
+        """Go back to the last intact checkpoint; without any, training starts from the beginning.
+
+        Nothing is written before a checkpoint has been read. Raises `UserError` if all of them
+        are damaged.
+        """
+        found = self.checkpoints.load_last()
+        if found is None:
+            return
+        self._restored, state = found
+        self.load_state_dict(state)
+        for step in self.checkpoints.steps():
+            if step > self.step:
+                self.checkpoints.set_aside(step)
         if self.best is not None and self.best["metric"] != self.selection.metric:
             self.best = None  # resumed with another rule: its values cannot be compared
+        if self.best is not None and not self.checkpoints.is_intact(self.best["step"]):
+            warn(f"the selected checkpoint (step {self.best['step']}) is damaged and left out")
+            self.best = None
         self.checkpoints.select(self.best)
-        return self.step
 
     # ── Signals ───────────────────────────────────────────────────────────────────────────────
 

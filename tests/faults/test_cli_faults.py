@@ -189,6 +189,9 @@ def test_a_run_folder_that_exists(refuses: Refuses, place: Path) -> None:
     (place / "taken").mkdir()
     (place / "taken" / "precious.txt").write_text("keep me")
     line = refuses.training({}, "run.dir=taken")
+    assert_names(line, "run.dir='taken'", "no run", "another folder")
+    write_config(place / "taken" / "config.yaml")
+    line = refuses.training({}, "run.dir=taken")
     assert_names(line, "run.dir='taken'", "--resume taken", "another folder")
 
 

@@ -38,6 +38,18 @@ def test_the_last_line_of_a_finished_run_is_behind_its_reported_checkpoint(tmp_p
     assert (run.final["step"], run.last_line["step"]) == (0, 500)
 
 
+def test_good_lines_around_half_written_ones_are_read(tmp_path, capsys):
+    path = write_run(tmp_path / "run", finished=False, curve=[0.6, 0.2])
+    log = path / "metrics.jsonl"
+    whole = read_run(path)
+    first, *rest = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([first, '{"kind": "tr\n', *rest, "7\n"]))
+    run = read_run(path)
+    assert (run.train, run.evals) == (whole.train, whole.evals)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"warning: {log}: 2 damaged lines left out"
+
+
 def test_a_run_killed_before_its_first_line(tmp_path):
     path = write_run(tmp_path / "run", finished=False)
     (path / "metrics.jsonl").unlink()
@@ -65,13 +77,9 @@ DAMAGES = {
     "a study": (lambda p: (p / "study.yaml").write_text("arms: []"), "a study, not a run"),
     "cut evaluation": (
         lambda p: (p / "evaluation.json").write_text('{"rows": ['),
-        "evaluation.json: not valid JSON",
+        "evaluation.json: damaged (not JSON)",
     ),
     "no rows": (lambda p: (p / "evaluation.json").write_text("{}"), "'rows' needs a list"),
-    "a damaged middle line": (
-        lambda p: (p / "metrics.jsonl").write_text('{"kind": "tr\n{"kind": "train"}\n'),
-        "metrics.jsonl: line 1 is damaged",
-    ),
 }
 
 

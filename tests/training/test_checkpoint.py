@@ -50,7 +50,7 @@ def test_what_cannot_be_stored_plainly_is_refused(tmp_path: Path) -> None:
 def test_the_files_are_safetensors_and_json_only(tmp_path: Path) -> None:
     save_tree(TREE, tmp_path / "t")
     names = sorted(path.name for path in (tmp_path / "t").iterdir())
-    assert names == ["state.json", "tensors.safetensors"]
+    assert names == ["SHA256SUMS", "state.json", "tensors.safetensors"]
 
 
 def test_a_process_killed_while_it_saves_leaves_the_former_checkpoint(
@@ -63,7 +63,7 @@ def test_a_process_killed_while_it_saves_leaves_the_former_checkpoint(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_sync", killed)
+        patch.setattr(checkpoint, "sync", killed)
         with pytest.raises(KeyboardInterrupt):
             checkpoints.save(2, {"x": torch.zeros(1)})
     assert any(tmp_path.glob("*.partial"))  # the test is about something
@@ -91,7 +91,7 @@ def test_the_last_k_and_the_selected_one_stay(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error_with_a_name(tmp_path: Path) -> None:
     save_tree(TREE, tmp_path / "t")
     (tmp_path / "t" / "tensors.safetensors").unlink()
-    with pytest.raises(UserError, match=r"t: not a checkpoint \(.*tensors.safetensors"):
+    with pytest.raises(UserError, match=r"t: damaged \(tensors.safetensors is missing"):
         load_tree(tmp_path / "t")
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seqgan.training.runlog import RunLog, cut_back, to_json
+from seqgan.core.saved_files import to_json
+from seqgan.training.runlog import RunLog, cut_back
 
 
 def write_lines(path: Path, steps: list[int], tail: str = "") -> None:
@@ -32,6 +33,18 @@ def test_a_half_written_line_is_dropped(tmp_path: Path, tail: str) -> None:
     cut_back(path, 100)
     assert steps_of(path) == [2, 4]
     assert path.read_text().endswith("}\n")  # the next line starts on a line of its own
+
+
+def test_good_lines_around_half_written_ones_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    write_lines(path, [2, 4], '{"kind": "tra\n')
+    with path.open("a") as file:
+        file.write('{"step": 5}\n[1]\n\xff\n{"step": "6"}\n{"step": 6}\n{"step": 9}\n')
+    cut_back(path, 6)
+    assert steps_of(path) == [2, 4, 5, 6]
+    assert capsys.readouterr().err == f"warning: {path}: 3 damaged lines left out\n"
 
 
 def test_a_missing_file_is_an_empty_log(tmp_path: Path) -> None:

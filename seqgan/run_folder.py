@@ -1,0 +1,66 @@
+"""A run's folder: vacant, in the making, or a run. See docs/run-folder.md."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seqgan.core.errors import UserError
+from seqgan.core.lock import LOCK
+from seqgan.core.saved_files import find_changed, write_checksums
+
+_MAKING = "run.partial"
+"""Marks a folder as in the making, from its first file to its last, config.yaml."""
+_UNCHECKED = (LOCK, _MAKING, "run.json")
+
+FROM_A_COPY = "restore it from a copy of the run, or start a new run"
+
+
+def check_vacant(folder: Path) -> None:
+    """Raise `UserError` unless a new run can be made in this folder.
+
+    It can where there is nothing, or where an earlier attempt ended before there was a run.
+    """
+    if any(part.is_file() for part in (folder, *folder.parents)):
+        raise UserError(f"run.dir={str(folder)!r}: there is a file in its way; choose another")
+    if (folder / "config.yaml").exists():
+        raise UserError(
+            f"run.dir={str(folder)!r}: already holds a run; resume it with "
+            f"'train --resume {folder}', or choose another folder"
+        )
+    if folder.exists() and _content(folder) and not (folder / _MAKING).exists():
+        raise UserError(
+            f"run.dir={str(folder)!r}: already holds something that is no run; move it away, or "
+            "choose another folder"
+        )
+
+
+def _content(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name not in (LOCK, _MAKING)]
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Make a run of a vacant folder; remains of an earlier attempt are removed."""
+    remains = _content(folder)
+    (folder / _MAKING).touch()
+    for path in remains:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    yield
+    (folder / _MAKING).unlink()
+
+
+def write_head_checksums(folder: Path) -> None:
+    """Record what every later command reads: the space, the tokenizers, the data's report."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    write_checksums(folder, sorted(path for path in files if path.name not in _UNCHECKED))
+
+
+def check_head(folder: Path) -> None:
+    """Raise `UserError` if these files are not what was written."""
+    changed = find_changed(folder)
+    if changed is not None:
+        raise UserError(f"{folder}: damaged ({changed}); {FROM_A_COPY}")

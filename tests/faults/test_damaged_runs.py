@@ -1,0 +1,379 @@
+"""Run folders under fire: flipped bits, cut files, kills between two writes, a full disk.
+
+A damaged file is one line and exit status 2, or an intact checkpoint stands in for it, which is
+said; nothing else changes. What a killed process left is taken up again.
+"""
+
+import resource
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tiny_runs import assert_same_run, text_data, train, write_config
+
+from seqgan import run as running
+from seqgan.cli import run
+from seqgan.core.lock import only_writer
+from seqgan.core.saved_files import CHECKSUMS, remove_partial, replacing, write_text
+from seqgan.training.checkpoint import Checkpoints, save_tree
+from seqgan.training.trainer import Trainer
+
+Capture = pytest.CaptureFixture[str]
+Damage = Callable[[Path], None]
+
+RULE = {
+    "evaluation.select": {"metric": "nll_valid", "mode": "max"},
+    "train.checkpoint_every": 4,
+    "train.keep": 3,
+}
+
+
+def flip(path: Path) -> None:
+    """One bit, in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+DAMAGES = [flip, cut, empty, Path.unlink]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file but the lock, which holds the number of the process that had it last."""
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve steps with checkpoints 4, 8 and 12, and no rule. To be read only."""
+    every = {"train.checkpoint_every": 4, "train.keep": 3}
+    return train(tmp_path_factory.mktemp("whole") / "run", every)
+
+
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a rule that picks the step of the worst likelihood. To be read only."""
+    return train(tmp_path_factory.mktemp("ruled") / "run", RULE)
+
+
+def copy_of(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def checkpoint(folder: Path, step: int) -> Path:
+    return Checkpoints(folder / "checkpoints", 1).path(step)
+
+
+def output(capsys: Capture, *arguments: str, status: int = 0) -> tuple[str, list[str]]:
+    """(stdout, lines of stderr)."""
+    capsys.readouterr()
+    assert run(list(arguments)) == status
+    captured = capsys.readouterr()
+    return captured.out, captured.err.splitlines()
+
+
+# ── Checkpoints ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", CHECKSUMS])
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_the_last_intact_checkpoint_stands_in_for_a_damaged_one(
+    name: str, damage: Damage, whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    if name == CHECKSUMS and damage == Path.unlink:
+        pytest.skip("a checkpoint of a former version: nothing is known of it")
+    folder = copy_of(whole, tmp_path)
+    shutil.rmtree(checkpoint(folder, 12))
+    expected, _ = output(capsys, "sample", str(folder))
+    shutil.copytree(checkpoint(whole, 12), checkpoint(folder, 12))
+    damage(checkpoint(folder, 12) / name)
+    before = contents(folder)
+    samples, (warning,) = output(capsys, "sample", str(folder))
+    assert samples == expected
+    assert warning.startswith(f"warning: {checkpoint(folder, 12)}: damaged (")
+    assert "the checkpoint of step 8 stands in for it" in warning
+    assert contents(folder) == before
+
+
+def test_a_resumed_run_makes_a_damaged_checkpoint_again(
+    whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    flip(checkpoint(folder, 12) / "tensors.safetensors")
+    damaged = (checkpoint(folder, 12) / "tensors.safetensors").read_bytes()
+    _, (warning,) = output(capsys, "train", "--resume", str(folder))
+    assert "step-00000012: damaged" in warning
+    assert_same_run(whole, folder)
+    aside = folder / "checkpoints" / "step-00000012.damaged" / "tensors.safetensors"
+    assert aside.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("command", [["sample"], ["evaluate"], ["train", "--resume"]], ids=str)
+def test_without_an_intact_checkpoint_nothing_is_made_and_nothing_changes(
+    command: list[str], whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    for step in (4, 8, 12):
+        cut(checkpoint(folder, step) / "state.json")
+    before = contents(folder)
+    made, (line,) = output(capsys, *command, str(folder), status=2)
+    assert made == ""
+    assert "step-00000012: damaged (state.json is not what was written" in line
+    assert "no other checkpoint is intact" in line
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("command", [["sample"], ["evaluate"], ["train", "--resume"]], ids=str)
+def test_checkpoints_of_former_versions_have_no_checksums(
+    command: list[str], whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    for path in folder.rglob(CHECKSUMS):
+        path.unlink()
+    expected, _ = output(capsys, "sample", str(whole))
+    _, lines = output(capsys, *command, str(folder))
+    assert lines == []
+    assert output(capsys, "sample", str(folder)) == (expected, [])
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", [cut, empty], ids=lambda damage: damage.__name__)
+def test_cut_files_are_found_without_checksums(
+    name: str, damage: Damage, whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    (checkpoint(folder, 12) / CHECKSUMS).unlink()
+    damage(checkpoint(folder, 12) / name)
+    _, (warning,) = output(capsys, "sample", str(folder))
+    assert "step-00000012: damaged (not readable" in warning
+
+
+# ── The selected checkpoint ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"step": "4"}', b"\xff\xfe"])
+def test_a_damaged_selection_is_taken_from_the_last_checkpoint(
+    content: bytes, ruled: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(ruled, tmp_path)
+    best = folder / "checkpoints" / "best.json"
+    intact = best.read_bytes()
+    best.write_bytes(content)
+    samples, (warning,) = output(capsys, "sample", str(folder))
+    assert samples == output(capsys, "sample", str(ruled))[0]
+    assert warning.startswith(f"warning: {best}: damaged (")
+    assert output(capsys, "train", "--resume", str(folder))[1] == []
+    assert best.read_bytes() == intact
+
+
+def test_a_damaged_selected_checkpoint_is_left_out(
+    ruled: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(ruled, tmp_path)
+    best = Checkpoints(folder / "checkpoints", 1).selected()
+    assert best is not None
+    assert best["step"] < 12
+    flip(checkpoint(folder, best["step"]) / "tensors.safetensors")
+    _, (warning,) = output(capsys, "sample", str(folder))
+    assert f"step-{best['step']:08d}: damaged" in warning
+    assert "the checkpoint of step 12 stands in for it" in warning
+    _, (warning,) = output(capsys, "train", "--resume", str(folder))
+    assert warning == (
+        f"warning: the selected checkpoint (step {best['step']}) is damaged and left out"
+    )
+    assert Checkpoints(folder / "checkpoints", 1).selected() is None
+
+
+# ── Other files ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["space.json", "data.json", "vocabulary.txt", "tokenizer.json"])
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_what_every_command_reads_is_checked(
+    name: str, damage: Damage, finished_text_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(finished_text_run, tmp_path)
+    damage(folder / name)
+    before = contents(folder)
+    for command in (["sample"], ["evaluate"], ["train", "--resume"]):
+        made, (line,) = output(capsys, *command, str(folder), status=2)
+        assert made == ""
+        assert line.startswith(f"error: {folder}: damaged ({name} is ")
+        assert "restore it from a copy" in line
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"a": 1}', '{"shape": 3}'])
+def test_a_damaged_space_without_checksums(
+    content: str, whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    (folder / CHECKSUMS).unlink()
+    (folder / "space.json").write_text(content)
+    _, (line,) = output(capsys, "sample", str(folder), status=2)
+    assert line.startswith(f"error: {folder / 'space.json'}: damaged (")
+
+
+# ── Kills ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Killed(BaseException):
+    """Ends a run in-process as SIGKILL would: nothing of ours runs after it."""
+
+
+def die(*arguments: object, **named: object) -> None:
+    raise Killed
+
+
+def sample_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "samples").iterdir()}
+
+
+@pytest.mark.parametrize("step", [0, 4, 8])
+@pytest.mark.parametrize("moment", ["save", "_show"])
+def test_a_kill_behind_any_write_loses_no_sample_and_no_line(
+    step: int, moment: str, ruled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = Checkpoints if moment == "save" else Trainer
+    act = getattr(owner, moment)
+
+    def act_and_die(self: Checkpoints | Trainer, *arguments: object) -> None:
+        act(self, *arguments)
+        if (self.step if isinstance(self, Trainer) else arguments[0]) == step:
+            raise Killed
+
+    folder = tmp_path / "broken"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(owner, moment, act_and_die)
+        train(folder, RULE)
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert_same_run(ruled, folder)
+    assert sample_files(ruled) == sample_files(folder)
+
+
+def test_training_begins_in_a_folder_that_was_never_finished(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    folder = tmp_path / "broken"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(running, "_write_config", die)
+        train(folder, text_data(tmp_path / "corpus.txt"))
+    assert (folder / "vocabulary.txt").exists()
+    _, (line,) = output(capsys, "train", "--resume", str(folder), status=2)
+    assert "train one first" in line
+    train(folder, {"train.checkpoint_every": 4, "train.keep": 3})
+    assert_same_run(whole, folder)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {path.name for path in whole.iterdir()}
+
+
+def test_what_a_killed_process_left_half_written_is_removed(whole: Path, tmp_path: Path) -> None:
+    folder = copy_of(whole, tmp_path)
+    (folder / "checkpoints" / "step-00000016.partial").mkdir()
+    (folder / "checkpoints" / "step-00000016.partial" / "state.json").write_text("{")
+    (folder / "samples" / "updates-00000009.txt.partial").write_text("a")
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert list(folder.rglob("*.partial")) == []
+    assert {path.relative_to(folder) for path in folder.rglob("*")} == {
+        path.relative_to(whole) for path in whole.rglob("*")
+    }
+
+
+# ── One writer ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_second_writer_is_refused(whole: Path, tmp_path: Path, capsys: Capture) -> None:
+    folder = copy_of(whole, tmp_path)
+    before = contents(folder)
+    with only_writer(folder):
+        _, (line,) = output(capsys, "train", "--resume", str(folder), status=2)
+        assert "is writing into it" in line
+        assert output(capsys, "sample", str(folder))[1] == []  # reading is free
+        assert contents(folder) == before
+    assert run(["train", "--resume", str(folder)]) == 0
+
+
+def test_of_two_that_start_at_once_one_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "run").mkdir()
+    config = write_config(tmp_path / "c.yaml")
+    with only_writer(tmp_path / "run"):
+        _, (line,) = output(capsys, "train", str(config), f"run.dir={tmp_path}/run", status=2)
+    assert "is writing into it" in line
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+    assert run(["train", str(config), f"run.dir={tmp_path}/run"]) == 0
+
+
+# ── A full disk ───────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file can grow beyond `size` bytes: the kernel refuses as it does on a full disk."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+def test_a_checkpoint_without_room_is_one_line_and_the_former_one_stays(
+    whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    for step in (8, 12):
+        shutil.rmtree(checkpoint(folder, step))
+    size = (checkpoint(folder, 4) / "tensors.safetensors").stat().st_size
+    with room_for(size - 1):
+        _, (line,) = output(capsys, "train", "--resume", str(folder), status=2)
+    assert line.startswith(f"error: {checkpoint(folder, 8)}: cannot be written (")
+    assert "make room and go on with train --resume" in line
+    assert Checkpoints(folder / "checkpoints", 1).steps() == [4]
+    assert list(folder.rglob("*.partial")) == []
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert_same_run(whole, folder)
+
+
+def test_a_log_without_room_is_one_line(whole: Path, tmp_path: Path, capsys: Capture) -> None:
+    folder = copy_of(whole, tmp_path)
+    for step in (8, 12):
+        shutil.rmtree(checkpoint(folder, step))
+    write_text(folder / "metrics.jsonl", '{"step": 1}\n' * 2000)
+    with room_for(24_100):
+        _, (line,) = output(capsys, "train", "--resume", str(folder), status=2)
+    assert line.startswith(f"error: {folder / 'metrics.jsonl'}: ")
+
+
+@pytest.mark.parametrize("room", [0, 3])
+def test_a_file_without_room_keeps_its_former_content(room: int, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_text(path, "former")
+    with room_for(room), pytest.raises(OSError, match="too large"):
+        write_text(path, "latter")
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_complete_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Killed), replacing(tmp_path / "new") as file:
+        file.write(b"half")
+        assert not (tmp_path / "new").exists()
+        raise Killed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_partial_folders_are_removed_with_what_is_in_them(tmp_path: Path) -> None:
+    save_tree({"a": 1}, tmp_path / "a.partial" / "b.partial")
+    write_text(tmp_path / "kept", "x")
+    remove_partial(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
