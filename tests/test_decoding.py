@@ -19,12 +19,13 @@ from torch import Tensor
 
 from seqgan import decoding
 from seqgan.core.masks import mask_until_end
-from seqgan.core.types import SequenceSpace
+from seqgan.core.types import DirectGenerator, SequenceSpace
 from seqgan.decoding import (
     Ancestral,
     Entry,
     Greedy,
     decode,
+    generate,
     keep_top_k,
     keep_top_p,
     prefix_states,
@@ -143,6 +144,13 @@ def test_the_nucleus_by_hand() -> None:
     assert torch.equal(keep_top_p(probs_BV, 0.74), expected)
     assert (keep_top_p(probs_BV, 0.76) > 0).sum(1).tolist() == [3, 3]
     assert (keep_top_p(probs_BV, 1e-6) > 0).sum(1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("p", "kept"), [(0.5, 1), (0.51, 2), (0.75, 2), (0.76, 3), (0.875, 3)])
+def test_the_nucleus_stops_where_its_mass_reaches_p(p: float, kept: int) -> None:
+    """Masses that floats hold exactly: 1/2, 3/4, 7/8, 1."""
+    found = keep_top_p(torch.tensor([[0.5, 0.25, 0.125, 0.125]]), p)
+    assert int((found > 0).sum()) == kept
 
 
 def test_top_k_by_hand() -> None:
@@ -360,3 +368,30 @@ def test_samples_and_densities_speak_of_the_same_distribution() -> None:
     entropy = float(-(logp_R.exp() * logp_R).sum())
     error = float(nll_B.std()) / 200
     assert abs(float(nll_B.mean()) - entropy) < 5 * error
+
+
+# ── Direct generators ─────────────────────────────────────────────────────────────────────────
+
+
+class Echo(DirectGenerator):
+    """Its sample is its noise and its condition."""
+
+    latent = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+        assert cond is not None
+        return torch.cat([z_BL, cond], 1)
+
+
+@pytest.mark.parametrize("rows", [7, 1_000, 2_500])
+def test_a_sample_of_any_block_has_its_own_noise_and_condition(rows: int) -> None:
+    cond_NA = torch.arange(rows)[:, None]
+    torch.manual_seed(0)
+    expected_NL = 0.5 * torch.randn(rows, 2)
+    torch.manual_seed(0)
+    found = generate(Echo(), rows, 0.5, cond_NA)
+    assert torch.equal(found, torch.cat([expected_NL, cond_NA], 1))

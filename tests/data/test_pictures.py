@@ -120,6 +120,8 @@ def test_shares_are_disjoint_and_have_all_classes(digits: Path) -> None:
         pictures = load(npz(digits), share=share, judge_fraction=0.2)
         parts = (pictures.judge, pictures.train, pictures.valid)
         seen[key] = [i for part in parts for i in firsts(part)]
+        for part in parts:
+            assert torch.equal(part.labels_NA[:, 0], torch.tensor(firsts(part)) * K // N)
         assert set(pictures.train.labels_NA[:, 0].tolist()) == set(range(K))
         assert firsts(pictures.test) == list(range(200, 210))
     assert [len(numbers) for numbers in seen.values()] == [45, 55]

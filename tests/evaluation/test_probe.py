@@ -9,10 +9,12 @@ import torch
 from enumeration import (
     SentenceReward,
     assert_same_vector,
+    batches_of,
     gradient,
     log_probs,
     make_generator,
     mask_of,
+    rollout_of,
     sentences,
 )
 from tiny_runs import assert_same_run, train, write_config
@@ -21,6 +23,7 @@ from torch import Tensor
 from seqgan.cli import run
 from seqgan.core.types import Batch, Request, Rollout, Scores, SequenceSpace
 from seqgan.estimators.base import Surrogate
+from seqgan.evaluation import probe
 from seqgan.evaluation.critic_signal import critic_signal
 from seqgan.evaluation.probe import Probed, listed_gradient, listed_sentences, probe_gradients
 from seqgan.evaluation.probe_config import ProbeConfig
@@ -104,6 +107,22 @@ def test_without_listing_the_reference_is_sampled_and_says_how_well() -> None:
     (row,) = probe_gradients(generator, space, probed, Request(64), reward, config)
     assert row["bias"] == pytest.approx(1.0, abs=1e-3), "nothing misses all of the gradient"
     assert 0 < row["reference_error"] < 0.5
+
+
+def test_the_sampled_reference_has_the_mean_that_listing_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over all batches of two: without B/(B − 1) it would be half of the truth."""
+    generator, reward = make_generator("gru", FIXED), SentenceReward(FIXED)
+    ids_RT = sentences(FIXED)
+    prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
+    total_P = torch.zeros(())
+    for rows in batches_of(ids_RT, 2):
+        batch = rollout_of(ids_RT[list(rows)], FIXED)
+        monkeypatch.setattr(probe, "hard_samples", lambda *_, batch=batch: batch)
+        found_P = probe._leave_one_out(generator, FIXED, Request(2), reward, False)
+        total_P = total_P + prob_R[list(rows)].prod() * found_P
+    assert_same_vector(total_P, listed_gradient(generator, FIXED, reward, False))
 
 
 # ── The critic's signal ───────────────────────────────────────────────────────────────────────

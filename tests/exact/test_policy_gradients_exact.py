@@ -118,6 +118,28 @@ def test_the_first_ppo_gradient_is_the_policy_gradient(space) -> None:
     assert_same_vector(gradient(first, generator), gradient(plain, generator), 1e-5)
 
 
+def test_the_entropy_bonus_of_every_epoch_raises_the_entropy() -> None:
+    """With equal rewards nothing else is left: −β times the mean entropy."""
+    generator = make_generator("gru", ENDING)
+    ids_BT = torch.tensor([[0, 2, 1], [1, 1, 1], [2, 0, 0]])
+    rollout = rollout_of(ids_BT, ENDING)
+    first = ppo(ENDING, baseline=LOO, epochs=2, entropy_bonus=0.7).loss(
+        generator, rollout, lambda *_: torch.ones(3)
+    )
+
+    def assert_is_the_bonus(loss: Tensor) -> None:
+        logp_BTV = step_logits(generator, ids_BT).log_softmax(-1)
+        entropy_BT = -(logp_BTV.exp() * logp_BTV).sum(-1)
+        expected = -0.7 * entropy_BT[rollout.mask_BT].mean()
+        torch.testing.assert_close(loss, expected)
+        assert_same_vector(gradient(loss, generator), gradient(expected, generator))
+
+    assert_is_the_bonus(first.loss)
+    nudge(generator)
+    assert first.again is not None
+    assert_is_the_bonus(first.again().loss)
+
+
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_later_epochs_clip_the_ratio_to_the_generator_that_wrote_the_samples(space) -> None:
     generator, reward = make_generator("gru", space), SentenceReward(space)
@@ -496,6 +518,32 @@ def test_all_action_has_the_gradient_of_discounted_returns(space, alpha, discoun
         assert_same_vector(actual, whole)
     else:
         assert points_elsewhere(actual, whole)
+
+
+def test_each_rollouts_all_action_gradient_holds_what_comes_later_fixed() -> None:
+    """Σ_a π_t(a) (q_t(a) − α log π_t(a)) + log π_t(x_t) (F_t − b_t), the last factor a number.
+
+    In the mean over rollouts a gradient through it would vanish, so that listing them all shows
+    nothing.
+    """
+    alpha, discount = 0.8, 0.5
+    generator, reward = make_generator("gru", ENDING), SymbolReward(ENDING)
+    ids_BT = torch.tensor([[0, 2, 1], [2, 1, 1]])
+    rollout = rollout_of(ids_BT, ENDING)
+    loss = (
+        all_action(ENDING, entropy=alpha, discount=discount).loss(generator, rollout, reward).loss
+    )
+    logp_BTV = step_logits(generator, ids_BT).log_softmax(-1)
+    logp_BT = log_probs(generator, ids_BT, ENDING.end_id)
+    worth_BTV = reward.actions(ids_BT, rollout.mask_BT)
+    step_BT = (reward(ids_BT, rollout.mask_BT) - alpha * logp_BT).detach() * rollout.mask_BT
+    first_B = discount * step_BT[:, 1] + discount**2 * step_BT[:, 2]
+    second_B = discount * step_BT[:, 2]
+    later_BT = torch.stack([first_B, second_B, torch.zeros(2)], 1)
+    now_BT = (logp_BTV.exp() * (worth_BTV - alpha * logp_BTV)).sum(-1)
+    gain_BT = now_BT + logp_BT * (later_BT - later_BT.flip(0))  # the other sample is the baseline
+    expected = -(gain_BT * rollout.mask_BT).sum(1).mean()
+    assert_same_vector(gradient(loss, generator), gradient(expected, generator))
 
 
 def test_discount_zero_is_the_divergence_to_the_mediator_at_prefixes_held_fixed() -> None:

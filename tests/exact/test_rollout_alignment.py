@@ -17,7 +17,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Batch, Critic, Rollout, Scores, SequenceSpace
+from seqgan.core.types import Batch, Critic, Rollout, Scores, SequenceSpace, Shared
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, prefix_states
 from seqgan.estimators.config import ScoreFunctionConfig
@@ -209,6 +209,23 @@ def test_a_prefix_that_has_ended_continues_as_itself() -> None:
             assert (ids_PNBT[p, :, b] == rollout.ids_BT[b]).all()
     assert (ids_PNBT[0, :, 1] != rollout.ids_BT[1]).any()
     assert (ids_PNBT[1, :, 2] != rollout.ids_BT[2]).any()
+
+
+@pytest.mark.parametrize("space", BOTH.values(), ids=BOTH)
+def test_what_continuations_share_is_the_prefix_and_no_token_more(space) -> None:
+    generator = make_generator("gru", space)
+    rollout = sampled(generator, space, 6)
+    told: list[Shared | None] = []
+
+    def reward(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+        told.append(shared)
+        if shared is not None:
+            prefix = rollout.ids_BT[:, : shared.columns].repeat(len(x) // shared.batch, 1)
+            assert torch.equal(x[:, : shared.columns], prefix)
+        return torch.zeros(len(x))
+
+    rollout_returns(generator, space, rollout, reward, copies=4)
+    assert told == [Shared(6, 1), Shared(6, 2), Shared(6, 3), None]
 
 
 def test_the_critic_sees_the_mask_of_each_continuation_not_that_of_its_sentence() -> None:

@@ -279,3 +279,22 @@ def test_weight_clipping_holds_after_every_critic_update() -> None:
             player.update(loss)
         weights = parameters(game.players["critic"].module)
         assert max(float(p.detach().abs().max()) for p in weights) <= 0.02
+
+
+@pytest.mark.parametrize("mle_weight", [0.0, 0.75])
+@pytest.mark.parametrize("name", ["ppo", "grpo"])
+def test_every_epoch_of_a_batch_updates_the_generator(name: str, mle_weight: float) -> None:
+    """Three updates from one question to the critic, each with the likelihood beside it."""
+    game = make_game(estimator={"name": name, "epochs": 3}, game__mle_weight=mle_weight)
+    asked: list[int] = []
+    critic = game.players["critic"].module
+    critic.register_forward_hook(lambda module, inputs, _: asked.append(len(inputs[0])))
+    movers = []
+    for player, changes in play(game, "generator"):
+        movers.append(player.name)
+        assert changes["generator"]
+        assert not changes["critic"]
+    assert movers == ["generator"] * 3
+    assert asked == [8]
+    for _, _, stats in game.updates("generator"):
+        assert ("nll_train" in stats) == (mle_weight > 0)

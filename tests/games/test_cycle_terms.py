@@ -14,7 +14,7 @@ from torch import nn
 from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
-from seqgan.core.types import Batch, SequenceSpace
+from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.language_pair import load_language_pair
 from seqgan.data.lexicons import company_lexicon
 from seqgan.data.text_pair_config import LanguagePairConfig
@@ -112,6 +112,22 @@ def test_coverage_is_the_overlap_with_all_earlier_attention() -> None:
         torch.testing.assert_close(found_BT[:, column], wanted)
     assert (found_BT[:, 0] == 0).all()
     assert (found_BT[:, 1:] > 0).all()
+
+
+def test_coverage_is_a_mean_over_the_tokens_of_each_translation() -> None:
+    """Columns behind an end do not count, and short translations count as long ones do."""
+    game = make_game({**EVENTS, "game": {**EVENTS["game"], "coverage_weight": 0.5}})
+    visit = game._visits()[0]
+    ids_BT = visit.real.x.clone()
+    mask_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
+    for row in range(len(ids_BT)):
+        mask_BT[row, : 2 + row % 3] = True
+    with torch.no_grad():
+        weight, found = game._direct_losses(visit, Rollout(ids_BT, ids_BT, mask_BT))["coverage"]
+        coverage_BT = visit.into.repeated_attention(ids_BT, visit.source.x)
+    rows = [float(coverage_BT[row, : 2 + row % 3].mean()) for row in range(len(ids_BT))]
+    assert float(found) == pytest.approx(sum(rows) / len(rows), rel=1e-5)
+    assert weight == 0.5
 
 
 def test_coverage_can_be_lowered_by_training_on_it() -> None:

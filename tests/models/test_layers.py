@@ -12,6 +12,8 @@ from seqgan.core.types import Scores
 from seqgan.models.layers import (
     Block,
     Highway,
+    LabelEmbeddings,
+    LabelProjection,
     Positions,
     Recurrent,
     Stack,
@@ -190,3 +192,16 @@ def test_chunks_without_gradient_give_what_one_call_gives() -> None:
     assert torch.equal(chunked.score, whole.score)
     assert torch.equal(chunked.mask_BT, mask_BT)
     assert torch.equal(chunked.features_BF, whole.features_BF)
+
+
+@torch.no_grad()
+def test_labels_weigh_as_much_as_the_read_out_at_first() -> None:
+    """Entries N(0, 1/F): the product with features of size 1 has a standard deviation of 1."""
+    projection = LabelProjection((500, 500), features=64)
+    for table in projection.tables:
+        assert float(table.weight.std()) == pytest.approx(1 / 8, rel=0.02)
+        assert float(table.weight.mean()) == pytest.approx(0, abs=0.005)
+    labels_BA, features_BF = torch.randint(500, (3000, 2)), torch.randn(3000, 64).sign()
+    added_B = projection(torch.zeros(3000), features_BF, labels_BA)
+    assert float(added_B.std()) == pytest.approx(2**0.5, rel=0.05)
+    assert float(LabelEmbeddings((500,)).tables[0].weight.std()) == pytest.approx(1, rel=0.05)

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import frozen
-from seqgan.core.types import Scores, SequenceSpace
+from seqgan.core.types import Batch, Scores, SequenceSpace
+from seqgan.games.critics import critic_update
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
@@ -17,7 +19,8 @@ from seqgan.models.config import (
     RnnCriticConfig,
     TransformerCriticConfig,
 )
-from seqgan.objectives.config import GradientPenaltyConfig, R1Config
+from seqgan.objectives.config import DivergenceConfig, GradientPenaltyConfig, R1Config
+from seqgan.objectives.divergences import Divergence
 from seqgan.objectives.penalties import (
     apply_spectral_norm,
     clip_weights,
@@ -157,6 +160,31 @@ def test_the_penalty_has_the_derivative_that_finite_differences_give(name) -> No
     numeric = (moved(h) - moved(-h)) / (2 * h)
     assert analytic == pytest.approx(numeric, rel=1e-3, abs=1e-7)
     assert abs(analytic) > 1e-8
+
+
+@pytest.mark.parametrize("real_is_longer", [True, False])
+def test_a_mixture_counts_the_columns_of_either_sentence(real_is_longer: bool) -> None:
+    """The longer one's last words are half of the mixture there, whichever it is."""
+    seen: list[Tensor] = []
+
+    class Watching(Square):
+        def forward(self, x: Tensor, mask: Any = None, cond: Any = None) -> Scores:
+            if x.dtype == torch.float:
+                seen.append(mask)
+            return super().forward(F.one_hot(x, 3).float() if x.dtype == torch.long else x)
+
+    short, long = torch.tensor([[1, 0, 0, 0]]), torch.tensor([[2, 1, 0, 0]])
+    masks = [mask_until_end(ids, 0) for ids in (short, long)]
+    samples = [Batch(ids, mask) for ids, mask in zip((short, long), masks, strict=True)]
+    real, fake = samples[::-1] if real_is_longer else samples
+    objective = Divergence(DivergenceConfig(name="wgan"))
+    space = SequenceSpace(vocab_size=3, length=4, end_id=0)
+    critic_update(Watching(), objective, [WEIGHT_ONE], space, real, fake)  # type: ignore[arg-type]
+    assert [mask.tolist() for mask in seen] == [[[True, True, True, False]]]
+    seen.clear()
+    penalties = [R1Config(name="r1")]
+    critic_update(Watching(), objective, penalties, space, real, fake)  # type: ignore[arg-type]
+    assert torch.equal(seen[0], real.mask), "at real sentences it is theirs"
 
 
 # ── R1 ────────────────────────────────────────────────────────────────────────────────────────
