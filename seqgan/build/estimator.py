@@ -27,6 +27,7 @@ from seqgan.estimators.detached import Detached
 from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.leakgan import LeakGan
 from seqgan.estimators.maligan import Maligan
+from seqgan.estimators.null_arm import NullArm
 from seqgan.estimators.pathwise import Pathwise
 from seqgan.estimators.ppo import Ppo
 from seqgan.estimators.rao_blackwell import RaoBlackwell
@@ -43,6 +44,16 @@ def build_estimator(
     space: Space,
     device: torch.device,
     value_network: nn.Module | None = None,
+) -> Estimator:
+    """The configured estimator; a null arm where its reward is to say nothing."""
+    estimator = _build(config, space, device, value_network)
+    if isinstance(config, DetachedConfig | PolicyGradientConfig) or config.reward == "critic":
+        return estimator  # policy gradients replace their returns themselves
+    return NullArm(estimator, config.reward)
+
+
+def _build(
+    config: EstimatorConfig, space: Space, device: torch.device, value_network: nn.Module | None
 ) -> Estimator:
     if isinstance(config, PathwiseConfig):
         return Pathwise()

@@ -1,10 +1,11 @@
 """Configuration of gradient estimators: the path of the critic's score to the generator."""
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.estimators.temperature import ConstantTemperature, TemperatureConfig
 
 
 class SequenceCreditConfig(Config):
@@ -114,7 +115,17 @@ BaselineConfig = Annotated[
 ]
 
 
-class PolicyGradientConfig(Config):
+class CriticEstimatorConfig(Config):
+    """What all estimators share that ask a critic."""
+
+    name: str
+    """Kind of estimator."""
+    reward: Literal["critic", "constant", "shuffled"] = "critic"
+    """critic; or for null arms the constant 1, or the critic's values (where its score is
+    back-propagated, their gradients) shuffled between the samples of the batch."""
+
+
+class PolicyGradientConfig(CriticEstimatorConfig):
     """What the estimators share that multiply advantages with gradients of log-probabilities."""
 
     name: str
@@ -132,8 +143,6 @@ class PolicyGradientConfig(Config):
     """Divide advantages by their standard deviation over the batch (biased: couples the batch)."""
     entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the mean entropy of each step's distribution, in nats."""
-    reward: Literal["critic", "constant", "shuffled"] = "critic"
-    """critic; or for null arms the constant 1, or the critic's shuffled between sequences."""
 
 
 class ScoreFunctionConfig(PolicyGradientConfig):
@@ -157,7 +166,7 @@ class PpoConfig(PolicyGradientConfig):
     """Generator updates from one batch of samples."""
 
 
-class GrpoConfig(Config):
+class GrpoConfig(CriticEstimatorConfig):
     """Rewards compared within the group of samples for one condition, clipped ratios."""
 
     name: Literal["grpo"]
@@ -173,7 +182,7 @@ class GrpoConfig(Config):
     """Generator updates from one batch of samples."""
 
 
-class MaliganConfig(Config):
+class MaliganConfig(CriticEstimatorConfig):
     """Likelihood of own samples, weighted by the critic's density ratio over the batch."""
 
     name: Literal["maligan"]
@@ -182,7 +191,7 @@ class MaliganConfig(Config):
     """What is subtracted from B times a sample's normalised weight; 1 makes the sum zero."""
 
 
-class AllActionConfig(Config):
+class AllActionConfig(CriticEstimatorConfig):
     """The critic's opinion of every symbol at every step, averaged exactly; for critic action."""
 
     name: Literal["all_action"]
@@ -195,34 +204,7 @@ class AllActionConfig(Config):
     divergence to the critic's model."""
 
 
-class ConstantTemperature(Config):
-    """The same temperature at every update."""
-
-    name: Literal["constant"]
-    """How the temperature changes during training."""
-    value: Annotated[float, Field(gt=0)] = 0.7
-    """Temperature τ of the softmax; lower is closer to one-hot rows."""
-
-
-class AnnealedTemperature(Config):
-    """From `start` to `end` in `steps` generator updates, then constant."""
-
-    name: Literal["linear", "exponential"]
-    """Whether each update adds the same amount or multiplies by the same factor."""
-    start: Annotated[float, Field(gt=0)]
-    """Temperature τ of the first generator update."""
-    end: Annotated[float, Field(gt=0)]
-    """Temperature τ after `steps` generator updates."""
-    steps: Annotated[int, Field(gt=0)]
-    """Generator updates on the way from `start` to `end`."""
-
-
-TemperatureConfig = Annotated[
-    ConstantTemperature | AnnealedTemperature, Field(discriminator="name")
-]
-
-
-class RelaxedConfig(Config):
+class RelaxedConfig(CriticEstimatorConfig):
     """Back-propagate through a relaxed sample.
 
     softmax: the critic and the next step read softmax(o/τ), without noise.
@@ -237,7 +219,7 @@ class RelaxedConfig(Config):
     """Temperature τ of the softmax, by generator update."""
 
 
-class GumbelRaoConfig(Config):
+class GumbelRaoConfig(CriticEstimatorConfig):
     """straight_through_gumbel with its noise averaged out, given the sample (Gumbel-Rao)."""
 
     name: Literal["gumbel_rao"]
@@ -248,7 +230,7 @@ class GumbelRaoConfig(Config):
     """Draws K of the noise that are averaged; memory grows with it."""
 
 
-class GappedConfig(Config):
+class GappedConfig(CriticEstimatorConfig):
     """A hard sample; the gradient is that of a softmax in which it leads by a gap. No noise."""
 
     name: Literal["gapped"]
@@ -259,7 +241,7 @@ class GappedConfig(Config):
     """Least difference of the sampled symbol's logit from every other."""
 
 
-class ReinMaxConfig(Config):
+class ReinMaxConfig(CriticEstimatorConfig):
     """A hard sample whose gradient is right to second order (ReinMax)."""
 
     name: Literal["reinmax"]
@@ -278,7 +260,7 @@ class ReinMaxConfig(Config):
         return self
 
 
-class ZeroTemperatureConfig(Config):
+class ZeroTemperatureConfig(CriticEstimatorConfig):
     """The limit of gumbel_rao at temperature 0, in closed form: equals reinmax at temperature 1."""
 
     name: Literal["zero_temperature"]
@@ -291,7 +273,7 @@ AnyRelaxedConfig = (
 """Estimators that back-propagate through relaxed or straight-through samples."""
 
 
-class RebarConfig(Config):
+class RebarConfig(CriticEstimatorConfig):
     """The score function, less the critic's opinion of a relaxed symbol; unbiased."""
 
     name: Literal["rebar"]
@@ -304,7 +286,7 @@ class RebarConfig(Config):
     """Let the player `baseline` learn λ and η, for the lowest variance."""
 
 
-class RelaxConfig(Config):
+class RelaxConfig(CriticEstimatorConfig):
     """The score function, less a learned network's opinion of a relaxed symbol; unbiased."""
 
     name: Literal["relax"]
@@ -315,7 +297,7 @@ class RelaxConfig(Config):
     """Width of its recurrent state and of its hidden layer."""
 
 
-class RaoBlackwellConfig(Config):
+class RaoBlackwellConfig(CriticEstimatorConfig):
     """At each step the likeliest symbols are summed over and one of the rest is drawn; each of
     them is followed by a fresh continuation (Liu et al. 2019)."""
 
@@ -325,7 +307,7 @@ class RaoBlackwellConfig(Config):
     """How many symbols are summed over; a sentence of T symbols costs (k + 1)·T + 1 scores."""
 
 
-class UnorderedSetConfig(Config):
+class UnorderedSetConfig(CriticEstimatorConfig):
     """Sets of distinct sentences, sampled without replacement and weighted so that the gradient
     stays unbiased (Kool et al. 2020)."""
 
@@ -335,7 +317,7 @@ class UnorderedSetConfig(Config):
     """Sentences in a set; divides train.batch_size. With prompts each prompt has a set."""
 
 
-class LeakGanConfig(Config):
+class LeakGanConfig(CriticEstimatorConfig):
     """The critic's reward teaches the manager where to send the worker, which is rewarded for
     going there (LeakGAN); for generator leakgan."""
 
@@ -353,7 +335,7 @@ class LeakGanConfig(Config):
     """How sharply the rescaled reward tells high ranks from low ones."""
 
 
-class PathwiseConfig(Config):
+class PathwiseConfig(CriticEstimatorConfig):
     """Back-propagate through the sample itself: for pictures and points."""
 
     name: Literal["pathwise"]
@@ -368,6 +350,16 @@ class DetachedConfig(Config):
     """Kind of estimator."""
     decoding: Literal["greedy", "sample"] = "greedy"
     """How the translations are written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_reward(cls, tree: Any) -> Any:
+        if isinstance(tree, dict) and "reward" in tree:
+            raise ValueError(
+                f"reward={tree['reward']!r}: detached asks no critic and is a null arm itself; "
+                "leave it out, or for a critic that stands still set players.critic.lr to 0"
+            )
+        return tree
 
 
 EstimatorConfig = Annotated[

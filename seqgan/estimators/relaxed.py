@@ -28,16 +28,15 @@ from seqgan.decoding import Draw, GumbelSoftmax, Softmax, StraightThrough, sampl
 from seqgan.estimators.base import Surrogate, pathwise_surrogate
 from seqgan.estimators.config import (
     AnyRelaxedConfig,
-    ConstantTemperature,
     GappedConfig,
     GumbelRaoConfig,
     ReinMaxConfig,
-    TemperatureConfig,
     ZeroTemperatureConfig,
 )
 from seqgan.estimators.gapped import Gapped
 from seqgan.estimators.gumbel_rao import GumbelRao
 from seqgan.estimators.reinmax import ReinMax
+from seqgan.estimators.temperature import temperature_at
 from seqgan.estimators.zero_temperature import ZeroTemperature
 
 
@@ -99,13 +98,3 @@ class Relaxed:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._updates = state["updates"]
-
-
-def temperature_at(config: TemperatureConfig, updates: int) -> float:
-    """τ after so many generator updates."""
-    if isinstance(config, ConstantTemperature):
-        return config.value
-    share = min(1.0, updates / config.steps)
-    if config.name == "linear":
-        return config.start + share * (config.end - config.start)
-    return config.start * (config.end / config.start) ** share

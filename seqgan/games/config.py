@@ -1,6 +1,6 @@
 """Configuration of games: who plays, and for what besides the objective."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,14 @@ class ScheduledSamplingConfig(Config):
     steps: Annotated[int, Field(gt=0)]
     """Generator updates on the way, linear."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _constant(cls, tree: Any) -> Any:
+        """A plain number is a probability that never changes."""
+        if isinstance(tree, int | float) and not isinstance(tree, bool):
+            return {"start": tree, "end": tree, "steps": 1}
+        return tree
+
     def probability(self, updates: int) -> float:
         """The probability after so many generator updates."""
         return self.start + min(1.0, updates / self.steps) * (self.end - self.start)
@@ -33,8 +41,8 @@ class MleGameConfig(Config):
     name: Literal["mle"]
     """Kind of game."""
     scheduled_sampling: ScheduledSamplingConfig | None = None
-    """Feed the generator's own symbols back during training (a baseline, not a likelihood); null:
-    real symbols only."""
+    """Feed the generator's own symbols back during training (a baseline, not a likelihood); a plain
+    number is a constant probability. Null: real symbols only."""
 
 
 class DemonstrationsConfig(Config):

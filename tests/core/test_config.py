@@ -58,6 +58,18 @@ def complaint(overrides: dict[str, Any]) -> str:
             {"penalties": [{"name": "r1"}, {"name": "gradient_penalti"}]},
             ["penalties.1.name='gradient_penalti'", "did you mean 'gradient_penalty'"],
         ),
+        (
+            {"estimator": {"name": "soft_gumbel", "temperature": -1}},
+            ["estimator.temperature.value=-1", "greater than 0"],
+        ),
+        (
+            {"estimator": {"name": "soft_gumbel", "reward": "shufled"}},
+            ["estimator.reward='shufled'", "did you mean 'shuffled'"],
+        ),
+        (
+            {"estimator": {"name": "detached", "reward": "constant"}},
+            ["estimator: reward='constant'", "detached asks no critic", "players.critic.lr to 0"],
+        ),
         ({"penalties": [{"name": "r1", "wieght": 1}]}, ["penalties.0.wieght=1", "'weight'"]),
         (
             {"schedule": [{"repeat": 1, "phases": {"critik": 1}}]},

@@ -164,6 +164,8 @@ def test_gumbel_noise_has_the_moments_of_the_standard_gumbel() -> None:
     ("config", "values"),
     [
         ({"name": "constant", "value": 0.3}, {0: 0.3, 7: 0.3}),
+        (0.3, {0: 0.3, 7: 0.3}),
+        (2, {0: 2.0, 7: 2.0}),
         (
             {"name": "linear", "start": 2.0, "end": 0.5, "steps": 3},
             {0: 2.0, 1: 1.5, 2: 1.0, 3: 0.5, 9: 0.5},
@@ -173,7 +175,7 @@ def test_gumbel_noise_has_the_moments_of_the_standard_gumbel() -> None:
             {0: 4.0, 1: 2.0, 2: 1.0, 3: 0.5, 4: 0.25, 9: 0.25},
         ),
     ],
-    ids=["constant", "linear", "exponential"],
+    ids=["constant", "number", "whole number", "linear", "exponential"],
 )
 def test_temperature_follows_its_schedule_by_generator_updates(config, values) -> None:
     """Sampling for the critic does not move it; a loss moves it by one; a checkpoint holds it."""

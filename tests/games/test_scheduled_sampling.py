@@ -122,6 +122,8 @@ def test_reading_only_its_own_symbols_it_wants_the_columns_apart() -> None:
 
 
 def test_the_probability_is_a_straight_line_in_updates() -> None:
+    constant = ScheduledSamplingConfig.model_validate(0.25)
+    assert [constant.probability(updates) for updates in (0, 1, 9)] == [0.25] * 3
     schedule = ScheduledSamplingConfig(start=0.2, end=0.8, steps=4)
     found = [schedule.probability(updates) for updates in (0, 1, 2, 4, 100)]
     assert found == pytest.approx([0.2, 0.35, 0.5, 0.8, 0.8])

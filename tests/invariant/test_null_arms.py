@@ -28,13 +28,22 @@ def moved(folder: Path, overrides: dict) -> bool:
     return any(not torch.equal(end["module"][name], value) for name, value in state.items())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-def test_a_constant_reward_with_leave_one_out_leaves_the_generator_bit_identical(
-    optimizer: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("estimator", "optimizer"),
+    [
+        (constant("leave_one_out"), "adam"),
+        (constant("leave_one_out"), "sgd"),
+        (constant("leave_one_out"), "rmsprop"),
+        ({"name": "soft_gumbel", "reward": "constant"}, "adam"),
+    ],
+    ids=["adam", "sgd", "rmsprop", "soft_gumbel"],
+)
+def test_a_constant_reward_without_noise_leaves_the_generator_bit_identical(
+    estimator: dict, optimizer: str, tmp_path: Path
 ) -> None:
     overrides = {
         **ADVERSARIAL_ONLY,
-        "estimator": constant("leave_one_out"),
+        "estimator": estimator,
         "players.generator": {"optimizer": optimizer, "lr": 0.1},
     }
     assert not moved(train(tmp_path / "run", overrides), overrides)
@@ -47,6 +56,7 @@ def test_a_constant_reward_with_leave_one_out_leaves_the_generator_bit_identical
         {"name": "score_function", "baseline": {"name": "leave_one_out"}, "reward": "shuffled"},
         {"name": "score_function", "baseline": {"name": "leave_one_out"}},
         {"name": "straight_through"},
+        {"name": "straight_through", "reward": "shuffled"},
     ],
     ids=lambda estimator: f"{estimator['name']}-{estimator.get('reward', 'critic')}",
 )

@@ -1,0 +1,104 @@
+"""Null arms: any estimator with a reward that says nothing about its sample.
+
+    constant    R = 1 for every sample, 0 for every action; with a gradient of zeros
+    shuffled    R_b − mean(R) of sample b goes to another sample of the batch; where the critic's
+                score is back-propagated, g_b − mean(g) does, g_b being its gradient at sample b
+
+One order π of the batch is drawn for each loss, uniformly. For the samples at hand the mean over
+all orders of what a sample gets is exactly 0, so whatever still improves is no merit of the
+critic, while the size of its numbers stays what it was. The mean has to go: a gradient that all
+samples share ("fewer full stops") would survive every shuffle, and so would a preference for the
+likeliest token among the alternatives of `rao_blackwell` and `all_action`.
+
+A value per step is averaged over its sample first. Continuations go with the sample that they
+continue. The control variates of `rebar` and `relax` keep what they are told, since they add
+nothing to the mean. Further terms beside the critic's reward are left alone.
+
+`score_function` and `ppo` do the same to their returns themselves (`score_function.py`): a
+constant for each step would pay for length.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from seqgan.core.masks import mean_per_row
+from seqgan.core.types import ActionReward, Request, Reward, Sample, Shared, Term
+from seqgan.estimators.base import Estimator, Surrogate
+
+
+class NullArm:
+    """An estimator that is told nothing. Samples, state and costs are the estimator's own."""
+
+    def __init__(self, estimator: Estimator, reward: Literal["constant", "shuffled"]) -> None:
+        self._estimator = estimator
+        self._kind = reward
+        self.passes_gradient = estimator.passes_gradient
+
+    def sample(self, generator: Any, request: Request) -> Any:
+        return self._estimator.sample(generator, request)
+
+    def loss(self, generator: Any, rollout: Sample, reward: Reward, *terms: Term) -> Surrogate:
+        null: Reward = _Constant(reward)
+        if self._kind == "shuffled":
+            order_B = torch.rand(len(rollout.x), device=rollout.x.device).argsort()
+            null = _Shuffled(reward, order_B, self.passes_gradient)
+        return self._estimator.loss(generator, rollout, null, *terms)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._estimator.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._estimator.load_state_dict(state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    """The critic is asked by estimators that want a value for every action, for the shape only."""
+
+    reward: Reward
+
+    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        one_B = torch.ones(len(x), device=x.device)
+        return one_B + 0 * x.flatten(1).sum(1) if x.is_floating_point() else one_B
+
+    def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        return torch.zeros_like(cast(ActionReward, self.reward).actions(ids_BT, mask_BT))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shuffled:
+    """Every sample is told what belongs to another: row b what is row `order_B[b]`'s."""
+
+    reward: Reward
+    order_B: Tensor
+    through: bool
+    """Whether the estimator back-propagates the reward."""
+
+    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        if x.is_floating_point():
+            # Soft rows are either differentiated through, or read by a control variate.
+            return self.reward(self._exchanging(x) if self.through else x, mask, shared)
+        value = self.reward(x, mask, shared)
+        if value.dim() > 1:
+            assert mask is not None, "values per step come with a mask"
+            value = mean_per_row(value, mask)
+        return self._exchanged(value)
+
+    def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        value_BTV = cast(ActionReward, self.reward).actions(ids_BT, mask_BT)
+        return self._exchanged(value_BTV * mask_BT[..., None])
+
+    def _exchanging(self, x: Tensor) -> Tensor:
+        """The same samples, whose gradients change places on the way back."""
+        passed = x.view_as(x)
+        if passed.requires_grad:
+            passed.register_hook(self._exchanged)
+        return passed
+
+    def _exchanged(self, rows: Tensor) -> Tensor:
+        """Row n·B + b is row n·B + order[b] less the mean of block n."""
+        blocks = rows.unflatten(0, (-1, len(self.order_B)))
+        return (blocks[:, self.order_B] - blocks.mean(1, keepdim=True)).flatten(0, 1)
