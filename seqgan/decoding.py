@@ -469,7 +469,6 @@ def chosen_log_probs(
     return logp_BT.view_as(ids_BT) * mask_BT
 
 
-@torch.no_grad()
 def sequence_log_probs(
     generator: Generator,
     ids_BT: Tensor,
@@ -478,11 +477,22 @@ def sequence_log_probs(
     cond: Tensor | None = None,
 ) -> Tensor:
     """`logp_B` in nats, for evaluation: no gradient, in blocks that fit the cache."""
+    return held_out_log_probs(generator, ids_BT, mask_BT, temperature, cond).sum(1)
+
+
+@torch.no_grad()
+def held_out_log_probs(
+    generator: Generator,
+    ids_BT: Tensor,
+    mask_BT: Tensor,
+    temperature: float = 1.0,
+    cond: Tensor | None = None,
+) -> Tensor:
+    """`logp_BT` of `token_log_probs`, for evaluation: no gradient, in blocks that fit the cache."""
     size = max(1, 8 * _CPU_LOGITS // (generator.vocab_size * ids_BT.shape[1]))
     found = []
     for first in range(0, len(ids_BT), size):
         rows = slice(first, first + size)
         told = None if cond is None else cond[rows]
-        logp_BT = token_log_probs(generator, ids_BT[rows], mask_BT[rows], temperature, told)
-        found.append(logp_BT.sum(1))
+        found.append(token_log_probs(generator, ids_BT[rows], mask_BT[rows], temperature, told))
     return torch.cat(found)

@@ -84,11 +84,18 @@ def resume(experiment: Experiment, folder: Path) -> Path:
 
 def _check_same_data(folder: Path, data: DataSide) -> None:
     path = folder / "data.json"
-    if path.exists() and read_json(path, FROM_A_COPY) != data.report:
+    if not path.exists():
+        return
+    if _counted(read_json(path, FROM_A_COPY)) != _counted(data.report):
         raise UserError(
             f"{path}: the data files have changed since the run started; put the former ones back, "
             "or start a new run"
         )
+
+
+def _counted(report: dict[str, Any]) -> dict[str, Any]:
+    """What was counted, without what is said about it: later versions may say more."""
+    return {name: value for name, value in report.items() if name != "warnings"}
 
 
 def _trainer(

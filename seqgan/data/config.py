@@ -158,8 +158,9 @@ class WordTokenizerConfig(Config):
     """Turn capital letters into small ones first."""
     split_punctuation: bool = True
     """Make . , ! ? ; : " ' ( ) words of their own."""
-    min_count: Positive = 1
-    """Rarer words become <unk>."""
+    min_count: Positive = 2
+    """Rarer words become <unk>. With 1 training never shows <unk>, and the likelihood of held-out
+    words that training lacks is an accident."""
     max_size: Positive | None = None
     """Vocabulary entries at most, the two special symbols included."""
     vocabulary: str | None = None

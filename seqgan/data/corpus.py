@@ -13,6 +13,7 @@ Data with two sides (`unpaired_text.py`, `events.py`) make each of them with the
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from seqgan.data.config import CorpusConfig, HuggingFaceDataConfig, TextDataConf
 from seqgan.data.sources import Sentences, read_splits
 from seqgan.data.text_pair_config import TextFilesConfig
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
 CorpusData = TextDataConfig | HuggingFaceDataConfig
 Limits = CorpusConfig | TextFilesConfig
@@ -82,13 +84,16 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
     for name, split in fitted.items():
         check_size(name, split, source, config)
     end_id = tokenizer.end_id
+    report = describe_splits(fitted, tokenizer, config.length, canonical)
+    report["warnings"] = unknown_warnings(report, config.tokenizer, "data")
+    warn(report)
     return Corpus(
         space=SequenceSpace(tokenizer.vocab_size, config.length, end_id),
         tokenizer=tokenizer,
         train=to_split(fitted["train"], config.length, end_id),
         valid=to_split(fitted["valid"], config.length, end_id),
         test=to_split(fitted["test"], config.length, end_id),
-        report=describe_splits(fitted, tokenizer, config.length, canonical),
+        report=report,
     )
 
 
@@ -165,7 +170,7 @@ def describe_splits(
             "dropped": split.dropped,
             "truncated": split.truncated,
             "longest": split.longest,
-            "unk_rate": _unknown_rate(split.ids, tokenizer.unk_id),
+            "unk_rate": unknown_rate(split.ids, tokenizer.unk_id),
             "duplicates": len(keys[name]) - len(set(keys[name])),
             "sha256": hashlib.sha256(json.dumps(split.ids).encode()).hexdigest(),
         }
@@ -174,6 +179,7 @@ def describe_splits(
     return report
 
 
-def _unknown_rate(ids: list[list[int]], unk_id: int) -> float:
-    tokens = sum(len(sentence) for sentence in ids)
-    return sum(sentence.count(unk_id) for sentence in ids) / max(tokens, 1)
+def warn(report: dict[str, Any]) -> None:
+    """The warnings of a report, a line each on stderr."""
+    for warning in report["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)

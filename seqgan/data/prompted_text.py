@@ -25,11 +25,13 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Batch, SequenceSpace
+from seqgan.data.corpus import warn
 from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
 from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
 from seqgan.data.small_talk import fits
 from seqgan.data.sources import Canonical, Sentences
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
 Fits = Callable[[str, str], bool]
 """`fits(prompt, response)`: whether the response is a right one."""
@@ -78,6 +80,8 @@ def load_prompted_text(
     for name, part in fitted.items():
         _check_size(name, part.pairs, part.dropped, config)
     report = _describe(fitted, tokenizer, config, canonical)
+    report["warnings"] = unknown_warnings(report, config.tokenizer, "data")
+    warn(report)
     further_MP = None
     if config.prompts is not None:
         further_MP = encoder.fit_prompts(read_prompts(config.prompts, config))
@@ -262,7 +266,7 @@ def _describe(
             "truncated": part.truncated,
             "longest_prompt": part.longest_prompt,
             "longest": part.longest,
-            "unk_rate": _unknown_rate(part, tokenizer.unk_id),
+            "unk_rate": unknown_rate(part.prompts + part.responses, tokenizer.unk_id),
             "duplicates": len(keys[name]) - len(set(keys[name])),
             "sha256": _hash([part.prompts, part.responses]),
         }
@@ -272,11 +276,6 @@ def _describe(
             known_prompts = set(prompts["train"])
             report[name]["prompts_in_train"] = sum(key in known_prompts for key in prompts[name])
     return report
-
-
-def _unknown_rate(part: FittedPairs, unk_id: int) -> float:
-    rows = part.prompts + part.responses
-    return sum(ids.count(unk_id) for ids in rows) / max(sum(map(len, rows)), 1)
 
 
 def _hash(tree: Any) -> str:

@@ -20,7 +20,6 @@ reports only, and neither training nor selection may change when the rows of one
   or lengths are not taken for pairs.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,11 +38,13 @@ from seqgan.data.corpus import (
     describe_splits,
     fit_sentences,
     to_split,
+    warn,
 )
 from seqgan.data.neighbours import WordForWord
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
 from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+from seqgan.data.unknown_tokens import unknown_warnings
 
 ROWS = 2_000
 """Training rows that are looked at to see whether they pair."""
@@ -156,8 +157,9 @@ def load_unpaired_text(
         "shorter_articles": _shorter_articles(config, splits, canonical),
     }
     report["warnings"] = _warnings(config, keys["a"], keys["b"], report)
-    for warning in report["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+    for side in "ab":
+        report["warnings"] += unknown_warnings(reports[side], config.tokenizer, f"data.{side}")
+    warn(report)
     a, b = sides["a"], sides["b"]
     word_for_word = WordForWord(a.train.lines, b.train.lines)
     if config.valid is None:

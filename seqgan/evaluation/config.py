@@ -16,13 +16,15 @@ ORACLE_METRICS = (
     *("valid", "unique"),
 )
 TEXT_METRICS = (
-    *("nll_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
+    *("nll_valid", "nll_known_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
     *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
-    *("distinct_1", "distinct_2", "distinct_3", "unique", "in_train", "length"),
+    *("distinct_1", "distinct_2", "distinct_3", "unique", "in_train", "length", "unknown"),
 )
 PROMPTED_METRICS = (
-    *("nll_valid", "nll_shuffled", "entropy", "bleu", "rouge1", "rouge2", "rougeL"),
-    *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length", "fitting"),
+    *("nll_valid", "nll_known_valid", "nll_shuffled", "entropy"),
+    *("bleu", "rouge1", "rouge2", "rougeL"),
+    *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length", "unknown"),
+    "fitting",
 )
 POINT_METRICS = ("modes", "high_quality", "mode_kl", "frechet", "density", "coverage")
 PICTURE_METRICS = (

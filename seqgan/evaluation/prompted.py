@@ -1,18 +1,20 @@
 """Evaluation of responses to prompts, on held-out pairs.
 
-Of densities, in nats a symbol (end symbols count, padding does not):
+Of densities, in nats per token (end tokens count, padding does not):
 
-    nll_SPLIT     −log p(response | prompt) of the true responses
-    nll_shuffled  the same behind the prompts of other pairs: as low as nll_SPLIT where the prompt
-                  is ignored, far above it where it is used
-    entropy       of the generator's own responses
+    nll_SPLIT        −log p(response | prompt) of the true responses
+    nll_known_SPLIT  the same over the tokens that are not `<unk>`
+    nll_shuffled     nll_SPLIT behind the prompts of other pairs: as low as itself where the prompt
+                     is ignored, far above it where it is used
+    entropy          of the generator's own responses
 
 Of sampled responses, as many as there are pairs, one to each prompt:
 
     distinct_n    different n-grams / n-grams
     unique        share of distinct responses
     copied        share of a response's words that stand in its prompt
-    length        mean symbols a response, without the end
+    length        mean tokens a response, without the end
+    unknown       share of the responses' tokens that are `<unk>`
     fitting       share of right responses, where the pairs come from a grammar
 
 Of greedy responses, against the one true response each:
@@ -32,10 +34,11 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Generator, Rollout
 from seqgan.data.prompted_text import PromptedSplit, PromptedText
 from seqgan.data.unpaired_text import Scorer
-from seqgan.decoding import Ancestral, Draw, Greedy, sample, sequence_log_probs
+from seqgan.decoding import Ancestral, Draw, Greedy, held_out_log_probs, sample
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
+from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unk_rates, unknown_share
 from seqgan.metrics import bleu, diversity
 from seqgan.metrics.translation import copied_share
 
@@ -54,9 +57,11 @@ class PromptedTextEvaluator:
         self._device = device
         self._seed = seed
         self._scorer = scorer
+        self._unk_id = text.tokenizer.unk_id
         self._splits: dict[str, PromptedSplit] = {"valid": text.valid, "test": text.test}
         self.notes: dict[str, object] = {
-            "pairs": {name: len(part.prompts) for name, part in self._splits.items()}
+            "pairs": {name: len(part.prompts) for name, part in self._splits.items()},
+            "unk_rate": unk_rates(text.report),
         }
 
     settings = staticmethod(temperatures_and_nuclei)
@@ -71,8 +76,10 @@ class PromptedTextEvaluator:
         if setting.top_p == 1:
             real = self._splits[split].batch
             temperature = setting.temperature
-            metrics[f"nll_{split}"] = self._nll(generator, real, temperature)
             assert real.cond is not None
+            assert real.mask is not None
+            logp_NT = self._log_probs(generator, real, temperature)
+            metrics |= held_out_nll(split, logp_NT, real.x, real.mask, self._unk_id)
             others = Batch(real.x, real.mask, real.cond.roll(_shift(len(real.x)), 0))
             metrics["nll_shuffled"] = self._nll(generator, others, temperature)
             own = Batch(made.ids_BT, made.mask_BT, part.batch.cond)
@@ -100,17 +107,21 @@ class PromptedTextEvaluator:
         mask_BT = torch.cat([block.mask_BT for block in blocks]).cpu()
         return Rollout(ids_BT, ids_BT, mask_BT)
 
-    def _nll(self, generator: Generator, batch: Batch, temperature: float) -> float:
+    def _nll(self, generator: Generator, batch: Batch, temperature: float) -> float | None:
+        assert batch.mask is not None
+        return nats_per_token(self._log_probs(generator, batch, temperature), batch.mask)
+
+    def _log_probs(self, generator: Generator, batch: Batch, temperature: float) -> Tensor:
+        """`logp_NT` on the CPU."""
         assert batch.mask is not None
         assert batch.cond is not None
-        total = 0.0
+        found = []
         for rows in torch.arange(len(batch.x)).split(AT_ONCE):
             ids, mask, cond = (
                 part[rows].to(self._device) for part in (batch.x, batch.mask, batch.cond)
             )
-            logp_B = sequence_log_probs(generator, ids, mask, temperature, cond)
-            total -= float(logp_B.cpu().double().sum())
-        return total / float(batch.mask.sum())
+            found.append(held_out_log_probs(generator, ids, mask, temperature, cond).cpu())
+        return torch.cat(found)
 
     def _responses(self, prompts: list[str], ids_NT: Tensor, mask_NT: Tensor) -> Metrics:
         """What needs no true response."""
@@ -123,6 +134,7 @@ class PromptedTextEvaluator:
         metrics["unique"] = diversity.unique_share(words)
         metrics["copied"] = copied_share(prompts, lines)
         metrics["length"] = diversity.mean_length(words)
+        metrics["unknown"] = unknown_share(ids_NT, mask_NT, end_id, self._unk_id)
         if self._text.fits is not None:
             right = [self._text.fits(*pair) for pair in zip(prompts, lines, strict=True)]
             metrics["fitting"] = sum(right) / len(right)

@@ -1,13 +1,19 @@
 """Evaluation on real text: likelihood, overlap with references, and diversity.
 
-    nll_SPLIT      nats a symbol on held-out sentences; end symbols count, padding does not
-    entropy        nats a symbol of the generator's own samples
-    bleu_n         mean sentence-BLEU of the samples against held-out references
-    self_bleu_n    each sample against all others; low is diverse
-    distinct_n     different n-grams / n-grams
-    unique         share of distinct samples
-    in_train       share of samples that stand verbatim in the training data
-    length         mean words a sample
+    nll_SPLIT        nats per token on held-out sentences; end tokens count, padding does not
+    nll_known_SPLIT  the same over the tokens that are not `<unk>`
+    entropy          nats per token of the generator's own samples
+    bleu_n           mean sentence-BLEU of the samples against held-out references
+    self_bleu_n      each sample against all others; low is diverse
+    distinct_n       different n-grams / n-grams
+    unique           share of distinct samples
+    in_train         share of samples that stand verbatim in the training data
+    length           mean words a sample
+    unknown          share of the samples' tokens that are `<unk>`
+
+A generator writes `<unk>` about as often as training shows it, as any model with a closed
+vocabulary does. All metrics count it as one word: samples, references and the real-data row are
+ids of one vocabulary, so their BLEU is comparable. `unk_rate` of every split is in `notes`.
 
 BLEU and Self-BLEU depend on how many sentences are compared: both counts are in `notes`. The
 real-data row puts as many training sentences in the samples' place, so there are never more
@@ -21,10 +27,11 @@ from torch import Tensor
 from seqgan.core.rng import isolated
 from seqgan.core.types import Generator, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
-from seqgan.decoding import Ancestral, sample, sequence_log_probs
+from seqgan.decoding import Ancestral, held_out_log_probs, sample
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
+from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unk_rates, unknown_share
 from seqgan.metrics import bleu, diversity
 
 
@@ -37,6 +44,7 @@ class TextEvaluator:
         self._device = device
         self._seed = seed
         self._references = references
+        self._unk_id = corpus.tokenizer.unk_id
         self._splits: dict[str, EncodedSplit] = {"valid": corpus.valid, "test": corpus.test}
         self._train = self._words(corpus.train.ids_NT, corpus.train.mask_NT)
         # BLEU and its like depend on the number of sentences: both rows have to have as many.
@@ -46,6 +54,7 @@ class TextEvaluator:
                 name: min(references, len(split.ids_NT)) for name, split in self._splits.items()
             },
             "most_sentences": self._most,
+            "unk_rate": unk_rates(corpus.report),
         }
 
     settings = staticmethod(temperatures_and_nuclei)
@@ -58,34 +67,32 @@ class TextEvaluator:
         metrics: Metrics = {}
         if setting.top_p == 1:
             real = self._splits[split]
-            metrics[f"nll_{split}"] = self._nll(
-                generator, real.ids_NT, real.mask_NT, setting.temperature
-            )
-            metrics["entropy"] = self._nll(
-                generator, rollout.ids_BT, rollout.mask_BT, setting.temperature
-            )
-        metrics |= self._overlap(self._words(rollout.ids_BT, rollout.mask_BT), split)
-        return metrics
+            logp_NT = self._log_probs(generator, real.ids_NT, real.mask_NT, setting.temperature)
+            metrics |= held_out_nll(split, logp_NT, real.ids_NT, real.mask_NT, self._unk_id)
+            ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
+            logp_BT = self._log_probs(generator, ids_BT, mask_BT, setting.temperature)
+            metrics["entropy"] = nats_per_token(logp_BT, mask_BT.cpu())
+        return metrics | self._overlap(rollout.ids_BT, rollout.mask_BT, split)
 
     def _sample(self, generator: Generator, rows: int, setting: DecodingSetting) -> Rollout:
         draw = Ancestral(setting.temperature, top_p=setting.top_p)
         with isolated(self._seed):
             return sample(generator, self.space, rows, draw)
 
-    def _nll(
+    def _log_probs(
         self, generator: Generator, ids_NT: Tensor, mask_NT: Tensor, temperature: float
-    ) -> float:
+    ) -> Tensor:
         ids_NT, mask_NT = ids_NT.to(self._device), mask_NT.to(self._device)
-        logp_N = sequence_log_probs(generator, ids_NT, mask_NT, temperature)
-        return -float(logp_N.cpu().double().sum() / mask_NT.sum().cpu())
+        return held_out_log_probs(generator, ids_NT, mask_NT, temperature).cpu()
 
     def real(self, split: str, samples: int) -> Metrics:
         """Training sentences against the same references; of likelihoods there are none."""
         train = self._corpus.train
-        metrics = self._overlap(self._words(train.ids_NT[:samples], train.mask_NT[:samples]), split)
+        metrics = self._overlap(train.ids_NT[:samples], train.mask_NT[:samples], split)
         return metrics | {"in_train": None}  # 1 by construction
 
-    def _overlap(self, sentences: bleu.Corpus, split: str) -> Metrics:
+    def _overlap(self, ids_NT: Tensor, mask_NT: Tensor, split: str) -> Metrics:
+        sentences = self._words(ids_NT, mask_NT)
         real = self._splits[split]
         references = self._words(real.ids_NT[: self._references], real.mask_NT[: self._references])
         metrics: Metrics = {}
@@ -98,6 +105,7 @@ class TextEvaluator:
         metrics["unique"] = diversity.unique_share(sentences)
         metrics["in_train"] = diversity.share_in_train(sentences, self._train)
         metrics["length"] = diversity.mean_length(sentences)
+        metrics["unknown"] = unknown_share(ids_NT, mask_NT, self.space.end_id, self._unk_id)
         return metrics
 
     def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> bleu.Corpus:

@@ -39,8 +39,12 @@ def write(tmp_path: Path) -> Write:
     return write_lines
 
 
+EVERY_WORD = WordTokenizerConfig(name="word", min_count=1)
+
+
 def text(path: str, **fields: Any) -> TextDataConfig:
-    return TextDataConfig(name="text", path=path, **{"length": 8, **fields})
+    fields = {"length": 8, "tokenizer": EVERY_WORD, **fields}
+    return TextDataConfig(name="text", path=path, **fields)
 
 
 def splits(corpus: Corpus) -> dict[str, EncodedSplit]:
@@ -129,6 +133,40 @@ def test_the_vocabulary_comes_from_the_training_split(write: Write) -> None:
     corpus = load_corpus(text(write("train.txt", lines)))
     assert sorted(corpus.tokenizer.vocabulary()[2:]) == sorted(corpus.train.lines)
     assert corpus.report["test"]["unk_rate"] == 1.0
+
+
+def test_unknown_words_that_training_never_shows_are_told(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "path": write("train.txt", ["a b c", "a b d"]),
+        "valid_path": write("valid.txt", ["a b a b"]),
+        "test_path": write("test.txt", ["a b", "e b"]),
+    }
+    corpus = load_corpus(text(**files))
+    (warning,) = corpus.report["warnings"]
+    assert warning.startswith("data: 25.0% of the test tokens are unknown (<unk>), of the training")
+    assert warning.endswith("; set data.tokenizer.min_count=2")
+    assert f"warning: {warning}\n" in capsys.readouterr().err
+
+    default = load_corpus(text(**files, tokenizer=WordTokenizerConfig(name="word")))
+    assert default.report["train"]["unk_rate"] == pytest.approx(2 / 6)
+    assert default.report["warnings"] == []
+
+    vocabulary = write("words.txt", ["<eos>", "<unk>", "a", "b", "c", "d"])
+    given = WordTokenizerConfig(name="word", vocabulary=vocabulary)
+    (warning,) = load_corpus(text(**files, tokenizer=given)).report["warnings"]
+    assert "min_count" not in warning  # it changes nothing there
+
+
+def test_a_thousandth_of_unknown_words_is_no_matter(write: Write) -> None:
+    known = ["a b"] * 500
+    files = {"path": write("train.txt", known), "valid_path": write("valid.txt", known)}
+    just = load_corpus(text(**files, test_path=write("test.txt", [*known[1:], "a e"])))
+    assert just.report["test"]["unk_rate"] == 0.001
+    assert just.report["warnings"] == []
+    above = load_corpus(text(**files, test_path=write("more.txt", [*known[2:], "a e", "a e"])))
+    assert len(above.report["warnings"]) == 1
 
 
 def test_max_train_keeps_the_first_sentences(write: Write) -> None:

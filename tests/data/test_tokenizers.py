@@ -25,7 +25,7 @@ LINES = ["b a c", "a b", "a <eos> <unk>", "d c"]
 
 
 def word_config(**fields: Any) -> WordTokenizerConfig:
-    return WordTokenizerConfig(name="word", **fields)
+    return WordTokenizerConfig(name="word", **{"min_count": 1, **fields})
 
 
 def piece_config(**fields: Any) -> SentencePieceConfig:
@@ -99,6 +99,13 @@ def test_decode_stops_at_the_end() -> None:
     tokenizer = WordTokenizer.from_lines(word_config(), LINES)
     assert tokenizer.decode([2, 1, 0, 3, 0]) == "a <unk>"
     assert tokenizer.decode([0, 2]) == ""
+
+
+def test_by_default_a_word_that_training_has_once_is_unknown() -> None:
+    """So that `<unk>` is a token that training shows."""
+    tokenizer = WordTokenizer.from_lines(WordTokenizerConfig(name="word"), LINES)
+    assert tokenizer.vocabulary() == ["<eos>", "<unk>", "a", "b", "c"]
+    assert tokenizer.encode("d c") == [1, 4]
 
 
 def test_min_count_and_max_size_cut_the_tail() -> None:

@@ -100,7 +100,7 @@ def test_who_answers_other_prompts_is_found_out(text: PromptedText) -> None:
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_likelihoods_are_nats_a_symbol_of_the_responses(
+def test_likelihoods_are_nats_per_token_of_the_responses(
     text: PromptedText, temperature: float
 ) -> None:
     torch.manual_seed(0)
@@ -119,6 +119,28 @@ def test_likelihoods_are_nats_a_symbol_of_the_responses(
     half = len(batch.x) // 2
     shuffled = torch.cat([batch.cond[-half:], batch.cond[:-half]])
     assert found["nll_shuffled"] == pytest.approx(nats(shuffled), rel=1e-4)
+
+
+def test_known_tokens_have_a_likelihood_of_their_own() -> None:
+    tree = CONFIG.model_dump() | {"tokenizer": {"name": "word", "max_size": 40}}
+    few = load_prompted_text(validate(PromptedTextConfig, tree, "data"))
+    torch.manual_seed(0)
+    config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
+    generator: Any = build_generator(config, few.space).eval()
+    evaluator = evaluator_of(few)
+    found = evaluator.generated(generator, "test", 50, DecodingSetting(0.5))
+    batch = few.test.batch
+    logits_NTV = generator(batch.x, batch.cond).detach() / 0.5
+    logp_NT = logits_NTV.log_softmax(-1).gather(2, batch.x[..., None])[..., 0]
+    known_NT = batch.mask & (batch.x != few.tokenizer.unk_id)
+    assert known_NT.sum() < batch.mask.sum()
+    assert found["nll_test"] == pytest.approx(-float(logp_NT[batch.mask].mean()), rel=1e-4)
+    assert found["nll_known_test"] == pytest.approx(-float(logp_NT[known_NT].mean()), rel=1e-4)
+    words = evaluator.real("test", 1000)["unknown"]
+    assert words == pytest.approx(
+        float((batch.x == few.tokenizer.unk_id).sum() / (batch.x != few.space.end_id).sum())
+    )
+    assert evaluator.notes["unk_rate"]["test"] == few.report["test"]["unk_rate"] > 0
 
 
 def test_below_top_p_1_there_is_no_density(text: PromptedText) -> None:

@@ -1,0 +1,37 @@
+"""Tokens that a vocabulary lacks: how many there are, and when that spoils what is measured.
+
+A model is as good on `<unk>` as on any token that training shows it. Where training shows none and
+held-out text has some, their likelihood is an accident of initialisation: then the person is told.
+"""
+
+from typing import Any
+
+from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
+
+TOLERATED = 0.001
+"""Share of held-out tokens that may be unknown although training shows no such token."""
+
+
+def unknown_rate(rows: list[list[int]], unk_id: int) -> float:
+    """Share of unknown tokens, end tokens not counted."""
+    tokens = sum(len(ids) for ids in rows)
+    return sum(ids.count(unk_id) for ids in rows) / max(tokens, 1)
+
+
+def unknown_warnings(report: dict[str, Any], tokenizer: TokenizerConfig, field: str) -> list[str]:
+    """What is wrong with the `unk_rate` of the splits of `report`, a line each.
+
+    `field` is where the text stands in the configuration.
+    """
+    rates = {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
+    worst = max(("valid", "test"), key=lambda name: rates[name])
+    if rates["train"] > 0 or rates[worst] <= TOLERATED:
+        return []
+    remedy = "give training text that has such words, or go by the likelihood of known tokens"
+    given = isinstance(tokenizer, WordTokenizerConfig) and tokenizer.vocabulary is not None
+    if isinstance(tokenizer, WordTokenizerConfig) and tokenizer.min_count == 1 and not given:
+        remedy = "set data.tokenizer.min_count=2"
+    return [
+        f"{field}: {rates[worst]:.1%} of the {worst} tokens are unknown (<unk>), of the training "
+        f"tokens none, so that training says nothing about their likelihood; {remedy}"
+    ]

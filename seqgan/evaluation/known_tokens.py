@@ -1,0 +1,41 @@
+"""Likelihood with and without the tokens that a vocabulary lacks.
+
+`<unk>` stands for many words, so that its likelihood is not theirs, and runs with different
+vocabularies do not spend it alike. What they share is the likelihood of the known tokens: the same
+sums, each token behind its whole sentence so far, over fewer tokens. The end token is a known one.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from seqgan.evaluation.base import Metrics
+
+
+def nats_per_token(logp_NT: Tensor, mask_NT: Tensor) -> float | None:
+    """Mean of −log p over the tokens of `mask_NT`; None where there are none."""
+    tokens = int(mask_NT.sum())
+    if not tokens:
+        return None
+    return -float((logp_NT.double() * mask_NT).sum()) / tokens
+
+
+def held_out_nll(
+    split: str, logp_NT: Tensor, ids_NT: Tensor, mask_NT: Tensor, unk_id: int
+) -> Metrics:
+    """`nll_SPLIT` of all tokens, `nll_known_SPLIT` of those that are not `<unk>`."""
+    return {
+        f"nll_{split}": nats_per_token(logp_NT, mask_NT),
+        f"nll_known_{split}": nats_per_token(logp_NT, mask_NT & (ids_NT != unk_id)),
+    }
+
+
+def unknown_share(ids_NT: Tensor, mask_NT: Tensor, end_id: int | None, unk_id: int) -> float:
+    """Share of the tokens that are `<unk>`, end tokens not counted."""
+    words_NT = mask_NT if end_id is None else mask_NT & (ids_NT != end_id)
+    return float((words_NT & (ids_NT == unk_id)).sum() / words_NT.sum().clamp_min(1))
+
+
+def unk_rates(report: dict[str, Any]) -> dict[str, float]:
+    """Shares of unknown tokens in the splits of a data report."""
+    return {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
