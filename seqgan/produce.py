@@ -17,7 +17,7 @@ from PIL import Image
 from seqgan.build.game import build_device
 from seqgan.core.device import autocast
 from seqgan.core.errors import UserError
-from seqgan.core.picture_files import list_pictures, read_picture, save_picture
+from seqgan.core.picture_files import Bytes, list_pictures, read_picture, save_picture
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
@@ -329,7 +329,8 @@ def transform_run(
     paths = list_pictures(source)
     targets = [output / path.relative_to(source).with_suffix(".png") for path in paths]
     _check_targets(paths, targets)
-    x_NCHW = torch.stack([_read(path, space) for path in paths])
+    as_bytes = Bytes(lambda: map(read_picture, paths))
+    x_NCHW = torch.stack([_fit(as_bytes(read_picture(path)), space) for path in paths])
     generator = load_generator(experiment, pair, state, device)[direction]
     with torch.no_grad(), progress_bar() as bar:
         task = bar.add_task("translating", total=len(paths), note="")
@@ -352,9 +353,9 @@ def _check_targets(paths: list[Path], targets: list[Path]) -> None:
         first_of[target] = path
 
 
-def _read(path: Path, space: ArraySpace) -> torch.Tensor:
+def _fit(picture: np.ndarray, space: ArraySpace) -> torch.Tensor:
     channels, height, width = space.shape
-    image = Image.fromarray(read_picture(path)).convert("L" if channels == 1 else "RGB")
+    image = Image.fromarray(picture).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     array = np.asarray(image)

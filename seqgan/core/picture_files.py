@@ -2,29 +2,21 @@
 
 Whatever Pillow reads is a picture, by its content and not by its name. One of several frames is
 the first. A photo is turned as its camera says. Grey stays grey; every other kind of colour
-becomes RGB, and what is transparent becomes white.
+becomes RGB, and what is transparent becomes white. Grey of 16 bits becomes bytes, all pictures of
+a set by one rule (`Bytes`).
 """
 
-import glob
-import struct
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError
+from seqgan.core.files import check_file
 from seqgan.core.saved_files import replacing
-
-DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises for a file that is damaged, or too large to be meant."""
 
 _SIDE_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 _SIDE_FOLDERS = {"__MACOSX"}
@@ -36,40 +28,65 @@ def list_pictures(folder: Path) -> list[Path]:
     Hidden files and folders are passed over, and so is what file managers leave behind. Whether
     the others are pictures shows when they are read.
 
-    Raises `UserError` if the folder is missing, a file, or empty.
+    Raises `UserError` if the folder is missing, a file, empty, or holds links in a circle.
     """
     if folder.is_file():
         raise UserError(f"{folder}: is a file; name the folder that holds the pictures")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; check the path")
-    found = [Path(name) for name in glob.glob("**", root_dir=folder, recursive=True)]
-    paths = [folder / path for path in found if not _is_side_file(path)]
-    files = [path for path in paths if path.is_file() or (path.is_symlink() and not path.is_dir())]
+    files = list(_files_below(folder))
     if not files:
         raise UserError(f"{folder}: holds no files; name a folder with pictures in it")
     return sorted(files, key=lambda path: path.parts)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """The picture in a file: bytes, [H, W] if it is grey and [H, W, 3] otherwise.
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Links are followed, but not back to a folder that they were reached through."""
+    waiting = [(folder, frozenset(map(_identity, folder.resolve().parents)))]
+    while waiting:
+        inner, above = waiting.pop()
+        try:
+            here = _identity(inner)
+            entries = [entry for entry in os.scandir(inner) if not _is_aside(entry.name)]
+        except OSError as error:
+            raise UserError(
+                f"{inner}: cannot be read ({error.strerror}); check its rights, or move it away"
+            ) from None
+        if here in above:
+            raise UserError(f"{inner}: is a link back to a folder that it lies in; remove it")
+        for entry in entries:
+            if entry.is_dir():
+                waiting.append((inner / entry.name, above | {here}))
+            else:
+                yield inner / entry.name
 
-    Raises `UserError` if the file is missing, no picture, damaged, or of unusual numbers.
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is_aside(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SIDE_FILES or name in _SIDE_FOLDERS
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """The picture in a file: [H, W] if it is grey and [H, W, 3] otherwise.
+
+    Bytes, or uint16 where grey has 16 bits. Raises `UserError` if the file is missing, no picture,
+    damaged, or of unusual numbers.
     """
-    try:
-        with Image.open(path) as image:
+    check_file(path)
+    with decoding(f"{path}: the picture cannot be read", "remove or replace the file"):
+        try:
+            image = Image.open(path)
+        except UnidentifiedImageError:
+            raise UserError(
+                f"{path}: is no picture that Pillow can read; remove it, or replace it if it is "
+                "damaged"
+            ) from None
+        with image:
             return to_array(image)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a folder; name a picture file in it") from None
-    except UnidentifiedImageError:
-        raise UserError(
-            f"{path}: is no picture that Pillow can read; remove it, or replace it if it is damaged"
-        ) from None
-    except DECODING_ERRORS as error:
-        raise UserError(
-            f"{path}: the picture cannot be read ({reason(error)}); remove or replace the file"
-        ) from None
 
 
 def save_picture(image: Image.Image, path: Path) -> None:
@@ -79,27 +96,58 @@ def save_picture(image: Image.Image, path: Path) -> None:
 
 
 def to_array(image: Image.Image) -> np.ndarray:
-    """Bytes [H, W] of a grey picture, [H, W, 3] of any other. May raise `DECODING_ERRORS`."""
+    """The numbers of a picture, as `read_picture` has them.
+
+    Raises `ValueError` where they are unusual, and whatever Pillow does for damaged pictures.
+    """
     image = ImageOps.exif_transpose(image)
-    if image.mode in ("I", "F"):
-        raise ValueError(f"it holds numbers of mode {image.mode}, not bytes 0–255")
-    if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
+    if 0 in image.size:
+        raise ValueError("it has no pixels")
+    if image.mode == "F":
+        raise ValueError("it holds numbers of mode F, not bytes 0–255")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _sixteen_bits(np.asarray(image))
     if image.has_transparency_data:
         image = _on_white(image)
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
-def reason(error: Exception) -> str:
-    """What a library says, on one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def _sixteen_bits(deep_HW: np.ndarray) -> np.ndarray:
+    low, high = int(deep_HW.min()), int(deep_HW.max())
+    if low < 0 or high > 0xFFFF:
+        raise ValueError(f"it holds numbers from {low} to {high}, not of 8 or 16 bits")
+    return deep_HW.astype(np.uint16)
+
+
+class Bytes:
+    """Makes bytes of the pictures of one set.
+
+    A file of 16 bits may hold numbers of 8, 10, 12, 14 or 16 bits, and does not say so. The largest
+    number in the set decides, so that black and white mean the same in all its pictures.
+    `pictures` gives all of them; it is asked once, and only if one has 16 bits.
+    """
+
+    def __init__(self, pictures: Callable[[], Iterable[np.ndarray]]) -> None:
+        self._pictures = pictures
+        self._bits = 0
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        if picture.dtype == np.uint8:
+            return picture
+        if not self._bits:
+            self._bits = bits_in_use(self._pictures())
+        return (picture >> (self._bits - 8)).astype(np.uint8)
+
+
+def bits_in_use(pictures: Iterable[np.ndarray]) -> int:
+    """The even number of bits, 8 at least, that the pictures of 16 bits need."""
+    largest = max(
+        (int(picture.max()) for picture in pictures if picture.dtype != np.uint8), default=0
+    )
+    return max(8, (largest.bit_length() + 1) // 2 * 2)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     white = Image.new("RGBA", image.size, "white")
     white.alpha_composite(image.convert("RGBA"))
     return white.convert("RGB")
-
-
-def _is_side_file(path: Path) -> bool:
-    return path.name.lower() in _SIDE_FILES or not _SIDE_FOLDERS.isdisjoint(path.parts)

@@ -302,7 +302,10 @@ class NpzSourceConfig(Config):
 
 
 class IdxSourceConfig(Config):
-    """A folder with the IDX files of MNIST: train-images-idx3-ubyte and so on, plain or gzipped."""
+    """A folder with the IDX files of MNIST: train-images-idx3-ubyte and so on, plain or gzipped.
+
+    Under other names they are known by their content, and by train, t10k or test in the name.
+    """
 
     name: Literal["idx"]
     """Kind of source."""
@@ -330,7 +333,11 @@ class HuggingFacePicturesConfig(Config):
 
 
 class FolderSourceConfig(Config):
-    """Picture files in a folder, in any format that Pillow reads."""
+    """Picture files in a folder, in any format that Pillow reads.
+
+    Grey of 16 bits becomes bytes by the number of bits (8, 10, … 16) that the largest number in the
+    folder needs, so that twelve bits in such a file are not black.
+    """
 
     name: Literal["folder"]
     """Kind of source."""

@@ -7,11 +7,6 @@ together. Classes are whole numbers 0 … K−1, each of which some training pic
 `field` is where the set's configuration stands, such as `data` or `data.a`; messages name it.
 """
 
-import gzip
-import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from seqgan.core.array_files import array_names, read_array
+from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError, did_you_mean
-from seqgan.core.picture_files import (
-    DECODING_ERRORS,
-    list_pictures,
-    read_picture,
-    reason,
-    to_array,
-)
+from seqgan.core.picture_files import Bytes, list_pictures, read_picture, to_array
 from seqgan.data.config import (
     FolderSourceConfig,
     HuggingFacePicturesConfig,
@@ -35,6 +26,7 @@ from seqgan.data.config import (
     NpzSourceConfig,
 )
 from seqgan.data.huggingface import check_column, load_parts, pick_part
+from seqgan.data.idx_files import IMAGES, LABELS, find_idx, parse_idx
 
 FileSourceConfig = (
     NpzSourceConfig | IdxSourceConfig | HuggingFacePicturesConfig | FolderSourceConfig
@@ -112,19 +104,11 @@ def _npz_names(config: NpzSourceConfig) -> dict[str, str]:
 
 
 def _load_npz(path: Path, names: dict[str, str], field: str) -> dict[str, np.ndarray]:
-    _check_file(path)
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: is no .npz file, or a damaged one; write it with numpy.savez")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for key, name in names.items():
-                if name not in archive.files:
-                    raise UserError(_missing_array(path, archive.files, f"{field}.{key}", name))
-            return {key: archive[name] for key, name in names.items()}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(
-            f"{path}: cannot be read ({reason(error)}); fetch or write the file again"
-        ) from None
+    present = array_names(path)
+    for key, name in names.items():
+        if name not in present:
+            raise UserError(_missing_array(path, present, f"{field}.{key}", name))
+    return {key: read_array(path, name) for key, name in names.items()}
 
 
 def _missing_array(path: Path, present: list[str], field: str, name: str) -> str:
@@ -155,63 +139,18 @@ def _array_split(where: str, x: np.ndarray, labels: str, y: np.ndarray | None) -
 
 # ── IDX files ─────────────────────────────────────────────────────────────────────────────────
 
-_IDX_IMAGES, _IDX_LABELS = 0x0803, 0x0801
-
 
 def read_idx(config: IdxSourceConfig) -> RawPictures:
     """The four files of MNIST, plain or gzipped."""
     folder = Path(config.path)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name the one with train-images-idx3-ubyte")
     splits = {}
     for split in ("train", "t10k"):
-        images = _idx_path(folder, f"{split}-images-idx3-ubyte")
-        labels = _idx_path(folder, f"{split}-labels-idx1-ubyte")
-        x_NHW, y_N = parse_idx(images, _IDX_IMAGES), parse_idx(labels, _IDX_LABELS)
+        images, labels = find_idx(folder, split, IMAGES), find_idx(folder, split, LABELS)
+        x_NHW, y_N = parse_idx(images, IMAGES), parse_idx(labels, LABELS)
         splits[split] = _array_split(str(images), x_NHW, labels.name, y_N)
     classes = _count_classes(f"{folder}: the training labels", splits["train"].classes_N)
     _check_test_classes(f"{folder}: the test labels", splits["t10k"].classes_N, classes)
     return RawPictures(str(folder), splits["train"], splits["t10k"], classes)
-
-
-def parse_idx(path: Path, magic: int) -> np.ndarray:
-    """The bytes of one IDX file: magic number, then each dimension as a big-endian 32-bit number.
-
-    `magic` is 0x08 (bytes) and the number of dimensions, 0x0803 for pictures, 0x0801 for labels.
-    """
-    data = _read_bytes(path)
-    found = int.from_bytes(data[:4], "big")
-    if len(data) < 4 or found != magic:
-        raise UserError(
-            f"{path}: is no IDX file of {'pictures' if magic == _IDX_IMAGES else 'labels'}: its "
-            f"magic number is 0x{found:08x}, expected 0x{magic:08x}; fetch the file again"
-        )
-    ndim = magic & 0xFF
-    header = 4 + 4 * ndim
-    shape = struct.unpack(f">{ndim}I", data[4:header]) if len(data) >= header else (0,)
-    expected = header + math.prod(shape)
-    if len(data) != expected:
-        raise UserError(
-            f"{path}: has {len(data)} bytes where its header promises {expected}; "
-            f"fetch the file again"
-        )
-    return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(shape)
-
-
-def _idx_path(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.exists():
-            return path
-    raise UserError(f"{folder / name}: no such file, nor with the ending .gz; fetch all four files")
-
-
-def _read_bytes(path: Path) -> bytes:
-    _check_file(path)
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({reason(error)}); fetch it again") from None
 
 
 # ── The datasets library ──────────────────────────────────────────────────────────────────────
@@ -221,44 +160,48 @@ def read_huggingface(config: HuggingFacePicturesConfig, field: str) -> RawPictur
     """Columns of a dataset; pictures are decoded one at a time."""
     field = f"{field}.source"
     parts = load_parts(config, field)
-    train = _dataset_split(config, pick_part(config, parts, field, "train_split"), field, "train")
-    classes = _count_classes(f"{field}.label_column={config.label_column!r}", train.classes_N)
-    if config.test_split is None:
-        return RawPictures(config.dataset, train, None, classes)
-    test = _dataset_split(config, pick_part(config, parts, field, "test_split"), field, "test")
-    where = f"{field}.label_column={config.label_column!r} ({config.test_split})"
-    _check_test_classes(where, test.classes_N, classes)
-    return RawPictures(config.dataset, train, test, classes)
+    keys = ("train",) if config.test_split is None else ("train", "test")
+    picked = {key: pick_part(config, parts, field, f"{key}_split") for key in keys}
+    as_bytes = Bytes(
+        lambda: (x for key in keys for _, x in _decode(config, picked[key], field, key))
+    )
+    splits = {key: _dataset_split(config, picked[key], field, key, as_bytes) for key in keys}
+    where = f"{field}.label_column={config.label_column!r}"
+    classes = _count_classes(where, splits["train"].classes_N)
+    if config.test_split is not None:
+        where = f"{where} ({config.test_split})"
+        _check_test_classes(where, splits["test"].classes_N, classes)
+    return RawPictures(config.dataset, splits["train"], splits.get("test"), classes)
 
 
 def _dataset_split(
-    config: HuggingFacePicturesConfig, part: Any, field: str, split: str
+    config: HuggingFacePicturesConfig, part: Any, field: str, split: str, as_bytes: Bytes
 ) -> RawSplit:
-    column = check_column(config, part, field, "column")
+    check_column(config, part, field, "column")
     _check_some(f"{config.dataset} ({split})", len(part))
     classes_N = None
     if config.label_column is not None:
         label_column = check_column(config, part, field, "label_column")
         where = f"{field}.label_column={label_column!r} ({split})"
-        classes_N = _to_classes(where, np.asarray(list(part[label_column])), len(part))
-    pictures = _decode(part.select_columns([column]), column, f"{config.dataset} ({split})", field)
+        with decoding(f"{where}: cannot be read", "give one whole number for each picture"):
+            labels = np.asarray(list(part[label_column]))
+        classes_N = _to_classes(where, labels, len(part))
+    pictures = ((where, as_bytes(x)) for where, x in _decode(config, part, field, split))
     return RawSplit(len(part), pictures, classes_N)
 
 
-def _decode(part: Any, column: str, name: str, field: str) -> Iterator[tuple[str, np.ndarray]]:
-    row = 0
-    try:
-        for example in part:
-            value = example[column]
-            where = f"{name}, row {row}"
-            image = isinstance(value, Image.Image)
-            yield where, to_array(value) if image else _from_array(value, where, field, column)
-            row += 1
-    except DECODING_ERRORS as error:
-        raise UserError(
-            f"{name}, row {row}: the picture cannot be read ({reason(error)}); "
-            f"remove it from the dataset"
-        ) from None
+def _decode(
+    config: HuggingFacePicturesConfig, part: Any, field: str, split: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    examples = iter(part.select_columns([config.column]))
+    for row in range(len(part)):
+        where = f"{config.dataset} ({split}), row {row}"
+        with decoding(f"{where}: the picture cannot be read", "remove it from the dataset"):
+            value = next(examples)[config.column]
+            if isinstance(value, Image.Image):
+                value = to_array(value)
+        is_picture = isinstance(value, np.ndarray) and value.dtype == np.uint16
+        yield where, value if is_picture else _from_array(value, where, field, config.column)
 
 
 def _from_array(value: Any, where: str, field: str, column: str) -> np.ndarray:
@@ -281,7 +224,8 @@ def read_folder(config: FolderSourceConfig, field: str) -> RawPictures:
     """Every file in a folder, in the order of their names."""
     folder = Path(config.path)
     paths = list_pictures(folder)
-    pictures = ((str(path), read_picture(path)) for path in paths)
+    as_bytes = Bytes(lambda: map(read_picture, paths))
+    pictures = ((str(path), as_bytes(read_picture(path))) for path in paths)
     if not config.labels:
         return RawPictures(str(folder), RawSplit(len(paths), pictures, None), None, 0)
     loose = [path for path in paths if path.parent == folder]
@@ -297,13 +241,6 @@ def read_folder(config: FolderSourceConfig, field: str) -> RawPictures:
 
 
 # ── Checks ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name the file")
-    if not path.exists():
-        raise UserError(f"{path}: no such file; check the path")
 
 
 def _check_some(where: str, count: int) -> None:

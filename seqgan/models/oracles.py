@@ -13,12 +13,12 @@ import hashlib
 from math import comb, log
 from pathlib import Path
 from typing import Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seqgan.core.array_files import array_names, read_array
 from seqgan.core.budget import free_of_charge
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
@@ -156,28 +156,48 @@ def _trainable(network: RnnGenerator) -> list[tuple[str, torch.nn.Parameter]]:
 def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
     """The paper's LSTM: row vectors, one bias a gate, and word 0 as the start symbol."""
     path = Path(config.path)
-    if not path.is_file():
-        raise UserError(f"data.oracle.path={config.path!r}: no such file; give the .npz")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (ValueError, OSError, BadZipFile, AttributeError) as error:
-        raise UserError(
-            f"data.oracle.path={config.path!r}: not an .npz of plain arrays ({error})"
-        ) from error
-    missing = [name for name in _PAPER_ARRAYS if name not in arrays]
-    if missing:
-        raise UserError(f"data.oracle.path={config.path!r}: lacks the array {missing[0]!r}")
-    try:
-        return _paper_network(arrays, config.length)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(
-            f"data.oracle.path={config.path!r}: its arrays do not fit one another ({error})"
-        ) from error
+        present = array_names(path)
+        missing = [name for name in _PAPER_ARRAYS if name not in present]
+        if missing:
+            raise UserError(f"{path}: lacks the array {missing[0]!r}; give the published .npz")
+        arrays = {name: read_array(path, name) for name in _PAPER_ARRAYS}
+        _check_paper_arrays(path, arrays)
+    except UserError as error:
+        raise UserError(f"data.oracle.path: {error}") from None
+    return _paper_network(
+        {name: torch.from_numpy(array).float() for name, array in arrays.items()}, config.length
+    )
 
 
 _GATES = ("i", "f", "c", "og")  # torch's order: input, forget, cell, output
 _PAPER_ARRAYS = ["embeddings", "Wo", "bo"] + [f"{kind}{g}" for kind in "WUb" for g in _GATES]
+
+
+def _check_paper_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Every array is finite, and of the shape that the first two call for."""
+    for name in ("embeddings", "Ui"):
+        if arrays[name].ndim != 2 or 0 in arrays[name].shape:
+            raise UserError(
+                f"{path}: the array {name!r} has shape {arrays[name].shape}, not (N, M)"
+            )
+    (vocab_size, embed), hidden = arrays["embeddings"].shape, len(arrays["Ui"])
+    shapes = {"W": (embed, hidden), "U": (hidden, hidden), "b": (hidden,)}
+    expected = {f"{kind}{g}": shape for kind, shape in shapes.items() for g in _GATES}
+    expected |= {"embeddings": (vocab_size, embed), "Wo": (hidden, vocab_size), "bo": (vocab_size,)}
+    for name, array in arrays.items():
+        if array.shape != expected[name]:
+            raise UserError(
+                f"{path}: the array {name!r} has shape {array.shape} where the others call for "
+                f"{expected[name]}; give the published .npz"
+            )
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(array.astype(np.float32)).all()
+        if not finite:
+            raise UserError(
+                f"{path}: the array {name!r} holds numbers that are not finite; give the published "
+                ".npz"
+            )
 
 
 def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from seqgan.core.errors import UserError
-from seqgan.core.picture_files import list_pictures, read_picture
+from seqgan.core.picture_files import bits_in_use, list_pictures, read_picture
 
 GREY_HW = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 RGB_HWC = np.stack([GREY_HW, 255 - GREY_HW, GREY_HW // 2], 2)
@@ -67,10 +67,23 @@ def test_other_modes(tmp_path: Path, mode: str, shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(found, np.asarray(image.convert("L" if mode == "1" else "RGB")))
 
 
-def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+def test_sixteen_bits_stay(tmp_path: Path) -> None:
     deep = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
-    found = read_picture(save(Image.fromarray(deep), tmp_path / "a.png"))
-    np.testing.assert_array_equal(found, [[0, 0, 1, 255]])
+    for name in ("a.png", "a.tiff"):
+        found = read_picture(save(Image.fromarray(deep), tmp_path / name))
+        assert found.dtype == np.uint16
+        np.testing.assert_array_equal(found, deep)
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 1 65535 " + deep[:, 2:].astype(">u2").tobytes())
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.pgm"), [[256, 65535]])
+
+
+@pytest.mark.parametrize(
+    ("values", "bits"),
+    [([0], 8), ([255], 8), ([256], 10), ([1023], 10), ([1024], 12), ([4095, 7], 12), ([65535], 16)],
+)
+def test_the_largest_number_says_how_many_bits_are_in_use(values: list[int], bits: int) -> None:
+    pictures = [np.full((1, 1), value, np.uint16) for value in values]
+    assert bits_in_use([np.full((1, 1), 255, np.uint8), *pictures]) == bits
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
@@ -96,14 +109,24 @@ def test_unusable_files_are_named_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture at all\n")
     (tmp_path / "empty.png").touch()
     save(Image.fromarray(np.zeros((2, 2), dtype=np.float32)), tmp_path / "float.tiff")
+    Image.fromarray(np.array([[0, 100_000]], dtype=np.int32)).save(tmp_path / "long.tiff")
+    os.mkfifo(tmp_path / "pipe.png")
+    dds = save(Image.fromarray(RGB_HWC), tmp_path / "whole.dds").read_bytes()
+    (tmp_path / "odd.dds").write_bytes(dds[:80] + b"\x04\0\0\0DX99" + dds[88:])
+    blp = save(Image.fromarray(RGB_HWC).convert("P"), tmp_path / "whole.blp").read_bytes()
+    (tmp_path / "cut.blp").write_bytes(blp[:30])
     for name, message in {
         "cut.jpg": r"cannot be read \(.*(?i:truncated).*\); remove or replace",
         "flipped.png": "cannot be read .*; remove or replace",
         "text.png": "is no picture that Pillow can read; remove it",
         "empty.png": "is no picture that Pillow can read; remove it",
         "float.tiff": "numbers of mode F, not bytes 0–255",
+        "long.tiff": "numbers from 0 to 100000, not of 8 or 16 bits",
+        "pipe.png": "is a pipe or a device",
+        "odd.dds": r"cannot be read \(it is damaged, or of a kind that is not supported\)",
+        "cut.blp": r"cannot be read|is no picture",
         "missing.png": "no such file; check the path",
-        ".": "is a folder; name a picture file in it",
+        ".": "is a folder; name a file in it",
     }.items():
         path = tmp_path / name
         with pytest.raises(UserError, match=message) as caught:
@@ -145,6 +168,28 @@ def test_links_are_followed_and_broken_ones_not_lost(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["a.png", "z.png"]
     with pytest.raises(UserError, match=r"z\.png: no such file"):
         read_picture(found[1])
+
+
+@pytest.mark.parametrize("target", ["set", ".", "..", "set/b"])
+def test_links_in_a_circle_are_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    (tmp_path / "set" / "b").mkdir()
+    os.symlink(tmp_path / target, tmp_path / "set" / "a" / "link")
+    os.symlink(tmp_path / "set" / "a", tmp_path / "set" / "b" / "link")
+    with pytest.raises(UserError, match=r"link: is a link back to a folder that it lies in"):
+        list_pictures(tmp_path / "set")
+
+
+def test_two_links_to_one_folder_are_no_circle(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "1.png").touch()
+    (tmp_path / "set").mkdir()
+    for name in "ab":
+        os.symlink(tmp_path / "real", tmp_path / "set" / name)
+    found = [
+        path.relative_to(tmp_path / "set").as_posix() for path in list_pictures(tmp_path / "set")
+    ]
+    assert found == ["a/1.png", "b/1.png"]
 
 
 def test_a_folder_with_signs_of_patterns_in_its_name(tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
 
 from seqgan.core.errors import UserError
 from seqgan.core.faces import ATTRIBUTES, LABEL_SIZES
-from seqgan.data.config import PictureSetConfig, UnpairedPicturesConfig
+from seqgan.data.config import FolderSourceConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.faces import draw_faces
-from seqgan.data.picture_sources import parse_idx
+from seqgan.data.idx_files import parse_idx
+from seqgan.data.picture_sources import read_folder
 from seqgan.data.pictures import Pictures, PictureSet, load_pictures, load_unpaired
 
 SPLITS = ("judge", "train", "valid", "test")
@@ -336,7 +337,7 @@ def test_two_kinds_that_do_not_fit_together(digits: Path) -> None:
         ({"x_test": None}, {}, r"data\.source\.test='x_test': .* or set data\.source\.test=null"),
         ({"y_train": None}, {}, r"'y_train': .* or set data\.source\.train_labels=null"),
         ({}, {"test_labels": None}, r"test_labels=null: the training pictures .* have classes"),
-        ({"y_train": np.array([None] * N)}, {}, r"cannot be read \(Object arrays.*fetch or write"),
+        ({"y_train": np.array([None] * N)}, {}, "'y_train' cannot be read .*write the file again"),
         ({"x_train": numbered(0), "y_train": np.zeros(0, int)}, {}, "'x_train': holds no pictures"),
         ({"x_test": numbered(1), "y_test": np.zeros(1, int)}, {}, r"test split has 1 .*give more"),
     ],
@@ -352,26 +353,55 @@ def test_unusable_arrays_are_explained(
     assert "\n" not in str(caught.value)
 
 
+def set_in_headers(path: Path, flags: int = 0, method: int = 0) -> None:
+    """Say of every member of a zip file that it is encrypted, or compressed by an odd method."""
+    data = bytearray(path.read_bytes())
+    for magic, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        start = data.find(magic)
+        while start >= 0:
+            data[start + offset] |= flags
+            data[start + offset + 2] |= method
+            start = data.find(magic, start + 1)
+    path.write_bytes(data)
+
+
 def test_files_that_are_no_npz(tmp_path: Path, digits: Path) -> None:
     np.save(tmp_path / "single.npy", numbered())
     (tmp_path / "text.npz").write_text("x_train")
     with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:
-        archive.writestr("x_train", "no array")
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(name, "no array")
     data = bytearray(digits.read_bytes())
     data[400] ^= 255
     (tmp_path / "damaged.npz").write_bytes(data)
+    write_npz(tmp_path / "encrypted.npz")
+    set_in_headers(tmp_path / "encrypted.npz", flags=1)
+    write_npz(tmp_path / "compressed.npz")
+    set_in_headers(tmp_path / "compressed.npz", method=97)
+    (tmp_path / "empty.npz").touch()
+    os.mkfifo(tmp_path / "pipe.npz")
     for name, message in {
         "single.npy": r"is no \.npz file",
         "text.npz": r"is no \.npz file, or a damaged one; write it with numpy\.savez",
-        "damaged.npz": r"cannot be read \(Bad CRC.*\); fetch or write the file again",
+        "damaged.npz": "'x_train' cannot be read .*; write the file again with numpy",
         "missing.npz": "no such file; check the path",
-        ".": "is a folder; name the file",
+        "other.npz": "'x_train' holds bytes without a header, not numbers; write the file again",
+        "encrypted.npz": "'x_train' cannot be read .*; write the file again",
+        "compressed.npz": "'x_train' cannot be read .*; write the file again",
+        "empty.npz": r"is no \.npz file",
+        "pipe.npz": "is a pipe or a device",
+        ".": "is a folder; name a file",
     }.items():
         with pytest.raises(UserError, match=message) as caught:
             load(npz(tmp_path / name))
         assert str(caught.value).startswith(f"{tmp_path / name}: ")
-    with pytest.raises(UserError, match=r"other\.npz"):
-        load(npz(tmp_path / "other.npz"))
+        assert "\n" not in str(caught.value)
+
+
+def test_npz_is_known_by_its_content(tmp_path: Path, digits: Path) -> None:
+    path = tmp_path / "digits.data"
+    path.write_bytes(digits.read_bytes())
+    assert load(npz(path)).report == load(npz(digits)).report
 
 
 # ── IDX ───────────────────────────────────────────────────────────────────────────────────────
@@ -402,6 +432,29 @@ def test_idx_files_are_the_same_pictures(tmp_path: Path, digits: Path, packed: b
     assert pictures.report == load(npz(digits)).report
 
 
+def test_idx_files_are_known_by_their_content(tmp_path: Path, digits: Path) -> None:
+    """Gzip without its ending, the dots that some archives have, and names of our own."""
+    source = write_idx(tmp_path / "idx", packed=False)
+    place = tmp_path / "idx"
+    images, labels = place / "train-images-idx3-ubyte", place / "train-labels-idx1-ubyte"
+    images.write_bytes(gzip.compress(images.read_bytes()))
+    labels.rename(place / "train-labels.idx1-ubyte")
+    (place / "t10k-images-idx3-ubyte").rename(place / "digits-test-a.bin")
+    packed = gzip.compress((place / "t10k-labels-idx1-ubyte").read_bytes())
+    (place / "t10k-labels-idx1-ubyte").unlink()
+    (place / "digits-TEST-b").write_bytes(packed)
+    (place / "training notes.txt").write_text("not IDX")
+    (place / "train").mkdir()
+    assert load(source).report == load(npz(digits)).report
+    (place / "train-more.gz").write_bytes(
+        gzip.compress((place / "train-labels.idx1-ubyte").read_bytes())
+    )
+    with pytest.raises(
+        UserError, match=r"train-labels\.idx1-ubyte and train-more\.gz both hold labels"
+    ):
+        load(source)
+
+
 def test_damaged_idx_files_are_named(tmp_path: Path) -> None:
     source = write_idx(tmp_path / "idx", packed=False)
     images = tmp_path / "idx" / "train-images-idx3-ubyte"
@@ -412,22 +465,47 @@ def test_damaged_idx_files_are_named(tmp_path: Path) -> None:
         (whole[:10], r"has 10 bytes where its header promises"),
         (b"", r"is no IDX file of pictures: its magic number is 0x00000000"),
         (idx(np.zeros(N, np.uint8)), r"magic number is 0x00000801, expected 0x00000803"),
-        (gzip.compress(whole), r"magic number is 0x1f8b0800, expected"),
+        (gzip.compress(b"no picture"), r"magic number is 0x6e6f2070, expected"),
     ):
         images.write_bytes(data)
         with pytest.raises(UserError, match=message) as caught:
             load(source)
         assert str(caught.value).startswith(f"{images}: ")
     images.unlink()
-    with pytest.raises(UserError, match=r"train-images-idx3-ubyte: no such file, nor .*\.gz"):
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte: no such file, nor another IDX"):
         load(source)
     images.with_name(f"{images.name}.gz").write_bytes(gzip.compress(whole)[:-9])
-    with pytest.raises(UserError, match=r"ubyte\.gz: cannot be read .*fetch it again"):
+    with pytest.raises(UserError, match=r"ubyte\.gz: not a complete gzip file"):
         load(source)
     with pytest.raises(UserError, match=r"nowhere: no such folder"):
         load({"name": "idx", "path": str(tmp_path / "nowhere")})
-    with pytest.raises(UserError, match="is a folder; name the file"):
+    with pytest.raises(UserError, match="is a folder; name a file"):
         parse_idx(tmp_path, 0x0803)
+
+
+# ── Sixteen bits ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("largest", "bits"), [(0xFFF, 12), (0x7D0, 12), (0xFFFF, 16), (0xFF, 8)])
+def test_all_pictures_of_a_folder_are_scaled_by_the_bits_in_use(
+    tmp_path: Path, largest: int, bits: int
+) -> None:
+    """Twelve bits in a file of sixteen were black; and the darkest picture sets no scale."""
+    deep = np.linspace(0, largest, 16).astype(np.uint16).reshape(4, 4)
+    for name, picture in enumerate([deep // 8, deep, deep // 2, deep // 4]):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    source = read_folder(FolderSourceConfig(name="folder", path=str(tmp_path)), "data")
+    found = [picture for _, picture in source.train.pictures]
+    for picture, divisor in zip(found, (8, 1, 2, 4), strict=True):
+        assert picture.dtype == np.uint8
+        np.testing.assert_array_equal(picture, deep // divisor >> (bits - 8))
+
+
+def test_files_of_eight_and_of_sixteen_bits_stand_side_by_side(tmp_path: Path) -> None:
+    Image.fromarray(np.full((2, 2), 200, np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.full((2, 2), 0xC80, np.uint16)).save(tmp_path / "b.png")
+    source = read_folder(FolderSourceConfig(name="folder", path=str(tmp_path)), "data")
+    assert [int(picture[0, 0]) for _, picture in source.train.pictures] == [200, 200]
 
 
 # ── Folders ───────────────────────────────────────────────────────────────────────────────────

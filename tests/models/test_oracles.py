@@ -1,5 +1,6 @@
 """Oracles: densities sum to one, samples follow them, parameters are what they should be."""
 
+import re
 from itertools import product
 from math import comb, log
 from pathlib import Path
@@ -203,15 +204,53 @@ def test_the_paper_oracle_has_its_published_entropy() -> None:
     assert float(nll_B.mean()) == pytest.approx(5.745, abs=0.02)
 
 
-def test_missing_or_incomplete_paper_parameters_are_named(tmp_path) -> None:
-    missing = tmp_path / "none.npz"
-    with pytest.raises(UserError, match=r"no such file; give the \.npz"):
-        build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(missing)), CPU)
-    partial = tmp_path / "partial.npz"
-    np.savez(partial, embeddings=np.zeros((3, 2)))
-    with pytest.raises(UserError, match="lacks the array 'Wo'"):
-        build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(partial)), CPU)
-    pickled = tmp_path / "pickled.npz"
-    np.savez(pickled, embeddings=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(UserError, match=r"not an \.npz of plain arrays"):
-        build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(pickled)), CPU)
+def paper_arrays(**changes) -> dict[str, np.ndarray]:
+    shapes = {"W": (2, 4), "U": (4, 4), "b": (4,)}
+    arrays = {f"{kind}{gate}": np.ones(shape) for kind, shape in shapes.items() for gate in GATES}
+    arrays |= {"embeddings": np.ones((3, 2)), "Wo": np.ones((4, 3)), "bo": np.ones(3)}
+    return arrays | changes
+
+
+GATES = ("i", "f", "c", "og")
+
+
+def complaint_of_paper_oracle(path: Path) -> str:
+    with pytest.raises(UserError, match=r"^data\.oracle\.path: ") as caught:
+        build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(path)), CPU)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_parameters_of_any_size_make_a_paper_oracle(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a", **paper_arrays())
+    build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")), CPU)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"embeddings": np.array([{"a": 1}], dtype=object)}, "'embeddings' cannot be read"),
+        ({"embeddings": np.array([["a"]])}, "'embeddings' holds <U1, not numbers"),
+        ({"embeddings": np.ones(3)}, r"'embeddings' has shape \(3,\), not \(N, M\)"),
+        ({"Ui": np.ones(())}, r"'Ui' has shape \(\), not \(N, M\)"),
+        ({"embeddings": np.ones((0, 2))}, r"'embeddings' has shape \(0, 2\)"),
+        ({"Wf": np.ones((1, 4))}, r"'Wf' has shape \(1, 4\) where the others call for \(2, 4\)"),
+        ({"bo": np.ones(())}, r"'bo' has shape \(\) where the others call for \(3,\)"),
+        ({"Wo": np.full((4, 3), np.nan)}, "'Wo' holds numbers that are not finite"),
+        ({"bi": np.full(4, 1e300)}, "'bi' holds numbers that are not finite"),
+    ],
+)
+def test_paper_parameters_that_do_not_fit_are_named(
+    tmp_path: Path, changes: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez(tmp_path / "a", **paper_arrays(**changes))
+    assert re.search(message, complaint_of_paper_oracle(tmp_path / "a.npz"))
+
+
+def test_files_without_paper_parameters_are_named(tmp_path: Path) -> None:
+    assert "no such file; check the path" in complaint_of_paper_oracle(tmp_path / "none.npz")
+    np.savez(tmp_path / "partial", embeddings=np.zeros((3, 2)))
+    assert "lacks the array 'Wo'" in complaint_of_paper_oracle(tmp_path / "partial.npz")
+    (tmp_path / "empty.npz").touch()
+    assert "is no .npz file" in complaint_of_paper_oracle(tmp_path / "empty.npz")

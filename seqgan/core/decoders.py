@@ -1,0 +1,40 @@
+"""Other people's decoders on other people's bytes: pictures, archives, models."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seqgan.core.errors import UserError
+
+_FOR_PEOPLE = (OSError, ValueError, EOFError, SyntaxError)
+"""What decoders raise with words that say something about the file."""
+
+
+@contextmanager
+def decoding(what: str, remedy: str, quoted: bool = True) -> Iterator[None]:
+    """Turn what a decoder raises inside the block into a `UserError`: "what (why); remedy".
+
+    On bytes that nobody wrote on purpose decoders fail in more ways than they name, so whatever
+    they raise means that the file cannot be read. The block therefore holds the decoder's call
+    only: a mistake of ours has to show itself. Its warnings are not for people. Without `quoted`
+    neither are its errors.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{what} ({_why(error, quoted)}); {remedy}") from None
+
+
+def _why(error: Exception, quoted: bool) -> str:
+    if isinstance(error, MemoryError):
+        return "it is larger than the memory"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    words = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+    if quoted and words and isinstance(error, _FOR_PEOPLE):
+        return words
+    return "it is damaged, or of a kind that is not supported"
