@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from seqgan.core.errors import UserError
+from seqgan.core.lock import only_writer
 from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
 from seqgan.reporting.html import render_report
@@ -15,7 +16,16 @@ from seqgan.reporting.measured import data_warnings
 from seqgan.reporting.runs import SPENT_REPORTED, SPENT_TOTAL, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
-from seqgan.study import StudyConfig, arms_of, is_finished, load_study, narrowed, plan, run_study
+from seqgan.study import (
+    PlannedRun,
+    StudyConfig,
+    arms_of,
+    is_finished,
+    load_study,
+    narrowed,
+    plan,
+    run_study,
+)
 
 
 def compare_arms(
@@ -36,6 +46,13 @@ def compare_arms(
     for run in runs:
         is_finished(run)  # refuses a folder that holds another study, before anything is written
     folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        return _run_and_report(study, runs, path, folder, jobs)
+
+
+def _run_and_report(
+    study: StudyConfig, runs: list[PlannedRun], path: Path, folder: Path, jobs: int
+) -> tuple[Path, list[str]]:
     text = OmegaConf.to_yaml(OmegaConf.create(study.model_dump()))
     write_text(folder / "study.yaml", text)
     failures = run_study(runs, folder, jobs)

@@ -28,7 +28,7 @@ from seqgan.checks.parts import (
     check_prompts,
     check_start,
 )
-from seqgan.core.config import Config, apply_overrides, read_yaml, validate
+from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.errors import UserError
 from seqgan.data.config import DataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
@@ -59,7 +59,7 @@ class RunConfig(Config):
 class Experiment(Config):
     """Everything that decides a run."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    name: FolderName
     """A short name for folders and reports."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of initial parameters, batches and samples."""

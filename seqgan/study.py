@@ -37,6 +37,7 @@ from rich.progress import (
 from seqgan.core.config import (
     KEY_ERRORS,
     Config,
+    FolderName,
     apply_overrides,
     read_yaml,
     reason,
@@ -49,11 +50,13 @@ from seqgan.experiment import Experiment
 from seqgan.reporting.runs import Arm, read_run
 from seqgan.training.schedule import Schedule
 
+_OWN_FILES = ("study.yaml", "configs", "comparison.json", "report.html")
+
 
 class ArmConfig(Config):
     """One arm of a study."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    name: FolderName
     """A short name for folders; `baseline` refers to it."""
     label: str | None = None
     """What tables call it; null: its name."""
@@ -69,7 +72,7 @@ class ArmConfig(Config):
 class StudyConfig(Config):
     """A comparison."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    name: FolderName
     """A short name for folders and reports."""
     base: str
     """The experiment every arm starts from, relative to this file."""
@@ -90,6 +93,9 @@ class StudyConfig(Config):
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise ValueError(f"arms: the name '{doubles[0]}' is used twice; rename one")
+        for name in names:
+            if name in _OWN_FILES:
+                raise ValueError(f"arms: '{name}' is a file of the study itself; rename the arm")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds={self.seeds}: a seed stands twice; list each once")
         if self.baseline is not None and self.baseline not in names:
@@ -200,9 +206,11 @@ class _Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._output: IO[str] = self.log.open("a", encoding="utf-8")
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "seqgan", "train", *self._arguments(configs)],
+            [sys.executable, "-m", "seqgan.study_child", "train", *self._arguments(configs)],
+            stdin=subprocess.PIPE,  # closed when this process ends: the sign to save and stop
             stdout=self._output,
             stderr=subprocess.STDOUT,
+            process_group=0,  # Ctrl-C comes here only, and is handed on once: a second one kills
             env={"OMP_NUM_THREADS": "1", **os.environ},  # side by side; train.threads may raise it
         )
 
@@ -218,6 +226,8 @@ class _Process:
         return self.popen.poll() not in (None, 0)
 
     def close(self) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.close()
         self._output.close()
 
     def reason(self) -> str:

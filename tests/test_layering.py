@@ -5,7 +5,7 @@
     translate, models, objectives, estimators, data, metrics, training 2
     games, evaluation, reporting                                      3
     checks, experiment, build, probe, run, produce, study, compare     4
-    cli, __main__                                                     5
+    cli, study_child, __main__                                        5
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `config` modules,
 which are torch-free. `reporting` reads run folders only, so it knows `core` and itself.
@@ -33,7 +33,7 @@ RANKS = {
         *("checks", "experiment", "build", "probe", "probe_run"),
         *("run", "run_folder", "produce", "study", "compare"),
     ),
-    5: ("cli", "__main__"),
+    5: ("cli", "study_child", "__main__"),
 }
 RANK = {room: rank for rank, rooms in RANKS.items() for room in rooms}
 

@@ -9,6 +9,7 @@ leaves no field of the former estimator behind.
 """
 
 import json
+import re
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,14 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.files import read_text
@@ -45,6 +53,18 @@ class Config(BaseModel):
             for key, value in data.items()
         }
 
+
+def _check_name(name: str) -> str:
+    if re.fullmatch(r"\w[\w.-]*", name) is None:
+        raise ValueError(
+            f"{name!r} names no folder; use letters, digits, '_', '-' and '.', and begin with a "
+            "letter, a digit or '_'"
+        )
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_check_name)]
+"""A name that leads into no other folder, and hides none."""
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
