@@ -5,6 +5,7 @@ written; 1 for a run that failed (a non-finite loss); 128 + signal for one that 
 (it is saved and can be resumed).
 """
 
+import io
 import json
 import sys
 from datetime import datetime
@@ -364,7 +365,16 @@ def score(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit. Never a traceback for what a user can mend."""
+    _write_utf8()
     sys.exit(run(arguments))
+
+
+def _write_utf8() -> None:
+    """Text goes out in UTF-8 whatever the locale says: it is what comes in. Names of files that
+    are not UTF-8 go out as the bytes they are."""
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -378,7 +388,11 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(f"{error.format_message().rstrip('.')}; see --help", 2)
     except OSError as error:  # a folder that cannot be written, a full disk
         return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 2)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort as abort:
+        if isinstance(abort.__cause__, EOFError):  # typer takes a bug of ours for Ctrl-D
+            raise abort.__cause__ from None
+        return _fail("interrupted", 130)
+    except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except SystemExit as exit_:
         return int(exit_.code or 0)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from seqgan.checks.cycles import check_cycle
 from seqgan.checks.estimators import check_estimator
-from seqgan.checks.evaluation import check_probe, check_selection
+from seqgan.checks.evaluation import check_probe, check_samples, check_selection
 from seqgan.checks.families import (
     check_classes,
     check_demonstrations,
@@ -109,6 +109,7 @@ class Experiment(Config):
         check_penalties(self)
         check_lengths(self)
         check_prompts(self)
+        check_samples(self)
         check_selection(self)
         check_probe(self)
         return self

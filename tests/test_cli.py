@@ -1,7 +1,11 @@
 """The command line from end to end, on runs that take a second."""
 
+import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import text_data, train, write_config, write_text
 
-from seqgan.cli import run
+from seqgan.cli import main, run
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import read_run
 from seqgan.study import load_study, narrowed, plan
@@ -374,3 +378,48 @@ def test_a_run_refuses_data_that_have_changed(tmp_path: Path, capsys: Capture) -
     capsys.readouterr()
     assert run(["train", "--resume", str(folder)]) == 2
     assert "data files have changed" in capsys.readouterr().err
+
+
+# ── Text goes out in UTF-8 ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str
+)
+def test_text_goes_out_in_utf8_whatever_the_locale_says(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "c.yaml", {"run.dir": "été/日本"})
+    command = [sys.executable, "-m", "seqgan", "config", str(config)]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, **variables})
+    assert "dir: été/日本".encode() in done.stdout
+
+
+def through_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, str]:
+    """What a command writes where the streams say that they are ASCII."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    with pytest.raises(SystemExit):
+        main(list(arguments))
+    out, err = (stream.detach().getvalue().decode("utf-8", "surrogateescape") for stream in streams)
+    return out, err
+
+
+def test_tables_and_complaints_too(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = shutil.copytree(finished_run, finished_run.with_name("für Tabellen"), dirs_exist_ok=True)
+    out, _ = through_main(monkeypatch, "evaluate", str(copy))
+    assert "│" in out
+    _, complaint = through_main(monkeypatch, "sample", "Züge/日本")
+    assert complaint.startswith("error: Züge/日本: ")
+
+
+def test_the_end_of_a_file_is_not_taken_for_ctrl_d(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer makes an interruption of every EOFError, and so hid mistakes of ours."""
+
+    def broken(*_: object) -> None:
+        raise EOFError("no data left")
+
+    monkeypatch.setattr("seqgan.experiment.load_experiment", broken)
+    with pytest.raises(EOFError):
+        run(["config", "c.yaml"])

@@ -241,7 +241,7 @@ def _spoil(folder: Path, kind: str) -> str:
     if kind == "one":
         return str(folder)
     if kind == "few":
-        return "valid split has 2 pictures, of which metrics need 6"
+        return "valid split has 2 pictures and needs at least 6; give more pictures, or raise data."
     odd = folder / "odd.png"
     if kind == "corrupt":
         odd.write_bytes((folder / "00.png").read_bytes()[:40])
@@ -255,8 +255,10 @@ def _spoil(folder: Path, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", ["corrupt", "text", "size", "mode", "empty", "one", "few"])
 def test_a_folder_that_cannot_be_used_is_refused_before_there_is_a_run(
-    kind: str, tmp_path: Path, capsys: Capture
+    kind: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And before the judge is trained, which takes a while."""
+    monkeypatch.delattr("seqgan.build.data.cached_judge")
     named = _spoil(tmp_path / "pictures", kind)
     source = {"name": "folder", "path": str(tmp_path / "pictures")}
     overrides = {**PICTURES, "data.source": source, "data.size": None}
@@ -290,7 +292,7 @@ def test_a_text_and_a_picture_configuration_differ_in_model_data_estimator_and_m
 def test_conditional_without_labels_is_refused(tmp_path: Path, capsys: Capture) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "in").mkdir()
-    for number in range(40):
+    for number in range(120):
         picture = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(picture).save(tmp_path / "in" / f"{number}.png")
     source: dict[str, Any] = {"name": "folder", "path": str(tmp_path / "in")}

@@ -56,6 +56,7 @@ from seqgan.data.unpaired_text import (
 )
 from seqgan.evaluation.base import Evaluator, OracleDensity
 from seqgan.evaluation.cipher_baselines import cipher_baselines
+from seqgan.evaluation.config import LEAST_NEIGHBOURS
 from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
 from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
 from seqgan.evaluation.oracle import OracleEvaluator
@@ -253,7 +254,7 @@ def _points_side(
 def _pictures_side(
     experiment: Experiment, config: PictureDataConfig, device: torch.device
 ) -> DataSide:
-    pictures = load_pictures(config)
+    pictures = load_pictures(config, least=LEAST_NEIGHBOURS)
     told = experiment.game.name == "conditional"
     if told and not pictures.label_sizes:
         raise UserError(

@@ -9,6 +9,7 @@ from seqgan.core.metric_names import base
 from seqgan.evaluation.config import (
     CYCLE_METRICS,
     DEFAULT_SWEEP_METRIC,
+    LEAST_NEIGHBOURS,
     ORACLE_METRICS,
     PICTURE_METRICS,
     POINT_METRICS,
@@ -53,6 +54,18 @@ def check_probe(experiment: "Experiment") -> None:
             check_estimator(experiment.model_copy(update={"estimator": row.estimator}))
         except ValueError as error:
             raise ValueError(f"probe.estimators, '{row.label}': {error}") from error
+
+
+def check_samples(experiment: "Experiment") -> None:
+    if experiment.data.name not in ("pictures", "points"):
+        return
+    for field in ("samples", "samples_during_training"):
+        count = getattr(experiment.evaluation, field)
+        if count < LEAST_NEIGHBOURS:
+            raise ValueError(
+                f"evaluation.{field}={count}: data {experiment.data.name} are measured by each "
+                f"sample's fifth nearest neighbour; raise it to {LEAST_NEIGHBOURS} or more"
+            )
 
 
 def check_selection(experiment: "Experiment") -> None:

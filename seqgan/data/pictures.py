@@ -20,6 +20,7 @@ Decisions
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,11 +69,11 @@ class Pictures:
     report: dict[str, Any]
 
 
-def load_pictures(config: PictureSetConfig, field: str = "data") -> Pictures:
+def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2) -> Pictures:
     """Read or draw, split, convert and count. `field` is where `config` stands, for messages.
 
     Raises `UserError` for sources that cannot be used, pictures that do not agree in size or
-    colours, and splits of fewer than two pictures.
+    colours, a judge's split of fewer than two pictures, and others of fewer than `least`.
     """
     _check_share(config, field)
     if isinstance(config.source, FacesSourceConfig):
@@ -84,7 +85,7 @@ def load_pictures(config: PictureSetConfig, field: str = "data") -> Pictures:
         where, splits = raw.name, _cut(config, raw, field)
     if config.max_train is not None:
         splits["train"] = _take(splits["train"], 0, config.max_train)
-    _check_counts(config, splits, where, field)
+    _check_counts(config, splits, where, field, least)
     channels, height, width = splits["train"].x_NCHW.shape[1:]
     shape = (channels, height, width)
     return Pictures(shape, names, sizes, **splits, report=_report(splits, shape, names, sizes))
@@ -230,28 +231,30 @@ def _check_share(config: PictureSetConfig, field: str) -> None:
 
 
 def _check_counts(
-    config: PictureSetConfig, splits: dict[str, PictureSet], where: str, field: str
+    config: PictureSetConfig, splits: dict[str, PictureSet], where: str, field: str, least: int
 ) -> None:
+    counts = {name: len(part.x_NCHW) for name, part in splits.items()}
     for name in ("train", "judge", "valid", "test"):
-        count = len(splits[name].x_NCHW)
-        if count < 2:
+        needed = 2 if name == "judge" else least
+        if counts[name] < needed:
             raise UserError(
-                f"{where}: the {name} split has {count} pictures and needs at least 2; "
-                f"{_remedy(config, name, field)}"
+                f"{where}: the {name} split has {counts[name]} pictures and needs at least "
+                f"{needed}; {_remedy(config, name, field, needed, sum(counts.values()))}"
             )
 
 
-def _remedy(config: PictureSetConfig, name: str, field: str) -> str:
-    if name == "train" and config.max_train == 1:
+def _remedy(config: PictureSetConfig, name: str, field: str, needed: int, total: int) -> str:
+    if name == "train" and config.max_train is not None and config.max_train < needed:
         return f"raise {field}.max_train"
     if isinstance(config.source, FacesSourceConfig):
         return f"raise {field}.source.{name}"
     if name == "train":
         fractions = [f"{field}.{part}_fraction" for part in ("judge", "valid", "test")]
         return f"give more pictures, or lower {', '.join(fractions)}"
+    share = f" to {math.ceil(100 * needed / total) / 100}" if total > needed else ""
     if name == "test":
-        return f"give more of them, or where the source has none raise {field}.test_fraction"
-    return f"give more pictures, or raise {field}.{name}_fraction"
+        return f"give more of them, or where the source has none raise {field}.test_fraction{share}"
+    return f"give more pictures, or raise {field}.{name}_fraction{share}"
 
 
 def _check_disjoint(a: PictureSetConfig, b: PictureSetConfig) -> None:

@@ -56,6 +56,10 @@ SHOWN = 16
 """Sequences shown to people at a time."""
 
 
+LEAST_NEIGHBOURS = 6
+"""Samples that pictures and points are measured with: each has a fifth nearest neighbour."""
+
+
 class JudgeConfig(Config):
     """The network that pictures are measured with, trained on pictures that no player sees."""
 

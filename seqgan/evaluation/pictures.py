@@ -21,7 +21,6 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_bytes
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, DirectGenerator
@@ -49,22 +48,6 @@ Detect = Callable[[Tensor], Tensor]
 """Reads the attributes of cartoon faces by rule: `labels_NA` of bytes, −1 where it cannot."""
 
 
-_LEAST = 6
-"""Pictures of which each has a fifth nearest neighbour."""
-
-
-def _check_sizes(pictures: Pictures) -> None:
-    """Raises `UserError` where a split is too small to measure against."""
-    splits = {"train": pictures.train, "valid": pictures.valid, "test": pictures.test}
-    for name, part in splits.items():
-        if len(part.x_NCHW) < _LEAST:
-            raise UserError(
-                f"data: the {name} split has {len(part.x_NCHW)} pictures, of which metrics need "
-                f"{_LEAST} (a fifth nearest neighbour each); give more pictures, or change the "
-                "fractions of data"
-            )
-
-
 class PictureEvaluator:
     """Measures generators, and training pictures for the real-data row."""
 
@@ -77,7 +60,6 @@ class PictureEvaluator:
         device: torch.device,
         seed: int,
     ) -> None:
-        _check_sizes(pictures)
         self.space = space
         self._pictures = pictures
         self._judge = judge

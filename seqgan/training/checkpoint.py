@@ -57,7 +57,7 @@ def save_tree(tree: Any, folder: Path) -> None:
 
 def _write(skeleton: Any, tensors: dict[str, Tensor], folder: Path) -> None:
     save_file(tensors, folder / _TENSORS)
-    (folder / _TREE).write_text(json.dumps(skeleton))
+    (folder / _TREE).write_text(json.dumps(skeleton), encoding="utf-8")
     for name in (_TENSORS, _TREE):
         sync(folder / name)
     write_checksums(folder, [folder / _TENSORS, folder / _TREE])
@@ -76,7 +76,7 @@ def load_tree(folder: Path) -> Any:
     if changed is not None:
         raise DamagedCheckpoint(f"{folder}: damaged ({changed})")
     try:
-        skeleton = json.loads((folder / _TREE).read_text())
+        skeleton = json.loads((folder / _TREE).read_text(encoding="utf-8"))
         return _restore(skeleton, load_file(folder / _TENSORS))
     except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{folder}: damaged (not readable: {error})") from error

@@ -117,6 +117,11 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({**POINTS, "game": {"name": "conditional"}}, ["conditional", "points", "adversarial"]),
         ({**AUTOENCODER, "encoder": None}, ["game.name=autoencode", "needs encoder"]),
         ({**PICTURES, "encoder": {"name": "mlp"}}, ["no use for encoder", "remove it"]),
+        ({**PICTURES, "evaluation.samples": 5}, ["evaluation.samples=5", "raise it to 6"]),
+        (
+            {**POINTS, "evaluation.samples_during_training": 2},
+            ["evaluation.samples_during_training=2", "fifth nearest neighbour"],
+        ),
         ({**CYCLE, "generator": {"name": "mlp"}}, ["generator.name=mlp", "translator"]),
         (
             {**PICTURES, "evaluation.select": {"metric": "fidd"}},

@@ -569,7 +569,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         (1, {"share": [0.0, 0.3]}, r"the train split has 0 pictures"),
         (3, {"judge_fraction": 0.2}, r"the judge split has 1 .*raise data\.judge_fraction"),
         (40, {"judge_fraction": 0.99}, r"train split has 0 .*lower data\.judge_fraction"),
-        (20, {}, r"the valid split has 1 pictures .*raise data\.valid_fraction"),
+        (20, {}, r"the valid split has 1 pictures .*raise data\.valid_fraction to 0\.1$"),
         (40, {"judge_fraction": 0.9}, r"train split has 0 .*lower data\.judge_fraction, data\.va"),
         (40, {"max_train": 1}, r"the train split has 1 .*raise data\.max_train"),
         (40, {"share": [0.6, 0.4]}, r"data\.share=\[0\.6, 0\.4\]: is empty"),
