@@ -6,6 +6,7 @@
     sampling    10,000 sequences, against `nn.LSTM` and `torch.multinomial` one step at a time
     self_bleu   Self-BLEU-2..5 of 10,000 captions
     steps       one update of each player, the generator's for every estimator
+    likelihood  likelihood and policy-gradient updates, against `nn.LSTM` and `nn.NLLLoss`
     picture     a DCGAN of 32 × 32 pixels through the trainer, against the same networks in a loop
                 written by hand
     prdc        precision, recall, density and coverage of 10,000 against 10,000 features
@@ -28,6 +29,7 @@ JSON goes to stdout, progress to stderr.
                             [--captions FILE]
 """
 
+import copy
 import json
 import platform
 import subprocess
@@ -81,6 +83,7 @@ from seqgan.estimators.config import (
     SequenceCreditConfig,
 )
 from seqgan.estimators.credit import rollout_returns
+from seqgan.estimators.score_function import policy_gradient_losses
 from seqgan.evaluation.base import Evaluator
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.games.critics import CriticReward
@@ -138,6 +141,8 @@ class Sizes:
     repeats: int = 3
     """Runs of each side of a ratio."""
     step_repeats: int = 5
+    likelihood_steps: int = 10
+    """Updates of each run of `likelihood`."""
     picture_rounds: int = 40
     """Rounds (critic, generator) of each run of the picture GAN."""
     picture_width: int = 32
@@ -166,6 +171,7 @@ QUICK = Sizes(
     samples=1000,
     repeats=1,
     step_repeats=1,
+    likelihood_steps=2,
     picture_rounds=5,
     features=1000,
     translations=100,
@@ -458,6 +464,93 @@ def bench_steps(sizes: Sizes, device: torch.device) -> Json:
             work()  # warm up: allocates gradients and the optimizer's state
     runs = alternate(works, sizes.step_repeats, device)
     return {name: summary(times) for name, times in runs.items()}
+
+
+def bench_likelihood(sizes: Sizes, device: torch.device) -> Json:
+    """Updates of equal LSTMs: the likelihood of sentences of full length and of 1 to T tokens, and
+    the policy gradient of given advantages on those of full length."""
+    generator = build_lstm(sizes.space, device).train()
+    full = _batch(generator, sizes)
+    assert full.mask is not None
+    lengths_B1 = torch.randint(1, sizes.length + 1, (sizes.batch, 1), device=device)
+    padded_BT = torch.arange(sizes.length, device=device) < lengths_B1
+    advantage_BT = torch.randn(full.x.shape, device=device)
+    rollout = Rollout(full.x, full.x, full.mask)
+    padded = Batch(full.x, padded_BT)
+    weight_BT = full.mask.float() / full.mask.sum()
+    return {
+        "full": _likelihood_ratio(
+            generator, lambda g: likelihood_loss(g, full), full.x, weight_BT, sizes, device
+        ),
+        "padded": _likelihood_ratio(
+            generator,
+            lambda g: likelihood_loss(g, padded),
+            full.x,
+            padded_BT.float() / padded_BT.sum(),
+            sizes,
+            device,
+        ),
+        "policy_gradient": _likelihood_ratio(
+            generator,
+            lambda g: policy_gradient_losses(g, rollout, {"critic": advantage_BT})["critic"],
+            full.x,
+            advantage_BT / sizes.batch,
+            sizes,
+            device,
+        ),
+    }
+
+
+def _likelihood_ratio(
+    generator: RnnGenerator,
+    loss_of: Callable[[RnnGenerator], Tensor],
+    ids_BT: Tensor,
+    weight_BT: Tensor,
+    sizes: Sizes,
+    device: torch.device,
+) -> Json:
+    """Both sides start from the same parameters and take the same steps."""
+    player = Player("generator", copy.deepcopy(generator), PlayerConfig())
+    naive_player = NaiveLikelihood(copy.deepcopy(generator))
+
+    def ours(steps: int = sizes.likelihood_steps) -> None:
+        for _ in range(steps):
+            player.update(loss_of(player.module))
+
+    def naive(steps: int = sizes.likelihood_steps) -> None:
+        for _ in range(steps):
+            naive_player.update(ids_BT, weight_BT)
+
+    difference = naive_player.loss(ids_BT, weight_BT) - loss_of(player.module)
+    ours(1)  # warm up: allocates gradients and the optimizer's state
+    naive(1)
+    result = ratio(alternate({"naive": naive, "ours": ours}, 2 * sizes.repeats - 1, device))
+    return {**result, "checks": {"loss_difference": float(difference.detach().abs())}}
+
+
+class NaiveLikelihood:
+    """The same LSTM as one writes it in a notebook, with `nn.NLLLoss` and a weight per token."""
+
+    def __init__(self, generator: RnnGenerator) -> None:
+        self._generator = generator
+        self._lstm: nn.LSTM = next(iter(generator.layers)).rnn  # type: ignore[assignment]
+        self._parameters = [p for p in generator.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=1e-3, weight_decay=0, fused=True)
+        self._nll = nn.NLLLoss(reduction="none")
+
+    def loss(self, ids_BT: Tensor, weight_BT: Tensor) -> Tensor:
+        start_B1E = self._generator.start_E.expand(len(ids_BT), 1, -1)
+        x_BTE = torch.cat([start_B1E, self._generator.embedding(ids_BT[:, :-1])], 1)
+        h_BTH, _ = self._lstm(x_BTE)
+        logp_BTV = self._generator.readout(h_BTH).log_softmax(-1)
+        nll_R = self._nll(logp_BTV.flatten(0, 1), ids_BT.flatten())
+        return (nll_R * weight_BT.flatten()).sum()
+
+    def update(self, ids_BT: Tensor, weight_BT: Tensor) -> None:
+        self._optimizer.zero_grad()
+        self.loss(ids_BT, weight_BT).backward()
+        nn.utils.clip_grad_norm_(self._parameters, 5.0)
+        self._optimizer.step()
 
 
 REINFORCE = "REINFORCE, no baseline"
@@ -884,6 +977,7 @@ def run_all(
         "sampling": lambda: bench_sampling(sizes, device),
         "self_bleu": lambda: bench_self_bleu(sizes, captions),
         "steps": lambda: bench_steps(sizes, device),
+        "likelihood": lambda: bench_likelihood(sizes, device),
         "picture": lambda: bench_picture(sizes, device),
         "prdc": lambda: bench_prdc(sizes),
         "translate": lambda: bench_translate(sizes, device),
@@ -909,6 +1003,9 @@ def targets(result: Json) -> Json:
         "reward_ratio_at_least_6": lambda: result["reward"]["ratio"],
         "sampling_ratio_at_least_4": lambda: result["sampling"]["ratio"],
         "self_bleu_seconds_below_1": lambda: result["self_bleu"]["median_s"],
+        "likelihood_ratio_at_least_1.5": lambda: min(
+            result["likelihood"][case]["ratio"] for case in ("full", "policy_gradient")
+        ),
         "picture_overhead_at_most_0.1": lambda: result["picture"]["overhead"],
         "prdc_gib_below_2": lambda: result["prdc"]["bytes"] / 2**30,
         "translate_ratio_at_least_5": lambda: result["translate"]["ratio"],

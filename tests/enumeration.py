@@ -122,7 +122,7 @@ class PrefixReward:
         return torch.where(mask_BT, torch.stack(columns, 1), self._on_pads)
 
 
-class PrefixTable(nn.Module):
+class PrefixTable(Generator):
     """A generator with an arbitrary distribution after every prefix. Its state is the prefix."""
 
     def __init__(self, space: SequenceSpace, seed: int = 0, sharpness: float = 1.5) -> None:
@@ -148,7 +148,7 @@ class PrefixTable(nn.Module):
         return step_logits(self, tokens)
 
 
-class ToldTable(nn.Module):
+class ToldTable(Generator):
     """A `PrefixTable` for each of `kinds` conditions, `cond_B1`. Its state remembers the kind."""
 
     def __init__(self, space: SequenceSpace, kinds: int = 2) -> None:

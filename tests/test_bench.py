@@ -28,7 +28,7 @@ def tiny(bench: ModuleType) -> Any:
     critic = CnnCriticConfig(name="cnn", embed=4, widths=[1, 2, 5], filters=[3, 4, 5])
     return bench.Sizes(
         batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
-        step_repeats=1, picture_rounds=2, picture_width=4, features=200,
+        step_repeats=1, likelihood_steps=2, picture_rounds=2, picture_width=4, features=200,
         cached_length=6, cached_width=8, cached_layers=1,
         articles=50, cycle_batch=8, cycle_repeats=2, critic=critic,
     )  # fmt: skip
@@ -88,7 +88,7 @@ def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
     tree = json.loads(json.dumps(result))
     parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate"}
-    parts |= {"kv_cache", "estimators", "cycle"}
+    parts |= {"likelihood", "kv_cache", "estimators", "cycle"}
     assert set(tree) == {"machine", "sizes", "targets", *parts}
     assert tree["sizes"]["quick"] is False
     assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
@@ -106,6 +106,15 @@ def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
         "soft_gumbel",
         "straight_through_gumbel",
     }
+
+
+def test_both_sides_of_a_likelihood_have_one_loss(result: Any) -> None:
+    assert set(result["likelihood"]) == {"full", "padded", "policy_gradient"}
+    for measured in result["likelihood"].values():
+        assert measured["checks"]["loss_difference"] < 1e-5
+        assert measured["ratio"] > 0
+    cases = [result["likelihood"][name]["ratio"] for name in ("full", "policy_gradient")]
+    assert result["targets"]["likelihood_ratio_at_least_1.5"] == min(cases)
 
 
 def test_samples_with_a_cache_are_those_without_it(result: Any) -> None:

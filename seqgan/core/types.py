@@ -203,6 +203,24 @@ class Scores:
     column t, after the symbols before it. `score` is its entry at the symbol that stands there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Logits before their last product: `h_BTH @ weight_VH.T + bias_V`.
+
+    Without a weight `h_BTH` are the logits themselves.
+    """
+
+    h_BTH: Tensor
+    weight_VH: Tensor | None = None
+    bias_V: Tensor | None = None
+
+    def logits(self) -> Tensor:
+        """`logits_BTV`."""
+        if self.weight_VH is None:
+            return self.h_BTH
+        return F.linear(self.h_BTH, self.weight_VH, self.bias_V)
+
+
 class Generator(nn.Module, ABC):
     """An autoregressive model supplies these; `decoding.py` samples from any of them.
 
@@ -223,6 +241,11 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`: [:, t] predicts symbol t from those before it. Equals the step loop."""
+
+    def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
+        """What `forward` computes. A generator whose last layer is linear stops before it, which
+        makes likelihoods cheaper: see `decoding.token_log_probs`."""
+        return Hidden(self(tokens, cond))
 
 
 class ParallelGenerator(Generator):

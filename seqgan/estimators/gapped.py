@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows
-from seqgan.decoding import Drawn, sample_categorical, straight_through
+from seqgan.decoding import Drawn, at_temperature, sample_categorical, straight_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,5 @@ class Gapped:
         ids_R = sample_categorical(still_RV.softmax(-1), 1).flatten()
         top_R1 = still_RV.amax(-1, keepdim=True)
         moved_RV = torch.minimum(still_RV, top_R1 - self.gap).scatter(-1, ids_R[:, None], top_R1)
-        soft_RV = ((moved_RV + (logits_RV - still_RV)) / self.temperature).softmax(-1)
+        soft_RV = at_temperature(moved_RV + (logits_RV - still_RV), self.temperature).softmax(-1)
         return Drawn(straight_through(ids_R, soft_RV), ids_R)

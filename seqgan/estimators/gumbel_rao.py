@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows
-from seqgan.decoding import Drawn, sample_categorical, straight_through
+from seqgan.decoding import Drawn, at_temperature, sample_categorical, straight_through
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 
 
@@ -38,5 +38,7 @@ class GumbelRao:
         soft_RV = torch.zeros_like(logp_RV)
         for _ in range(self.samples):
             noisy_RV = conditional_gumbels(logp_RV.detach(), ids_R) + slope_RV
-            soft_RV = soft_RV + (noisy_RV / self.temperature).softmax(-1) / self.samples
+            soft_RV = (
+                soft_RV + at_temperature(noisy_RV, self.temperature).softmax(-1) / self.samples
+            )
         return Drawn(straight_through(ids_R, soft_RV), ids_R)

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from seqgan.core.modes import double_backward, frozen
 from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
-from seqgan.decoding import Ancestral, sample
+from seqgan.decoding import Ancestral, at_temperature, sample
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.config import RebarConfig
 from seqgan.estimators.control_variate import control_variate_surrogate
@@ -94,7 +94,7 @@ class Rebar:
     ) -> Tensor:
         """The control variate, a `ControlVariate`."""
         if self._scales is None:
-            soft_BPV = (z_BPV / self._config.temperature).softmax(-1)
+            soft_BPV = at_temperature(z_BPV, self._config.temperature).softmax(-1)
             return self._value(reward, ids_BT, soft_BPV, first)
         soft_BPV = (z_BPV / self._scales.temperature).softmax(-1)
         with double_backward():

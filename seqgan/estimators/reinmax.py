@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows
-from seqgan.decoding import Drawn, sample_categorical, straight_through
+from seqgan.decoding import Drawn, at_temperature, sample_categorical, straight_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ReinMax:
         probs_RV = still_RV.softmax(-1)
         ids_R = sample_categorical(probs_RV, 1).flatten()
         hard_RV = F.one_hot(ids_R, probs_RV.shape[-1])
-        between_RV = ((still_RV / self.temperature).softmax(-1) + hard_RV) / 2
+        between_RV = (at_temperature(still_RV, self.temperature).softmax(-1) + hard_RV) / 2
         soft_RV = 2 * _with_slope(between_RV, logits_RV) - _with_slope(probs_RV, logits_RV) / 2
         return Drawn(straight_through(ids_R, soft_RV), ids_R)
 

@@ -17,7 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgan.core.types import Critic, Generator, Scores, SequenceSpace, Shared, State, StepOut
+from seqgan.core.types import (
+    Critic,
+    Generator,
+    Hidden,
+    Scores,
+    SequenceSpace,
+    Shared,
+    State,
+    StepOut,
+)
 from seqgan.models.generators.hf import HfGenerator
 
 
@@ -50,7 +59,13 @@ class PromptedGenerator(Generator):
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV` of the answer's columns."""
-        return self.inner(_joined(tokens, cond))[:, self.prompt :]
+        return self.hidden(tokens, cond).logits()
+
+    def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
+        """The inner generator's, of the answer's columns: logits of the prompt are not computed
+        where its last layer is linear."""
+        hidden = self.inner.hidden(_joined(tokens, cond))
+        return replace(hidden, h_BTH=hidden.h_BTH[:, self.prompt :])
 
 
 class PromptedCritic(Critic):

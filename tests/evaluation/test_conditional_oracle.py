@@ -7,12 +7,12 @@ import pytest
 import torch
 from enumeration import chi_square_is_plausible, index_of
 from tiny_runs import tiny_experiment
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqgan.build.data import build_data
 from seqgan.build.game import build_generating_module
 from seqgan.core.errors import UserError
-from seqgan.core.types import Batch
+from seqgan.core.types import Batch, Generator, StepOut
 from seqgan.data.config import ConditionalOracleConfig
 from seqgan.data.oracle_samples import draw_pairs
 from seqgan.evaluation import oracle as oracle_module
@@ -204,7 +204,7 @@ def test_the_oracle_itself_is_at_no_distance() -> None:
         assert found[name] == pytest.approx(real[name], rel=1e-4)
 
 
-class Blind(nn.Module):
+class Blind(Generator):
     """Knows the mixture over prompts, and not the prompt."""
 
     def __init__(self, mixture_R: Tensor) -> None:
@@ -213,13 +213,9 @@ class Blind(nn.Module):
         self._logp_R = mixture_R.log()
 
     def start(self, batch: int, cond: Tensor | None = None) -> Any:
-        from seqgan.core.types import StepOut
-
         return StepOut(self._logp_R.view(V, V).logsumexp(1).expand(batch, -1).float(), ())
 
     def step(self, x: Tensor, state: Any) -> Any:
-        from seqgan.core.types import StepOut
-
         return StepOut(self._logp_R.view(V, V)[x].float(), ())
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:

@@ -440,9 +440,9 @@ def test_what_is_learned_descends_on_the_square_of_the_estimate(name, at_once, m
 def test_the_square_is_that_of_the_gradient_in_the_logits() -> None:
     """Of one sentence, whose logits are a leaf; REINFORCE's beside it."""
 
-    class Leaf(nn.Module):
+    class Leaf(PrefixTable):
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__(ENDING)
             self.logits_1TV = nn.Parameter(torch.randn(1, 3, 3))
 
         def forward(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:

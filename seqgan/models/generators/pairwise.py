@@ -68,4 +68,4 @@ class PairwiseGenerator(Generator):
 
     def _similarity(self, mixed: Tensor) -> Tensor:
         """[..., V]: what every symbol has in common with a mixture of M_c e."""
-        return mixed @ self.symbols.weight.T / self.bilinear.in_features**0.5
+        return (mixed / self.bilinear.in_features**0.5) @ self.symbols.weight.T

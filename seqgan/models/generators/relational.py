@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.config import RelationalGeneratorConfig
 from seqgan.models.layers import TokenEmbedding
 
@@ -52,10 +52,14 @@ class RelationalGenerator(Generator):
 
     def _step(self, x_BE: Tensor, memory: Tensor) -> StepOut:
         memory = self.core.step(self.core.read(self.dropout(x_BE)), memory)
-        return StepOut(self._logits(memory), memory)
+        return StepOut(self.readout(self.dropout(memory.flatten(-2))), memory)
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        return self.hidden(tokens).logits()
+
+    def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
+        """What `forward` computes, before the read-out."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         x_BTE = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
         memory = self.core.empty_memory(len(tokens))
@@ -63,10 +67,8 @@ class RelationalGenerator(Generator):
         for column in self.core.read(x_BTE).unbind(1):
             memory = self.core.step(column, memory)
             memories.append(memory)
-        return self._logits(torch.stack(memories, 1))
-
-    def _logits(self, memory: Tensor) -> Tensor:
-        return self.readout(self.dropout(memory.flatten(-2)))
+        h_BTH = self.dropout(torch.stack(memories, 1).flatten(-2))
+        return Hidden(h_BTH, self.readout.weight, self.readout.bias)
 
 
 class RelationalCore(nn.Module):

@@ -7,7 +7,7 @@ of the embedding of word 0, so every id is an ordinary word; gates have one bias
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 
@@ -48,12 +48,16 @@ class RnnGenerator(Generator):
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        return self.hidden(tokens).logits()
+
+    def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
+        """What `forward` computes, before the read-out."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         h_BTH = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
         for layer in self.layers:
             h_BTH, _ = layer(h_BTH)
             h_BTH = self.dropout(h_BTH)
-        return self.readout(h_BTH)
+        return Hidden(h_BTH, self.readout.weight, self.readout.bias)
 
 
 def _draw_parameters(module: nn.Module, std: float) -> None:

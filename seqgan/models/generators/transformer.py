@@ -9,7 +9,7 @@ weights, and there is no dropout on the attention weights.
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.config import TransformerGeneratorConfig
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
@@ -54,9 +54,13 @@ class TransformerGenerator(Generator):
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        return self.hidden(tokens).logits()
+
+    def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
+        """What `forward` computes, before the read-out."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         x_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
         h_BTE = self.dropout(self.positions(x_BTE))
         for block in self.blocks:
             h_BTE = block(h_BTE)
-        return self.readout(self.norm(h_BTE))
+        return Hidden(self.norm(h_BTE), self.readout.weight, self.readout.bias)

@@ -6,7 +6,7 @@ vector (a direction token, as Johnson et al. 2017 put one before the source).
 
 from torch import Tensor
 
-from seqgan.core.types import Generator, State, StepOut
+from seqgan.core.types import Generator, Hidden, State, StepOut
 from seqgan.models.seq2seq.pointer import PointerGenerator
 from seqgan.models.seq2seq.transformer import EncoderDecoder
 
@@ -50,3 +50,7 @@ class Directed(Generator):
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`."""
         return self.network(tokens, cond, style=self.style)
+
+    def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
+        """The network's."""
+        return self.network.hidden(tokens, cond, style=self.style)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
-from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.layers import Recurrent
 from seqgan.models.seq2seq.config import PointerConfig
 from seqgan.models.seq2seq.source import StyleEmbedding, embeddings, visible_columns
@@ -95,6 +95,12 @@ class PointerGenerator(Generator):
         x_BTE = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
         h_BTH, _ = self.decoder(x_BTE, (h_BH,))
         return self._predict(x_BTE, h_BTH, memory)
+
+    def hidden(
+        self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
+    ) -> Hidden:
+        """What `forward` computes: a mixture with what is copied has no linear last layer."""
+        return Hidden(self(tokens, cond, style))
 
     def repeated_attention(self, tokens: Tensor, cond: Tensor, style: int | None = None) -> Tensor:
         """`coverage_BT`: Σ_s min(a_ts, Σ_{t'<t} a_t's), attention on places attended to before.

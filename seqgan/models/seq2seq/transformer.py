@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.layers import Block, KeyValue, Positions, Stack, TokenEmbedding
 from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.source import StyleEmbedding, embeddings, visible_columns
@@ -136,19 +136,26 @@ class EncoderDecoder(Generator):
         for block, past, memory in zip(self.decoder, caches, memories, strict=True):
             h_BE, cache = block.step(h_BE, past, memory, visible_BS)
             after.append(cache)
-        return StepOut(self._logits(h_BE), (column + 1, tuple(after), memories, visible_BS))
+        logits_BV = self._hidden(h_BE).logits().float()
+        return StepOut(logits_BV, (column + 1, tuple(after), memories, visible_BS))
 
     def forward(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it and the source."""
+        """`logits_BTV` in float32; [:, t] predicts symbol t from those before it and the source."""
+        return self.hidden(tokens, cond, style).logits().float()
+
+    def hidden(
+        self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
+    ) -> Hidden:
+        """What `forward` computes, before the product with the embedding."""
         memories, visible_BS = self._read(cond, style)
         start_B1E = self.style(self.start_E.expand(len(tokens), 1, -1), style)
         x_BTE = torch.cat([start_B1E, self._embed(self.embedding, tokens[:, :-1])], 1)
         h_BTE = self.dropout(self.positions(x_BTE))
         for block, memory in zip(self.decoder, memories, strict=True):
             h_BTE = block(h_BTE, memory, visible_BS)
-        return self._logits(h_BTE)
+        return self._hidden(h_BTE)
 
     def _read(self, cond: Tensor | None, style: int | None) -> tuple[tuple[KeyValue, ...], Tensor]:
         """Keys and values of the source for each decoder block, and `visible_BS`."""
@@ -163,6 +170,5 @@ class EncoderDecoder(Generator):
     def _embed(self, table: TokenEmbedding, x: Tensor) -> Tensor:
         return table(x) * self.scale
 
-    def _logits(self, h: Tensor) -> Tensor:
-        """[..., V] in float32."""
-        return F.linear(self.norm(h), self.embedding.weight).float()
+    def _hidden(self, h: Tensor) -> Hidden:
+        return Hidden(self.norm(h), self.embedding.weight)
