@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from seqgan.core.errors import UserError
-from seqgan.training.runlog import progress_bar
+from seqgan.core.progress import progress_bar
 
 
 def unpack(archive: Path, folder: Path) -> int:

@@ -6,13 +6,13 @@ from typing import Any
 from seqgan.build.data import build_data
 from seqgan.build.game import build_device, build_game
 from seqgan.core.errors import UserError
+from seqgan.core.progress import progress_bar
 from seqgan.core.rng import seed_everything
 from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe import Probe
 from seqgan.reporting.probe_figure import draw_probe
 from seqgan.run import reported_state
-from seqgan.training.runlog import progress_bar
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game
 

@@ -19,6 +19,7 @@ from seqgan.core.device import autocast
 from seqgan.core.errors import UserError
 from seqgan.core.picture_files import Bytes, list_pictures, read_picture, save_picture
 from seqgan.core.pictures import to_bytes, to_unit
+from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
@@ -29,7 +30,6 @@ from seqgan.evaluation.pictures import listed_labels
 from seqgan.evaluation.sheets import grid
 from seqgan.experiment import Experiment
 from seqgan.run import load_generator, read_prompts, read_space, reported_state
-from seqgan.training.runlog import progress_bar
 from seqgan.translate import check_beam, check_length, translate
 
 _AT_ONCE = 1_000

@@ -21,6 +21,7 @@ from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
 from seqgan.core.picture_files import save_picture
+from seqgan.core.progress import progress_bar
 from seqgan.core.saved_files import (
     read_json,
     read_json_object,
@@ -44,7 +45,6 @@ from seqgan.run_folder import (
 )
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.player import Player
-from seqgan.training.runlog import progress_bar
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game, Metrics, Selection, Trainer
 

@@ -24,15 +24,6 @@ from typing import IO, Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, model_validator
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from seqgan.core.config import (
     KEY_ERRORS,
@@ -45,6 +36,7 @@ from seqgan.core.config import (
     validate,
 )
 from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.progress import progress_bar
 from seqgan.core.saved_files import read_json_object, write_text
 from seqgan.experiment import Experiment
 from seqgan.reporting.runs import Arm, read_run
@@ -243,35 +235,31 @@ def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
     active: list[_Process] = []
     failures: list[str] = []
     total = sum(Schedule(run.experiment.schedule).steps for run in runs)
-    console = Console(stderr=True)
-    with Progress(*_COLUMNS, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("comparing", total=total, note="")
+    with progress_bar() as bar:
+        done, finished = sum(map(_steps_done, runs)), sum(map(run_done, runs))
+        task = bar.add_task("comparing", total=total, completed=done, note="")
         try:
             while waiting or active:
                 while waiting and len(active) < jobs:
                     active.append(_Process(waiting.pop(0), folder / "configs"))
                 time.sleep(0.2)
                 active = _reap(active, failures)
-                bar.update(task, completed=sum(map(_steps_done, runs)), note=_note(runs, active))
+                before, finished = finished, sum(map(run_done, runs))
+                bar.update(
+                    task,
+                    completed=sum(map(_steps_done, runs)),
+                    note=_note(finished, len(runs), active),
+                    milestone=finished > before,
+                )
         except BaseException:  # Ctrl-C, SIGTERM, or an error of our own: leave no orphans
             _stop(active)
             raise
     return failures
 
 
-_COLUMNS = (
-    TextColumn("[bold]{task.description}"),
-    BarColumn(),
-    TaskProgressColumn(),
-    TimeElapsedColumn(),
-    TimeRemainingColumn(),
-    TextColumn("{task.fields[note]}"),
-)
-
-
-def _note(runs: list[PlannedRun], active: list[_Process]) -> str:
-    names = ", ".join(f"{process.run.arm}/{process.run.seed}" for process in active)
-    return f"{sum(map(run_done, runs))} of {len(runs)} runs; {names}"
+def _note(finished: int, total: int, active: list[_Process]) -> str:
+    names = [f"{process.run.arm}/{process.run.seed}" for process in active]
+    return "; ".join([f"{finished} of {total} runs", *([", ".join(names)] if names else [])])
 
 
 def _steps_done(run: PlannedRun) -> int:

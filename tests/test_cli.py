@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from tiny_runs import text_data, train, write_config, write_text
+from tiny_runs import text_data, train, without_progress, write_config, write_text
 
 from seqgan.cli import main, run
 from seqgan.core.errors import UserError
@@ -307,7 +307,7 @@ def test_a_failed_run_is_named_and_does_not_stop_the_others(
     (tmp_path / "study.yaml").write_text(OmegaConf.to_yaml(tree))
     folder = tmp_path / "out"
     assert run(["compare", str(tmp_path / "study.yaml"), "--dir", str(folder), "--jobs", "2"]) == 1
-    (line,) = capfd.readouterr().err.splitlines()
+    (line,) = without_progress(capfd.readouterr().err)
     assert line.startswith("error: arm 'wild' seed 0: ")
     assert "not finite" in line
     assert (folder / "loo" / "seed-0" / "evaluation.json").exists()

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,8 @@ def same_weights(left: Path, right: Path) -> bool:
         last_checkpoint(folder)["players"]["generator"]["module"] for folder in (left, right)
     )
     return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def without_progress(err: str) -> list[str]:
+    """The lines of stderr that do not say how far the work is."""
+    return [line for line in err.splitlines() if not re.search(r" gone(, about .* left)?$", line)]

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
+from seqgan.core.progress import tracked
 from seqgan.core.types import SequenceSpace
 from seqgan.data.config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.sources import Sentences, read_splits
@@ -105,7 +106,8 @@ def fit_sentences(
     `field` is where `limits` stand in the configuration, for messages.
     """
     length, overlong = limits.length, limits.overlong
-    encoded = [tokenizer.encode(line) for line in sentences.lines]
+    reading = tracked(sentences.lines, "reading text", len(sentences.lines))
+    encoded = [tokenizer.encode(line) for line in reading]
     lengths = [len(ids) + 1 for ids in encoded]
     too_long = [row for row, columns in enumerate(lengths) if columns > length]
     longest = max(lengths, default=0)

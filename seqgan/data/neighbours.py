@@ -30,6 +30,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.core.progress import tracked
 from seqgan.data.matching import match
 from seqgan.data.words import cut_words, replace_words
 
@@ -77,7 +78,8 @@ def neighbour_lexicons(a: list[list[str]], b: list[list[str]]) -> tuple[Lexicon,
     if not source.words or not target.words:
         return {}, {}
     found = _seed(source, target)
-    for known in _rounds(max(len(source.words), len(target.words))):
+    rounds = _rounds(max(len(source.words), len(target.words)))
+    for known in tracked(rounds, "matching words", len(rounds)):
         found = _next_round(source, target, found, known)
     of_a = {source.words[i]: target.words[j] for i, j in enumerate(found.target_of)}
     of_b = {target.words[j]: source.words[i] for j, i in enumerate(found.source_of)}

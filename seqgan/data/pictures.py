@@ -31,6 +31,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.faces import ATTRIBUTES, LABEL_SIZES
+from seqgan.core.progress import tracked
 from seqgan.data.config import FacesSourceConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.faces import draw_faces, sample_labels
 from seqgan.data.picture_sources import RawPictures, RawSplit, read_source
@@ -166,7 +167,7 @@ def _collect(
 ) -> tuple[np.ndarray, _First | None]:
     """Convert all pictures of a split; they must agree with the first of the source."""
     x_NCHW = np.empty((0, 0, 0, 0), dtype=np.uint8)
-    for row, (where, picture) in enumerate(raw.pictures):
+    for row, (where, picture) in enumerate(tracked(raw.pictures, "reading pictures", raw.count)):
         x_CHW = _convert(picture, config)
         first = first or (where, x_CHW.shape)
         if x_CHW.shape != first[1]:

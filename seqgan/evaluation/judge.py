@@ -40,10 +40,10 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
+from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
 from seqgan.models.image.judge import JudgeNet
 from seqgan.training.checkpoint import load_tree, save_tree
-from seqgan.training.runlog import progress_bar
 
 Kind = Literal["labels", "rotations", "random"]
 PREFIXES = {"labels": "cnn", "rotations": "rotnet", "random": "randconv"}

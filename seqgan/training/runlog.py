@@ -5,15 +5,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from seqgan.core.errors import warn
 from seqgan.core.saved_files import naming, read_json_lines, to_json, write_text
 
@@ -66,21 +57,3 @@ def _step(line: dict[str, Any]) -> float:
     """A line without a step belongs nowhere, so it is behind every step."""
     step = line.get("step")
     return step if isinstance(step, int) else math.inf
-
-
-def progress_bar() -> Progress:
-    """The bar every longer piece of work shows: on stderr, so that stdout stays parseable, and in
-    a terminal only, so that a log holds nothing but messages."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not console.is_terminal,
-    )

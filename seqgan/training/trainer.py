@@ -25,12 +25,13 @@ from seqgan.core.budget import Budget, spending
 from seqgan.core.device import autocast
 from seqgan.core.errors import warn
 from seqgan.core.metric_names import find
+from seqgan.core.progress import progress_bar
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stateful, Stats
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.config import TrainConfig
 from seqgan.training.player import Player
-from seqgan.training.runlog import RunLog, progress_bar
+from seqgan.training.runlog import RunLog
 from seqgan.training.schedule import Schedule
 
 Metrics = dict[str, float | None]
@@ -121,10 +122,12 @@ class Trainer:
         log = RunLog(self.folder, self.config.tensorboard, self._restored)
         try:
             with self._signals(), progress_bar() as bar:
-                task = bar.add_task(self.folder.name, total=self.schedule.steps, note="")
+                task = bar.add_task(
+                    self.folder.name, total=self.schedule.steps, completed=self.step, note=""
+                )
 
-                def tell(note: str) -> None:
-                    bar.update(task, completed=self.step, note=note)
+                def tell(note: str, milestone: bool = False) -> None:
+                    bar.update(task, completed=self.step, note=note, milestone=milestone)
 
                 self._clock = time.perf_counter()
                 if self._restored is None:
@@ -139,7 +142,7 @@ class Trainer:
             raise Interrupted(self._signal)
         return self.step >= self.schedule.steps or self._at_its_best
 
-    def _loop(self, log: RunLog, tell: Callable[[str], None]) -> None:
+    def _loop(self, log: RunLog, tell: Callable[..., None]) -> None:
         started = time.monotonic()
         while (phase := self.schedule.phase(self.step)) is not None and not self._at_its_best:
             updates = self.game.players["generator"].updates
@@ -231,20 +234,25 @@ class Trainer:
         log.write({"kind": "probe", **self._position(), **self.probe()})
         self._clock = time.perf_counter()
 
-    def _evaluate(self, log: RunLog, tell: Callable[[str], None]) -> bool:
+    def _evaluate(self, log: RunLog, tell: Callable[..., None]) -> bool:
         """Whether this step is the best so far, by the rule."""
         self._wait()
         tell("evaluating")
         metrics = self.evaluate(self.step)
         log.write({"kind": "eval", "split": "valid", **self._position(), "metrics": metrics})
-        tell("")
+        value = self._judged_by(metrics)
+        tell("" if value is None else f"{self.selection.metric} {value:.4g}", milestone=True)
         self._clock = time.perf_counter()
-        return self._select(metrics)
+        return self._select(value)
 
-    def _select(self, metrics: Metrics) -> bool:
+    def _judged_by(self, metrics: Metrics) -> float | None:
+        """The metric that the rule looks at; None without a rule, or without its value."""
         rule = self.selection
         name = find(rule.metric, metrics) if rule.metric else None
-        value = metrics[name] if name else None
+        return metrics[name] if name else None
+
+    def _select(self, value: float | None) -> bool:
+        rule = self.selection
         if value is None or (self.best and not rule.better(value, self.best["value"])):
             return False
         self.best = {"step": self.step, "metric": rule.metric, "value": value}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny_runs import metric_lines, text_data, write_config, write_text
+from tiny_runs import metric_lines, text_data, without_progress, write_config, write_text
 
 from seqgan.cli import run
 from seqgan.training.checkpoint import Checkpoints
@@ -336,7 +336,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_it_is_saved(
     write_config(place / "c.yaml", often | overrides)
     assert run(["train", "c.yaml", "run.dir=run"]) == 1
     captured = capsys.readouterr()
-    (line,) = captured.err.splitlines()
+    (line,) = without_progress(captured.err)
     assert_names(line, f"player '{player}'", "not finite at its update", f"players.{player}.lr")
     assert captured.out == ""
     checkpoints = Checkpoints(place / "run" / "checkpoints", 1)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tiny_runs import assert_same_run, text_data, train, write_config
+from tiny_runs import assert_same_run, text_data, train, without_progress, write_config
 
 from seqgan import run as running
 from seqgan.cli import run
@@ -75,11 +75,11 @@ def checkpoint(folder: Path, step: int) -> Path:
 
 
 def output(capsys: Capture, *arguments: str, status: int = 0) -> tuple[str, list[str]]:
-    """(stdout, lines of stderr)."""
+    """(stdout, lines of stderr without those on progress)."""
     capsys.readouterr()
     assert run(list(arguments)) == status
     captured = capsys.readouterr()
-    return captured.out, captured.err.splitlines()
+    return captured.out, without_progress(captured.err)
 
 
 # ── Checkpoints ───────────────────────────────────────────────────────────────────────────────
