@@ -70,9 +70,10 @@ def evaluate(
 ) -> None:
     """Evaluate the selected checkpoint on test data."""
     experiment = _run_elsewhere(run, device, ["evaluation.sweep=true"] if sweep else [])
-    from seqgan.run import evaluate_run
+    from seqgan.run import evaluate_run, tell_result
 
     result = evaluate_run(experiment, run)
+    tell_result(result)
     if as_json:
         print(json.dumps(result, indent=1, ensure_ascii=False))
         return

@@ -12,7 +12,7 @@ from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe import Probe
 from seqgan.reporting.probe_figure import draw_probe
-from seqgan.run import reported_state
+from seqgan.run import told_state
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game
 
@@ -33,7 +33,7 @@ def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tu
     data = build_data(experiment, device, run)
     game = build_game(experiment, data, device)
     if run is not None:
-        state, _ = reported_state(run)
+        state = told_state(experiment, run)
         for name, player in game.players.items():
             player.load_state_dict(state["players"][name])
     else:

@@ -29,7 +29,7 @@ from seqgan.decoding import Ancestral, generate, sample
 from seqgan.evaluation.pictures import listed_labels
 from seqgan.evaluation.sheets import grid
 from seqgan.experiment import Experiment
-from seqgan.run import load_generator, read_prompts, read_space, reported_state
+from seqgan.run import load_generator, read_prompts, read_space, told_state
 from seqgan.translate import check_beam, check_length, translate
 
 _AT_ONCE = 1_000
@@ -51,7 +51,7 @@ class SampleRequest:
 def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
     """Lines for stdout: samples, or the path of the sheet that was written."""
     device = build_device(experiment)
-    state, _ = reported_state(folder)
+    state = told_state(experiment, folder)
     space = read_space(folder)
     if isinstance(space, SpacePair):
         raise UserError("RUN: translates and draws nothing by itself; use 'seqgan transform'")
@@ -208,7 +208,7 @@ class LineTranslator:
         self._request = request
         self._device = build_device(experiment)
         self._precision = experiment.train.precision
-        state, _ = reported_state(folder)
+        state = told_state(experiment, folder)
         space = read_space(folder)
         generator = load_generator(experiment, space, state, self._device)
         if isinstance(space, SequenceSpace):
@@ -321,7 +321,7 @@ def transform_run(
     if output.is_file():
         raise UserError(f"--output={str(output)!r}: is a file; name a folder")
     device = build_device(experiment)
-    state, _ = reported_state(folder)
+    state = told_state(experiment, folder)
     pair = read_space(folder)
     assert isinstance(pair, SpacePair)
     space = pair.a

@@ -22,6 +22,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
 from seqgan.core.picture_files import save_picture
 from seqgan.core.progress import progress_bar
+from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.saved_files import (
     read_json,
     read_json_object,
@@ -35,6 +36,7 @@ from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.select import evaluate
 from seqgan.evaluation.sheets import write_gif
 from seqgan.experiment import Experiment
+from seqgan.outcome import is_finished, reported_checkpoint, selection_rule, training_outcome
 from seqgan.probe import Probe
 from seqgan.run_folder import (
     FROM_A_COPY,
@@ -44,9 +46,9 @@ from seqgan.run_folder import (
     write_head_checksums,
 )
 from seqgan.training.checkpoint import Checkpoints
-from seqgan.training.player import Player
+from seqgan.training.player import Player, load_weights
 from seqgan.training.schedule import Schedule
-from seqgan.training.trainer import Game, Metrics, Selection, Trainer
+from seqgan.training.trainer import Game, Metrics, Trainer
 
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
 
@@ -122,7 +124,7 @@ def _trainer(
         folder,
         validation_metrics,
         show,
-        _selection(experiment),
+        selection_rule(experiment),
         Probe(experiment, game.players, data, device).measure,
         None if experiment.probe is None else experiment.probe.every,
     )
@@ -130,13 +132,16 @@ def _trainer(
 
 def _train(experiment: Experiment, folder: Path, trainer: Trainer) -> None:
     if trainer.run():
-        evaluate_run(experiment, folder)
+        result = evaluate_run(experiment, folder)
+        _tell_outcome(ReportedCheckpoint(**result["checkpoint"]), result)
         return
     print(
         f"stopped at step {trainer.step} of {trainer.schedule.steps}; "
         f"go on with: seqgan train --resume {folder}",
         file=sys.stderr,
     )
+    _, checkpoint = open_reported(experiment, folder)
+    _tell_outcome(checkpoint, training_outcome(experiment, folder))
 
 
 def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: torch.device) -> None:
@@ -215,7 +220,7 @@ def _processor() -> str:
 def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json."""
     device = build_device(experiment)
-    state, last_step = reported_state(folder)
+    state, checkpoint = open_reported(experiment, folder)
     data = build_data(experiment, device, folder)
     _check_same_data(folder, data)
     config, evaluator = experiment.evaluation, data.evaluator
@@ -228,11 +233,13 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     players = state["players"]
     result = {
         "split": "test",
-        "finished": _finished(experiment, folder, last_step),
+        "finished": checkpoint.finished,
         "step": state["step"],
         "seconds": round(state["seconds"], 3),
         **state["budget"],
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
+        "checkpoint": asdict(checkpoint),
+        **training_outcome(experiment, folder),
         "selection": config.select.model_dump(),
         "sweep_selection": config.sweep_select.model_dump() if config.sweep else None,
         "rows": rows,
@@ -241,21 +248,6 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
     }
     write_json(folder / "evaluation.json", result)
     return to_json(result)
-
-
-def _selection(experiment: Experiment) -> Selection:
-    rule = experiment.evaluation.select
-    return Selection(rule.metric, rule.mode, rule.patience)
-
-
-def _finished(experiment: Experiment, folder: Path, last_step: int) -> bool:
-    """Whether the schedule was gone through, or the rule stopped it."""
-    if last_step >= Schedule(experiment.schedule).steps:
-        return True
-    if experiment.evaluation.select.patience is None:
-        return False
-    last = Checkpoints(folder / "checkpoints", keep=1).load(last_step)
-    return _selection(experiment).waited_long_enough(last["best"], last_step)
 
 
 def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
@@ -268,15 +260,52 @@ def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
         write_gif(frames, folder / "samples" / "progress.gif")
 
 
-def reported_state(folder: Path) -> tuple[dict[str, Any], int]:
-    """The selected checkpoint where a rule has picked one, else the last; and the last step.
+def open_reported(
+    experiment: Experiment, folder: Path
+) -> tuple[dict[str, Any], ReportedCheckpoint]:
+    """The selected checkpoint where a rule has picked one, else the last; and what it is.
 
     Where that checkpoint is damaged, the newest intact one stands in for it, and is told.
     """
     check_head(folder)
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
-    state = checkpoints.load_reported()
-    return state, checkpoints.steps()[-1]
+    state, metric = checkpoints.load_reported()
+    finished = is_finished(experiment, folder, checkpoints.steps()[-1])
+    return state, reported_checkpoint(experiment, state, metric, finished)
+
+
+def told_state(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """The reported checkpoint, for use; stderr says where in training it is from, if it is not the
+    end of all of it."""
+    state, checkpoint = open_reported(experiment, folder)
+    _tell_checkpoint(checkpoint)
+    return state
+
+
+def tell_result(result: dict[str, Any]) -> None:
+    """On stderr what a reader of an evaluation has to know."""
+    _warn(result["warnings"])
+    _tell_checkpoint(ReportedCheckpoint(**result["checkpoint"]))
+
+
+def _tell_outcome(checkpoint: ReportedCheckpoint, outcome: dict[str, Any]) -> None:
+    """On stderr, last, what the adversarial phase did to the metric that selects."""
+    _warn(outcome["warnings"])
+    effect = PhaseEffect.read(outcome["adversarial"])
+    if effect is None:
+        _tell_checkpoint(checkpoint)
+    else:
+        print(effect.beside(checkpoint), file=sys.stderr)
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _tell_checkpoint(checkpoint: ReportedCheckpoint) -> None:
+    if checkpoint.needs_a_word:
+        print(f"note: the reported checkpoint is {checkpoint}", file=sys.stderr)
 
 
 PROMPTS_FILE = "prompts.json"
@@ -316,6 +345,6 @@ def load_generator(
     """The player `generator` of a checkpoint, for use: averaged weights where there are any."""
     generator = build_generating_module(experiment, space).to(device)
     player = state["players"]["generator"]
-    generator.load_state_dict(player.get("averaged", player["module"]))
+    load_weights(generator, player.get("averaged", player["module"]), "generator")
     generator.eval().requires_grad_(False)
     return generator

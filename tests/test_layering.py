@@ -4,7 +4,7 @@
     decoding                                                          1
     translate, models, objectives, estimators, data, metrics, training 2
     games, evaluation, reporting                                      3
-    checks, experiment, build, probe, run, produce, study, compare     4
+    checks, experiment, build, probe, outcome, run, produce, study, compare 4
     cli, study_child, __main__                                        5
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `config` modules,
@@ -31,7 +31,7 @@ RANKS = {
     3: ("games", "evaluation", "reporting"),
     4: (
         *("checks", "experiment", "build", "probe", "probe_run"),
-        *("run", "run_folder", "produce", "study", "compare"),
+        *("outcome", "run", "run_folder", "produce", "study", "compare"),
     ),
     5: ("cli", "study_child", "__main__"),
 }

@@ -1,6 +1,6 @@
 """Configuration of games: who plays, and for what besides the objective."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,7 +35,16 @@ class ScheduledSamplingConfig(Config):
         return self.start + min(1.0, updates / self.steps) * (self.end - self.start)
 
 
-class MleGameConfig(Config):
+class AnyGameConfig(Config):
+    """What a run has to know of every game."""
+
+    adversarial_phases: ClassVar[frozenset[str]] = frozenset()
+    """Phases in which the generator learns from something else than real samples."""
+    adversarial_name: ClassVar[str] = "adversarial phase"
+    """What people call training from the first of them on."""
+
+
+class MleGameConfig(AnyGameConfig):
     """A sequence generator alone, by likelihood."""
 
     name: Literal["mle"]
@@ -69,8 +78,10 @@ class EvolutionConfig(Config):
     """Weight of the diversity in the fitness that decides which child survives."""
 
 
-class AdversarialGameConfig(Config):
+class AdversarialGameConfig(AnyGameConfig):
     """A generator against a critic."""
+
+    adversarial_phases = frozenset({"generator", "evolve"})
 
     name: Literal["adversarial"]
     """Kind of game."""
@@ -82,8 +93,10 @@ class AdversarialGameConfig(Config):
     """What the phase `evolve` does; null: there is no such phase."""
 
 
-class ConditionalGameConfig(Config):
+class ConditionalGameConfig(AnyGameConfig):
     """A generator that is told labels or a prompt, against a critic that sees them too."""
+
+    adversarial_phases = frozenset({"generator", "evolve"})
 
     name: Literal["conditional"]
     """Kind of game."""
@@ -97,7 +110,7 @@ class ConditionalGameConfig(Config):
     """What the phase `evolve` does; null: there is no such phase."""
 
 
-class AutoencodeGameConfig(Config):
+class AutoencodeGameConfig(AnyGameConfig):
     """A generator alone, as the decoder of an autoencoder: the reference without a critic."""
 
     name: Literal["autoencode"]
@@ -129,8 +142,11 @@ def weight_at(weight: float | RampConfig, updates: float) -> float:
     return weight.start + share * (weight.end - weight.start)
 
 
-class CycleGameConfig(Config):
+class CycleGameConfig(AnyGameConfig):
     """Two generators that translate between two kinds of samples, and a critic for each kind."""
+
+    adversarial_phases = frozenset({"generator"})
+    adversarial_name = "cycle phase"
 
     name: Literal["cycle"]
     """Kind of game."""
@@ -158,7 +174,7 @@ class CycleGameConfig(Config):
     """Former translations kept for the critics; 0: they see the newest only."""
 
 
-class PairedGameConfig(Config):
+class PairedGameConfig(AnyGameConfig):
     """Translators alone, by likelihood of true pairs (`data.aligned`): the supervised ceiling."""
 
     name: Literal["paired"]
@@ -167,8 +183,10 @@ class PairedGameConfig(Config):
     """Ways that are taught."""
 
 
-class InfillGameConfig(Config):
+class InfillGameConfig(AnyGameConfig):
     """A generator that fills blanks in real sentences, against a critic that sees them too."""
+
+    adversarial_phases = frozenset({"generator"})
 
     name: Literal["infill"]
     """Kind of game."""
@@ -188,8 +206,11 @@ class InfillGameConfig(Config):
         return self
 
 
-class RewardGameConfig(Config):
+class RewardGameConfig(AnyGameConfig):
     """A generator that raises a fixed reward; there is no critic."""
+
+    adversarial_phases = frozenset({"generator"})
+    adversarial_name = "reward phase"
 
     name: Literal["reward"]
     """Kind of game."""
@@ -202,15 +223,20 @@ class RewardGameConfig(Config):
     """Training sentences that bleu compares with, from the first on; null: all."""
 
 
-class JsdganGameConfig(Config):
+class JsdganGameConfig(AnyGameConfig):
     """A generator that lowers its exact Jensen-Shannon divergence to a finite training set."""
+
+    adversarial_phases = frozenset({"generator"})
+    adversarial_name = "divergence phase"
 
     name: Literal["jsdgan"]
     """Kind of game."""
 
 
-class DgsanGameConfig(Config):
+class DgsanGameConfig(AnyGameConfig):
     """A generator against its own former self: their density ratio is the critic."""
+
+    adversarial_phases = frozenset({"generator"})
 
     name: Literal["dgsan"]
     """Kind of game."""

@@ -151,22 +151,23 @@ class Checkpoints:
             raise UserError(f"{damaged[0]}; no other checkpoint is intact, start a new run")
         return None
 
-    def load_reported(self) -> Any:
-        """The tree that the rule has selected, else the last. Where that is damaged, the newest
-        intact one stands in for it, and is told."""
+    def load_reported(self) -> tuple[Any, str | None]:
+        """The tree that the rule has selected and by which metric, else the last and None. Where
+        that is damaged, the newest intact one stands in for it, and is told."""
         try:
             best = self.selected()
         except UserError as error:  # every checkpoint knows the best one so far
-            best = self._load_newest()["best"]
+            newest = self._load_newest()
+            best = newest.get("at_stop") or newest["best"]
             warn(f"{error}; taken from the last checkpoint")
         if best is None:
-            return self._load_newest()
+            return self._load_newest(), None
         try:
-            return self.load(best["step"])
+            return self.load(best["step"]), best.get("metric")
         except DamagedCheckpoint as error:
             tree = self._load_newest()
             warn(f"{error}; the checkpoint of step {tree['step']} stands in for it")
-            return tree
+            return tree, None
 
     def _load_newest(self) -> Any:
         found = self.load_last()
@@ -206,7 +207,7 @@ class Checkpoints:
             write_json(path, best)
 
     def selected(self) -> dict[str, Any] | None:
-        """`{"step", "metric", "value"}` of the best so far; None where no rule is set."""
+        """`{"step", "metric", "mode", "value"}` of the best so far; None where no rule is set."""
         path = self._folder / "best.json"
         if not path.exists():
             return None

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from seqgan.core.errors import UserError
 from seqgan.core.modes import evaluating
 from seqgan.training.config import PlayerConfig
 
@@ -129,11 +130,29 @@ class Player(Generic[ModuleT]):
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.module.load_state_dict(state["module"])
+        load_weights(self.module, state["module"], self.name)
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
         if self._averaged is not None:
-            self._averaged.module.load_state_dict(state["averaged"])
+            load_weights(self._averaged.module, state["averaged"], self.name)
+
+
+def load_weights(module: nn.Module, weights: dict[str, Tensor], player: str) -> None:
+    """Give a network its weights. Raises `UserError` where it is another one than they are of."""
+    wanted = module.state_dict()
+    for name in (*wanted, *weights):
+        has, needs = weights.get(name), wanted.get(name)
+        if has is None or needs is None or has.shape != needs.shape:
+            raise UserError(
+                f"config.yaml: '{player}' is another network than the one that was trained "
+                f"('{name}' is {_size(needs)} here and {_size(has)} in the checkpoint); put back "
+                "what was changed"
+            )
+    module.load_state_dict(weights)
+
+
+def _size(tensor: Tensor | None) -> str:
+    return "missing" if tensor is None else " × ".join(map(str, tensor.shape)) or "a number"
 
 
 class _Averaged(Generic[ModuleT]):

@@ -10,11 +10,17 @@ from seqgan.core.saved_files import naming, read_json_lines, to_json, write_text
 
 
 class RunLog:
-    """Appends lines, after cutting the file back to the step that training goes on from."""
+    """Appends lines, after cutting the file back to the step that training goes on from.
 
-    def __init__(self, folder: Path, tensorboard: bool, restored_step: int | None) -> None:
+    Where it does go on, an evaluation that was made only because it stopped there is dropped too:
+    an unbroken run has none.
+    """
+
+    def __init__(
+        self, folder: Path, tensorboard: bool, restored_step: int | None, goes_on: bool = True
+    ) -> None:
         self._path = folder / "metrics.jsonl"
-        cut_back(self._path, -1 if restored_step is None else restored_step)
+        cut_back(self._path, -1 if restored_step is None else restored_step, goes_on)
         self._file = self._path.open("a", encoding="utf-8")
         self._writer = None
         if tensorboard:
@@ -42,14 +48,15 @@ class RunLog:
             self._writer.close()
 
 
-def cut_back(path: Path, step: int) -> None:
-    """Drop the lines behind `step`, and lines that a killed process left half-written."""
+def cut_back(path: Path, step: int, goes_on: bool = True) -> None:
+    """Drop the lines behind `step`, and lines that a killed process left half-written; where
+    training goes on, also the evaluations that only its stops have made."""
     if not path.exists():
         return
     lines, damaged = read_json_lines(path)
     if damaged:
         warn(f"{path}: {damaged} damaged line{'s' * (damaged > 1)} left out")
-    kept = [line for line in lines if _step(line) <= step]
+    kept = [line for line in lines if _step(line) <= step and not (goes_on and "at_stop" in line)]
     write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
@@ -57,3 +64,13 @@ def _step(line: dict[str, Any]) -> float:
     """A line without a step belongs nowhere, so it is behind every step."""
     step = line.get("step")
     return step if isinstance(step, int) else math.inf
+
+
+def read_evaluations(path: Path) -> list[dict[str, Any]]:
+    """The evaluations of a log, in order; infinite metrics are numbers again."""
+    lines, _ = read_json_lines(path)
+    found = [line for line in lines if line.get("kind") == "eval"]
+    for line in found:
+        values = line["metrics"].items()
+        line["metrics"] = {k: None if v is None else float(v) for k, v in values}
+    return found

@@ -6,6 +6,8 @@ one generator update: 1,320 steps. The phase follows from the step alone, so a r
 no schedule state.
 """
 
+from collections.abc import Collection
+
 from seqgan.training.config import StageConfig
 
 
@@ -28,4 +30,14 @@ class Schedule:
             if step < repeat * len(visits):
                 return visits[step % len(visits)]
             step -= repeat * len(visits)
+        return None
+
+    def first_visit(self, phases: Collection[str]) -> int | None:
+        """The step that visits one of these phases first; None where no step does."""
+        begun = 0
+        for repeat, visits in self._stages:
+            for position, phase in enumerate(visits):
+                if phase in phases:
+                    return begun + position
+            begun += repeat * len(visits)
         return None

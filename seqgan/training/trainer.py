@@ -4,6 +4,10 @@
     for player, loss, stats in game.updates(phase):  player.update(loss)
     log, evaluate, save
 
+Where training stops (by schedule, rule, time or signal) at a step at which no evaluation is due, it
+is evaluated all the same. That evaluation may select the reported checkpoint, and is forgotten when
+training goes on, so a run selects the same however often it was stopped.
+
 The trainer knows players and phases, never what a game is about. Statistics stay on the device
 and are read every `log_every` steps; non-finite losses are looked for then and before every
 evaluation and save, so a step itself never waits for the device.
@@ -100,7 +104,9 @@ class Trainer:
     seconds: float = 0.0
     budget: Budget = field(default_factory=Budget)
     best: dict[str, Any] | None = None
-    """Step, metric and value of the checkpoint that the rule has selected so far."""
+    """Step, metric, mode and value of the checkpoint that the rule has selected so far."""
+    at_stop: dict[str, Any] | None = None
+    """The same of a better one that was only evaluated because training stopped there."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _restored: int | None = None
@@ -119,7 +125,7 @@ class Trainer:
         Returns whether training is finished: by schedule or by the rule. Raises `Interrupted`
         after saving.
         """
-        log = RunLog(self.folder, self.config.tensorboard, self._restored)
+        log = RunLog(self.folder, self.config.tensorboard, self._restored, not self._over)
         try:
             with self._signals(), progress_bar() as bar:
                 task = bar.add_task(
@@ -131,39 +137,48 @@ class Trainer:
 
                 self._clock = time.perf_counter()
                 if self._restored is None:
-                    better = self._evaluate(log, tell)
+                    self._evaluate(log, tell, due=True)
                     self._show()
-                    if better:
-                        self._save()
                 self._loop(log, tell)
         finally:
             log.close()
         if self._signal is not None:
             raise Interrupted(self._signal)
-        return self.step >= self.schedule.steps or self._at_its_best
+        return self._over
 
     def _loop(self, log: RunLog, tell: Callable[..., None]) -> None:
         started = time.monotonic()
-        while (phase := self.schedule.phase(self.step)) is not None and not self._at_its_best:
+        while not self._over:
+            phase = self.schedule.phase(self.step)
+            assert phase is not None, "there are steps left"
             updates = self.game.players["generator"].updates
             self._step(phase)
             at_end = self.schedule.phase(self.step) is None
             if self.step % self.config.log_every == 0 or at_end:
                 self._log(log)
                 tell("")
-            evaluated = self.step % self.config.eval_every == 0 or at_end
-            better = evaluated and self._evaluate(log, tell)
-            if evaluated or self._passes_a_milestone(updates):
+            due = self.step % self.config.eval_every == 0
+            better = due and self._evaluate(log, tell, due)
+            if due or at_end or self._passes_a_milestone(updates):
                 self._show()
             if self.probe_every is not None and self.step % self.probe_every == 0:
                 self._probe(log)
-            out_of_time = self._out_of_time(started)
-            due = self.step % self.config.checkpoint_every == 0 or at_end or self._at_its_best
+            if self._over and not due:
+                self._evaluate(log, tell, due)
+            broken_off = self._out_of_time(started) or self._signal is not None
             # Last: a run that goes on from here has all that this step has to log and to show.
-            if due or better or out_of_time or self._signal is not None:
+            if better or broken_off or self._over or self.step % self.config.checkpoint_every == 0:
                 self._save()
-            if out_of_time or self._signal is not None:
+            if broken_off:
+                if not self._over and not due:  # saved already: a second signal loses nothing
+                    self._evaluate(log, tell, due)
+                    self.checkpoints.select(self._reported)
                 return
+
+    @property
+    def _over(self) -> bool:
+        """Whether training has ended, by schedule or by the rule."""
+        return self.step >= self.schedule.steps or self._at_its_best
 
     @property
     def _at_its_best(self) -> bool:
@@ -234,16 +249,17 @@ class Trainer:
         log.write({"kind": "probe", **self._position(), **self.probe()})
         self._clock = time.perf_counter()
 
-    def _evaluate(self, log: RunLog, tell: Callable[..., None]) -> bool:
+    def _evaluate(self, log: RunLog, tell: Callable[..., None], due: bool) -> bool:
         """Whether this step is the best so far, by the rule."""
         self._wait()
         tell("evaluating")
         metrics = self.evaluate(self.step)
-        log.write({"kind": "eval", "split": "valid", **self._position(), "metrics": metrics})
+        line = {"kind": "eval", "split": "valid", **self._position(), "metrics": metrics}
+        log.write(line if due else {**line, "at_stop": True})
         value = self._judged_by(metrics)
         tell("" if value is None else f"{self.selection.metric} {value:.4g}", milestone=True)
         self._clock = time.perf_counter()
-        return self._select(value)
+        return self._select(value, due)
 
     def _judged_by(self, metrics: Metrics) -> float | None:
         """The metric that the rule looks at; None without a rule, or without its value."""
@@ -251,12 +267,24 @@ class Trainer:
         name = find(rule.metric, metrics) if rule.metric else None
         return metrics[name] if name else None
 
-    def _select(self, value: float | None) -> bool:
+    def _select(self, value: float | None, due: bool) -> bool:
+        """The rule never picks the initial network, and what it picks where training stops (not
+        `due`) does not bind a run that goes on."""
         rule = self.selection
-        if value is None or (self.best and not rule.better(value, self.best["value"])):
+        if value is None or self.game.players["generator"].updates == 0:
             return False
-        self.best = {"step": self.step, "metric": rule.metric, "value": value}
+        if self.best is not None and not rule.better(value, self.best["value"]):
+            return False
+        found = {"step": self.step, "metric": rule.metric, "mode": rule.mode, "value": value}
+        if due:
+            self.best = found
+        else:
+            self.at_stop = found
         return True
+
+    @property
+    def _reported(self) -> dict[str, Any] | None:
+        return self.at_stop or self.best
 
     # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
 
@@ -264,7 +292,7 @@ class Trainer:
         self._wait()
         # The checkpoint knows which one is the best: a kill in between loses nothing.
         self.checkpoints.save(self.step, self.state_dict())
-        self.checkpoints.select(self.best)
+        self.checkpoints.select(self._reported)
         self._clock = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
@@ -274,6 +302,7 @@ class Trainer:
             "seconds": self.seconds,
             "budget": self.budget.state_dict(),
             "best": self.best,
+            "at_stop": self.at_stop,
             "players": {name: p.state_dict() for name, p in self.game.players.items()},
             "game": {name: part.state_dict() for name, part in self.game.stateful().items()},
             "statistics": {"sums": self._sums, "counts": self._counts},
@@ -285,6 +314,7 @@ class Trainer:
         self.seconds = state["seconds"]
         self.budget.load_state_dict(state["budget"])
         self.best = state["best"]
+        self.at_stop = state.get("at_stop")  # earlier versions had none
         for name, player in self.game.players.items():
             player.load_state_dict(state["players"][name])
         for name, part in self.game.stateful().items():
@@ -308,12 +338,19 @@ class Trainer:
         for step in self.checkpoints.steps():
             if step > self.step:
                 self.checkpoints.set_aside(step)
-        if self.best is not None and self.best["metric"] != self.selection.metric:
-            self.best = None  # resumed with another rule: its values cannot be compared
-        if self.best is not None and not self.checkpoints.is_intact(self.best["step"]):
-            warn(f"the selected checkpoint (step {self.best['step']}) is damaged and left out")
-            self.best = None
-        self.checkpoints.select(self.best)
+        self.best = self._if_it_counts(self.best)
+        self.at_stop = self._if_it_counts(self.at_stop) if self._over else None
+        self.checkpoints.select(self._reported)
+
+    def _if_it_counts(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Not where the run is resumed with another metric, whose values cannot be compared, nor
+        for the initial network, which earlier versions selected, nor where it is damaged."""
+        if best is None or best["metric"] != self.selection.metric or best["step"] == 0:
+            return None
+        if not self.checkpoints.is_intact(best["step"]):
+            warn(f"the selected checkpoint (step {best['step']}) is damaged and left out")
+            return None
+        return best
 
     # ── Signals ───────────────────────────────────────────────────────────────────────────────
 

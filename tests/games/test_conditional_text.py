@@ -30,7 +30,7 @@ from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mismatched import wrong_prompts
 from seqgan.metrics.divergence import all_sequences, exact_divergences
 from seqgan.models.oracles import ConditionalOracle
-from seqgan.run import load_generator, read_prompts, read_space, reported_state
+from seqgan.run import load_generator, open_reported, read_prompts, read_space
 from seqgan.study import load_study, plan
 from seqgan.training.trainer import Trainer
 
@@ -459,7 +459,7 @@ def test_transform_answers_line_by_line(
 def test_transform_reads_the_prompt_as_training_did(answering_run: Path, capsys: Capture) -> None:
     """The greedy answer of the command is that of the network to the row which training made."""
     experiment, space = load_run(answering_run), read_space(answering_run)
-    generator = load_generator(experiment, space, reported_state(answering_run)[0], CPU)
+    generator = load_generator(experiment, space, open_reported(experiment, answering_run)[0], CPU)
     cond = read_prompts(answering_run)[:5]
     rollout = sample(generator, space, 5, Greedy(), cond)
     tokenizer = load_tokenizer(answering_run)

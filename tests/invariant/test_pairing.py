@@ -55,7 +55,8 @@ BASES = {
     "patience": {
         **COMPANY,
         **RULE,
-        "evaluation.select.patience": 4,
+        "evaluation.select.patience": 2,
+        "train.eval_every": 1,
         "players.generator": {"lr": 1.0},
     },
 }

@@ -36,3 +36,17 @@ def test_raising_the_last_repeat_changes_no_earlier_step() -> None:
 def test_a_stage_without_steps_is_refused(fields: dict) -> None:
     with pytest.raises(ValidationError):
         StageConfig.model_validate({"repeat": 1, "phases": {"mle": 1}, **fields})
+
+
+def test_the_first_visit_of_a_phase_is_the_step_that_visits_it() -> None:
+    stages = [
+        StageConfig(repeat=3, phases={"mle": 2}),
+        StageConfig(repeat=2, phases={"critic": 5, "generator": 1}),
+    ]
+    schedule = Schedule(stages)
+    assert schedule.first_visit({"generator", "evolve"}) == 11
+    assert schedule.phase(11) == "generator"
+    assert schedule.first_visit({"critic"}) == 6
+    assert schedule.first_visit({"mle"}) == 0
+    assert schedule.first_visit({"evolve"}) is None
+    assert schedule.first_visit(()) is None

@@ -1,0 +1,82 @@
+"""Which checkpoint of a run is reported, and what its adversarial phase did: values that know their
+own sentences.
+
+No torch here. `outcome.py` makes them from a run folder, evaluation.json keeps them, and the
+command line, tables and reports say them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCheckpoint:
+    """Where in training the weights are from that a run is judged by."""
+
+    step: int
+    steps: int
+    """Of the whole schedule."""
+    finished: bool
+    """Whether training has ended, by schedule or by the selection rule."""
+    selected_by: str | None
+    """The metric of the rule that picked it; None: it is the last one."""
+    before: str | None = None
+    """The phase that had not begun there, e.g. "adversarial phase"; None: it had, or there is
+    none."""
+    trained: bool = True
+    """Whether the generator had been updated at all."""
+
+    @property
+    def needs_a_word(self) -> bool:
+        """Whether a reader would take it for something else: the end of all training."""
+        return not self.finished or self.before is not None or not self.trained
+
+    def __str__(self) -> str:
+        parts = [f"step {self.step} of {self.steps}"]
+        if not self.trained:
+            parts.append("the initial network")
+        elif self.before is not None:
+            parts.append(f"before the {self.before}")
+        parts.append(f"selected by {self.selected_by}" if self.selected_by else "the last one")
+        return ", ".join(parts) + ("" if self.finished else "; training is not finished")
+
+    @classmethod
+    def read(cls, tree: dict[str, Any] | None) -> "ReportedCheckpoint | None":
+        """From evaluation.json; None where an earlier version wrote it."""
+        return None if tree is None else cls(**tree)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEffect:
+    """The selection metric before a phase's first update of the generator, and at the end."""
+
+    phase: str
+    metric: str
+    mode: str
+    """min or max: which is better."""
+    before: float
+    before_step: int
+    after: float
+    after_step: int
+
+    @property
+    def verdict(self) -> str:
+        """better, worse or unchanged."""
+        if self.before == self.after:
+            return "unchanged"
+        return "better" if (self.after < self.before) == (self.mode == "min") else "worse"
+
+    def __str__(self) -> str:
+        return f"{self.phase}: {self.metric} {self.before:.5g} → {self.after:.5g}"
+
+    def beside(self, checkpoint: ReportedCheckpoint) -> str:
+        """The sentence after training, which also names the checkpoint that is reported."""
+        where = ", before it" if checkpoint.before == self.phase else ""
+        return f"{self} ({self.verdict}; the reported checkpoint is step {checkpoint.step}{where})"
+
+    @classmethod
+    def read(cls, tree: dict[str, Any] | None) -> "PhaseEffect | None":
+        """From evaluation.json, where infinite values are strings."""
+        if tree is None:
+            return None
+        return cls(**{**tree, "before": float(tree["before"]), "after": float(tree["after"])})

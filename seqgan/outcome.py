@@ -1,0 +1,85 @@
+"""What a run reports and what its phases did, from its schedule, its log and its checkpoints."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seqgan.core.metric_names import find
+from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
+from seqgan.experiment import Experiment
+from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.runlog import read_evaluations
+from seqgan.training.schedule import Schedule
+from seqgan.training.trainer import Selection
+
+
+def selection_rule(experiment: Experiment) -> Selection:
+    """The configured rule, as the trainer takes it."""
+    rule = experiment.evaluation.select
+    return Selection(rule.metric, rule.mode, rule.patience)
+
+
+def reported_checkpoint(
+    experiment: Experiment, state: dict[str, Any], metric: str | None, finished: bool
+) -> ReportedCheckpoint:
+    """What `state`, the checkpoint that a run is judged by, is; `metric` has selected it."""
+    schedule, step = Schedule(experiment.schedule), state["step"]
+    begins = schedule.first_visit(experiment.game.adversarial_phases)
+    return ReportedCheckpoint(
+        step,
+        schedule.steps,
+        finished,
+        metric,
+        experiment.game.adversarial_name if begins is not None and step <= begins else None,
+        state["players"]["generator"]["updates"] > 0,
+    )
+
+
+def is_finished(experiment: Experiment, folder: Path, last_step: int) -> bool:
+    """Whether the schedule was gone through, or the rule stopped it."""
+    if last_step >= Schedule(experiment.schedule).steps:
+        return True
+    if experiment.evaluation.select.patience is None:
+        return False
+    last = Checkpoints(folder / "checkpoints", keep=1).load(last_step)
+    return selection_rule(experiment).waited_long_enough(last["best"], last_step)
+
+
+def training_outcome(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """`adversarial`, the fields of a `PhaseEffect` or None, and `warnings`, lines for people."""
+    rule = experiment.evaluation.select
+    evaluations = read_evaluations(folder / "metrics.jsonl")
+    values: dict[int, float | None] = {}
+    for line in evaluations:
+        name = find(rule.metric, line["metrics"]) if rule.metric else None
+        values[line["step"]] = line["metrics"][name] if name else None
+    effect = _effect(experiment, {s: v for s, v in values.items() if v is not None})
+    stuck = [] if rule.metric is None else _standing_still(rule.metric, values)
+    return {"adversarial": None if effect is None else asdict(effect), "warnings": stuck}
+
+
+def _effect(experiment: Experiment, values: dict[int, float]) -> PhaseEffect | None:
+    """None without an adversarial phase, a selection metric, or a value on either side."""
+    game, rule = experiment.game, experiment.evaluation.select
+    begins = Schedule(experiment.schedule).first_visit(game.adversarial_phases)
+    if begins is None:
+        return None
+    earlier = [step for step in values if step <= begins]
+    later = [step for step in values if step > begins]
+    if rule.metric is None or not earlier or not later:
+        return None
+    first, last = earlier[-1], later[-1]
+    name, metric = game.adversarial_name, rule.metric
+    return PhaseEffect(name, metric, rule.mode, values[first], first, values[last], last)
+
+
+def _standing_still(metric: str, values: dict[int, float | None]) -> list[str]:
+    """A rule picks nothing by a metric that is the same at every evaluation of a training."""
+    if len(values) < 2 or len(set(values.values())) > 1:
+        return []
+    value = next(iter(values.values()))
+    what = "had no value" if value is None else f"was {value:.5g}"
+    return [
+        f"evaluation.select.metric={metric} {what} at each of {len(values)} evaluations, so "
+        "nothing was selected by merit; check that the run learns, or select by another metric"
+    ]

@@ -1,0 +1,87 @@
+"""The sentences about a reported checkpoint, and what a phase did to the metric."""
+
+import json
+
+import pytest
+
+from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
+
+END = ReportedCheckpoint(2200, 2200, finished=True, selected_by=None)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "sentence", "needs_a_word"),
+    [
+        (END, "step 2200 of 2200, the last one", False),
+        (
+            ReportedCheckpoint(2000, 2200, True, "nll_valid"),
+            "step 2000 of 2200, selected by nll_valid",
+            False,
+        ),
+        (
+            ReportedCheckpoint(1500, 2200, True, "nll_valid", "adversarial phase"),
+            "step 1500 of 2200, before the adversarial phase, selected by nll_valid",
+            True,
+        ),
+        (
+            ReportedCheckpoint(269, 2200, False, "nll_valid", "adversarial phase"),
+            "step 269 of 2200, before the adversarial phase, selected by nll_valid; "
+            "training is not finished",
+            True,
+        ),
+        (
+            ReportedCheckpoint(2000, 2200, False, None),
+            "step 2000 of 2200, the last one; training is not finished",
+            True,
+        ),
+        (
+            ReportedCheckpoint(0, 2200, True, "nll_valid", "adversarial phase", trained=False),
+            "step 0 of 2200, the initial network, selected by nll_valid",
+            True,
+        ),
+    ],
+)
+def test_a_checkpoint_says_where_it_is_from(
+    checkpoint: ReportedCheckpoint, sentence: str, needs_a_word: bool
+) -> None:
+    assert str(checkpoint) == sentence
+    assert checkpoint.needs_a_word == needs_a_word
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "after", "verdict"),
+    [
+        ("min", 4.92, 6.28, "worse"),
+        ("min", 6.28, 4.92, "better"),
+        ("max", 4.92, 6.28, "better"),
+        ("max", 6.28, 4.92, "worse"),
+        ("max", 1.5, 1.5, "unchanged"),
+        ("min", float("inf"), 1.5, "better"),
+    ],
+)
+def test_a_phase_makes_a_metric_better_or_worse(
+    mode: str, before: float, after: float, verdict: str
+) -> None:
+    effect = PhaseEffect("adversarial phase", "nll_valid", mode, before, 1500, after, 2200)
+    assert effect.verdict == verdict
+
+
+def test_the_sentence_after_training_names_the_checkpoint_and_which_side_it_is_on() -> None:
+    effect = PhaseEffect("adversarial phase", "nll_valid", "min", 4.92, 1500, 6.28, 2200)
+    early = ReportedCheckpoint(1500, 2200, True, "nll_valid", "adversarial phase")
+    assert effect.beside(early) == (
+        "adversarial phase: nll_valid 4.92 → 6.28 (worse; the reported checkpoint is step 1500, "
+        "before it)"
+    )
+    assert effect.beside(END).endswith("(worse; the reported checkpoint is step 2200)")
+
+
+def test_an_infinite_value_comes_back_from_json() -> None:
+    tree = json.loads(
+        '{"phase": "adversarial phase", "metric": "kl_forward", "mode": "min", "before": "inf", '
+        '"before_step": 10, "after": 0.5, "after_step": 20}'
+    )
+    effect = PhaseEffect.read(tree)
+    assert effect is not None
+    assert effect.verdict == "better"
+    assert str(effect) == "adversarial phase: kl_forward inf → 0.5"
