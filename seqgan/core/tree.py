@@ -28,6 +28,19 @@ def tree_cat(trees: list[Any]) -> Any:
     return first
 
 
+def choose_rows(first_B: Tensor, first: Any, second: Any) -> Any:
+    """Rows of `first` where `first_B`, of `second` elsewhere; trees of one shape. Leaves that are
+    not tensors must agree."""
+    if isinstance(first, Tensor):
+        return torch.where(first_B.view(-1, *[1] * (first.dim() - 1)), first, second)
+    if isinstance(first, tuple):
+        branches = zip(first, second, strict=True)
+        return tuple(choose_rows(first_B, one, other) for one, other in branches)
+    if first != second:
+        raise ValueError(f"states disagree in a shared leaf: {first} and {second}")
+    return first
+
+
 def repeat_rows(tree: Any, copies: int) -> Any:
     """Repeat all rows `copies` times, block after block: row n·B + b is copy n of row b."""
     if copies == 1:

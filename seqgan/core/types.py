@@ -30,6 +30,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqgan.core.tree import choose_rows
+
 State = Any
 """A tree (tuples) of tensors with the batch in dim 0; ints in it are shared by all rows."""
 
@@ -238,6 +240,22 @@ class Generator(nn.Module, ABC):
     def step(self, x: Tensor, state: State) -> StepOut:
         """Read one symbol a row (`ids_B` or `simplex_BV`), return the next distribution."""
 
+    def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
+        """Read P tokens a row, of which the first `fill_B` only fill the row up: afterwards a row
+        is as if it had been without them. `before` is what `start` returned.
+
+        This serves states of one shape, whatever was read; the others override it.
+        """
+        out = before
+        for column, ids_B in enumerate(ids_BP.unbind(1)):
+            after = self.step(ids_B, out.state)
+            if fill_B is not None:
+                reads_B = fill_B <= column
+                logits_BV = torch.where(reads_B[:, None], after.logits_BV, out.logits_BV)
+                after = StepOut(logits_BV, choose_rows(reads_B, after.state, out.state))
+            out = after
+        return out
+
     @abstractmethod
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`: [:, t] predicts symbol t from those before it. Equals the step loop."""
@@ -326,6 +344,13 @@ class Critic(nn.Module, ABC):
 
     A critic that is given no condition at its making ignores `cond`.
     """
+
+    counts_from_first: bool = False
+    """Whether it has positions or a state, so that a row has to begin in the first column. Other
+    critics of sequences have to score rows with masked columns in front as if these were not
+    there."""
+    filled_in_front: bool = False
+    """Whether rows have masked columns in front; a prompted critic sets it."""
 
     @abstractmethod
     def forward(

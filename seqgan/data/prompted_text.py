@@ -5,6 +5,7 @@ Decisions
   has been asked, symbol for symbol.
 - A prompt has `data.prompt_length` columns and no end symbol of its own. Shorter prompts are filled
   up *in front*, by the end symbol, so that their last word stands beside the first of the answer.
+  Networks leave the fill out (`models/prompted.py`): how long a row is changes nothing.
 - A response takes one column a token and one for its end, as in `corpus.py`. A pair of which one
   part is too long is dropped whole; where `data.overlong=truncate`, either part keeps its first
   symbols.

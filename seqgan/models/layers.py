@@ -59,8 +59,9 @@ class Positions(nn.Embedding):
         """Add the vectors of columns 0…T−1."""
         return x_BTE + self.weight[: x_BTE.shape[1]]
 
-    def at(self, x_BE: Tensor, column: int) -> Tensor:
-        """Add the vector of one column. Raises `IndexError` behind the last one."""
+    def at(self, x_BE: Tensor, column: int | Tensor) -> Tensor:
+        """Add the vector of one column, or of one for each row (`column_B`). Raises `IndexError`
+        behind the last one."""
         return x_BE + self.weight[column]
 
 
@@ -175,12 +176,18 @@ class Block(nn.Module):
         )
         return self._finish(x_BTE, attended)
 
-    def step(self, x_BE: Tensor, past: KeyValue) -> tuple[Tensor, KeyValue]:
-        """The next column, [B, width], and the cache with it; `past` itself is not touched."""
+    def step(
+        self, x_BE: Tensor, past: KeyValue, visible_BT: Tensor | None = None
+    ) -> tuple[Tensor, KeyValue]:
+        """The next column, [B, width], and the cache with it; `past` itself is not touched.
+
+        It attends to itself and the columns before, of which `visible_BT` leaves some out.
+        """
+        visible = None if visible_BT is None else visible_BT[:, None, None]
         x_B1E = x_BE[:, None]
         query, key, value = self._split_heads(x_B1E)
         key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
-        attended = F.scaled_dot_product_attention(query, key, value)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=visible)
         return self._finish(x_B1E, attended)[:, 0], (key, value)
 
     def empty_cache(self, batch: int) -> KeyValue:

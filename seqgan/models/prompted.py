@@ -6,11 +6,12 @@ The generator is a decoder-only one over prompt and answer in one row; the criti
 row. Both are made for P more columns and know nothing about prompts. Labels are prompts of one
 symbol.
 
-A prompt has P columns; where the data fill it up (in front, see `data/prompted_text.py`), the fill
-is read like any other symbol, so a prompt is one fixed row and the state behind it the same in the
-step loop and in `forward`.
+A prompt has P columns; where the data fill it up (in front, see `data/prompted_text.py`), nothing
+is computed from the fill: states stay as they were, positions begin at the first real token,
+attention and windows leave it out. So neither densities nor scores depend on P.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -27,7 +28,7 @@ from seqgan.core.types import (
     State,
     StepOut,
 )
-from seqgan.models.generators.hf import HfGenerator
+from seqgan.models.fill import count_fill, move_left, take_columns
 
 
 def with_room(space: SequenceSpace) -> SequenceSpace:
@@ -43,16 +44,13 @@ class PromptedGenerator(Generator):
         self.inner = inner
         self.vocab_size = inner.vocab_size
         self.prompt = space.prompt
+        self.fill_id = space.end_id
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Read the prompts `cond` [B, P]; the logits are those of the answer's first symbol."""
         assert cond is not None, "needs a prompt"
-        out = self.inner.start(batch)
-        if isinstance(self.inner, HfGenerator):
-            return self.inner.read(cond, out.state)
-        for symbol_B in cond.unbind(1):
-            out = self.inner.step(symbol_B, out.state)
-        return out
+        fill_B = count_fill(cond, self.fill_id)
+        return self.inner.read_prompt(cond, fill_B, self.inner.start(batch))
 
     def step(self, x: Tensor, state: State) -> StepOut:
         return self.inner.step(x, state)
@@ -64,8 +62,15 @@ class PromptedGenerator(Generator):
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
         """The inner generator's, of the answer's columns: logits of the prompt are not computed
         where its last layer is linear."""
-        hidden = self.inner.hidden(_joined(tokens, cond))
-        return replace(hidden, h_BTH=hidden.h_BTH[:, self.prompt :])
+        joined = _joined(tokens, cond)
+        assert cond is not None, "needs a prompt"
+        fill_B = count_fill(cond, self.fill_id)
+        if fill_B is None:
+            hidden = self.inner.hidden(joined)
+            return replace(hidden, h_BTH=hidden.h_BTH[:, self.prompt :])
+        hidden = self.inner.hidden(move_left(joined, fill_B))
+        answers = take_columns(hidden.h_BTH, self.prompt - fill_B, tokens.shape[1])
+        return replace(hidden, h_BTH=answers)
 
 
 class PromptedCritic(Critic):
@@ -75,33 +80,50 @@ class PromptedCritic(Critic):
         super().__init__()
         self.inner = inner
         self.prompt = space.prompt
+        self.fill_id = space.end_id
+        inner.filled_in_front = self.fill_id is not None and not inner.counts_from_first
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """The inner critic's scores; those of a causal one for the answer's columns."""
         assert mask is not None, "sequences have a mask"
-        return self._answers(self.inner(_joined(x, cond), self._visible(mask)))
+        assert cond is not None, "needs a prompt"
+        fill_B = count_fill(cond, self.fill_id)
+        joined, visible = _joined(x, cond), self._visible(mask, fill_B)
+        if fill_B is None or not self.inner.counts_from_first:
+            columns = slice(self.prompt, None)
+            return _of_answers(self.inner(joined, visible), lambda scores: scores[:, columns])
+        first_B, length = self.prompt - fill_B, x.shape[1]
+        scores = self.inner(move_left(joined, fill_B), move_left(visible, fill_B))
+        return _of_answers(scores, lambda scores: take_columns(scores, first_B, length))
 
     def score_continuations(
         self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared, cond: Tensor | None = None
     ) -> Scores:
         """Prompts are part of what continuations share."""
+        if self.inner.counts_from_first:
+            return self(ids_RT, mask_RT, cond)
+        assert cond is not None, "needs a prompt"
+        visible = self._visible(mask_RT, count_fill(cond, self.fill_id))
         inner_shared = Shared(shared.batch, shared.columns + self.prompt)
-        joined = _joined(ids_RT, cond)
-        scores = self.inner.score_continuations(joined, self._visible(mask_RT), inner_shared)
-        return self._answers(scores)
-
-    def _visible(self, mask_BT: Tensor) -> Tensor:
-        """Prompts count in every column."""
-        return torch.cat([mask_BT.new_ones(len(mask_BT), self.prompt), mask_BT], 1)
-
-    def _answers(self, scores: Scores) -> Scores:
-        if scores.mask_BT is None:
-            return scores
+        scores = self.inner.score_continuations(_joined(ids_RT, cond), visible, inner_shared)
         columns = slice(self.prompt, None)
-        q_BTV = None if scores.q_BTV is None else scores.q_BTV[:, columns]
-        return Scores(
-            scores.score[:, columns], scores.mask_BT[:, columns], scores.features_BF, q_BTV
-        )
+        return _of_answers(scores, lambda scores: scores[:, columns])
+
+    def _visible(self, mask_BT: Tensor, fill_B: Tensor | None) -> Tensor:
+        """Prompts count in every column that holds more than fill."""
+        if fill_B is None:
+            prompt_BP = mask_BT.new_ones(len(mask_BT), self.prompt)
+        else:
+            prompt_BP = torch.arange(self.prompt, device=fill_B.device) >= fill_B[:, None]
+        return torch.cat([prompt_BP, mask_BT], 1)
+
+
+def _of_answers(scores: Scores, cut: Callable[[Tensor], Tensor]) -> Scores:
+    """Of critics with one score a column, those of the columns that `cut` leaves."""
+    if scores.mask_BT is None:
+        return scores
+    q_BTV = None if scores.q_BTV is None else cut(scores.q_BTV)
+    return Scores(cut(scores.score), cut(scores.mask_BT), scores.features_BF, q_BTV)
 
 
 def _joined(tokens: Tensor, cond: Tensor | None) -> Tensor:

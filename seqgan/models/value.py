@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import SequenceSpace
+from seqgan.models.fill import count_fill, move_left, take_columns
 from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
@@ -15,15 +16,20 @@ class PrefixReader(nn.Module):
         self.embedding = TokenEmbedding(space.vocab_size, embed)
         self.start_E = nn.Parameter(torch.zeros(embed))
         self.recurrent = Recurrent("gru", embed, hidden)
+        self.fill_id = space.end_id
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """A condition `cond`, ids or rows [B, P], is read first."""
+        """A condition, ids `cond` [B, P], is read first, without what only fills it up."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
-        read = [start_B1E, self.embedding(tokens[:, :-1])]
-        if cond is not None:
-            read.insert(0, self.embedding(cond))
-        h_BTH, _ = self.recurrent(torch.cat(read, 1))
-        return h_BTH[:, -tokens.shape[1] :]
+        read_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
+        if cond is None:
+            return self.recurrent(read_BTE)[0]
+        read_BTE = torch.cat([self.embedding(cond), read_BTE], 1)
+        fill_B = count_fill(cond, self.fill_id)
+        if fill_B is None:
+            return self.recurrent(read_BTE)[0][:, cond.shape[1] :]
+        h_BTH, _ = self.recurrent(move_left(read_BTE, fill_B))
+        return take_columns(h_BTH, cond.shape[1] - fill_B, tokens.shape[1])
 
 
 class PrefixValue(nn.Module):

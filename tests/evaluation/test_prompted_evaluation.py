@@ -110,8 +110,11 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
     batch = text.test.batch
 
     def nats(cond: Tensor) -> float:
-        joint = generator.inner(torch.cat([cond, batch.x], 1))[:, text.space.prompt :]
-        logp_NTV = (joint / temperature).log_softmax(-1)
+        logits = []
+        for prompt, ids_T in zip(cond, batch.x, strict=True):
+            asked = prompt[prompt != text.space.end_id]
+            logits.append(generator.inner(torch.cat([asked, ids_T])[None])[:, len(asked) :])
+        logp_NTV = (torch.cat(logits) / temperature).log_softmax(-1)
         logp_NT = logp_NTV.gather(2, batch.x[..., None])[..., 0]
         return -float(logp_NT[batch.mask].mean().detach())
 

@@ -78,13 +78,25 @@ def all_prompts(space: SequenceSpace) -> Tensor:
     return torch.tensor(list(product(range(space.vocab_size), repeat=space.prompt)))
 
 
+def answers_logits(generator: PromptedGenerator, ids_BT: Tensor, cond: Tensor) -> Tensor:
+    """`logits_BTV` from the network inside, row by row: those behind the prompt, which begins with
+    its first symbol that is no end."""
+    rows = []
+    for ids_T, prompt in zip(ids_BT, cond.tolist(), strict=True):
+        while generator.fill_id is not None and prompt[:1] == [generator.fill_id]:
+            prompt = prompt[1:]
+        joint = torch.cat([torch.tensor(prompt, dtype=torch.long), ids_T])
+        rows.append(generator.inner(joint[None])[0, len(prompt) :])
+    return torch.stack(rows)
+
+
 def log_probs_of_answers(generator: PromptedGenerator, ids_BT: Tensor, cond: Tensor) -> Tensor:
-    """`logp_B` from the network inside: columns P, P+1, … of the joint row."""
-    logits = generator.inner(torch.cat([cond, ids_BT], 1))
+    """`logp_B` from the network inside."""
+    logits = answers_logits(generator, ids_BT, cond)
     total_B = torch.zeros(len(ids_BT))
     mask_BT = mask_of(ids_BT, ENDING.end_id if ids_BT.shape[1] == ENDING.length else None)
     for t in range(ids_BT.shape[1]):
-        logp_BV = logits[:, cond.shape[1] + t].log_softmax(-1)
+        logp_BV = logits[:, t].log_softmax(-1)
         total_B = total_B + logp_BV.gather(1, ids_BT[:, t : t + 1])[:, 0] * mask_BT[:, t]
     return total_B
 
@@ -98,7 +110,7 @@ def test_the_step_loop_and_forward_are_the_answers_columns_of_the_joint_row(name
     generator = make_generator(space, name)
     ids_BT = sentences(space)
     cond = all_prompts(space)[torch.arange(len(ids_BT)) % space.vocab_size**space.prompt]
-    expected = generator.inner(torch.cat([cond, ids_BT], 1))[:, space.prompt :]
+    expected = answers_logits(generator, ids_BT, cond)
     torch.testing.assert_close(generator(ids_BT, cond), expected)
     soft = nn.functional.one_hot(ids_BT, space.vocab_size).float()
     torch.testing.assert_close(generator(soft, cond), expected)

@@ -140,11 +140,9 @@ def test_a_symbol_changes_only_what_comes_after_it(generator, ids_BT, column) ->
 
 
 def test_several_symbols_read_at_once_are_as_many_steps(generator, ids_BT) -> None:
-    state = generator.step(ids_BT[:, 0], generator.start(7).state).state
-    for tokens in (ids_BT, one_hot(ids_BT)):
-        out = generator.read(tokens[:, 1:4], state)
-        close(out.logits_BV, generator(ids_BT)[:, 4])
-        close(generator.step(tokens[:, 4], out.state).logits_BV, generator(ids_BT)[:, 5])
+    out = generator.read_prompt(ids_BT[:, :4], None, generator.start(7))
+    close(out.logits_BV, generator(ids_BT)[:, 4])
+    close(generator.step(ids_BT[:, 4], out.state).logits_BV, generator(ids_BT)[:, 5])
 
 
 def test_rows_of_a_state_can_be_repeated_cut_joined_and_chosen(generator, ids_BT) -> None:

@@ -4,7 +4,8 @@
 
 The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of symbols
 occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
-(`reach`). Columns behind the end carry no score; those in front of it see the end symbols.
+(`reach`). Columns behind the end carry no score; those in front of it see the end symbols. The
+fill in front of a prompt is like the edge of the row: zeros, in every layer.
 """
 
 from itertools import pairwise
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
 from seqgan.models.config import LocalCriticConfig
+from seqgan.models.fill import begun_columns
 from seqgan.models.layers import TokenEmbedding
 
 
@@ -34,8 +36,10 @@ class LocalCritic(Critic):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """Scores of `ids_BT` or `simplex_BTV`."""
-        h_BET = self.embedding(x).transpose(1, 2)
-        score_BT = self.layers(h_BET).squeeze(1)
         if mask is None:
-            mask = torch.ones_like(score_BT, dtype=torch.bool)
-        return Scores(score_BT, mask)
+            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        h_BET = self.embedding(x).transpose(1, 2)
+        begun_B1T = begun_columns(mask)[:, None] if self.filled_in_front else None
+        for layer in self.layers:
+            h_BET = layer(h_BET if begun_B1T is None else h_BET * begun_B1T)
+        return Scores(h_BET.squeeze(1), mask)

@@ -17,7 +17,8 @@ instead of 0; torch's initialisation; dropout is off while the critic rewards.
 
 Since everything behind the highway is linear, the score is the read-out of the mean of h^r, which
 is `features_BF`. By contract end symbols fill the columns behind the end. Their embeddings are
-zeroed, so that a score does not depend on what stands there.
+zeroed, so that a score does not depend on what stands there. Windows that begin in the fill in
+front of a prompt are left out.
 """
 
 import torch
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
 from seqgan.models.config import RelganCriticConfig
+from seqgan.models.fill import begun_columns, without_fill
 from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
 
 
@@ -52,8 +54,11 @@ class RelganCritic(Critic):
         return score_in_chunks(self._score, x, mask, rows=rows)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
-        rows_RTE = self._embed(tokens, mask_BT)
-        pooled_RF = torch.cat([_strongest(layer, rows_RTE) for layer in self.filters], 1).relu()
+        rows_RTE, begun_RT = self._embed(tokens, mask_BT), None
+        if self.filled_in_front:
+            begun_RT = begun_columns(mask_BT).repeat_interleave(self.representations, 0)
+        strongest = [_strongest(layer, rows_RTE, begun_RT) for layer in self.filters]
+        pooled_RF = torch.cat(strongest, 1).relu()
         hidden_RF = self.hidden(self.dropout(self.highway(pooled_RF)))
         features_BF = hidden_RF.unflatten(0, (len(tokens), -1)).mean(1)
         return Scores(self.readout(features_BF)[:, 0], features_BF=features_BF)
@@ -65,11 +70,11 @@ class RelganCritic(Critic):
         return split.transpose(1, 2).flatten(0, 1)
 
 
-def _strongest(layer: nn.Linear, rows_RTE: Tensor) -> Tensor:
+def _strongest(layer: nn.Linear, rows_RTE: Tensor, begun_RT: Tensor | None) -> Tensor:
     """The largest response of each filter over all windows: [R, filters].
 
     `max` keeps for the gradient where it was found, and not the responses themselves, which are
     T times as much.
     """
     windows = rows_RTE.flatten(1).unfold(1, layer.in_features, rows_RTE.shape[2])
-    return layer(windows).max(1).values
+    return without_fill(layer(windows), begun_RT).max(1).values

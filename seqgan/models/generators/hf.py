@@ -7,18 +7,22 @@ network knows more symbols than the data (padded embeddings, a smaller tokenizer
 off before the softmax, so probabilities are renormalised over V. Dropout is as the network's own
 configuration says.
 
-The state is ((keys, values) of each layer), each [B, heads, t, d]: the library's cache object as
-a tree of tensors, made anew at every step, so that a state can be repeated, cut, joined and
-continued twice. Networks that keep anything else (recurrent ones) are refused.
+The state is (`fill_B`, ((keys, values) of each layer)), each [B, heads, t, d]: the library's cache
+object as a tree of tensors, made anew at every step, so that a state can be repeated, cut, joined
+and continued twice. Networks that keep anything else (recurrent ones) are refused. The first
+`fill_B` columns only fill a row up, in front of its start symbol; an attention mask hides them, and
+positions are counted without them. None: there are none.
 
 LoRA (Hu et al. 2022): W + (α / r) B A with trainable A and B beside frozen weights, B zero at
 first, by the `peft` library.
 """
 
 import warnings
+from inspect import signature
 from typing import Any
 
-from torch import Tensor, cat
+import torch
+from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
@@ -48,25 +52,48 @@ class HfGenerator(Generator):
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first symbol, for `batch` rows."""
-        return self._read(column_of(self.network, self.start_id, batch), ())
+        return self._read(column_of(self.network, self.start_id, batch), (None, ()))
 
     def step(self, x: Tensor, state: State) -> StepOut:
         """Read `ids_B` or `simplex_BV`."""
-        return self.read(x[:, None], state)
+        return self._read(embed(self.network, x[:, None]), state)
 
-    def read(self, tokens: Tensor, state: State) -> StepOut:
-        """Read several symbols a row at once, `ids_BP` or `simplex_BPV`: as P steps."""
-        return self._read(embed(self.network, tokens), state)
+    def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
+        """All columns at once. The start symbol comes behind the fill, since some networks see
+        nothing that is many columns away."""
+        x_BPE = embed(self.network, ids_BP)
+        if fill_B is None:
+            return self._read(x_BPE, before.state)
+        start_B1E = column_of(self.network, self.start_id, len(ids_BP))
+        column_T = torch.arange(ids_BP.shape[1] + 1, device=fill_B.device)
+        index_BT = column_T + (column_T < fill_B[:, None]).long()
+        index_BT = index_BT.masked_fill(column_T == fill_B[:, None], 0)
+        x_BTE = torch.cat([start_B1E, x_BPE], 1)
+        x_BTE = x_BTE.gather(1, index_BT[..., None].expand_as(x_BTE))
+        return self._read(x_BTE, (fill_B, ()))
 
     def _read(self, x_BPE: Tensor, state: State) -> StepOut:
-        cache = _to_cache(state)
-        logits_BPV = self.network(inputs_embeds=x_BPE, cache=cache, use_cache=True).logits
-        return StepOut(logits_BPV[:, -1, : self.vocab_size], _from_cache(cache))
+        fill_B, layers = state
+        cache = _to_cache(layers)
+        hidden = {} if fill_B is None else self._hide(fill_B, cache.get_seq_length(), len(x_BPE[0]))
+        output = self.network(inputs_embeds=x_BPE, cache=cache, use_cache=True, **hidden)
+        logits_BV = output.logits[:, -1, : self.vocab_size]
+        return StepOut(logits_BV, (fill_B, _from_cache(cache)))
+
+    def _hide(self, fill_B: Tensor, past: int, columns: int) -> dict[str, Tensor]:
+        """Arguments that hide the fill and count columns without it; networks that take no
+        positions count by the mask."""
+        column_T = torch.arange(past + columns, device=fill_B.device)
+        position_BT = column_T - fill_B[:, None]
+        arguments = {"attention_mask": (position_BT >= 0).long()}
+        if "position_ids" in signature(type(self.network).forward).parameters:
+            arguments["position_ids"] = position_BT[:, past:].clamp(min=0)
+        return arguments
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
         start_B1E = column_of(self.network, self.start_id, len(tokens))
-        x_BTE = cat([start_B1E, embed(self.network, tokens[:, :-1])], 1)
+        x_BTE = torch.cat([start_B1E, embed(self.network, tokens[:, :-1])], 1)
         return self.network(inputs_embeds=x_BTE, use_cache=False).logits[..., : self.vocab_size]
 
 

@@ -22,7 +22,8 @@ from seqgan.models.layers import TokenEmbedding
 class PairwiseGenerator(Generator):
     """See `core.types.Generator` for the contract.
 
-    The state is (the recurrent one, columns read, M_c e of each of them).
+    The state is (the recurrent one, columns read, `fill_B`, M_c e of each column), where the first
+    `fill_B` columns of a row only fill it up and have zeros; None: there are none.
     """
 
     def __init__(self, space: SequenceSpace, config: PairwiseGeneratorConfig) -> None:
@@ -43,17 +44,38 @@ class PairwiseGenerator(Generator):
         out = self.recurrent.start(batch)
         width = self.bilinear.in_features
         nothing = self.weight_CTT.new_zeros(batch, 0, self.channels, width)
-        return StepOut(out.logits_BV, (out.state, 0, nothing))
+        return StepOut(out.logits_BV, (out.state, 0, None, nothing))
 
     def step(self, x: Tensor, state: State) -> StepOut:
         """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
-        before, columns, past = state
+        before, columns, fill_B, past = state
         out = self.recurrent.step(x, before)
         read = torch.cat([past, self._projected(x)[:, None]], 1)
-        columns += 1
-        weight_Ct = self.weight_CTT[:, columns, :columns]
-        mixed_BE = torch.einsum("btce,ct->be", read, weight_Ct)
-        return StepOut(out.logits_BV + self._similarity(mixed_BE), (out.state, columns, read))
+        return self._out(out, columns + 1, fill_B, read)
+
+    def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
+        """Columns are counted without the fill, which is like nothing."""
+        state, *_ = before.state
+        logits_BV = before.logits_BV  # of the recurrent part alone: nothing stands before
+        out = self.recurrent.read_prompt(ids_BP, fill_B, StepOut(logits_BV, state))
+        read, columns = self._projected(ids_BP), ids_BP.shape[1]
+        if fill_B is not None:
+            filled_BT = torch.arange(columns, device=fill_B.device) < fill_B[:, None]
+            read = read.masked_fill(filled_BT[..., None, None], 0)
+        return self._out(out, columns, fill_B, read)
+
+    def _out(self, out: StepOut, columns: int, fill_B: Tensor | None, read: Tensor) -> StepOut:
+        """What the recurrent part says, plus the comparisons with all columns read."""
+        if fill_B is None:
+            weight_Ct = self.weight_CTT[:, columns, :columns]
+            mixed_BE = torch.einsum("btce,ct->be", read, weight_Ct)
+        else:
+            earlier_BT = torch.arange(columns, device=fill_B.device) - fill_B[:, None]
+            own_B1 = (columns - fill_B)[:, None]
+            weight_CBt = self.weight_CTT[:, own_B1, earlier_BT.clamp(min=0)]
+            mixed_BE = torch.einsum("btce,cbt->be", read, weight_CBt)
+        logits_BV = out.logits_BV + self._similarity(mixed_BE)
+        return StepOut(logits_BV, (out.state, columns, fill_B, read))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.config import TransformerGeneratorConfig
+from seqgan.models.fill import after_prompt, visible_columns
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
 
 class TransformerGenerator(Generator):
     """See `core.types.Generator` for the contract.
 
-    The state is (columns read, ((keys, values) of each block)).
+    The state is (columns read, `fill_B`, ((keys, values) of each block)). Behind the start symbol
+    `fill_B` columns of a row only fill it up: nothing attends to them, and they have no position.
+    None: there are none.
     """
 
     def __init__(self, space: SequenceSpace, config: TransformerGeneratorConfig) -> None:
@@ -37,20 +40,32 @@ class TransformerGenerator(Generator):
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first symbol, for `batch` rows."""
         caches = tuple(block.empty_cache(batch) for block in self.blocks)
-        return self._step(self.start_E.expand(batch, -1), (0, caches))
+        return self._step(self.start_E.expand(batch, -1), (0, None, caches))
 
     def step(self, x: Tensor, state: State) -> StepOut:
         """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
         return self._step(self.embedding(x), state)
 
+    def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
+        """The state is told which columns are fill, and they are read like the others."""
+        column, _, caches = before.state
+        out = StepOut(before.logits_BV, (column, fill_B, caches))
+        for ids_B in ids_BP.unbind(1):
+            out = self.step(ids_B, out.state)
+        return after_prompt(before, out, fill_B, ids_BP.shape[1])
+
     def _step(self, x_BE: Tensor, state: State) -> StepOut:
-        column, caches = state
-        h_BE = self.dropout(self.positions.at(x_BE, column))
+        column, fill_B, caches = state
+        visible_BT, position = None, column
+        if fill_B is not None:
+            visible_BT = visible_columns(fill_B, column + 1)
+            position = (column - fill_B).clamp(min=0)
+        h_BE = self.dropout(self.positions.at(x_BE, position))
         after = []
         for block, past in zip(self.blocks, caches, strict=True):
-            h_BE, cache = block.step(h_BE, past)
+            h_BE, cache = block.step(h_BE, past, visible_BT)
             after.append(cache)
-        return StepOut(self.readout(self.norm(h_BE)), (column + 1, tuple(after)))
+        return StepOut(self.readout(self.norm(h_BE)), (column + 1, fill_B, tuple(after)))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""

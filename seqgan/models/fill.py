@@ -1,0 +1,60 @@
+"""Prompts that are shorter than their row: which columns only fill it up, and rows without them.
+
+Prompts are filled up in front by the end symbol (`data/prompted_text.py`). A network must not see
+how many columns that takes, since `data.prompt_length` says nothing about a prompt. Rows are read
+without the fill (moved to the left), or with the fill hidden by a mask.
+"""
+
+import torch
+from torch import Tensor
+
+from seqgan.core.types import StepOut
+
+
+def count_fill(prompt_BP: Tensor, fill_id: int | None) -> Tensor | None:
+    """`fill_B`: the columns in front that hold nothing but `fill_id`; None where nothing is ever
+    filled up."""
+    if fill_id is None:
+        return None
+    return (prompt_BP == fill_id).cumprod(1).sum(1)
+
+
+def move_left(x: Tensor, columns_B: Tensor) -> Tensor:
+    """Rows of [B, T, ...] without their first columns, which come to stand behind all others."""
+    length = x.shape[1]
+    return take_columns(x, columns_B, length)
+
+
+def take_columns(x: Tensor, first_B: Tensor, length: int) -> Tensor:
+    """[B, length, ...] of [B, T, ...]: from column `first_B` on, in a circle."""
+    index_BT = torch.arange(length, device=x.device) + first_B[:, None]
+    index_BT = (index_BT % x.shape[1]).view(*index_BT.shape, *[1] * (x.dim() - 2))
+    return x.gather(1, index_BT.expand(-1, -1, *x.shape[2:]))
+
+
+def visible_columns(fill_B: Tensor, columns: int) -> Tensor:
+    """`visible_BT` of a row [start symbol, fill, prompt, answer], of which so many are there."""
+    column_T = torch.arange(columns, device=fill_B.device)
+    return (column_T == 0) | (column_T > fill_B[:, None])
+
+
+def after_prompt(before: StepOut, out: StepOut, fill_B: Tensor | None, columns: int) -> StepOut:
+    """`out`, but for rows whose prompts of `columns` columns hold nothing but fill: their logits
+    are those `before` the prompt."""
+    if fill_B is None:
+        return out
+    empty_B1 = (fill_B == columns)[:, None]
+    return StepOut(torch.where(empty_B1, before.logits_BV, out.logits_BV), out.state)
+
+
+def begun_columns(mask_BT: Tensor) -> Tensor:
+    """`begun_BT`: True from the first column on that counts."""
+    return mask_BT.cumsum(1) > 0
+
+
+def without_fill(response_BWF: Tensor, begun_BT: Tensor | None) -> Tensor:
+    """The responses to windows, w of which begins in column w, but −∞ where it has not begun."""
+    if begun_BT is None:
+        return response_BWF
+    begun_BW = begun_BT[:, : response_BWF.shape[1]]
+    return response_BWF.masked_fill(~begun_BW[..., None], -torch.inf)
