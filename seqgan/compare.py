@@ -13,6 +13,7 @@ from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
 from seqgan.reporting.html import render_report
 from seqgan.reporting.measured import data_warnings
+from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.runs import SPENT_REPORTED, SPENT_TOTAL, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
 from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
@@ -76,7 +77,9 @@ def _print_tables(study: StudyConfig, arms: list[Arm], metrics: list[str]) -> No
     console.print(to_rich(comparison_table(arms, metrics)))
     if study.baseline is not None:
         console.print(to_rich(difference_table(arms, study.baseline, metrics)))
-    for line in data_warnings(arms):
+    for line in effect_lines(arms):
+        print(line)
+    for line in (*data_warnings(arms), *checkpoint_warnings(arms)):
         print(f"warning: {line}", file=sys.stderr)
 
 
@@ -92,5 +95,12 @@ def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
             if base is not None and arm is not base:
                 difference = paired_difference(values, base.values_by_seed(metric))
                 entry[metric]["difference"] = asdict(difference)
-        summary[arm.name] = {"null": arm.null, "metrics": entry}
+        reported = {run.seed: run.checkpoint for run in arm.finished if run.checkpoint is not None}
+        effects = {run.seed: run.effect for run in arm.finished if run.effect is not None}
+        summary[arm.name] = {
+            "null": arm.null,
+            "metrics": entry,
+            "checkpoints": {seed: asdict(checkpoint) for seed, checkpoint in reported.items()},
+            "adversarial": {seed: asdict(effect) for seed, effect in effects.items()},
+        }
     write_json(folder / "comparison.json", summary)

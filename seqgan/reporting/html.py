@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from seqgan.core.errors import UserError
 from seqgan.core.saved_files import write_text
 from seqgan.reporting.measured import data_marks, data_warnings
+from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
 from seqgan.reporting.runs import (
     ABSENT,
@@ -137,6 +138,7 @@ def render_report(
         other_metrics=comparison_table(arms, others) if others else None,
         measured=_distinct(runs, _measured),
         selection_rules=_distinct(runs, _selection_rule),
+        effects=effect_lines(arms),
         curves=[learning_curve(arms, metric) for metric in ordered],
         sweeps=sweep_figures(arms),
         samples=[(a, texts) for a in arms if (texts := _samples(a)) or not _picture_run(a)],
@@ -191,6 +193,7 @@ def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[
         *_unfinished(arms),
         *_seed_warnings(arms),
         *data_warnings(arms),
+        *checkpoint_warnings(arms),
         *_mixed_arms(arms),
         *_differing(runs, "selection rule", _selection_rule),
         *_differing(runs, "hardware", lambda run: _info(run, "hardware")),

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from seqgan.core.config import read_yaml
 from seqgan.core.errors import UserError, warn
+from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.saved_files import read_json_lines, read_json_object
 from seqgan.core.yaml_text import read_scalar
 from seqgan.reporting.statistics import Value
@@ -68,6 +69,10 @@ class Run:
     """data.json: counts and hashes by split; empty where the run has none."""
     space: dict[str, Any] = field(default_factory=dict)
     """space.json: vocabulary size, length and so on; empty where the run has none."""
+    checkpoint: ReportedCheckpoint | None = None
+    """What `final` was measured on; None where an earlier version evaluated the run."""
+    effect: PhaseEffect | None = None
+    """What the adversarial phase did to the selection metric, where there are both."""
 
     @property
     def seed(self) -> int:
@@ -171,8 +176,24 @@ def read_run(path: Path) -> Run:
     if final is not None and not final.get("finished", True):
         final = None  # evaluated on the way: not a result yet
     samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
+    pictures = _find_pictures(path)
     data, space = (_read_optional(path / name) for name in ("data.json", "space.json"))
-    return Run(path, config, info, train, evals, final, samples, _find_pictures(path), data, space)
+    outcome = _read_outcome(final or {}, evaluation)
+    return Run(path, config, info, train, evals, final, samples, pictures, data, space, *outcome)
+
+
+def _read_outcome(
+    final: dict[str, Any], path: Path
+) -> tuple[ReportedCheckpoint | None, PhaseEffect | None]:
+    try:
+        return (
+            ReportedCheckpoint.read(final.get("checkpoint")),
+            PhaseEffect.read(final.get("adversarial")),
+        )
+    except (TypeError, ValueError, LookupError):
+        raise UserError(
+            f"{path}: damaged ('checkpoint' or 'adversarial'); run 'seqgan evaluate' again"
+        ) from None
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""What arms report: checkpoints that are not the end of all training, and what a phase did."""
+
+from seqgan.core.reported import PhaseEffect
+from seqgan.reporting.runs import Arm
+
+
+def checkpoint_warnings(arms: list[Arm]) -> list[str]:
+    """A line for each arm and kind of early checkpoint, and for what evaluations warn of."""
+    seeds_of: dict[str, list[int]] = {}
+    for arm in arms:
+        for run in arm.finished:
+            said = [str(warning) for warning in (run.final or {}).get("warnings", [])]
+            if run.checkpoint is not None and run.checkpoint.needs_a_word:
+                said.append(f"the reported checkpoint is {run.checkpoint}")
+            for sentence in said:
+                seeds_of.setdefault(f"{arm.label}: {sentence}", []).append(run.seed)
+    return [
+        f"{line} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})."
+        for line, seeds in seeds_of.items()
+    ]
+
+
+def effect_lines(arms: list[Arm]) -> list[str]:
+    """What the adversarial phase did to the selection metric, a line for each arm."""
+    lines = []
+    for arm in arms:
+        effects = [run.effect for run in arm.finished if run.effect is not None]
+        if effects:
+            lines.append(f"{arm.label}, {_mean(effects)} ({_verdicts(effects)})")
+    return lines
+
+
+def _mean(effects: list[PhaseEffect]) -> str:
+    """The sentence of the mean values, for runs of one configuration."""
+    first, count = effects[0], len(effects)
+    before = sum(effect.before for effect in effects) / count
+    after = sum(effect.after for effect in effects) / count
+    return f"{first.phase}: {first.metric} {before:.5g} → {after:.5g}"
+
+
+def _verdicts(effects: list[PhaseEffect]) -> str:
+    if len(effects) == 1:
+        return effects[0].verdict
+    verdicts = [effect.verdict for effect in effects]
+    counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
+    return "means; " + ", ".join(
+        f"{verdict} in {n} of {len(effects)}" for verdict, n in counts.items()
+    )
