@@ -24,7 +24,8 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.prompted_text import fill_in_front
-from seqgan.data.tokenizers import Tokenizer, load_tokenizer
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Ancestral, generate, sample
 from seqgan.evaluation.pictures import listed_labels
 from seqgan.evaluation.sheets import grid

@@ -36,18 +36,15 @@ from seqgan.data.points import training_block
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import load_prompted_text
 from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.subword_tokenizers import HfTokenizer, SentencePieceTokenizer
 from seqgan.data.text_pair_config import (
     CipherDataConfig,
     EventsDataConfig,
     LanguagePairConfig,
     UnpairedTextConfig,
 )
-from seqgan.data.tokenizers import (
-    HfTokenizer,
-    SentencePieceTokenizer,
-    Tokenizer,
-    load_tokenizer,
-)
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.data.tokenizers import load_tokenizer
 from seqgan.data.unpaired_text import (
     TextSide,
     UnpairedText,

@@ -4,15 +4,23 @@ Plain files and gzip, told by their content. The encoding is UTF-8, strictly: a 
 character that slips into a vocabulary is worse than an error. Lines end at "\\n" or "\\r\\n" only,
 never at the other characters that `str.splitlines` takes for line ends, so that line numbers
 agree with those of an editor. A byte order mark is removed.
+
+Text has one spelling: accents are composed (NFC), and characters that nobody sees are dropped: zero
+width space, word joiner, byte order mark and soft hyphen. Two words that look alike are then one
+entry of a vocabulary, and two such lines duplicates. The joiners U+200C and U+200D stay: they make
+words of Persian and Indic scripts, and emoji; so do marks of direction.
 """
 
 import io
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from seqgan.core.errors import UserError
 from seqgan.core.files import decode, read_bytes
+
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
 
 def read_lines(path: Path, *, keep_blank: bool = False, strip: bool = True) -> list[str]:
@@ -22,14 +30,19 @@ def read_lines(path: Path, *, keep_blank: bool = False, strip: bool = True) -> l
     an empty line is an empty sentence (what a generator wrote). At least one line has text.
     Without `strip` whitespace stays, for text in which a space is a symbol like any other.
 
-    Raises `UserError` if the file is missing, unreadable, binary, not UTF-8 or without text.
+    Raises `UserError` if the file is missing, unreadable, binary, not UTF-8 or without text, and if
+    its lines end as on no system of today.
     """
     data = read_bytes(path)
     if b"\0" in data:
+        number = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise UserError(
-            f"{path}: binary file (NUL bytes); expected text, one sentence a line, UTF-8"
+            f"{path}, line {number}: a NUL byte, as in a binary file or UTF-16; expected text, one "
+            "sentence a line, UTF-8"
         )
-    lines = decode(data, path).removesuffix("\n").split("\n")
+    text = one_spelling(decode(data, path))
+    _check_line_ends(text, path)
+    lines = text.removesuffix("\n").split("\n")
     lines = [line.strip() if strip else line.removesuffix("\r") for line in lines]
     if not any(map(str.strip, lines)):
         raise UserError(f"{path}: empty, no line has text; expected one sentence a line")
@@ -44,9 +57,41 @@ def stdin_lines() -> Iterator[str]:
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict", newline="\n")
     try:
-        yield from sys.stdin
+        yield from map(one_spelling, sys.stdin)
     except UnicodeDecodeError as error:
         raise UserError(
             f"stdin: byte 0x{error.object[error.start]:02x} is not UTF-8; "
             "convert the text, for example with iconv -t UTF-8"
         ) from None
+
+
+def one_spelling(text: str) -> str:
+    """Composed (NFC), without the characters that nobody sees."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text.translate(_UNSEEN))
+
+
+def clean_text(text: str, what: str) -> str:
+    """Text that came in another way than by a text file, in one spelling.
+
+    Raises `UserError`, beginning with `what`, for what no text file could hold: a run would be
+    trained on it, and could then not be saved.
+    """
+    if "\0" in text:
+        raise UserError(f"{what} holds a NUL character; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise UserError(f"{what} holds half a character ({half}); write both halves") from None
+    return one_spelling(text)
+
+
+def _check_line_ends(text: str, path: Path) -> None:
+    alone = text.count("\r") - text.count("\r\n")
+    if alone > text.count("\n"):
+        raise UserError(
+            f"{path}: lines end in a carriage return alone ({alone} of them), as on old Macs; "
+            "convert the file, for example with tr '\\r' '\\n'"
+        )

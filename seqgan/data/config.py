@@ -167,13 +167,26 @@ class WordTokenizerConfig(Config):
     """A file with one entry a line to use instead; it must hold <eos> and <unk>."""
 
 
+class CharTokenizerConfig(Config):
+    """Characters as people see them, marks and joined emoji included: for text without spaces
+    between words, such as Chinese, Japanese and Thai."""
+
+    name: Literal["char"]
+    """Kind of tokenizer."""
+    min_count: Positive = 2
+    """Rarer characters become <unk>."""
+    max_size: Positive | None = None
+    """Vocabulary entries at most, the two special symbols included."""
+
+
 class SentencePieceConfig(Config):
     """A SentencePiece model, trained on the training split or loaded from `model`."""
 
     name: Literal["sentencepiece"]
     """Kind of tokenizer."""
     vocab_size: Positive = 2_000
-    """Vocabulary entries of a trained model, special symbols included."""
+    """Vocabulary entries of a trained model, special symbols included; fewer where the text has
+    fewer pieces."""
     kind: Literal["unigram", "bpe"] = "unigram"
     """Algorithm that finds the pieces."""
     model: str | None = None
@@ -190,7 +203,8 @@ class HfTokenizerConfig(Config):
 
 
 TokenizerConfig = Annotated[
-    WordTokenizerConfig | SentencePieceConfig | HfTokenizerConfig, Field(discriminator="name")
+    WordTokenizerConfig | CharTokenizerConfig | SentencePieceConfig | HfTokenizerConfig,
+    Field(discriminator="name"),
 ]
 
 

@@ -1,7 +1,8 @@
 """A corpus ready for training: token ids and masks of three splits, and an account of the data.
 
 Decisions
-- The vocabulary comes from the training split alone, before sentences that are too long leave.
+- The vocabulary comes from the training split alone, before sentences that are too long leave;
+  SentencePiece does not read what surely leaves (`lines_for_pieces`).
 - A sentence takes one column a token and one for its end. Where `data.overlong=truncate`, the
   first `data.length` tokens stay *without* an end symbol: the sentence did not end there, and a
   model's sample that fills all columns looks the same.
@@ -28,8 +29,10 @@ from seqgan.core.progress import tracked
 from seqgan.core.types import SequenceSpace
 from seqgan.data.config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.sources import Sentences, read_splits
+from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig
-from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
 CorpusData = TextDataConfig | HuggingFaceDataConfig
@@ -77,10 +80,12 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
     canonical = canonical_form(config.tokenizer)
     sentences = read_splits(config, canonical)
     source = config.path if isinstance(config, TextDataConfig) else config.dataset
-    unfitted = Fitted(sentences["train"].lines, [], 0, 0, 0)
+    lines = sentences["train"].lines
+    learned = lines_for_pieces(config.tokenizer, lines, config.length, config.overlong)
+    unfitted = Fitted(learned, [], len(lines) - len(learned), 0, 0)
     check_size("train", unfitted, source, config)  # before a tokenizer is built of nothing
     if tokenizer is None:
-        tokenizer = build_tokenizer(config.tokenizer, sentences["train"].lines)
+        tokenizer = build_tokenizer(config.tokenizer, learned)
     fitted = {name: fit_sentences(split, tokenizer, config) for name, split in sentences.items()}
     for name, split in fitted.items():
         check_size(name, split, source, config)

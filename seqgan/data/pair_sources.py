@@ -7,7 +7,8 @@ Decisions
   are.
 - A blank line of a .jsonl file is no pair. In aligned files it would shift all that follows, and is
   an error, like an empty prompt or response.
-- Text of .jsonl files and datasets is taken as it stands, with its spaces and line breaks.
+- Text of .jsonl files and datasets is taken as it stands, with its spaces and line breaks, in one
+  spelling (`core/text_files.py`).
 - Every pair keeps its number in its source, so that a complaint can say where it stands.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.text_files import clean_text
 from seqgan.data.huggingface import check_column, load_parts, pick_part
 from seqgan.data.prompted_config import (
     AlignedFilesConfig,
@@ -166,9 +168,10 @@ def _checked(value: Any, what: str) -> str:
     if not isinstance(value, str):
         kind = "null" if value is None else type(value).__name__
         raise UserError(f"{what} is {kind}, not text; write text, or leave the pair out")
-    if not value.strip():
+    text = clean_text(value, what)
+    if not text.strip():
         raise UserError(f"{what} is empty; write text, or leave the pair out")
-    return value
+    return text
 
 
 def _read_huggingface(source: HuggingFacePairsConfig) -> dict[str, Pairs]:

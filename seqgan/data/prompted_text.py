@@ -31,7 +31,9 @@ from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
 from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
 from seqgan.data.small_talk import fits
 from seqgan.data.sources import Canonical, Sentences
-from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+from seqgan.data.subword_tokenizers import lines_for_pieces
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
 Fits = Callable[[str, str], bool]
@@ -74,8 +76,7 @@ def load_prompted_text(
     pairs = read_pairs(config, canonical)
     _check_size("train", pairs["train"], 0, config)  # before a tokenizer is built of nothing
     if tokenizer is None:
-        lines = pairs["train"].prompts + pairs["train"].responses
-        tokenizer = build_tokenizer(config.tokenizer, lines)
+        tokenizer = build_tokenizer(config.tokenizer, _lines_to_learn_from(pairs["train"], config))
     encoder = PairEncoder(tokenizer, config)
     fitted = {name: encoder.fit(part) for name, part in pairs.items()}
     for name, part in fitted.items():
@@ -102,6 +103,21 @@ def load_prompted_text(
         further_MP,
         truth,
         report,
+    )
+
+
+def _lines_to_learn_from(pairs: Pairs, config: PromptedTextConfig) -> list[str]:
+    sides = ((pairs.prompts, config.prompt_length), (pairs.responses, config.length))
+    found = [
+        line
+        for lines, length in sides
+        for line in lines_for_pieces(config.tokenizer, lines, length, config.overlong)
+    ]
+    if found:
+        return found
+    raise UserError(
+        f"{pairs.source}: all {len(pairs)} training pairs are longer than data.prompt_length or "
+        "data.length; raise these, or set data.overlong=truncate"
     )
 
 
@@ -213,7 +229,7 @@ class PairEncoder:
         where = f"{prompts.source}: line {prompts.numbers[row]}: the label {prompts.lines[row]!r}"
         if len(ids) != 1:
             raise UserError(
-                f"{where} is {len(ids)} symbols, but data.prompt_length=1; write it as one word, "
+                f"{where} is {len(ids)} symbols, but data.prompt_length=1; write it as one token, "
                 "or raise data.prompt_length"
             )
         if ids[0] == self._tokenizer.unk_id:

@@ -1,7 +1,8 @@
 """Sentences of a corpus as text: files or Hugging Face data, cut into splits. Torch-free.
 
 Decisions
-- Blank lines are no sentences. Surrounding spaces are dropped, nothing else is changed.
+- Blank lines are no sentences. Surrounding spaces are dropped, and text has one spelling
+  (`core/text_files.py`); nothing else is changed.
 - Where no held-out file or split is given, a seeded permutation of the *distinct* sentences holds
   out a share of them, so that copies of a sentence never stand on both sides of the fence.
 - Splits given by the user are taken as they are; their overlap is counted in `corpus.py`.
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from seqgan.core.errors import UserError
-from seqgan.core.text_files import read_lines
+from seqgan.core.text_files import clean_text, read_lines
 from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.huggingface import check_column, load_parts, pick_part
 
@@ -70,12 +71,19 @@ def hold_out(
 ) -> dict[str, Sentences]:
     """Cut off `fractions` of the distinct sentences; the rest is `train`. Order is kept.
 
-    Each part gets at least one distinct sentence while there are any.
+    Each part gets at least one distinct sentence while there are any. Raises `UserError` where
+    copies leave none for training.
     """
     groups: dict[str, list[int]] = {}
     for row, line in enumerate(sentences.lines):
         groups.setdefault(canonical(line), []).append(row)
     members = list(groups.values())
+    if len(members) <= len(fractions) and len(members) < len(sentences.lines):
+        raise UserError(
+            f"{sentences.source}: {len(sentences.lines)} lines, of which {len(members)} differ as "
+            "the tokenizer sees them: too few to hold some out, since copies stay together; give "
+            "other text, or separate held-out data"
+        )
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(members)).tolist()
     sizes = {name: max(1, round(part * len(members))) for name, part in fractions.items()}
     splits = {}
@@ -136,14 +144,16 @@ def _read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
 
 def _column(config: HuggingFaceDataConfig, part: Any, split: str) -> Sentences:
     """The sentences of one split."""
-    values = list(part[check_column(config, part, "data", "column")])
-    for value in values:
+    source = f"{config.dataset} ({split})"
+    lines = []
+    for row, value in enumerate(part[check_column(config, part, "data", "column")], start=1):
         if value is not None and not isinstance(value, str):
             raise UserError(
                 f"data.column={config.column!r}: {config.dataset} holds {type(value).__name__} "
                 f"there, not text; choose from: {', '.join(part.column_names)}"
             )
-    return _number(f"{config.dataset} ({split})", [value or "" for value in values])
+        lines.append(clean_text(value or "", f"data.column={config.column!r}: {source}: row {row}"))
+    return _number(source, lines)
 
 
 def _number(source: str, lines: list[str]) -> Sentences:

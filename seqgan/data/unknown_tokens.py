@@ -2,14 +2,18 @@
 
 A model is as good on `<unk>` as on any token that training shows it. Where training shows none and
 held-out text has some, their likelihood is an accident of initialisation: then the person is told.
+So are they where most of the text may be lost: without spaces between words a line is one word.
 """
 
 from typing import Any
 
 from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
+from seqgan.data.tokenizers import FOR_TEXT_WITHOUT_SPACES
 
 TOLERATED = 0.001
 """Share of held-out tokens that may be unknown although training shows no such token."""
+NO_WORDS = 0.2
+"""Share of unknown held-out tokens above which they may be no words."""
 
 
 def unknown_rate(rows: list[list[int]], unk_id: int) -> float:
@@ -25,13 +29,16 @@ def unknown_warnings(report: dict[str, Any], tokenizer: TokenizerConfig, field: 
     """
     rates = {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
     worst = max(("valid", "test"), key=lambda name: rates[name])
+    share = f"{field}: {rates[worst]:.1%} of the {worst} tokens are unknown (<unk>)"
+    own_words = isinstance(tokenizer, WordTokenizerConfig) and tokenizer.vocabulary is None
+    if own_words and rates[worst] > NO_WORDS:
+        return [f"{share}; {FOR_TEXT_WITHOUT_SPACES}, else give more text"]
     if rates["train"] > 0 or rates[worst] <= TOLERATED:
         return []
     remedy = "give training text that has such words, or go by the likelihood of known tokens"
-    given = isinstance(tokenizer, WordTokenizerConfig) and tokenizer.vocabulary is not None
-    if isinstance(tokenizer, WordTokenizerConfig) and tokenizer.min_count == 1 and not given:
+    if own_words:
         remedy = "set data.tokenizer.min_count=2"
     return [
-        f"{field}: {rates[worst]:.1%} of the {worst} tokens are unknown (<unk>), of the training "
-        f"tokens none, so that training says nothing about their likelihood; {remedy}"
+        f"{share}, of the training tokens none, so that training says nothing about their "
+        f"likelihood; {remedy}"
     ]

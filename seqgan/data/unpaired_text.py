@@ -42,8 +42,10 @@ from seqgan.data.corpus import (
 )
 from seqgan.data.neighbours import WordForWord
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
+from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
-from seqgan.data.tokenizers import Tokenizer, build_tokenizer, canonical_form
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_warnings
 
 ROWS = 2_000
@@ -123,14 +125,16 @@ def load_unpaired_text(
     if config.aligned:
         _check_beside(pools["a"], pools["b"])
     excluded = _excluded(config, keys, canonical)
-    splits = {}
+    splits, learned = {}, {}
     for side, pool in pools.items():
-        kept = _drop(pool, excluded[side], f"data.{side}")
-        splits[side] = _cut(config, kept, files[side], canonical)
+        limits, field = files[side], f"data.{side}"
+        splits[side] = _cut(config, _drop(pool, excluded[side], field), limits, canonical)
         lines = splits[side]["train"].lines
-        check_size("train", Fitted(lines, [], 0, 0, 0), pool.source, files[side], f"data.{side}")
+        learned[side] = lines_for_pieces(config.tokenizer, lines, limits.length, limits.overlong)
+        unfitted = Fitted(learned[side], [], len(lines) - len(learned[side]), 0, 0)
+        check_size("train", unfitted, pool.source, limits, field)
     if tokenizers is None:
-        tokenizers = _build_tokenizers(config, splits["a"]["train"], splits["b"]["train"])
+        tokenizers = _build_tokenizers(config, learned["a"], learned["b"])
     ours = dict(zip("ab", tokenizers, strict=True))
     if config.joint:
         ours["b"] = ours["a"]
@@ -373,12 +377,12 @@ def _standard_errors(values: np.ndarray) -> float:
 
 
 def _build_tokenizers(
-    config: UnpairedTextConfig, a: Sentences, b: Sentences
+    config: UnpairedTextConfig, a: list[str], b: list[str]
 ) -> tuple[Tokenizer, Tokenizer]:
     if config.joint:
-        tokenizer = build_tokenizer(config.tokenizer, a.lines + b.lines)
+        tokenizer = build_tokenizer(config.tokenizer, a + b)
         return tokenizer, tokenizer
-    return build_tokenizer(config.tokenizer, a.lines), build_tokenizer(config.tokenizer, b.lines)
+    return build_tokenizer(config.tokenizer, a), build_tokenizer(config.tokenizer, b)
 
 
 def _side(fitted: dict[str, Fitted], tokenizer: Tokenizer, length: int) -> TextSide:

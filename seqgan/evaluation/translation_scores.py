@@ -2,7 +2,7 @@
 
 Everything is compared in the form that the tokenizer sees (`canonical_form`), since a translator
 can write no other. BLEU takes the words of a word tokenizer as they are (`none`) and cuts the raw
-text of SentencePiece itself (`13a`).
+text of the other tokenizers itself (`13a`).
 """
 
 from typing import Literal

@@ -1,6 +1,7 @@
 import codecs
 import gzip
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
     [
         (b"a\nb\nc\xff d\n", "a.txt", "line 3: byte 0xff is not UTF-8"),
         (gzip.compress(b"a\n\xe9\n", mtime=0), "a.gz", "line 2: byte 0xe9 is not UTF-8"),
-        (b"a\0b\n", "a.txt", "binary"),
+        (b"a\nb\nc\0b\n", "a.txt", "line 3: a NUL byte, as in a binary file"),
         ("text".encode("utf-16"), "a.txt", "binary"),
         (gzip.compress(b"a\0b\n", mtime=0), "a.gz", "binary"),
         (b"", "a.txt", "empty"),
@@ -70,6 +71,26 @@ def test_unusable_content_is_named_on_one_line(
     assert message in text
     assert str(path) in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("data", [b"a b\rc\rd\r", b"a\rb\rc\n", b"a\r\r\r\nb\rc\r"])
+def test_line_ends_of_old_macs_are_told(tmp_path: Path, data: bytes) -> None:
+    message = r"a\.txt: lines end in a carriage return alone .*tr '\\r' '\\n'"
+    with pytest.raises(UserError, match=message):
+        read_lines(write(tmp_path, data))
+
+
+def test_a_carriage_return_within_a_line_is_no_line_end(tmp_path: Path) -> None:
+    assert read_lines(write(tmp_path, b"a\rb\nc\r\nd\r\n")) == ["a\rb", "c", "d"]
+
+
+def test_text_has_one_spelling(tmp_path: Path) -> None:
+    """Joiners make words and emoji, the rest is not seen."""
+    line = "gro\u0308\u200b\u00dfe \ufeffnai\u0308\u00adve\u2060"
+    kept = "می\u200cخواهم क्\u200dष 👨\u200d👩\u200d👧"
+    path = write(tmp_path, f"{line}\n\u200b\n{kept}\n".encode())
+    assert read_lines(path) == ["größe naïve", unicodedata.normalize("NFC", kept)]
+    assert read_lines(path, keep_blank=True)[1] == ""
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -356,14 +356,44 @@ def test_unknown_words_that_training_never_shows_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [{"prompt": "a b", "response": word} for word in "abcd"]
-    unseen = write_jsonl(tmp_path / "v", [{"prompt": "a b", "response": "a e"}])
+    unseen = write_jsonl(tmp_path / "v", [{"prompt": "a b a", "response": "a e"}])
     source = jsonl(tmp_path / "x.jsonl", rows, valid_path=unseen, test_path=unseen)
     (warning,) = load(source, tokenizer={"name": "word", "min_count": 1}).report["warnings"]
-    assert warning.startswith("data: 25.0% of the valid tokens are unknown")
+    assert warning.startswith("data: 20.0% of the valid tokens are unknown")
     assert f"warning: {warning}\n" in capsys.readouterr().err
     default = load(source)
     assert default.report["train"]["unk_rate"] == pytest.approx(2 / 12)
     assert default.report["warnings"] == []
+
+
+@pytest.mark.parametrize("field", ["prompt", "response"])
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("a\\u0000b", r"holds a NUL character; remove it"),
+        ("a \\ud83d b", r"holds half a character \(\\ud83d\); write both halves"),
+        ("\\ude00", r"holds half a character"),
+    ],
+)
+def test_what_no_text_file_can_hold_is_refused_when_read(
+    tmp_path: Path, field: str, bad: str, message: str
+) -> None:
+    """A run would be trained on it, and could then not be saved."""
+    good = '{"prompt": "a", "response": "b"}\n'
+    (tmp_path / "x.jsonl").write_text(
+        good + good.replace('"a"' if field == "prompt" else '"b"', f'"{bad}"')
+    )
+    where = rf"data\.source\.path: .*x\.jsonl: line 2: the field '{field}' "
+    with pytest.raises(UserError, match=where + message):
+        load({"name": "jsonl", "path": str(tmp_path / "x.jsonl")})
+
+
+def test_both_halves_of_a_character_and_marks_are_joined(tmp_path: Path) -> None:
+    rows = '{"prompt": "gr\\u006f\\u0308\\u200b\\u00dfe", "response": "\\ud83d\\ude00"}\n'
+    (tmp_path / "x.jsonl").write_text(rows * 3)
+    path = str(tmp_path / "x.jsonl")
+    text = load({"name": "jsonl", "path": path, "valid_path": path, "test_path": path})
+    assert (text.train.prompts[0], text.train.responses[0]) == ("größe", "😀")
 
 
 # ── Small talk ────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from seqgan.core.errors import UserError
-from seqgan.data.config import SentencePieceConfig, WordTokenizerConfig
+from seqgan.data.config import CharTokenizerConfig, SentencePieceConfig, WordTokenizerConfig
 from seqgan.data.tokenizers import (
     SentencePieceTokenizer,
     WordTokenizer,
@@ -172,6 +172,59 @@ def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
         load_tokenizer(tmp_path)
 
 
+# ---------------------------------------------------------------- characters
+
+
+CHARACTERS = [
+    "我买书。",
+    "ไม่มีน้ำ",
+    "がっこう 　へ",
+    "नमस्ते दुनिया",
+    "👨‍👩‍👧‍👦 🇹🇭 👍🏽",
+    "q̄ <eos>",
+]
+
+
+def char_config(**fields: Any) -> CharTokenizerConfig:
+    return CharTokenizerConfig(name="char", **{"min_count": 1, **fields})
+
+
+def test_characters_are_what_people_see_as_one() -> None:
+    tokenizer = build_tokenizer(char_config(), CHARACTERS)
+    assert [len(tokenizer.encode(line)) for line in CHARACTERS] == [4, 4, 6, 7, 5, 7]
+    for line in CHARACTERS:
+        ids = tokenizer.encode(line)
+        assert not {0, 1} & set(ids)
+        assert tokenizer.decode([*ids, 0, 3]) == " ".join(line.split())
+    assert {"น้ำ", "स्ते", "👨‍👩‍👧‍👦", "🇹🇭", "👍🏽", "q̄", " "} <= set(tokenizer.vocabulary())
+    assert tokenizer.encode("买x书") == [*tokenizer.encode("买"), 1, *tokenizer.encode("书")]
+    assert tokenizer.decode(tokenizer.encode("买x书")) == "买<unk>书"
+
+
+def test_rare_characters_are_unknown_by_default() -> None:
+    tokenizer = build_tokenizer(CharTokenizerConfig(name="char"), ["ab ba", "bc", "<eos>"])
+    assert tokenizer.vocabulary() == ["<eos>", "<unk>", "b", "a"]
+    assert build_tokenizer(char_config(max_size=3), ["ab ba"]).vocabulary()[2:] == ["a"]
+    with pytest.raises(UserError, match=r"min_count=2.* leave no character .*lower min_count"):
+        build_tokenizer(CharTokenizerConfig(name="char"), ["abc"])
+
+
+def test_characters_survive_a_run_folder(tmp_path: Path) -> None:
+    lines = [*CHARACTERS, "a\u2028b \x85 \u2028 c"]
+    tokenizer = build_tokenizer(char_config(), lines)
+    tokenizer.save(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.vocabulary() == tokenizer.vocabulary()
+    for line in lines:
+        assert loaded.encode(line) == tokenizer.encode(line)
+
+
+def test_case_and_no_more_than_white_space_tells_lines_of_characters_apart() -> None:
+    canonical = canonical_form(char_config())
+    assert canonical("我 　 买") == canonical("我 买") != canonical("我买")
+    assert canonical("A") != canonical("a")
+
+
 # ---------------------------------------------------------------- sentencepiece
 
 
@@ -221,13 +274,33 @@ def test_very_long_training_lines_count_too(prose: list[str]) -> None:
     assert tokenizer.unk_id not in tokenizer.encode("Q")
 
 
-@pytest.mark.parametrize(("size", "reason"), [(5_000, "too high"), (3, "smaller than")])
-def test_an_impossible_piece_count_is_explained(prose: list[str], size: int, reason: str) -> None:
-    message = (
-        rf"data\.tokenizer\.vocab_size={size}: .*200 training lines.*{reason}.*change vocab_size"
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_more_pieces_than_the_text_has_are_all_of_them(
+    prose: list[str], kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokenizer = build_tokenizer(piece_config(kind=kind, vocab_size=5_000), prose)
+    assert 60 < tokenizer.vocab_size < 5_000
+    assert tokenizer.decode(tokenizer.encode(prose[0])) == prose[0]
+    assert capsys.readouterr().err == (
+        f"note: data.tokenizer.vocab_size=5000: the training text has {tokenizer.vocab_size} "
+        "different pieces, and all of them are used\n"
     )
-    with pytest.raises(UserError, match=message):
-        build_tokenizer(piece_config(vocab_size=size), prose)
+
+
+def test_too_few_pieces_are_explained_in_our_words(prose: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        build_tokenizer(piece_config(vocab_size=3), prose)
+    assert str(caught.value) == (
+        "data.tokenizer.vocab_size=3: fewer entries than the training text has different "
+        "characters; raise it"
+    )
+
+
+def test_text_without_any_piece_is_explained_in_our_words() -> None:
+    with pytest.raises(UserError, match=r"finds no pieces in these 2 training lines") as caught:
+        build_tokenizer(piece_config(), ["\u2028", "\u2029"])
+    assert "--" not in str(caught.value)
+    assert ".cc" not in str(caught.value)
 
 
 def train_foreign_model(prose: list[str], path: Path, **options: int) -> None:

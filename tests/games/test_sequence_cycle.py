@@ -21,7 +21,7 @@ from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.cipher import load_cipher
 from seqgan.data.noise import build_noise, fit, lookup, mixed, noisy_words
 from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
-from seqgan.data.tokenizers import HfTokenizer
+from seqgan.data.subword_tokenizers import HfTokenizer
 from seqgan.data.unpaired_text import load_unpaired_text
 from seqgan.games.config import RampConfig, weight_at
 from seqgan.games.cycle import nats_per_symbol
