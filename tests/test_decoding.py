@@ -7,6 +7,7 @@ import torch
 from enumeration import (
     GENERATORS,
     PrefixTable,
+    ToldTable,
     chi_square_is_plausible,
     index_of,
     log_probs,
@@ -368,6 +369,22 @@ def test_samples_and_densities_speak_of_the_same_distribution() -> None:
     entropy = float(-(logp_R.exp() * logp_R).sum())
     error = float(nll_B.std()) / 200
     assert abs(float(nll_B.mean()) - entropy) < 5 * error
+
+
+@pytest.mark.parametrize("logits", [1, 60, 10_000])
+def test_blocks_of_densities_keep_rows_masks_and_conditions_together(
+    logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of one row, of a few, of all."""
+    generator = ToldTable(ENDING)
+    ids_RT = sentences(ENDING)
+    cond_R1 = torch.arange(len(ids_RT))[:, None] % 2
+    mask_RT = mask_of(ids_RT, ENDING.end_id)
+    logits_RTV = generator(ids_RT, cond_R1)
+    logp_RT = (logits_RTV / 0.7).log_softmax(-1).gather(-1, ids_RT[..., None])[..., 0]
+    monkeypatch.setattr(decoding, "_CPU_LOGITS", logits)
+    found_R = sequence_log_probs(generator, ids_RT, mask_RT, 0.7, cond_R1)
+    torch.testing.assert_close(found_R, (logp_RT * mask_RT).sum(1).detach())
 
 
 # ── Direct generators ─────────────────────────────────────────────────────────────────────────

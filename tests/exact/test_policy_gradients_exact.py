@@ -43,6 +43,8 @@ from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.maligan import Maligan
 from seqgan.estimators.ppo import Ppo
 from seqgan.estimators.score_function import ScoreFunction
+from seqgan.models.build import build_generator
+from seqgan.models.config import RnnGeneratorConfig
 
 CPU = torch.device("cpu")
 FIXED = SequenceSpace(vocab_size=3, length=2)
@@ -157,7 +159,10 @@ def test_later_epochs_clip_the_ratio_to_the_generator_that_wrote_the_samples(spa
     expected = -(both.amin(0) * rollout.mask_BT).sum(1).mean()
     torch.testing.assert_close(second.loss, expected)
     assert_same_vector(gradient(second.loss, generator), gradient(expected, generator))
-    assert 0 < float(second.stats["clipped"]) < 1
+    silent_BT = torch.where(advantage_B1 > 0, ratio_BT > 1.1, ratio_BT < 0.9)
+    share = silent_BT[rollout.mask_BT].float().mean()
+    assert 0 < float(share) < 1
+    torch.testing.assert_close(second.stats["clipped"], share)
     assert second.again is None, "two epochs were asked for"
 
 
@@ -583,3 +588,39 @@ def test_all_action_has_less_variance_than_leave_one_out() -> None:
             squares, mean = squares + weight * found.square().sum(), mean + weight * found
         spreads.append(float(squares - mean.square().sum()))
     assert spreads[0] < 0.9 * spreads[1]
+
+
+# ── Modes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+METHODS: dict[str, Callable[[SequenceSpace], Any]] = {
+    "ppo": lambda space: ppo(space, epochs=2, entropy_bonus=0.5),
+    "grpo": lambda space: grpo(space, epochs=2),
+    "maligan": lambda space: Maligan(MaliganConfig(name="maligan"), space),
+    "all_action": all_action,
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_generators_are_differentiated_without_dropout(name: str) -> None:
+    """Of the generator that wrote the samples too, so that the first ratio is 1."""
+    torch.manual_seed(0)
+    config = RnnGeneratorConfig(name="gru", embed=4, hidden=5, dropout=0.6)
+    generator = build_generator(config, FIXED).train()
+    rollout = rollout_of(sentences(FIXED)[[0, 4, 5, 7]], FIXED)
+    found = []
+    for _ in range(3):
+        surrogate = METHODS[name](FIXED).loss(generator, rollout, one_or_many(FIXED, name))
+        assert float(surrogate.stats.get("clipped", torch.zeros(()))) == 0
+        losses = [surrogate.loss]
+        if surrogate.again is not None:
+            losses.append(surrogate.again().loss)
+        found.append(torch.stack(losses))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+    assert generator.training
+
+
+def one_or_many(space: SequenceSpace, name: str) -> Any:
+    """A reward of sentences; for the all-action method one of every symbol."""
+    return SymbolReward(space) if name == "all_action" else SentenceReward(space)

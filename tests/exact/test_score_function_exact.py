@@ -28,6 +28,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan.core.types import Request, Reward, Rollout, SequenceSpace
+from seqgan.estimators.baselines import MovingAverage
 from seqgan.estimators.config import ScoreFunctionConfig
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_generator
@@ -398,6 +399,16 @@ def test_moving_average_counts_only_the_sentences_that_reach_a_column() -> None:
     value = reward(second.ids_BT, second.mask_BT)
     loss = estimator.loss(generator, second, reward).loss
     torch.testing.assert_close(loss, manual_loss(generator, second, ENDING, value - baseline_T))
+
+
+def test_a_column_that_no_sentence_of_a_batch_reaches_keeps_its_mean() -> None:
+    baseline = MovingAverage(0.5, 2, CPU)
+    both, first = torch.tensor([[True, True]]), torch.tensor([[True, False]])
+    baseline(torch.tensor([[2.0, 8.0]]), both)
+    baseline(torch.tensor([[6.0, 100.0]]), first)
+    # (0.5 · 2 + 6) / 1.5 of the column that was reached again
+    found_BT = baseline(torch.zeros(1, 2), both)
+    torch.testing.assert_close(found_BT, torch.tensor([[14 / 3, 8.0]]))
 
 
 def test_learned_baseline_is_subtracted_at_its_own_step_and_learns_by_least_squares() -> None:

@@ -3,6 +3,7 @@ the estimator's expectation over all sets against the enumerated gradient."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, permutations
 from math import exp, lgamma, log
@@ -528,6 +529,24 @@ def test_sampled_and_differentiated_without_dropout() -> None:
     for loss in losses:
         torch.testing.assert_close(loss, losses[0])  # the order of drawing differs
     assert generator.training
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
+def test_as_many_sentences_are_scored_as_were_given_or_a_set_for_each_condition(
+    told: bool,
+) -> None:
+    asked: list[int] = []
+
+    def reward(x: Tensor, *_: object) -> Tensor:
+        asked.append(len(x))
+        return x.float().sum(1)
+
+    generator = ToldTable(FIXED) if told else make_generator("gru", FIXED)
+    rollout = rollout_of(sentences(FIXED)[:6], FIXED)
+    if told:
+        rollout = replace(rollout, cond=torch.tensor([[0], [1]] * 3))
+    estimator_of(FIXED, 3).loss(generator, rollout, reward)
+    assert asked == [18 if told else 6]
 
 
 def test_a_batch_has_to_be_whole_sets() -> None:
