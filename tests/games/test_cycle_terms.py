@@ -89,6 +89,38 @@ def test_a_language_model_that_comes_too_late_is_refused() -> None:
         make_game({**FLUENT, "schedule": late})
 
 
+# ── Weights and modes ─────────────────────────────────────────────────────────────────────────
+
+
+def test_weights_follow_the_generators_updates() -> None:
+    ramps = {
+        "cycle_weight": {"start": 1.0, "end": 3.0, "steps": 10},
+        "identity_weight": {"start": 0.5, "end": 0.0, "steps": 10},
+    }
+    tree = {**EVENTS, "estimator": {"name": "softmax"}, "game": {**EVENTS["game"], **ramps}}
+    game = make_game(tree)
+    for updates, cycle, identity in ((0, 1.0, 0.5), (5, 2.0, 0.25), (10, 3.0, None)):
+        game.players["generator"].updates = updates
+        losses, stats = game._lessons(game._visits()[0])
+        torch.testing.assert_close(losses["cycle"].detach(), cycle * stats["cycle"])
+        assert ("identity" in losses) == (identity is not None)
+        if identity is not None:
+            torch.testing.assert_close(losses["identity"].detach(), identity * stats["identity"])
+
+
+@pytest.mark.parametrize(("estimator", "learns"), [("score_function", False), ("softmax", True)])
+def test_a_way_back_that_only_rewards_has_no_dropout(estimator: str, learns: bool) -> None:
+    """Where the estimator's path passes through it, it learns there, with dropout."""
+    generator = {**EVENTS["generator"], "dropout": 0.5}
+    tree = {**EVENTS, "estimator": {"name": estimator}, "generator": generator}
+    game = make_game(tree)
+    visit = game._visits()[0]
+    reward, translation = game._recovery(visit), game._fixed_translation(visit)
+    first, second = (reward(translation.x, translation.mask) for _ in range(2))
+    assert torch.equal(first, second) == (not learns)
+    assert visit.back.training
+
+
 # ── Coverage ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,6 +1,7 @@
 """The loop: when it logs, evaluates, saves, shows and stops, and what its numbers are means of."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,29 @@ def test_patience_counts_steps_since_the_best_one(tmp_path: Path) -> None:
     assert trainer.run(), "a stop by the rule is an end"
     assert seen["evaluated"] == [0, 1, 2, 3, 4]
     assert trainer.checkpoints.steps()[-1] == 4
+
+
+def test_seconds_are_spent_on_training_and_not_on_evaluations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which an update takes one second, an evaluation and a show a hundred each."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    trainer, _ = trainer_of(tmp_path, eval_every=2, log_every=1)
+    metrics, updates = trainer.evaluate, trainer.game.updates
+
+    def evaluate(step: int) -> Any:
+        clock[0] += 100
+        return metrics(step)
+
+    def show(step: int) -> None:
+        clock[0] += 100
+
+    def updates_of(phase: str) -> Iterator[Any]:
+        clock[0] += 1
+        yield from updates(phase)
+
+    trainer.evaluate, trainer.show, trainer.game.updates = evaluate, show, updates_of  # type: ignore[method-assign]
+    trainer.run()
+    assert [line["seconds"] for line in lines_of(tmp_path, "train")] == [1, 2, 3, 4, 5, 6, 7]
+    assert clock[0] > 1000
