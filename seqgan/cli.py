@@ -8,12 +8,14 @@ written; 1 for a run that failed (a non-finite loss); 128 + signal for one that 
 import io
 import json
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from seqgan import __version__
 from seqgan.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,8 +25,24 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Adversarial sequence generation: train, compare and report.",
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"seqgan {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def seqgan(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+) -> None:
+    """Adversarial sequence generation: train, compare and report."""
+
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Dotted overrides such as seed=1.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps; default: the run's own.")]
@@ -64,55 +82,36 @@ def train(
 @app.command()
 def evaluate(
     run: RunFolder,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[a.b=c …]", help="Such as evaluation.samples=10000."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sweep: Annotated[bool, typer.Option(help="Sweep temperature and top-p.")] = False,
     device: Device = None,
 ) -> None:
     """Evaluate the selected checkpoint on test data."""
-    experiment = _run_elsewhere(run, device, ["evaluation.sweep=true"] if sweep else [])
+    from seqgan.experiment import load_evaluated
+
+    asked = [*(overrides or []), *(["evaluation.sweep=true"] if sweep else [])]
+    experiment = load_evaluated(run, asked + ([f"device={device}"] if device else []))
     from seqgan.run import evaluate_run, tell_result
 
-    result = evaluate_run(experiment, run)
+    result = evaluate_run(experiment, run, overrides or [])
     tell_result(result)
     if as_json:
         print(json.dumps(result, indent=1, ensure_ascii=False))
         return
-    _print_rows(result["rows"])
+    from seqgan.reporting.terminal import print_rows
+
+    print_rows(result["rows"])
 
 
-def _run_elsewhere(run: Path, device: str | None, overrides: list[str]) -> "Experiment":
+def _run_elsewhere(run: Path, device: str | None) -> "Experiment":
     """A run's configuration, perhaps on another device than it was trained on."""
     from seqgan.experiment import load_run
 
-    return load_run(run, overrides + ([f"device={device}"] if device else []))
-
-
-_ROOM = 1000
-"""Columns for a table that no terminal shows; it takes what it needs."""
-
-
-def _print_rows(rows: list[dict]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from seqgan.reporting.tables import format_number
-
-    names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    table = Table()
-    table.add_column("metric", no_wrap=True)  # the labels of many rows would cut its names
-    for row in rows:
-        label = row["label"] + (" *" if row["selected"] else "")
-        table.add_column(label, justify="right", overflow="fold")
-    for name in names:
-        values = [row["metrics"].get(name) for row in rows]
-        shown = [
-            v if isinstance(v, str) else "–" if v is None else format_number(v) for v in values
-        ]
-        table.add_row(name, *shown)
-    console = Console()
-    if not console.is_terminal:  # a file has room for whole rows
-        console = Console(width=_ROOM)
-    console.print(table)
+    return load_run(run, [f"device={device}"] if device else [])
 
 
 @app.command()
@@ -126,18 +125,21 @@ def sample(
         str | None, typer.Option(help="text, ids or jsonl; png for pictures.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Of a sheet of pictures; default: in RUN.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Default: stdout; of pictures a file in RUN."
+        ),
     ] = None,
     device: Device = None,
 ) -> None:
-    """Write samples of a run to stdout, one a line; pictures as one sheet into a file."""
+    """Write samples of a run, one a line; pictures as one sheet. Prints the name of a file."""
     if not 0 < temperature < float("inf"):
         raise UserError(f"--temperature={temperature}: must be above 0 and finite")
     if not 0 < top_p <= 1:
         raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
     if format not in (None, "text", "ids", "jsonl", "png"):
         raise UserError(f"--format={format!r}: choose from: text, ids, jsonl, png")
-    experiment = _run_elsewhere(run, device, [])
+    experiment = _run_elsewhere(run, device)
     from seqgan.produce import SampleRequest, sample_run
 
     format = format or ("png" if experiment.data.name == "pictures" else "text")
@@ -166,7 +168,7 @@ def transform(
     """Translate text, line by line, or a folder of pictures, with a cycle run; answer prompts."""
     if direction not in (None, "a2b", "b2a"):
         raise UserError(f"--direction={direction!r}: choose from: a2b, b2a")
-    experiment = _run_elsewhere(run, device, [])
+    experiment = _run_elsewhere(run, device)
     if experiment.data.name == "prompted_text":
         if direction is not None:
             raise UserError(f"--direction={direction}: this run answers prompts; leave it out")
@@ -210,12 +212,16 @@ def _transform_text(
 ) -> None:
     from contextlib import ExitStack
 
+    from seqgan.core.progress import tracked
     from seqgan.core.text_files import read_lines, stdin_lines
     from seqgan.produce import TextRequest, transform_lines
 
     request = TextRequest(direction, beam, length)
     streamed = str(source) == "-"
-    lines = stdin_lines() if streamed else read_lines(source, keep_blank=True, strip=False)
+    lines: Iterable[str] = stdin_lines()
+    if not streamed:
+        read = read_lines(source, keep_blank=True, strip=False)
+        lines = read if output is None else tracked(read, "translating", len(read))
     # A terminal, or another program that waits, gets each line when it is there.
     at_once = 1 if streamed else 100
     counts = None
@@ -281,41 +287,10 @@ def probe(
 
         print(json.dumps(to_json(found), indent=1))
         return
-    _print_probe(found)
+    from seqgan.reporting.terminal import print_probe
+
+    print_probe(found)
     print(folder)
-
-
-PROBE_WIDTH = 110
-
-
-def _print_probe(found: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from seqgan.reporting.tables import format_number
-
-    table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
-    table.add_column("estimator", no_wrap=True)
-    for header in ("bias", "spread", "snr", "cosine", "scored", "symbols", "ms"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for row in found["estimators"]:
-        table.add_row(
-            row["label"],
-            f"{row['bias']:.3f} ± {row['bias_error']:.3f}",
-            f"{row['variance'] ** 0.5:.3f}",
-            f"{row['snr']:.2f}",
-            f"{row['cosine']:.3f}",
-            f"{row['scored']:.0f}",
-            f"{row['symbols']:.0f}",
-            f"{1e3 * row['seconds']:.1f}",
-        )
-    console = Console()
-    if not console.is_terminal:  # a file has room for whole rows
-        console = Console(width=PROBE_WIDTH)
-    console.print(table)
-    for name, value in found["critic"].items():
-        shown = "–" if value is None else format_number(value)
-        console.print(f"critic: {name.replace('_', ' ')} {shown}")
 
 
 @app.command()

@@ -1,13 +1,11 @@
 """`seqgan compare`: plan, run, then one table and one report. No torch in this process."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from rich.console import Console
 
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
@@ -16,7 +14,13 @@ from seqgan.reporting.measured import data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.runs import SPENT_REPORTED, SPENT_TOTAL, Arm
 from seqgan.reporting.statistics import paired_difference, summarise
-from seqgan.reporting.tables import comparison_table, difference_table, metric_names, to_rich
+from seqgan.reporting.tables import (
+    comparison_table,
+    difference_table,
+    metric_names,
+    to_rich,
+)
+from seqgan.reporting.terminal import table_console
 from seqgan.study import (
     PlannedRun,
     StudyConfig,
@@ -73,14 +77,14 @@ def _run_and_report(
 
 
 def _print_tables(study: StudyConfig, arms: list[Arm], metrics: list[str]) -> None:
-    console = Console()
+    console = table_console()
     console.print(to_rich(comparison_table(arms, metrics)))
     if study.baseline is not None:
         console.print(to_rich(difference_table(arms, study.baseline, metrics)))
     for line in effect_lines(arms):
         print(line)
     for line in (*data_warnings(arms), *checkpoint_warnings(arms)):
-        print(f"warning: {line}", file=sys.stderr)
+        warn(line)
 
 
 def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:

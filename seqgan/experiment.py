@@ -159,6 +159,25 @@ def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
     return wanted
 
 
+DECIDED_IN_TRAINING = ("select", "samples_during_training")
+"""Fields of `evaluation` that have had their effect when training is over."""
+
+
+def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
+    """A run's configuration with changes that make sense after training."""
+    free = [field for field in EvaluationConfig.model_fields if field not in DECIDED_IN_TRAINING]
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        branch, _, field = key.partition(".")
+        settled = field.split(".")[0] in ("", *DECIDED_IN_TRAINING)
+        if equals and key != "device" and (branch != "evaluation" or settled):
+            raise UserError(
+                f"{key}: cannot change after training; only device and evaluation."
+                f"{{{', '.join(free)}}} can. Train a new run instead"
+            )
+    return load_run(folder, overrides)
+
+
 def load_experiment(path: Path, overrides: list[str]) -> Experiment:
     """Read, override and validate an experiment. Raises `UserError` with one clear line."""
     tree = apply_overrides(read_yaml(path), overrides)

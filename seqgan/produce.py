@@ -21,6 +21,7 @@ from seqgan.core.picture_files import Bytes, list_pictures, read_picture, save_p
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
+from seqgan.core.saved_files import write_text
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.prompted_text import fill_in_front
@@ -46,11 +47,12 @@ class SampleRequest:
     seed: int
     format: str
     output: Path | None
-    """Where a sheet of pictures goes; None: into the run folder."""
+    """Where they go; None: a sheet of pictures into the run folder, all else is returned."""
 
 
 def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
-    """Lines for stdout: samples, or the path of the sheet that was written."""
+    """Lines for stdout: samples, or the path of the file that was written."""
+    _check_output(request.output)
     device = build_device(experiment)
     state = told_state(experiment, folder)
     space = read_space(folder)
@@ -60,15 +62,33 @@ def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> 
     generator = load_generator(experiment, space, state, device)
     with isolated(request.seed), torch.no_grad(), autocast(device, experiment.train.precision):
         if isinstance(space, SequenceSpace):
-            return _sequences(experiment, folder, generator, space, request)
+            lines = _sequences(experiment, folder, generator, space, request)
+            return _lines_or_file(lines, request.output)
         sizes = space.label_sizes
         labels_NA = listed_labels(sizes, request.rows) if sizes else None
         x = generate(generator, request.rows, request.temperature, labels_NA)
     if not space.bounded:
-        return [_format_point(request.format, point) for point in x.tolist()]
+        lines = [_format_point(request.format, point) for point in x.tolist()]
+        return _lines_or_file(lines, request.output)
     columns = sizes[0] if len(sizes) == 1 else max(1, round(request.rows**0.5))
     output = request.output or folder / f"samples-{request.rows}-seed-{request.seed}.png"
     save_picture(grid(to_bytes(x), columns), output)
+    return [str(output)]
+
+
+def _check_output(output: Path | None) -> None:
+    """What would be found out after the work otherwise."""
+    if output is not None and output.is_dir():
+        raise UserError(f"--output={str(output)!r}: is a folder; name a file")
+    if output is not None and not output.parent.is_dir():
+        raise UserError(f"--output={str(output)!r}: no folder {output.parent}; create it first")
+
+
+def _lines_or_file(lines: list[str], output: Path | None) -> list[str]:
+    """The lines, or the name of the file that they are in now."""
+    if output is None:
+        return lines
+    write_text(output, "".join(f"{line}\n" for line in lines))
     return [str(output)]
 
 
@@ -80,12 +100,14 @@ def _check_format(experiment: Experiment, space: Any, request: SampleRequest) ->
         raise UserError(
             f"--format={request.format!r}: this run writes {', '.join(known)}; choose one of them"
         )
-    if request.output is not None and not pictures:
-        raise UserError("--output: is for pictures; samples of this run go to stdout")
-    if request.output is not None and request.output.suffix.lower() != ".png":
-        raise UserError(f"--output={str(request.output)!r}: sheets are PNG; let it end in .png")
     if request.top_p != 1 and isinstance(space, ArraySpace):
         raise UserError(f"--top-p={request.top_p}: is for sequences; pictures have --temperature")
+    if request.output is None:
+        return
+    if not pictures and request.output.suffix.lower() == ".png":
+        raise UserError(f"--output={str(request.output)!r}: this run writes text; name it .txt")
+    if pictures and request.output.suffix.lower() != ".png":
+        raise UserError(f"--output={str(request.output)!r}: sheets are PNG; let it end in .png")
 
 
 def _sequences(

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -217,8 +218,11 @@ def _processor() -> str:
 # ── Finished runs ─────────────────────────────────────────────────────────────────────────────
 
 
-def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
-    """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json."""
+def evaluate_run(
+    experiment: Experiment, folder: Path, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json, with the
+    `overrides` that make it another evaluation than the configured one."""
     device = build_device(experiment)
     state, checkpoint = open_reported(experiment, folder)
     data = build_data(experiment, device, folder)
@@ -231,6 +235,7 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
         rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
         _write_sheets(folder, evaluator.sheets(generator))
     players = state["players"]
+    changed = {"overrides": " ".join(overrides)} if overrides else {}
     result = {
         "split": "test",
         "finished": checkpoint.finished,
@@ -243,7 +248,7 @@ def evaluate_run(experiment: Experiment, folder: Path) -> dict[str, Any]:
         "selection": config.select.model_dump(),
         "sweep_selection": config.sweep_select.model_dump() if config.sweep else None,
         "rows": rows,
-        "notes": {"samples": config.samples, **evaluator.notes},
+        "notes": {"samples": config.samples, **evaluator.notes, **changed},
         "samples": shown.lines,
     }
     write_json(folder / "evaluation.json", result)

@@ -13,6 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import text_data, train, without_progress, write_config, write_text
 
+import seqgan
 from seqgan.cli import main, run
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import read_run
@@ -238,6 +239,68 @@ def test_what_was_left_out_of_a_text_is_counted(tmp_path: Path) -> None:
 
 
 # ── compare ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_version_is_printed(capsys: Capture) -> None:
+    assert succeed(capsys, "--version") == f"seqgan {seqgan.__version__}\n"
+
+
+def test_an_evaluation_can_be_another_one_than_the_configured(
+    own_run: Path, capsys: Capture
+) -> None:
+    out = succeed(capsys, "evaluate", str(own_run), "evaluation.samples=7", "--json")
+    assert json.loads(out)["notes"]["samples"] == 7
+    saved = json.loads((own_run / "evaluation.json").read_text())
+    assert saved["notes"]["overrides"] == "evaluation.samples=7", "a reader has to know"
+    assert (
+        "overrides" not in json.loads(succeed(capsys, "evaluate", str(own_run), "--json"))["notes"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("train.batch_size=3", ["train.batch_size: cannot change after training", "samples, "]),
+        ("evaluation.select.metric=jsd", ["evaluation.select.metric: cannot change", "sweep"]),
+        ("evaluation={samples: 9}", ["evaluation: cannot change", "evaluation.{samples"]),
+        ("evaluation.sampels=9", ["evaluation.sampels=9", "did you mean 'samples'"]),
+        ("evaluation", ["write it as key=value"]),
+    ],
+)
+def test_what_training_has_settled_is_not_changed_by_an_evaluation(
+    override: str, parts: list[str], finished_run: Path, capsys: Capture
+) -> None:
+    before = (finished_run / "evaluation.json").read_bytes()
+    assert run(["evaluate", str(finished_run), override]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(part in line for part in parts), line
+    assert (finished_run / "evaluation.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["text", "ids", "jsonl"])
+def test_samples_go_to_a_file(
+    kind: str, finished_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    command = ["sample", str(finished_run), "-n", "5", "--format", kind]
+    printed = succeed(capsys, *command)
+    path = tmp_path / "samples.txt"
+    path.write_text("former")
+    assert succeed(capsys, *command, "-o", str(path)) == f"{path}\n"
+    assert path.read_text(encoding="utf-8") == printed
+    assert list(tmp_path.iterdir()) == [path], "nothing half-written is left"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("no/x.txt", "create it first"), (".", "is a folder"), ("x.png", ".txt")]
+)
+def test_files_that_samples_cannot_go_to(
+    name: str, part: str, finished_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run(["sample", str(finished_run), "-o", str(tmp_path / name)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--output=" in line
+    assert part in line
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

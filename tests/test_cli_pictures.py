@@ -192,7 +192,7 @@ def test_studies_find_metrics_without_the_judges_name(tmp_path: Path) -> None:
         ("points", ["--format", "ids"], ["--format='ids'", "text, jsonl"]),
         ("pictures", ["--top-p", "0.5"], ["--top-p=0.5", "--temperature"]),
         ("pictures", ["-o", "x.jpg"], ["x.jpg", ".png"]),
-        ("points", ["-o", "x.png"], ["--output", "stdout"]),
+        ("points", ["-o", "x.png"], ["x.png", "this run writes text"]),
         ("cycle", [], ["seqgan transform"]),
     ],
 )

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
-from synthetic_runs import CONFIG, estimator, write_run
+from synthetic_runs import CONFIG, decoding_row, estimator, write_run
 
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import Arm, read_run
@@ -17,6 +17,7 @@ from seqgan.reporting.tables import (
     metric_names,
     to_rich,
 )
+from seqgan.reporting.terminal import table_console
 
 
 def make_arm(folder, name, values, null=False, **options):
@@ -141,6 +142,17 @@ def test_terminal_table_marks_null_arms_and_takes_labels_literally(tmp_path):
     assert "∅ null" in text
     assert "single runs" in text
     assert "0.6000" in text
+
+
+def test_a_table_in_a_pipe_has_room_for_whole_rows(tmp_path, capsys):
+    names = [f"a_long_name_of_a_metric_{number}" for number in range(20)]
+    rows = [decoding_row(dict.fromkeys(names, 0.12345), selected=True)]
+    table = comparison_table([make_arm(tmp_path, "an_arm", [0.1, 0.2], rows=rows)], names)
+    table_console().print(to_rich(table))
+    out = capsys.readouterr().out
+    assert all(name in out for name in names)
+    assert "an_arm" in out
+    assert "…" not in out
 
 
 @pytest.mark.parametrize(

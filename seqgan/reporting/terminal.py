@@ -1,0 +1,55 @@
+"""Tables on stdout, in a terminal or in a file."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seqgan.reporting.tables import format_number
+
+
+def table_console() -> Console:
+    """Stdout for tables. A file or a pipe has room for whole rows: nothing is cut to 80 columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=1000)
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """The rows of an evaluation, a column each."""
+    names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    table = Table()
+    table.add_column("metric", no_wrap=True)  # the labels of many rows would cut its names
+    for row in rows:
+        label = row["label"] + (" *" if row["selected"] else "")
+        table.add_column(label, justify="right", overflow="fold")
+    for name in names:
+        values = [row["metrics"].get(name) for row in rows]
+        shown = [
+            v if isinstance(v, str) else "–" if v is None else format_number(v) for v in values
+        ]
+        table.add_row(name, *shown)
+    table_console().print(table)
+
+
+def print_probe(found: dict[str, Any]) -> None:
+    """What the probe found: a row an estimator, and what the critic knows."""
+    table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
+    table.add_column("estimator", no_wrap=True)
+    for header in ("bias", "spread", "snr", "cosine", "scored", "symbols", "ms"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in found["estimators"]:
+        table.add_row(
+            row["label"],
+            f"{row['bias']:.3f} ± {row['bias_error']:.3f}",
+            f"{row['variance'] ** 0.5:.3f}",
+            f"{row['snr']:.2f}",
+            f"{row['cosine']:.3f}",
+            f"{row['scored']:.0f}",
+            f"{row['symbols']:.0f}",
+            f"{1e3 * row['seconds']:.1f}",
+        )
+    console = table_console()
+    console.print(table)
+    for name, value in found["critic"].items():
+        shown = "–" if value is None else format_number(value)
+        console.print(f"critic: {name.replace('_', ' ')} {shown}")
