@@ -9,6 +9,7 @@
     likelihood  likelihood and policy-gradient updates, against `nn.LSTM` and `nn.NLLLoss`
     picture     a DCGAN of 32 × 32 pixels through the trainer, against the same networks in a loop
                 written by hand
+    beside      rounds of that picture GAN in one process, and in two at once on the same cores
     prdc        precision, recall, density and coverage of 10,000 against 10,000 features
     translate   1,000 greedy translations by an encoder-decoder with its cache, against the same
                 network reading the whole prefix again for every symbol
@@ -31,11 +32,13 @@ JSON goes to stdout, progress to stderr.
 
 import copy
 import json
+import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -119,6 +122,7 @@ from seqgan.translate import translate
 
 Json = dict[str, Any]
 Timings = dict[str, list[float]]
+Process = subprocess.Popen[str]
 
 CHECK_VOCAB = 50
 """Distributions are compared over few symbols and peaked rows: every count is then large."""
@@ -146,6 +150,10 @@ class Sizes:
     picture_rounds: int = 40
     """Rounds (critic, generator) of each run of the picture GAN."""
     picture_width: int = 32
+    beside_rounds: int = 20
+    """Rounds of each run of `beside`."""
+    beside_spinning: bool = True
+    """Also measure two processes whose threads spin as OpenMP's own default has it."""
     features: int = 10_000
     translations: int = 1000
     cached_length: int = 50
@@ -173,6 +181,8 @@ QUICK = Sizes(
     step_repeats=1,
     likelihood_steps=2,
     picture_rounds=5,
+    beside_rounds=5,
+    beside_spinning=False,
     features=1000,
     translations=100,
     articles=200,
@@ -761,6 +771,80 @@ class HandWritten:
             critic.requires_grad_(True)
 
 
+# ── Two processes ─────────────────────────────────────────────────────────────────────────────
+
+
+def bench_beside(sizes: Sizes) -> Json:
+    """Processes of their own, with as many threads as torch takes by itself: one, and two at once.
+
+    `two_spinning` is what it costs where nothing tells OpenMP's threads not to spin.
+    """
+    theirs = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+    with neighbours(sizes, theirs) as pair:
+        works: dict[str, Callable[[], object]] = {
+            "alone": lambda: rounds_of(pair[:1]),
+            "two": lambda: rounds_of(pair),
+        }
+        rounds_of(pair)  # warm up
+        runs = alternate(works, sizes.repeats, torch.device("cpu"))
+    if sizes.beside_spinning:
+        with neighbours(sizes, theirs | {"GOMP_SPINCOUNT": "300000"}) as pair:
+            works = {"two_spinning": lambda: rounds_of(pair)}
+            runs |= alternate(works, 1, torch.device("cpu"))
+    alone = median(runs["alone"])
+    return {
+        **{name: summary(times) for name, times in runs.items()},
+        "ratios": {name: median(times) / alone for name, times in runs.items()},
+    }
+
+
+@contextmanager
+def neighbours(sizes: Sizes, environment: dict[str, str]) -> Iterator[list[Process]]:
+    """Two processes that train whenever `rounds_of` tells them to."""
+    code = (
+        f"import seqgan, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import bench; "
+        f"bench.serve_rounds({sizes.beside_rounds}, {sizes.picture_width}, {sizes.batch})"
+    )
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for _ in range(2)
+    ]
+    try:
+        yield pair
+    finally:
+        for process in pair:
+            process.communicate()  # closes its stdin, which ends it
+
+
+def rounds_of(processes: list[Process]) -> None:
+    """Let all of them train at once; back when the last one is done."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline(), "a process of the measurement ended"
+
+
+def serve_rounds(rounds: int, width: int, batch: int) -> None:
+    """Train for some rounds at each line of stdin, and answer with a line."""
+    sizes = Sizes(picture_rounds=rounds, picture_width=width, batch=batch)
+    x_NCHW = draw_faces(sample_labels(100, 0), 32, "day", 0)
+    gan = HandWritten(
+        picture_experiment(sizes), ArraySpace((3, 32, 32)), x_NCHW, sizes, torch.device("cpu")
+    )
+    for _ in sys.stdin:
+        gan.train()
+        print("done", flush=True)
+
+
 def bench_prdc(sizes: Sizes) -> Json:
     """In a process of its own, so that its peak of memory is its own."""
     code = (
@@ -979,6 +1063,7 @@ def run_all(
         "steps": lambda: bench_steps(sizes, device),
         "likelihood": lambda: bench_likelihood(sizes, device),
         "picture": lambda: bench_picture(sizes, device),
+        "beside": lambda: bench_beside(sizes),
         "prdc": lambda: bench_prdc(sizes),
         "translate": lambda: bench_translate(sizes, device),
         "kv_cache": lambda: bench_kv_cache(sizes, device),
@@ -1007,6 +1092,7 @@ def targets(result: Json) -> Json:
             result["likelihood"][case]["ratio"] for case in ("full", "policy_gradient")
         ),
         "picture_overhead_at_most_0.1": lambda: result["picture"]["overhead"],
+        "beside_ratio_at_most_2.2": lambda: result["beside"]["ratios"]["two"],
         "prdc_gib_below_2": lambda: result["prdc"]["bytes"] / 2**30,
         "translate_ratio_at_least_5": lambda: result["translate"]["ratio"],
         "kv_cache_ratio_at_least_3": lambda: min(r["ratio"] for r in result["kv_cache"].values()),

@@ -29,6 +29,7 @@ def tiny(bench: ModuleType) -> Any:
     return bench.Sizes(
         batch=8, length=5, vocab=20, copies=2, samples=200, captions=50, repeats=2,
         step_repeats=1, likelihood_steps=2, picture_rounds=2, picture_width=4, features=200,
+        beside_rounds=1, beside_spinning=False,
         cached_length=6, cached_width=8, cached_layers=1,
         articles=50, cycle_batch=8, cycle_repeats=2, critic=critic,
     )  # fmt: skip
@@ -88,7 +89,7 @@ def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
     tree = json.loads(json.dumps(result))
     parts = {"reward", "sampling", "self_bleu", "steps", "picture", "prdc", "translate"}
-    parts |= {"likelihood", "kv_cache", "estimators", "cycle"}
+    parts |= {"likelihood", "beside", "kv_cache", "estimators", "cycle"}
     assert set(tree) == {"machine", "sizes", "targets", *parts}
     assert tree["sizes"]["quick"] is False
     assert {"device", "processor", "threads", "torch", "python"} == set(tree["machine"])
@@ -115,6 +116,14 @@ def test_both_sides_of_a_likelihood_have_one_loss(result: Any) -> None:
         assert measured["ratio"] > 0
     cases = [result["likelihood"][name]["ratio"] for name in ("full", "policy_gradient")]
     assert result["targets"]["likelihood_ratio_at_least_1.5"] == min(cases)
+
+
+def test_one_process_is_measured_and_two_at_once(result: Any) -> None:
+    beside = result["beside"]
+    assert set(beside) == {"alone", "two", "ratios"}
+    assert all(len(beside[name]["runs_s"]) == 2 for name in ("alone", "two"))
+    ratio = beside["two"]["median_s"] / beside["alone"]["median_s"]
+    assert result["targets"]["beside_ratio_at_most_2.2"] == pytest.approx(ratio)
 
 
 def test_samples_with_a_cache_are_those_without_it(result: Any) -> None:

@@ -92,7 +92,9 @@ class TrainConfig(Config):
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     """Save and stop cleanly after so long; `train --resume` goes on. Null: no limit."""
     threads: Positive | None = None
-    """CPU threads of torch; null: torch's default."""
+    """CPU threads of this run; null: as many as there are cores, or OMP_NUM_THREADS of them. 1 is
+    right for runs side by side: `compare` gives its runs 1 where this is null and OMP_NUM_THREADS
+    is not set. Figures repeat to the bit with the same number of threads only."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of forward passes; parameters and gradients of parameters stay float32."""
     tensorboard: bool = True
