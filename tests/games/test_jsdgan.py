@@ -19,7 +19,7 @@ from torch import Tensor
 
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
-from seqgan.core.types import Batch, SequenceSpace
+from seqgan.core.types import Batch, Generator, SequenceSpace, StepOut
 from seqgan.games.jsdgan import JsdganGame, empirical_log_probs, jensen_shannon_loss
 from seqgan.metrics.divergence import exact_divergences
 
@@ -74,8 +74,8 @@ def test_batches_have_the_gradient_on_average() -> None:
     assert_same_vector(torch.stack(single).mean(0), whole)
 
 
-class Fixed(torch.nn.Module):
-    """Gives every symbol of a sentence the same log-probability."""
+class Fixed(Generator):
+    """Gives every symbol of a sentence the same log-probability. It is not sampled."""
 
     def __init__(self, logp: float) -> None:
         super().__init__()
@@ -84,6 +84,12 @@ class Fixed(torch.nn.Module):
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         rest = torch.log1p(-self.logp.exp()).expand(*tokens.shape, 1)
         return torch.cat([self.logp.expand(*tokens.shape, 1), rest], -1)
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        raise NotImplementedError
+
+    def step(self, x: Tensor, state: object) -> StepOut:
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize("logp", [-60.0, -20.0, -3.0, -0.5])
