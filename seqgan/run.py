@@ -347,7 +347,10 @@ def _space(tree: dict[str, Any]) -> Space:
 def load_generator(
     experiment: Experiment, space: Space | SpacePair, state: dict[str, Any], device: torch.device
 ) -> Any:
-    """The player `generator` of a checkpoint, for use: averaged weights where there are any."""
+    """The player `generator` of a checkpoint, for use: averaged weights where there are any.
+
+    Raises `UserError` if the configuration describes another one.
+    """
     generator = build_generating_module(experiment, space).to(device)
     player = state["players"]["generator"]
     load_weights(generator, player.get("averaged", player["module"]), "generator")

@@ -57,8 +57,8 @@ class Config(BaseModel):
 def _check_name(name: str) -> str:
     if re.fullmatch(r"\w[\w.-]*", name) is None:
         raise ValueError(
-            f"{name!r} names no folder; use letters, digits, '_', '-' and '.', and begin with a "
-            "letter, a digit or '_'"
+            f"{_shown(name)} names no folder; use letters, digits, '_', '-' and '.', and begin "
+            "with a letter, a digit or '_'"
         )
     return name
 

@@ -6,8 +6,13 @@ from contextlib import contextmanager
 
 from seqgan.core.errors import UserError
 
-_FOR_PEOPLE = (OSError, ValueError, EOFError, SyntaxError)
-"""What decoders raise with words that say something about the file."""
+
+class UnusableError(Exception):
+    """A file that was decoded, but holds what is of no use here; says why."""
+
+
+_FOR_PEOPLE = (OSError, SyntaxError, UnusableError)
+"""What is raised with words about the file; those of other errors are about the decoder."""
 
 
 @contextmanager

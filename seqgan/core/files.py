@@ -53,10 +53,8 @@ def read_bytes(path: Path) -> bytes:
         return data
     try:
         return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            f"{path}: not a complete gzip file ({error}); fetch or write it again"
-        ) from None
+    except (OSError, EOFError, zlib.error):
+        raise UserError(f"{path}: not a complete gzip file; fetch or write it again") from None
 
 
 def read_text(path: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from seqgan.core.decoders import decoding
+from seqgan.core.decoders import UnusableError, decoding
 from seqgan.core.errors import UserError
 from seqgan.core.files import check_file
 from seqgan.core.saved_files import replacing
@@ -98,13 +98,13 @@ def save_picture(image: Image.Image, path: Path) -> None:
 def to_array(image: Image.Image) -> np.ndarray:
     """The numbers of a picture, as `read_picture` has them.
 
-    Raises `ValueError` where they are unusual, and whatever Pillow does for damaged pictures.
+    Raises `UnusableError` where they are unusual, and whatever Pillow does for damaged pictures.
     """
     image = ImageOps.exif_transpose(image)
     if 0 in image.size:
-        raise ValueError("it has no pixels")
+        raise UnusableError("it has no pixels")
     if image.mode == "F":
-        raise ValueError("it holds numbers of mode F, not bytes 0–255")
+        raise UnusableError("it holds numbers of mode F, not bytes 0–255")
     if image.mode == "I" or image.mode.startswith("I;16"):
         return _sixteen_bits(np.asarray(image))
     if image.has_transparency_data:
@@ -115,7 +115,7 @@ def to_array(image: Image.Image) -> np.ndarray:
 def _sixteen_bits(deep_HW: np.ndarray) -> np.ndarray:
     low, high = int(deep_HW.min()), int(deep_HW.max())
     if low < 0 or high > 0xFFFF:
-        raise ValueError(f"it holds numbers from {low} to {high}, not of 8 or 16 bits")
+        raise UnusableError(f"it holds numbers from {low} to {high}, not of 8 or 16 bits")
     return deep_HW.astype(np.uint16)
 
 

@@ -52,10 +52,11 @@ def parse_yaml(text: str, source: str, plain: Callable[[str], Any] = str) -> Any
         raise UserError(
             f"{source}: not readable as YAML ({where}{error.problem}); correct it"
         ) from None
-    except yaml.reader.ReaderError as error:
+    except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
+        position = error.start if isinstance(error, UnicodeEncodeError) else error.position
         raise UserError(
-            f"{source}: not readable as YAML (character {error.position + 1} is none that text "
-            "has); remove it"
+            f"{source}: not readable as YAML (character {position + 1} is none that text has); "
+            "remove it"
         ) from None
     return tree
 

@@ -139,17 +139,24 @@ def _json_rows(path: str, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in zip(sentences.numbers, sentences.lines, strict=True):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
-                f"{field}: {path}: line {number} is no JSON ({error.msg} at column {error.colno}); "
+                f"{field}: {path}: line {number} is no JSON ({_why(error)}); "
                 "write one object a line"
-            ) from error
+            ) from None
         if not isinstance(row, dict):
             raise UserError(
                 f"{field}: {path}: line {number} is no JSON object; write one object a line, such "
                 'as {"prompt": "…", "response": "…"}'
             )
         yield number, row
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    nested = isinstance(error, RecursionError)
+    return "nested too deeply" if nested else "a number of thousands of digits"
 
 
 def _text(row: dict[str, Any], name: str, option: str, where: str) -> str:

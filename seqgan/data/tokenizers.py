@@ -241,7 +241,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: damaged ({error!r}); restore it from a copy of the run"
+            f"{path}: damaged (describes no tokenizer); restore it from a copy of the run"
         ) from error
 
 

@@ -206,6 +206,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a run folder (no config.yaml); {remedy}")
     config = OmegaConf.to_container(read_yaml(path / "config.yaml", read_scalar), resolve=True)
     assert isinstance(config, dict)  # read_yaml accepts nothing else
+    whole = isinstance(config.get("seed", 0), int)
+    if not whole or not isinstance(config.get("estimator"), dict | None):
+        raise UserError(f"{path / 'config.yaml'}: describes no experiment; {remedy}")
     return {str(key): value for key, value in config.items()}
 
 

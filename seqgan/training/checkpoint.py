@@ -79,7 +79,7 @@ def load_tree(folder: Path) -> Any:
         skeleton = json.loads((folder / _TREE).read_text(encoding="utf-8"))
         return _restore(skeleton, load_file(folder / _TENSORS))
     except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
-        raise DamagedCheckpoint(f"{folder}: damaged (not readable: {error})") from error
+        raise DamagedCheckpoint(f"{folder}: damaged (not readable)") from error
 
 
 def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:
@@ -110,6 +110,29 @@ def _restore(node: Any, tensors: dict[str, Tensor]) -> Any:
     return {key: _restore(value, tensors) for key, value in node["__dict__"]}
 
 
+def _is_state(tree: Any, step: int) -> bool:
+    """Whether a tree is a training state of this step: former versions wrote no checksums."""
+    if not isinstance(tree, dict) or tree.get("step") != step:
+        return False
+    players, best = tree.get("players"), tree.get("best")
+    return (
+        isinstance(players, dict)
+        and "generator" in players
+        and all(map(_is_player, players.values()))
+        and isinstance(best, dict | None)
+    )
+
+
+def _is_player(tree: Any) -> bool:
+    if not isinstance(tree, dict) or not isinstance(tree.get("updates"), int):
+        return False
+    weights = [tree.get("module"), tree.get("averaged", {})]
+    return all(
+        isinstance(part, dict) and all(isinstance(value, Tensor) for value in part.values())
+        for part in weights
+    )
+
+
 class Checkpoints:
     """The checkpoints of one run: the last `keep`, and the selected one."""
 
@@ -130,7 +153,10 @@ class Checkpoints:
 
     def load(self, step: int) -> Any:
         """The tree saved at `step`, on the CPU. Raises `DamagedCheckpoint`."""
-        return load_tree(self.path(step))
+        tree = load_tree(self.path(step))
+        if not _is_state(tree, step):
+            raise DamagedCheckpoint(f"{self.path(step)}: damaged (not the state of this step)")
+        return tree
 
     def load_last(self) -> tuple[int, Any] | None:
         """The newest intact checkpoint and its step; None where nothing was saved.

@@ -11,7 +11,7 @@ from tiny_runs import assert_same_tree
 import seqgan
 from seqgan.core.errors import UserError
 from seqgan.training import checkpoint
-from seqgan.training.checkpoint import Checkpoints, load_tree, save_tree
+from seqgan.training.checkpoint import Checkpoints, DamagedCheckpoint, load_tree, save_tree
 
 TREE: dict[Any, Any] = {
     "step": 7,
@@ -53,11 +53,38 @@ def test_the_files_are_safetensors_and_json_only(tmp_path: Path) -> None:
     assert names == ["SHA256SUMS", "state.json", "tensors.safetensors"]
 
 
+def state(step: int, x: torch.Tensor | None = None) -> dict[str, Any]:
+    """The least that a training state holds."""
+    module = {} if x is None else {"x": x}
+    return {"step": step, "players": {"generator": {"updates": step, "module": module}}}
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        [],
+        state(2),
+        {"step": 1},
+        {"step": 1, "players": {}},
+        {"step": 1, "players": {"generator": 5}},
+        {"step": 1, "players": {"generator": {"updates": 1, "module": {"x": 1}}}},
+        {**state(1), "best": 5},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_holds_no_training_state_is_damaged(tmp_path: Path, tree: Any) -> None:
+    """As one of a former version, without checksums, may be."""
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    save_tree(tree, checkpoints.path(1))
+    with pytest.raises(DamagedCheckpoint, match="not the state of this step"):
+        checkpoints.load(1)
+
+
 def test_a_process_killed_while_it_saves_leaves_the_former_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints = Checkpoints(tmp_path, keep=2)
-    checkpoints.save(1, {"x": torch.ones(1)})
+    checkpoints.save(1, state(1, torch.ones(1)))
 
     def killed(path: Path) -> None:
         raise KeyboardInterrupt
@@ -65,27 +92,27 @@ def test_a_process_killed_while_it_saves_leaves_the_former_checkpoint(
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "sync", killed)
         with pytest.raises(KeyboardInterrupt):
-            checkpoints.save(2, {"x": torch.zeros(1)})
+            checkpoints.save(2, state(2, torch.zeros(1)))
     assert any(tmp_path.glob("*.partial"))  # the test is about something
     assert checkpoints.steps() == [1]
-    checkpoints.save(2, {"x": torch.full((1,), 2.0)})  # the leftover is in nobody's way
+    checkpoints.save(2, state(2, torch.full((1,), 2.0)))  # the leftover is in nobody's way
     assert checkpoints.steps() == [1, 2]
-    assert float(checkpoints.load(2)["x"]) == 2
+    assert float(checkpoints.load(2)["players"]["generator"]["module"]["x"]) == 2
     assert not any(tmp_path.glob("*.partial"))
 
 
 def test_the_last_k_and_the_selected_one_stay(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, keep=2)
     for step in range(1, 7):
-        checkpoints.save(step, {"step": step})
+        checkpoints.save(step, state(step))
         if step == 2:
             checkpoints.select({"step": 2, "metric": "jsd", "value": 0.5})
     assert checkpoints.steps() == [2, 5, 6]
     assert checkpoints.selected() == {"step": 2, "metric": "jsd", "value": 0.5}
     checkpoints.select({"step": 6, "metric": "jsd", "value": 0.25})
-    checkpoints.save(7, {"step": 7})
+    checkpoints.save(7, state(7))
     assert checkpoints.steps() == [6, 7]
-    assert checkpoints.load(6) == {"step": 6}
+    assert checkpoints.load(6) == state(6)
 
 
 def test_a_missing_file_is_an_error_with_a_name(tmp_path: Path) -> None:
