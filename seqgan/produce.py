@@ -30,6 +30,7 @@ from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Ancestral, generate, sample
 from seqgan.evaluation.pictures import listed_labels
 from seqgan.evaluation.sheets import grid
+from seqgan.evaluation.written import written_lines
 from seqgan.experiment import Experiment
 from seqgan.run import load_generator, read_prompts, read_space, told_state
 from seqgan.translate import check_beam, check_length, translate
@@ -276,7 +277,8 @@ class LineTranslator:
         read = self.counts.translated + self.counts.empty
         pieces = [self._pieces(line, number) for number, line in enumerate(lines, read + 1)]
         flat = [ids for piece in pieces for ids in piece]
-        made = iter(self._outputs(flat))
+        read_from = [line for line, piece in zip(lines, pieces, strict=True) for _ in piece]
+        made = iter(self._outputs(flat, read_from))
         self.counts.translated += sum(bool(piece) for piece in pieces)
         self.counts.empty += sum(not piece for piece in pieces)
         # Without an end symbol the pieces of a line are letters that follow each other.
@@ -292,21 +294,24 @@ class LineTranslator:
             self.counts.first_cut = self.counts.first_cut or number
         return [ids[:length]] if ids else []
 
-    def _outputs(self, rows: list[list[int]]) -> list[str]:
+    def _outputs(self, rows: list[list[int]], lines: list[str]) -> list[str]:
+        """What is made of rows of ids, each of them the beginning of its line."""
         outputs: list[str] = []
         for first in range(0, len(rows), _LINES_AT_ONCE):
             block = rows[first : first + _LINES_AT_ONCE]
+            cond = self._sources(block).to(self._device)
             with autocast(self._device, self._precision):
                 rollout = translate(
-                    self._generator,
-                    self._space,
-                    self._sources(block).to(self._device),
-                    self._request.beam,
-                    self._request.length,
+                    self._generator, self._space, cond, self._request.beam, self._request.length
                 )
+                if self._space.end_id is not None:
+                    asked = lines[first : first + len(block)]
+                    outputs += written_lines(
+                        self._generator, self._target, self._source, asked, cond, rollout.ids_BT
+                    )
+                    continue
             for ids, made in zip(block, rollout.ids_BT.tolist(), strict=True):
-                kept = made if self._space.end_id is not None else made[: len(ids)]
-                outputs.append(self._target.decode(kept))
+                outputs.append(self._target.decode(made[: len(ids)]))
         return outputs
 
 

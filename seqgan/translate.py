@@ -59,6 +59,17 @@ def translate(
     return Rollout(ids_BT, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
 
 
+@torch.no_grad()
+def copied_columns(
+    generator: Generator, ids_BT: Tensor, cond: Tensor, unk_id: int
+) -> Tensor | None:
+    """See `Generator.copied_columns`; None too where nobody wrote `unk_id`."""
+    if not bool((ids_BT == unk_id).any()):
+        return None
+    with evaluating(generator):
+        return generator.copied_columns(ids_BT, cond, unk_id)
+
+
 def _greedy(generator: Generator, space: SequenceSpace, cond: Tensor) -> Tensor:
     """`ids_BT`, decoded only until every row has ended."""
     entry = Entry(0, generator.start(len(cond), cond))

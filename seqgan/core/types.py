@@ -265,6 +265,11 @@ class Generator(nn.Module, ABC):
         makes likelihoods cheaper: see `decoding.token_log_probs`."""
         return Hidden(self(tokens, cond))
 
+    def copied_columns(self, ids_BT: Tensor, cond: Tensor, unk_id: int) -> Tensor | None:
+        """`column_BT`: where the generator wrote `unk_id` by copying a word of the source `ids_BS`
+        that the vocabulary lacks, the column of that word; −1 elsewhere. None: it cannot copy."""
+        return None
+
 
 class ParallelGenerator(Generator):
     """Symbols that do not depend on each other, given the condition: all are drawn at once."""

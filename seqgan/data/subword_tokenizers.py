@@ -110,6 +110,10 @@ class SentencePieceTokenizer:
     def encode(self, line: str) -> list[int]:
         return self._processor.encode(line)
 
+    def surface(self, line: str) -> list[str]:
+        pieces: list[str] = self._processor.encode(line, out_type=str)
+        return [piece.replace("▁", " ").strip() for piece in pieces]
+
     def decode(self, ids: Iterable[int]) -> str:
         text = self._processor.decode(before_end(ids, self.end_id))
         return " ".join(text.split())
@@ -158,6 +162,9 @@ class HfTokenizer:
         ids = self._tokenizer.encode(line, add_special_tokens=False, split_special_tokens=True)
         # Where the vocabulary holds words, a line may still spell the end symbol.
         return [index for index in ids if index != self.end_id]
+
+    def surface(self, line: str) -> list[str]:
+        return []
 
     def decode(self, ids: Iterable[int]) -> str:
         text = self._tokenizer.decode(before_end(ids, self.end_id))

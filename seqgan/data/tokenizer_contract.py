@@ -32,6 +32,10 @@ class Tokenizer(Protocol):
         """The ids of a line, without the end symbol."""
         ...
 
+    def surface(self, line: str) -> list[str]:
+        """What stands in the line for each of its ids; [] from tokenizers that cannot tell."""
+        ...
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text before the first end symbol."""
         ...

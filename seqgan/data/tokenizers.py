@@ -116,6 +116,9 @@ class WordTokenizer:
     def encode(self, line: str) -> list[int]:
         return [self._ids.get(word, UNKNOWN_ID) for word in self.split(line)]
 
+    def surface(self, line: str) -> list[str]:
+        return self.split(line)
+
     def decode(self, ids: Iterable[int]) -> str:
         return " ".join(self._entries[index] for index in before_end(ids, END_ID))
 
@@ -167,6 +170,9 @@ class CharTokenizer:
     def encode(self, line: str) -> list[int]:
         return [self._ids.get(character, UNKNOWN_ID) for character in _characters(line)]
 
+    def surface(self, line: str) -> list[str]:
+        return _characters(line)
+
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self._entries[index] for index in before_end(ids, END_ID))
 
@@ -193,6 +199,9 @@ class LetterTokenizer:
 
     def encode(self, line: str) -> list[int]:
         return [max(LETTERS.find(letter), 0) for letter in line]
+
+    def surface(self, line: str) -> list[str]:
+        return list(line)
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(LETTERS[int(index)] for index in ids)

@@ -40,6 +40,7 @@ from seqgan.decoding import token_log_probs
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN, EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, configured
+from seqgan.evaluation.written import written_lines
 from seqgan.metrics.ngram_lm import NgramModel, usage_kl
 from seqgan.metrics.translation import copied_share
 from seqgan.translate import translate
@@ -94,7 +95,7 @@ class TranslationEvaluator:
                 score += found["round_trip"]
             found["label_free"] = score
             total += score
-            found |= self._truth(way, split, part, self._lines(way, rollout.ids_BT))
+            found |= self._truth(way, split, part, self._lines(generators[way], way, part, rollout))
             found |= self._lexicon(way, generators[way])
             metrics |= {f"{name}_{way}": value for name, value in found.items()}
         return metrics | {"label_free": total}
@@ -135,7 +136,7 @@ class TranslationEvaluator:
             source, _ = self._sides(way)
             part = _first(source.valid, SHOWN // 2)
             rollout = self._translate(generators[way], way, part)
-            made = self._lines(way, rollout.ids_BT)
+            made = self._lines(generators[way], way, part, rollout)
             lines += [f"{x}  →  {y}" for x, y in zip(part.lines, made, strict=True)]
         return ShownLines(lines)
 
@@ -209,14 +210,20 @@ class TranslationEvaluator:
 
         def translate(lines: list[str]) -> list[str]:
             ids_NT, mask_NT = encode_lines(lines, source)
-            rollout = self._translate(generator, way, EncodedSplit(ids_NT, mask_NT, lines))
-            return self._lines(way, rollout.ids_BT)
+            part = EncodedSplit(ids_NT, mask_NT, lines)
+            return self._lines(generator, way, part, self._translate(generator, way, part))
 
         return {"lexicon": lexicon_accuracy(translate, lexicon, source.train.lines)}
 
-    def _lines(self, way: str, ids_NT: Tensor) -> list[str]:
-        tokenizer = self._sides(way)[1].tokenizer
-        return [tokenizer.decode(row) for row in ids_NT.tolist()]
+    def _lines(self, generator: Any, way: str, part: EncodedSplit, rollout: Rollout) -> list[str]:
+        """The text of what was made of `part`."""
+        source, target = (side.tokenizer for side in self._sides(way))
+        lines: list[str] = []
+        blocks = zip(rollout.ids_BT.split(AT_ONCE), part.ids_NT.split(AT_ONCE), strict=True)
+        for ids, cond in blocks:
+            asked = part.lines[len(lines) : len(lines) + len(ids)]
+            lines += written_lines(generator, target, source, asked, cond.to(ids.device), ids)
+        return lines
 
 
 def _reverse(way: str) -> str:

@@ -492,3 +492,56 @@ def test_a_seed_decides_every_parameter_wherever_the_modules_lie_in_memory() -> 
         networks.append(EncoderDecoder(space, space, config))
     first, *others = [network.source_embedding.weight for network in networks]
     assert all(torch.equal(first, other) for other in others)
+
+
+# ── Words that the vocabulary lacks ───────────────────────────────────────────────────────────
+
+UNKNOWN = 5
+
+
+@pytest.mark.parametrize("name", ["copy", "copy-shared"])
+def test_a_copied_unknown_word_is_that_with_the_most_attention(name: str) -> None:
+    """By hand from the step loop: where each `<unk>` was written, and how likely it was copied."""
+    config, space = DIRECTIONS[name]
+    torch.manual_seed(3)
+    generator = build_pair(config, SOURCE, space)["a2b"].eval()
+    network, style = (generator.network, 0) if name == "copy-shared" else (generator, None)
+    network.keys.weight.data.mul_(8)  # attention that prefers one place
+    network.gate.weight.data.mul_(4)
+    cond = torch.tensor(
+        [[0, UNKNOWN, 2, UNKNOWN, UNKNOWN, END], [UNKNOWN, 1, 2, END, END, END]] * 8
+    )
+    ids_BT = torch.randint(UNKNOWN, (16, 5))
+    ids_BT[:, [1, 3]] = UNKNOWN
+    found = generator.copied_columns(ids_BT, cond, UNKNOWN)
+    _, memory = network._read(cond, style)
+    states = []
+    out = generator.start(16, cond)
+    for column in range(5):
+        states.append(out.state[0])
+        if column < 4:
+            out = generator.step(ids_BT[:, column], out.state)
+    attention = (torch.stack(states, 1) @ memory[0].mT).masked_fill(~memory[3][:, None], -torch.inf)
+    unknown = attention.softmax(-1) * (cond == UNKNOWN)[:, None]
+    total = token_log_probs(generator, ids_BT, torch.ones_like(ids_BT).bool(), cond=cond).exp()
+    seen = set()
+    for row, column in ((r, c) for r in range(16) for c in range(5)):
+        if ids_BT[row, column] != UNKNOWN:
+            assert found[row, column] == -1
+            continue
+        x_E = network.embedding(ids_BT[row, column - 1])
+        read = attention[row, column].softmax(-1) @ memory[1][row]
+        joint = torch.cat([read, states[column][row], x_E])
+        copied = (1 - network.gate(joint).sigmoid()) * unknown[row, column].sum()
+        generated = total[row, column] - copied
+        best = int(unknown[row, column].argmax()) if copied > generated else -1
+        assert found[row, column] == best
+        seen.add(best)
+    assert {-1, 0} < seen, "copied and generated ones, or the test proves little"
+    assert len(seen) > 2
+
+
+def test_a_translator_that_cannot_copy_has_no_copied_words(cond_BS: Tensor) -> None:
+    for config in (PLAIN, ATTENTION, ATTENTION.model_copy(update=SHARED)):
+        generator = build_pair(config, SOURCE, SPACE)["a2b"].eval()
+        assert generator.copied_columns(torch.full((4, 5), 2), cond_BS, 2) is None

@@ -47,6 +47,12 @@ class Directed(Generator):
         assert isinstance(self.network, PointerGenerator), "checked by Experiment"
         return self.network.repeated_attention(tokens, cond, style=self.style)
 
+    def copied_columns(self, ids_BT: Tensor, cond: Tensor, unk_id: int) -> Tensor | None:
+        """The network's, where it copies."""
+        if isinstance(self.network, PointerGenerator):
+            return self.network.copied_columns(ids_BT, cond, unk_id, style=self.style)
+        return None
+
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logits_BTV`."""
         return self.network(tokens, cond, style=self.style)

@@ -16,6 +16,11 @@ attention from the state *behind* the recurrent layer, so that no context is fed
 sentence is read in one call). Deviations from See et al.: GRU instead of LSTM, bilinear attention
 instead of additive, no coverage, no extended vocabulary (both sides have the same symbols). Log
 probabilities are log(p + 1e-9) in float32: bounded gradients, and a share of at most V · 1e-9.
+
+In training all words that the vocabulary lacks are one, `<unk>`. Only what people are shown, and
+what is scored against references, has the source's own word in place of an `<unk>` that was copied
+(`copied_columns`): the unknown one with the most attention at that step. See et al. have an entry
+for each of them in every distribution; here they compete together, and are told apart afterwards.
 """
 
 from typing import cast
@@ -91,10 +96,7 @@ class PointerGenerator(Generator):
     ) -> Tensor:
         """`logits_BTV`; [:, t] predicts symbol t from the symbols before it and the source."""
         h_BH, memory = self._read(cond, style)
-        start_B1E = self.style(self.start_E.expand(len(tokens), 1, -1), style)
-        x_BTE = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
-        h_BTH, _ = self.decoder(x_BTE, (h_BH,))
-        return self._predict(x_BTE, h_BTH, memory)
+        return self._predict(*self._decode(tokens, h_BH, style), memory)
 
     def hidden(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
@@ -116,6 +118,29 @@ class PointerGenerator(Generator):
         before_BTS = attention_BTS.cumsum(1) - attention_BTS
         return torch.minimum(attention_BTS, before_BTS).sum(-1)
 
+    def copied_columns(
+        self, ids_BT: Tensor, cond: Tensor, unk_id: int, style: int | None = None
+    ) -> Tensor | None:
+        """See `Generator.copied_columns`. A token counts as copied where more of its probability
+        was copied than generated."""
+        if self.gate is None:
+            return None
+        h_BH, memory = self._read(cond, style)
+        x_BTE, h_BTH = self._decode(ids_BT, h_BH, style)
+        logits_BTV, attention_BTS, gate_BT1 = self._parts(x_BTE, h_BTH, memory)
+        assert gate_BT1 is not None
+        unknown_BTS = attention_BTS * (cond == unk_id)[:, None]
+        generated_BT = gate_BT1[..., 0] * logits_BTV.softmax(-1)[..., unk_id]
+        copied_BT = (1 - gate_BT1[..., 0]) * unknown_BTS.sum(-1)
+        shows_BT = (ids_BT == unk_id) & (copied_BT > generated_BT)
+        return unknown_BTS.argmax(-1).masked_fill(~shows_BT, -1)
+
+    def _decode(self, tokens: Tensor, h_BH: Tensor, style: int | None) -> tuple[Tensor, Tensor]:
+        """The decoder's input `x_BTE` and state `h_BTH` in every column of a known sequence."""
+        start_B1E = self.style(self.start_E.expand(len(tokens), 1, -1), style)
+        x_BTE = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
+        return x_BTE, self.decoder(x_BTE, (h_BH,))[0]
+
     def _read(self, cond: Tensor | None, style: int | None) -> tuple[Tensor, Memory]:
         """The decoder's first state, `h_BH`, and what it attends to."""
         source, visible_BS = visible_columns(cond, self.source)
@@ -132,15 +157,25 @@ class PointerGenerator(Generator):
 
     def _predict(self, x_BTE: Tensor, h_BTH: Tensor, memory: Memory) -> Tensor:
         """`logits_BTV` from the decoder's input and state in every column."""
-        keys_BSH, memory_BSM, source, visible_BS = memory
+        logits_BTV, attention_BTS, gate_BT1 = self._parts(x_BTE, h_BTH, memory)
+        if gate_BT1 is None:
+            return logits_BTV
+        _, _, source, _ = memory
+        copied_BTV = copy_distribution(attention_BTS, source, self.vocab_size)
+        return (gate_BT1 * logits_BTV.softmax(-1) + (1 - gate_BT1) * copied_BTV + FLOOR).log()
+
+    def _parts(
+        self, x_BTE: Tensor, h_BTH: Tensor, memory: Memory
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Logits of what is generated, `attention_BTS`, and the gate; None: nothing is copied."""
+        keys_BSH, memory_BSM, _, visible_BS = memory
         attention_BTS = attend(h_BTH, keys_BSH, visible_BS)
         read_BTF = torch.cat([attention_BTS.to(memory_BSM.dtype) @ memory_BSM, h_BTH], 2)
         logits_BTV = self.readout(self.dropout(self.combine(read_BTF).tanh())).float()
         if self.gate is None:
-            return logits_BTV
+            return logits_BTV, attention_BTS, None
         gate_BT1 = self.gate(torch.cat([read_BTF, x_BTE], 2)).float().sigmoid()
-        copied_BTV = copy_distribution(attention_BTS, source, self.vocab_size)
-        return (gate_BT1 * logits_BTV.softmax(-1) + (1 - gate_BT1) * copied_BTV + FLOOR).log()
+        return logits_BTV, attention_BTS, gate_BT1
 
 
 def attend(h_BTH: Tensor, keys_BSH: Tensor, visible_BS: Tensor) -> Tensor:
