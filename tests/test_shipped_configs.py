@@ -1,5 +1,7 @@
 """Shipped configurations load, and a long GPU run that is cut into pieces reaches its end."""
 
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from tiny_runs import assert_same_run, last_checkpoint, metric_lines, unpaired_t
 from seqgan.cli import run
 from seqgan.experiment import load_experiment
 from seqgan.games.config import CycleGameConfig
+from seqgan.study import load_study
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OF_GPUS = sorted(CONFIGS.glob("**/*_gpu.yaml"))
@@ -27,6 +30,19 @@ MISSING = {
 
 def name_of(path: Path) -> str:
     return path.stem
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=name_of)
+def test_every_file_says_first_what_it_does_and_how_long_it_takes(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    header = list(takewhile(lambda line: line.startswith("#"), lines))
+    assert re.match(r"# \w", header[0])
+    (duration,) = [line for line in header if line.startswith("# Duration: ")]
+    assert header.index(duration) > 0
+    assert "on two cores" in duration
+    if path.parent.name == "studies":
+        study = load_study(path)
+        assert f" {len(study.arms) * len(study.seeds)} runs, " in duration
 
 
 @pytest.mark.parametrize("path", OF_GPUS, ids=name_of)
