@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from seqgan.data.config import PointsDataConfig
-from seqgan.data.points import centres, draw_points
+from seqgan.data.points import (
+    REAL_ROW_STREAM,
+    TEST_STREAM,
+    VALID_STREAM,
+    centres,
+    draw_points,
+    training_block,
+)
 
 LAYOUTS = ["ring", "grid"]
 
@@ -61,6 +68,17 @@ def test_streams_and_seeds_are_independent_and_repeat() -> None:
     assert torch.equal(first, draw_points(config, 1, 100))
     for other in (draw_points(config, 2, 100), draw_points(points("ring", seed=1), 1, 100)):
         assert (first - other).abs().min() > 0
+
+
+def test_no_training_block_is_what_generators_are_measured_on() -> None:
+    """Drawn with as many rows, so that an equal stream would give equal points."""
+    config = points("grid")
+    blocks = [training_block(config, index) for index in range(4)]
+    streams = (VALID_STREAM, TEST_STREAM, REAL_ROW_STREAM)
+    held_out = [draw_points(config, stream, len(blocks[0])) for stream in streams]
+    first_rows = {tuple(x_N2[0].tolist()) for x_N2 in blocks + held_out}
+    assert len(first_rows) == 7
+    assert torch.equal(training_block(config, 2), blocks[2])
 
 
 def test_global_generators_are_left_alone() -> None:

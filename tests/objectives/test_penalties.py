@@ -187,6 +187,28 @@ def test_a_mixture_counts_the_columns_of_either_sentence(real_is_longer: bool) -
     assert torch.equal(seen[0], real.mask), "at real sentences it is theirs"
 
 
+def test_of_several_samples_a_condition_each_real_one_is_mixed_with_the_first() -> None:
+    """Row n·B + b of the fakes is sample n for condition b; both ends have that condition."""
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Watching(Square):
+        def forward(self, x: Tensor, mask: Any = None, cond: Any = None) -> Scores:
+            seen.append((x.detach(), cond))
+            return super().forward(x)
+
+    cond, mask = torch.tensor([[5], [6]]), torch.ones(2, 1, dtype=torch.bool)
+    real = Batch(torch.zeros(2, 1, 2), mask, cond)
+    fake_x = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[9.0, 9.0]], [[9.0, 9.0]]])
+    fake = Batch(fake_x, mask.repeat(2, 1), cond.repeat(2, 1))
+    objective = Divergence(DivergenceConfig(name="wgan"))
+    space = SequenceSpace(vocab_size=2, length=1)
+    critic_update(Watching(), objective, [WEIGHT_ONE], space, real, fake)  # type: ignore[arg-type]
+    mixed, told = seen[2]
+    assert torch.equal(told, cond)
+    assert float(mixed.max()) <= 1
+    assert torch.equal(mixed > 0, fake_x[:2] > 0)
+
+
 # ── R1 ────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -191,3 +191,36 @@ def test_the_step_size_falls_between_the_two_updates_and_stands_still_behind_the
         steps.append(before - module.weight.item())
     expected = [0.1, 0.1, 0.1, 0.075, 0.05, 0.025, 0.0, 0.0]
     assert steps == pytest.approx(expected, abs=1e-6)
+
+
+def by_hand(optimizer: str, weight: float, gradients: list[float]) -> list[float]:
+    """The weights after each update: step size 0.1, moments 0.5 and 0.8, weight decay 0.2."""
+    rate, beta, square, decay = 0.1, 0.5, 0.8, 0.2
+    first = second = 0.0
+    found = []
+    for number, g in enumerate(gradients, start=1):
+        if optimizer == "adam":
+            first, second = beta * first + (1 - beta) * g, square * second + (1 - square) * g**2
+            size = math.sqrt(second / (1 - square**number)) + 1e-8
+            weight -= rate * decay * weight + rate * first / (1 - beta**number) / size
+        else:
+            g += decay * weight
+            second = 0.99 * second + 0.01 * g**2
+            weight -= rate * (g if optimizer == "sgd" else g / (math.sqrt(second) + 1e-8))
+        found.append(weight)
+    return found
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+def test_each_optimizer_takes_its_configured_steps(optimizer: str) -> None:
+    module = nn.Linear(1, 1, bias=False)
+    module.weight.data.fill_(2.0)
+    config = PlayerConfig(
+        optimizer=optimizer, lr=0.1, betas=[0.5, 0.8], weight_decay=0.2, clip_norm=None
+    )
+    player, gradients = Player("p", module, config), [1.0, -3.0, 0.5]
+    found = []
+    for gradient in gradients:
+        player.update(gradient * module.weight.sum())
+        found.append(module.weight.item())
+    assert found == pytest.approx(by_hand(optimizer, 2.0, gradients), rel=1e-5)
