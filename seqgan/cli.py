@@ -17,6 +17,7 @@ import typer
 
 from seqgan import __version__
 from seqgan.core.errors import UserError
+from seqgan.core.numbers import COLDEST, HOTTEST
 
 if TYPE_CHECKING:
     from seqgan.experiment import Experiment
@@ -117,10 +118,10 @@ def _run_elsewhere(run: Path, device: str | None) -> "Experiment":
 @app.command()
 def sample(
     run: RunFolder,
-    n: Annotated[int, typer.Option("-n", min=1, help="Sequences.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, max=2**31, help="Sequences.")] = 10,
     temperature: Annotated[float, typer.Option(help="Above 0.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Nucleus mass, above 0, at most 1.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     format: Annotated[
         str | None, typer.Option(help="text, ids or jsonl; png for pictures.")
     ] = None,
@@ -133,8 +134,10 @@ def sample(
     device: Device = None,
 ) -> None:
     """Write samples of a run, one a line; pictures as one sheet. Prints the name of a file."""
-    if not 0 < temperature < float("inf"):
-        raise UserError(f"--temperature={temperature}: must be above 0 and finite")
+    if not COLDEST <= temperature <= HOTTEST:
+        raise UserError(
+            f"--temperature={temperature}: must be above 0, from {COLDEST} to {HOTTEST}"
+        )
     if not 0 < top_p <= 1:
         raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
     if format not in (None, "text", "ids", "jsonl", "png"):
@@ -387,7 +390,30 @@ def _training_failure(error: Exception) -> int:
             return _fail(str(error), 1)
         if isinstance(error, Interrupted):
             return _fail(f"{error}: saved; go on with train --resume", 128 + error.number)
+    if _is_about_memory(error):
+        return _fail(
+            "not enough memory; lower train.batch_size, the sizes of the networks (hidden, embed, "
+            "width, layers), data.length, data.train or evaluation.samples",
+            2,
+        )
     raise error
+
+
+_NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "integer multiplication overflow",
+    "exceeds the range of valid memory",
+)
+
+
+def _is_about_memory(error: Exception) -> bool:
+    """Whether torch, NumPy or Python found no room, or knew beforehand that there is none."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def _fail(message: str, status: int) -> int:

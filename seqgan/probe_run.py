@@ -13,6 +13,7 @@ from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe import Probe
 from seqgan.reporting.probe_figure import draw_probe
 from seqgan.run import told_state
+from seqgan.training.player import raise_if_not_finite
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game
 
@@ -62,5 +63,4 @@ def _warm_up(experiment: Experiment, game: Game, steps: int) -> None:
             for player, loss, _ in game.updates(phase):
                 player.update(loss)
             bar.advance(task)
-    for player in game.players.values():
-        player.raise_if_not_finite(steps)
+    raise_if_not_finite(game.players.values(), steps)

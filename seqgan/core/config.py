@@ -23,11 +23,14 @@ from pydantic import (
     ConfigDict,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.files import read_text
+from seqgan.core.numbers import check_numbers
 from seqgan.core.yaml_text import parse_yaml, read_scalar
 
 
@@ -53,12 +56,18 @@ class Config(BaseModel):
             for key, value in data.items()
         }
 
+    @field_validator("*")
+    @classmethod
+    def _numbers_in_range(cls, value: Any) -> Any:
+        return check_numbers(value)
+
 
 def _check_name(name: str) -> str:
-    if re.fullmatch(r"\w[\w.-]*", name) is None:
-        raise ValueError(
-            f"{_shown(name)} names no folder; use letters, digits, '_', '-' and '.', and begin "
-            "with a letter, a digit or '_'"
+    if re.fullmatch(r"\w[\w.-]{,99}", name) is None:
+        raise PydanticCustomError(
+            "folder_name",
+            "names no folder; use up to 100 letters, digits, '_', '-' and '.', and begin with a "
+            "letter, a digit or '_'",
         )
     return name
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Temperature
 from seqgan.estimators.temperature import ConstantTemperature, TemperatureConfig
 
 
@@ -278,7 +279,7 @@ class RebarConfig(CriticEstimatorConfig):
 
     name: Literal["rebar"]
     """Kind of estimator."""
-    temperature: Annotated[float, Field(gt=0)] = 0.5
+    temperature: Temperature = 0.5
     """Temperature λ of the relaxed symbol; where it is learned, its start."""
     eta: float = 1.0
     """Weight η of the control variate; where it is learned, its start."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Temperature
 
 
 class ConstantTemperature(Config):
@@ -12,7 +13,7 @@ class ConstantTemperature(Config):
 
     name: Literal["constant"]
     """How the temperature changes during training. `temperature: 0.7` is short for this one."""
-    value: Annotated[float, Field(gt=0)] = 0.7
+    value: Temperature = 0.7
     """Temperature τ of the softmax; lower is closer to one-hot rows."""
 
 
@@ -21,9 +22,9 @@ class AnnealedTemperature(Config):
 
     name: Literal["linear", "exponential"]
     """Whether each update adds the same amount or multiplies by the same factor."""
-    start: Annotated[float, Field(gt=0)]
+    start: Temperature
     """Temperature τ of the first generator update."""
-    end: Annotated[float, Field(gt=0)]
+    end: Temperature
     """Temperature τ after `steps` generator updates."""
     steps: Annotated[int, Field(gt=0)]
     """Generator updates on the way from `start` to `end`."""

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Temperature
 
 Positive = Annotated[int, Field(gt=0)]
-AtLeastTwo = Annotated[int, Field(ge=2)]  # Self-BLEU compares a sentence with others
-Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a sentence with others
 
 
 ORACLE_METRICS = (

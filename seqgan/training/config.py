@@ -77,7 +77,7 @@ class StageConfig(Config):
 class TrainConfig(Config):
     """The loop."""
 
-    batch_size: Positive = 64
+    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] = 64
     """Real sequences in a batch, and as many generated ones."""
     log_every: Positive = 50
     """Steps between lines in metrics.jsonl; non-finite losses are noticed at these steps."""
@@ -91,7 +91,7 @@ class TrainConfig(Config):
     """Checkpoints kept besides the selected one."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     """Save and stop cleanly after so long; `train --resume` goes on. Null: no limit."""
-    threads: Positive | None = None
+    threads: Annotated[int, Field(gt=0, le=1024)] | None = None
     """CPU threads of this run; null: as many as there are cores, or OMP_NUM_THREADS of them. 1 is
     right for runs side by side: `compare` gives its runs 1 where this is null and OMP_NUM_THREADS
     is not set. Figures repeat to the bit with the same number of threads only."""

@@ -1,8 +1,10 @@
 """A player: one network, its optimizer, and everything that happens around an update."""
 
 import copy
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -15,18 +17,50 @@ from seqgan.training.config import PlayerConfig
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 _NEVER = -1
+_moments = itertools.count()
+"""Numbers the updates of all players, in the order in which they happen."""
 
 
 class NonFiniteError(Exception):
     """A loss, gradient or parameter was not finite. Nothing is scrubbed and nothing is saved."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where a player first went wrong."""
+
+    moment: int
+    """Number of the update among those of all players."""
+    update: int
+    """Its number among the player's own, from 1."""
+    player: str
+    what: str
+
+
+def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
+    """Read the flags (this waits for the device) and name the culprit.
+
+    Of several players it is the one that went wrong first: the others learned from it.
+    """
+    players = list(players)
+    if all(player.is_finite() for player in players):
+        for player in players:
+            player.forget_moments()
+        return
+    first = min(filter(None, (player.fault() for player in players)), key=lambda f: f.moment)
+    raise NonFiniteError(
+        f"player '{first.player}': {first.what} is not finite at its update {first.update} "
+        f"(noticed at step {step}); nothing was saved since. Lower players.{first.player}.lr or "
+        f"players.{first.player}.clip_norm"
+    )
+
+
 class Player(Generic[ModuleT]):
     """Updates one network.
 
-    Non-finite losses and gradients are noticed on the device: the update number at which one
-    first appeared is kept in a tensor there and read only by `raise_if_not_finite`, so an update
-    never waits for the device.
+    Non-finite losses, gradients and parameters are noticed on the device: the number of the update
+    at which one first appeared is kept in a tensor there and read only by `raise_if_not_finite`,
+    so an update never waits for the device.
     """
 
     def __init__(
@@ -51,15 +85,19 @@ class Player(Generic[ModuleT]):
         self._bad_loss = torch.full((), _NEVER, device=device)
         self._bad_gradient = torch.full((), _NEVER, device=device)
         self._bad_tensor = torch.zeros((), dtype=torch.long, device=device)
+        self._bad_start = torch.full((), _NEVER, device=device)
+        self._checked = 0
+        self._moments: list[int] = []
+        """The moments of the updates since the first `_checked` ones, which were finite."""
 
     def update(self, loss: Tensor) -> Tensor:
         """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
         self._set_rate()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norms_P = self._gradient_norms()
+        norms_P, sizes_P = self._norms()
         norm = norms_P.norm()
-        self._note(loss, norm, norms_P)
+        self._note(loss, norm, norms_P, sizes_P)
         limit = self._config.clip_norm or float("inf")
         nn.utils.clip_grads_with_norm_(self._parameters, limit, norm)
         self._optimizer.step()
@@ -79,14 +117,20 @@ class Player(Generic[ModuleT]):
         for group in self._optimizer.param_groups:
             group["lr"] = self._config.lr * max(share, 0.0)
 
-    def _gradient_norms(self) -> Tensor:
-        """Norm of each parameter's gradient, 0 where it has none; taken before clipping, which
-        spreads one infinity over all of them."""
+    def _norms(self) -> tuple[Tensor, Tensor]:
+        """Norms of each parameter's gradient, 0 where it has none, and of the parameter; taken
+        before clipping, which spreads one infinity over all of them."""
         gradients = [self._zero if p.grad is None else p.grad for p in self._parameters]
-        return torch.stack(torch._foreach_norm(gradients))
+        norms = torch.stack(torch._foreach_norm([*gradients, *self._parameters])).detach()
+        norms_P, sizes_P = norms.chunk(2)
+        return norms_P, sizes_P
 
-    def _note(self, loss: Tensor, norm: Tensor, norms_P: Tensor) -> None:
-        """Remember the first update whose loss, and whose gradient, is not finite."""
+    def _note(self, loss: Tensor, norm: Tensor, norms_P: Tensor, sizes_P: Tensor) -> None:
+        """Remember the first update whose loss, and whose gradient, is not finite, and the first
+        that starts from parameters whose norm is not."""
+        self._moments.append(next(_moments))
+        bad_start = (self._bad_start == _NEVER) & ~torch.isfinite(sizes_P.sum())
+        self._bad_start.copy_(torch.where(bad_start, self.updates, self._bad_start))
         bad_loss = (self._bad_loss == _NEVER) & ~torch.isfinite(loss.detach())
         self._bad_loss.copy_(torch.where(bad_loss, self.updates, self._bad_loss))
         bad = (self._bad_gradient == _NEVER) & ~torch.isfinite(norm)
@@ -95,22 +139,52 @@ class Player(Generic[ModuleT]):
         self._bad_tensor.copy_(torch.where(bad, first, self._bad_tensor))
 
     def raise_if_not_finite(self, step: int) -> None:
-        """Read the flags (this waits for the device) and name the culprit."""
-        bad_loss, bad_gradient = int(self._bad_loss), int(self._bad_gradient)
-        if bad_loss != _NEVER and (bad_gradient == _NEVER or bad_loss <= bad_gradient):
-            what, update = "loss", bad_loss + 1
-        elif bad_gradient != _NEVER:
-            name = self._names[int(self._bad_tensor)]
-            what, update = f"gradient of '{name}'", bad_gradient + 1
-        elif bad := [n for n, p in self.module.named_parameters() if not p.isfinite().all()]:
-            what, update = f"parameter '{bad[0]}'", self.updates
-        else:
-            return
-        raise NonFiniteError(
-            f"player '{self.name}': {what} is not finite at its update {update} (noticed at step "
-            f"{step}); nothing was saved since. Lower players.{self.name}.lr or "
-            f"players.{self.name}.clip_norm"
+        """For a player alone; see the function of that name."""
+        raise_if_not_finite([self], step)
+
+    def is_finite(self) -> bool:
+        """Whether every loss, gradient and norm of a parameter was finite, and is (this waits for
+        the device)."""
+        noted = torch.stack([self._bad_loss, self._bad_gradient, self._bad_start]).amax()
+        parameters = [parameter.detach() for parameter in self.module.parameters()]
+        sizes = torch.stack(torch._foreach_norm(parameters))
+        return int(noted) == _NEVER and bool(sizes.isfinite().all())
+
+    def forget_moments(self) -> None:
+        """All updates so far were finite: when they happened matters no more."""
+        self._checked, self._moments = self.updates, []
+
+    def fault(self) -> Fault | None:
+        """What went wrong first; None where all is finite.
+
+        Parameters count from the update that left them so, whether or not a later loss showed it.
+        Their norms are looked at: what is beyond 1e19 makes scores infinite before it is so itself.
+        """
+        bad_loss, bad_gradient, bad_start = (
+            int(note) for note in (self._bad_loss, self._bad_gradient, self._bad_start)
         )
+        found = []
+        if bad_loss != _NEVER:
+            found.append((bad_loss, "loss"))
+        if bad_gradient != _NEVER:
+            found.append((bad_gradient, f"gradient of '{self._names[int(self._bad_tensor)]}'"))
+        if (name := self._infinite_norm()) is not None:
+            left_by = self.updates if bad_start == _NEVER else bad_start
+            found.append((left_by - 1, name))
+        if not found:
+            return None
+        update, what = min(found, key=lambda pair: pair[0])
+        since = update - self._checked
+        moment = self._moments[since] if 0 <= since < len(self._moments) else _NEVER
+        return Fault(moment, update + 1, self.name, what)
+
+    def _infinite_norm(self) -> str | None:
+        """The first parameter whose norm is not finite."""
+        for name, parameter in self.module.named_parameters():
+            if not parameter.detach().norm().isfinite():
+                finite = bool(parameter.isfinite().all())
+                return f"norm of parameter '{name}'" if finite else f"parameter '{name}'"
+        return None
 
     @contextmanager
     def evaluated(self) -> Iterator[ModuleT]:
@@ -133,6 +207,7 @@ class Player(Generic[ModuleT]):
         load_weights(self.module, state["module"], self.name)
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
+        self.forget_moments()
         if self._averaged is not None:
             load_weights(self._averaged.module, state["averaged"], self.name)
 

@@ -34,7 +34,7 @@ from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stateful, Stats
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.config import TrainConfig
-from seqgan.training.player import Player
+from seqgan.training.player import Player, raise_if_not_finite
 from seqgan.training.runlog import RunLog
 from seqgan.training.schedule import Schedule
 
@@ -225,8 +225,7 @@ class Trainer:
     def _wait(self) -> None:
         """Wait for the device, look for non-finite values, and stop the clock there: `seconds` is
         time spent on training, without evaluations and saves."""
-        for player in self.game.players.values():
-            player.raise_if_not_finite(self.step)
+        raise_if_not_finite(self.game.players.values(), self.step)
         self.seconds += time.perf_counter() - self._clock
         self._clock = time.perf_counter()
 

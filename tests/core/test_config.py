@@ -60,7 +60,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ),
         (
             {"estimator": {"name": "soft_gumbel", "temperature": -1}},
-            ["estimator.temperature.value=-1", "greater than 0"],
+            ["estimator.temperature.value=-1", "greater than or equal to 0.000001"],
         ),
         (
             {"estimator": {"name": "soft_gumbel", "reward": "shufled"}},
@@ -93,7 +93,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"generator.dropout": 1.0}, ["generator.dropout=1.0", "less than 1"]),
         ({"seed": -1}, ["seed=-1", "greater than or equal to 0"]),
         ({"device": "gpu"}, ["device='gpu'", "cuda"]),
-        ({"name": "a/b"}, ["name: 'a/b' names no folder"]),
+        ({"name": "a/b"}, ["name='a/b': names no folder"]),
         ({"critic": None}, ["game.name=adversarial", "needs critic", "add it"]),
         ({"objective": None}, ["needs objective"]),
         ({"game.name": "mle"}, ["game.name=mle", "no use for critic", "remove it"]),

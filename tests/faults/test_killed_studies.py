@@ -96,7 +96,7 @@ def test_names_that_lead_elsewhere(
     assert run(["compare", str(study), "--dir", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "arms" in line
-    assert "rename" in line or "names no folder; use letters" in line
+    assert "rename" in line or "names no folder; use" in line
     if name != "study.yaml":
-        with pytest.raises(UserError, match=r"name: .* names no folder; use letters"):
+        with pytest.raises(UserError, match=r"^tiny: name=.*: names no folder; use"):
             tiny_experiment({"name": name})

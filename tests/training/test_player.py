@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.training.config import PlayerConfig
-from seqgan.training.player import NonFiniteError, Player
+from seqgan.training.player import NonFiniteError, Player, raise_if_not_finite
 
 
 def sgd(**fields: Any) -> PlayerConfig:
@@ -224,3 +224,69 @@ def test_each_optimizer_takes_its_configured_steps(optimizer: str) -> None:
         player.update(gradient * module.weight.sum())
         found.append(module.weight.item())
     assert found == pytest.approx(by_hand(optimizer, 2.0, gradients), rel=1e-5)
+
+
+# ── Which of two players is at fault ──────────────────────────────────────────────────────────
+
+
+def pair(**configs: PlayerConfig) -> tuple[Player[nn.Linear], Player[nn.Linear]]:
+    critic = Player("critic", linear(), configs.get("critic", sgd()))
+    return critic, Player("generator", linear(), configs.get("generator", sgd()))
+
+
+def blamed(critic: Player[nn.Linear], generator: Player[nn.Linear]) -> str:
+    with pytest.raises(NonFiniteError) as caught:
+        raise_if_not_finite([generator, critic], 9)  # the order says nothing
+    return str(caught.value).partition(" is not")[0]
+
+
+NAN = float("nan")
+FAR = PlayerConfig(optimizer="sgd", lr=3e38, clip_norm=None)
+
+
+def test_the_player_whose_loss_was_bad_first_is_named() -> None:
+    for first in ("critic", "generator"):
+        players = pair()
+        by_name = {player.name: player for player in players}
+        for player in players:
+            player.update(loss_of(player.module))
+        raise_if_not_finite(players, 1)
+        (second,) = by_name.keys() - {first}
+        for name in (first, second):
+            by_name[name].update(loss_of(by_name[name].module) * NAN)
+        assert blamed(*players) == f"player '{first}': loss"
+
+
+def test_a_reward_of_a_critic_without_finite_parameters_is_the_critics_fault() -> None:
+    critic, generator = pair(critic=FAR)
+    generator.update(loss_of(generator.module))
+    critic.update(loss_of(critic.module, 1e3))  # finite loss and gradient; then the step
+    assert not critic.module.weight.isfinite().all()
+    reward = critic.module.weight.detach().sum()
+    generator.update(loss_of(generator.module) * reward)
+    assert blamed(critic, generator) == "player 'critic': parameter 'weight'"
+    critic.update(loss_of(critic.module))  # its own bad loss comes later than the generator's
+    assert blamed(critic, generator) == "player 'critic': parameter 'weight'"
+
+
+def test_a_critic_whose_scores_overflow_is_at_fault() -> None:
+    critic, generator = pair(critic=PlayerConfig(optimizer="adam", lr=1e30))
+    critic.update(loss_of(critic.module))
+    assert critic.module.weight.isfinite().all()
+    reward = critic.module.weight.detach().square().sum()
+    generator.update(loss_of(generator.module) * reward)
+    assert blamed(critic, generator) == "player 'critic': norm of parameter 'weight'"
+
+
+def test_parameters_of_unusual_size_are_no_fault() -> None:
+    critic, generator = pair(critic=PlayerConfig(optimizer="adam", lr=1e15))
+    critic.update(loss_of(critic.module))
+    generator.update(loss_of(generator.module))
+    raise_if_not_finite([critic, generator], 1)
+
+
+def test_a_generator_that_went_wrong_before_its_critic_is_at_fault() -> None:
+    critic, generator = pair(generator=FAR)
+    generator.update(loss_of(generator.module, 1e3))
+    critic.update(loss_of(critic.module) * generator.module.weight.detach().sum())
+    assert blamed(critic, generator) == "player 'generator': parameter 'weight'"

@@ -1,0 +1,29 @@
+"""Which numbers a field can hold: those that 32-bit arithmetic holds too."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+
+_SMALLEST, _LARGEST = 1.2e-38, 3.4e38
+"""Of float32, without the numbers near 0 that have lost digits."""
+_LARGEST_INTEGER = 2**32 - 1
+"""The largest seed; no size or count comes near it."""
+
+COLDEST, HOTTEST = 1e-6, 1e6
+"""Temperatures. Colder is greedy in float32 anyway, until logits divided by it overflow."""
+Temperature = Annotated[float, Field(ge=COLDEST, le=HOTTEST)]
+
+
+def check_numbers(value: Any) -> Any:
+    """Return a field's value. Raises what pydantic collects for a number that is out of range."""
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and number and not _SMALLEST <= abs(number) <= _LARGEST:
+            raise _out_of_range(f"use a number from {_SMALLEST} to {_LARGEST}")
+        if isinstance(number, int) and abs(number) > _LARGEST_INTEGER:
+            raise _out_of_range(f"at most {_LARGEST_INTEGER} is possible")
+    return value
+
+
+def _out_of_range(remedy: str) -> PydanticCustomError:
+    return PydanticCustomError("out_of_range", "out of range; {remedy}", {"remedy": remedy})

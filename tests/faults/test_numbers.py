@@ -1,0 +1,99 @@
+"""Numbers that no computation can use: exit status 2, one line with field, value and remedy."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import tiny_experiment, write_config
+
+from seqgan import cli
+from seqgan.cli import run
+from seqgan.core.errors import UserError
+
+INF, NAN = float("inf"), float("nan")
+SOFT = {"name": "soft_gumbel"}
+
+
+def annealed(start: float, end: float) -> dict[str, Any]:
+    return {"name": "exponential", "start": start, "end": end, "steps": 9}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field"),
+    [
+        ({"evaluation.temperature": 1e-38}, "evaluation.temperature"),
+        ({"evaluation.temperature": INF}, "evaluation.temperature"),
+        ({"evaluation.sweep_temperatures": [1.0, 1e-38]}, "evaluation.sweep_temperatures"),
+        ({"evaluation.sweep_temperatures": [NAN]}, "evaluation.sweep_temperatures"),
+        ({"estimator": SOFT | {"temperature": INF}}, "estimator.temperature"),
+        ({"estimator": SOFT | {"temperature": 1e-38}}, "estimator.temperature"),
+        ({"estimator": SOFT | {"temperature": annealed(1.0, 1e-30)}}, "estimator.temperature.end"),
+        ({"estimator": SOFT | {"temperature": annealed(NAN, 1.0)}}, "estimator.temperature.start"),
+        ({"estimator": {"name": "rebar", "temperature": INF}}, "estimator.temperature"),
+        ({"estimator": {"name": "rebar", "eta": INF}}, "estimator.eta"),
+        ({"players.generator": {"lr": NAN}}, "players.generator.lr"),
+        ({"players.critic": {"lr": 1e39}}, "players.critic.lr"),
+        ({"players.critic": {"lr": 1e-40}}, "players.critic.lr"),
+        ({"players.critic": {"betas": [0.5, NAN]}}, "players.critic.betas"),
+        ({"penalties": [{"name": "gradient_penalty", "weight": INF}]}, "penalties.0.weight"),
+        ({"game.mle_weight": INF}, "game.mle_weight"),
+        ({"train.max_minutes": INF}, "train.max_minutes"),
+        ({"train.batch_size": 9_999_999_999}, "train.batch_size"),
+        ({"train.threads": 1_000_000}, "train.threads"),
+        ({"generator.hidden": 10**40}, "generator.hidden"),
+        ({"schedule": [{"repeat": 10**12, "phases": {"mle": 1}}]}, "schedule.0.repeat"),
+    ],
+    ids=str,
+)
+def test_numbers_out_of_range_are_refused(overrides: dict[str, Any], field: str) -> None:
+    with pytest.raises(UserError, match=f"^tiny: {field}") as caught:
+        tiny_experiment(overrides)
+    assert "out of range; " in str(caught.value) or "input should be" in str(caught.value)
+
+
+def test_the_numbers_at_the_ends_are_accepted() -> None:
+    for temperature in (1e-6, 1e6):
+        tiny_experiment({"evaluation.temperature": temperature})
+    tiny_experiment({"players.critic": {"lr": 0.0}})
+    tiny_experiment({"players.critic": {"lr": 3e38}})
+    tiny_experiment({"seed": 2**32 - 1})
+
+
+@pytest.mark.parametrize(
+    "option", [["--temperature", "1e-38"], ["--temperature", "1e39"], ["--seed", str(2**64)]]
+)
+def test_options_of_sample_have_the_same_limits(
+    option: list[str], finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sample", str(finished_run), *option]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert option[0] in line
+
+
+@pytest.mark.parametrize("hidden", [10_000_000, 4_000_000_000])
+def test_networks_without_room_are_one_line(
+    hidden: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path / "c.yaml", {"generator.hidden": hidden})
+    assert run(["train", str(config), f"run.dir={tmp_path / 'run'}"]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith("error: not enough memory; lower train.batch_size, the sizes of the net")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_libraries_say_about_memory_is_understood() -> None:
+    """A pebibyte is more than any process can address."""
+    for allocate in (
+        lambda: torch.empty(2**50, dtype=torch.uint8),
+        lambda: torch.empty(2**40, 2**40),
+        lambda: np.empty(2**50, dtype=np.uint8),
+    ):
+        with pytest.raises((RuntimeError, MemoryError)) as caught:
+            allocate()
+        assert cli._is_about_memory(caught.value)
+    assert not cli._is_about_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not cli._is_about_memory(subprocess.SubprocessError("out of memory"))
