@@ -29,9 +29,10 @@ from typing import Annotated, Any
 import typer
 from scipy.stats import spearmanr
 
+from seqgan.core.config_diff import ABSENT, flatten
 from seqgan.core.errors import UserError
 from seqgan.core.saved_files import to_json
-from seqgan.reporting.runs import ABSENT, Run, flatten, read_run
+from seqgan.reporting.runs import Run, read_run
 from seqgan.reporting.statistics import mean, number
 from seqgan.reporting.tables import format_number
 

@@ -5,8 +5,9 @@ each factor is one line of YAML. Nothing here imports torch: `build/` makes the 
 branches ask of each other is in `checks/`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -29,7 +30,9 @@ from seqgan.checks.parts import (
     check_start,
 )
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
+from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
+from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import TextPairConfig
@@ -138,24 +141,37 @@ def trained_ways(experiment: Experiment) -> list[str]:
 RESUMABLE = ("schedule", "train", "device", "evaluation", "run")
 """Branches of the configuration that may change when a run is resumed."""
 
+NETWORKS = ("generator", "critic", "encoder")
+"""Branches that weights are useless without, whatever is done with them."""
+
+_STARTED = "config"
+"""Where run.json has the branches that may not change."""
+
+
+def as_started(experiment: Experiment) -> dict[str, Any]:
+    """What run.json keeps of a configuration: config.yaml can be edited, the weights stay."""
+    return {_STARTED: experiment.model_dump(exclude=set(RESUMABLE))}
+
 
 def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
-    """The configuration of a run folder. Raises `UserError` where the folder is none."""
+    """The configuration of a run folder. Raises `UserError` where the folder is none, or where the
+    networks are no longer those that were trained."""
     path = folder / "config.yaml"
     if not path.is_file():
         raise UserError(f"{folder}: no run folder (config.yaml is missing); train one first")
-    return validate(Experiment, apply_overrides(read_yaml(path), overrides or []), str(path))
+    experiment = validate(Experiment, apply_overrides(read_yaml(path), overrides or []), str(path))
+    _check_same(_started(folder, experiment), experiment, NETWORKS)
+    return experiment
 
 
 def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
     """A run's configuration with changes that leave its past valid."""
     saved, wanted = load_run(folder), load_run(folder, overrides)
-    for field in Experiment.model_fields:
-        if field not in RESUMABLE and getattr(saved, field) != getattr(wanted, field):
-            raise UserError(
-                f"{field}: cannot change when a run is resumed; only "
-                f"{', '.join(RESUMABLE)} can. Start a new run instead"
-            )
+    fixed = [field for field in Experiment.model_fields if field not in RESUMABLE]
+    _check_same(saved, wanted, fixed)
+    if (folder / "data.json").exists():  # its hashes tell: files may have moved
+        fixed.remove("data")
+    _check_same(_started(folder, wanted), wanted, fixed)
     return wanted
 
 
@@ -176,6 +192,35 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
                 f"{{{', '.join(free)}}} can. Train a new run instead"
             )
     return load_run(folder, overrides)
+
+
+def changes(before: Experiment, after: Experiment) -> dict[str, list[str]]:
+    """Dotted keys on which two configurations differ → the two values, as text."""
+    return config_diff([flatten(config.model_dump()) for config in (before, after)])
+
+
+def _started(folder: Path, experiment: Experiment) -> Experiment:
+    """The configuration with the branches that the run was started with; as it is where an earlier
+    version has not kept them."""
+    path = folder / "run.json"
+    if not path.exists():
+        return experiment
+    kept = read_json_object(path, "restore it from a copy of the run").get(_STARTED, {})
+    return validate(Experiment, {**experiment.model_dump(), **kept}, str(path))
+
+
+def _check_same(started: Experiment, wanted: Experiment, fields: Iterable[str]) -> None:
+    for field in fields:
+        if getattr(started, field) != getattr(wanted, field):
+            key, (former, now) = next(
+                (key, values)
+                for key, values in changes(started, wanted).items()
+                if key.split(".")[0] == field
+            )
+            raise UserError(
+                f"{key}={now}: the run was started with {former}, and only {', '.join(RESUMABLE)} "
+                "can change; put it back, or start a new run"
+            )
 
 
 def load_experiment(path: Path, overrides: list[str]) -> Experiment:

@@ -36,7 +36,7 @@ from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.select import evaluate
 from seqgan.evaluation.sheets import write_gif
-from seqgan.experiment import Experiment
+from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.outcome import is_finished, reported_checkpoint, selection_rule, training_outcome
 from seqgan.probe import Probe
 from seqgan.run_folder import (
@@ -78,6 +78,10 @@ def resume(experiment: Experiment, folder: Path) -> Path:
         _check_same_data(folder, data)
         trainer = _trainer(experiment, folder, data, build_game(experiment, data, device), device)
         trainer.restore()
+        changed = changes(load_run(folder), experiment)
+        if changed:
+            told = (f"{key} {before} → {after}" for key, (before, after) in changed.items())
+            print(f"resumed with {', '.join(told)}", file=sys.stderr)
         remove_partial(folder)
         _write_config(experiment, folder)
         (folder / "evaluation.json").unlink(missing_ok=True)
@@ -147,7 +151,7 @@ def _train(experiment: Experiment, folder: Path, trainer: Trainer) -> None:
 
 def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: torch.device) -> None:
     with making(folder):
-        write_json(folder / "run.json", _provenance(device))
+        write_json(folder / "run.json", {**_provenance(device), **as_started(experiment)})
         write_json(folder / "space.json", asdict(data.space))
         for name, tokenizer in data.tokenizers.items():
             (folder / name).mkdir(exist_ok=True)

@@ -11,10 +11,10 @@ from PIL import Image
 from tiny_runs import CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, train, write_config
 
 from seqgan.cli import run
+from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.metric_names import base
 from seqgan.evaluation.config import CYCLE_METRICS, PICTURE_METRICS, POINT_METRICS
 from seqgan.experiment import load_experiment
-from seqgan.reporting.runs import config_diff, flatten
 
 Capture = pytest.CaptureFixture[str]
 CONFIGS = Path(__file__).parents[1] / "configs"

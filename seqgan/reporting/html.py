@@ -12,20 +12,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from seqgan.core.config_diff import ABSENT, config_diff
 from seqgan.core.errors import UserError
 from seqgan.core.saved_files import write_text
 from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
-from seqgan.reporting.runs import (
-    ABSENT,
-    Arm,
-    Run,
-    arm_config,
-    config_diff,
-    group_runs,
-    read_run,
-)
+from seqgan.reporting.runs import Arm, Run, arm_config, group_runs, read_run
 from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
 from seqgan.reporting.tables import (
     NULL_MARK,

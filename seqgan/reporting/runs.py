@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seqgan.core.config import read_yaml
+from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.saved_files import read_json_lines, read_json_object
@@ -22,7 +23,6 @@ from seqgan.core.yaml_text import read_scalar
 from seqgan.reporting.statistics import Value
 
 REAL_DATA = "real data"
-ABSENT = "–"
 SPENT = ("symbols", "scored", "seconds")
 """The axes of equal budgets: symbols written, samples scored, seconds of training."""
 REPORTED, TOTAL = "_reported", "_total"
@@ -274,38 +274,10 @@ def _find_pictures(path: Path) -> Pictures:
     )
 
 
-def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted key → leaf. Lists of mappings get an index; other lists are leaves."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    flat: dict[str, Any] = {}
-    for key, value in items:
-        dotted = f"{prefix}{key}"
-        is_list_of_mappings = isinstance(value, list) and any(isinstance(v, dict) for v in value)
-        if is_list_of_mappings or (isinstance(value, dict) and value):
-            flat |= flatten(value, f"{dotted}.")
-        else:
-            flat[dotted] = value
-    return flat
-
-
 def arm_config(run: Run) -> dict[str, Any]:
     """The flat configuration without what differs between runs of one arm: seed and folder."""
     flat = flatten(run.config)
     return {key: value for key, value in flat.items() if key not in ("seed", "run.dir")}
-
-
-def config_diff(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Keys on which flat configurations differ → their values, one a configuration, as text."""
-    keys = list(dict.fromkeys(key for config in configs for key in config))
-    values = {key: [_as_text(config, key) for config in configs] for key in keys}
-    return {key: texts for key, texts in values.items() if len(set(texts)) > 1}
-
-
-def _as_text(config: dict[str, Any], key: str) -> str:
-    if key not in config:
-        return ABSENT
-    value = config[key]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def group_runs(runs: list[Run]) -> list[Arm]:
@@ -350,7 +322,7 @@ def _labels(configs: list[dict[str, Any]]) -> list[str]:
         namesakes = [c for n, c in zip(names, configs, strict=True) if n == name]
         # A component's name says more than its numbers, so those keys come first.
         keys = sorted(config_diff(namesakes), key=lambda key: not key.endswith("name"))
-        parts = [f"{key}={_as_text(config, key)}" for key in keys if key in config]
+        parts = [f"{key}={value_as_text(config, key)}" for key in keys if key in config]
         labels.append(f"{name} ({', '.join(parts[:KEYS_IN_A_LABEL])})" if parts else name)
     return [_numbered(labels, position) for position in range(len(labels))]
 

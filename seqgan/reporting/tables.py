@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from seqgan.core.config_diff import ABSENT
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.reporting.measured import by_data, data_marks
-from seqgan.reporting.runs import (
-    ABSENT,
-    REAL_DATA,
-    SPENT,
-    SPENT_REPORTED,
-    SPENT_TOTAL,
-    Arm,
-    Run,
-)
+from seqgan.reporting.runs import REAL_DATA, SPENT, SPENT_REPORTED, SPENT_TOTAL, Arm, Run
 from seqgan.reporting.statistics import (
     SEEDS_FOR_AN_INTERVAL,
     Summary,

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from seqgan.core.budget import Budget, spending
 from seqgan.core.device import autocast
-from seqgan.core.errors import warn
+from seqgan.core.errors import UserError, warn
 from seqgan.core.metric_names import find
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import rng_state, set_rng_state
@@ -334,12 +334,23 @@ class Trainer:
             return
         self._restored, state = found
         self.load_state_dict(state)
+        self._check_mode()
         for step in self.checkpoints.steps():
             if step > self.step:
                 self.checkpoints.set_aside(step)
         self.best = self._if_it_counts(self.best)
         self.at_stop = self._if_it_counts(self.at_stop) if self._over else None
         self.checkpoints.select(self._reported)
+
+    def _check_mode(self) -> None:
+        """What was best by the other mode is the worst by this one."""
+        metric, mode = self.selection.metric, self.selection.mode
+        for best in (self.best, self.at_stop):
+            if best is not None and best["metric"] == metric and best.get("mode", mode) != mode:
+                raise UserError(
+                    f"evaluation.select.mode={mode}: {metric} has been selected by {best['mode']} "
+                    "so far; put it back, or start a new run"
+                )
 
     def _if_it_counts(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
         """Not where the run is resumed with another metric, whose values cannot be compared, nor

@@ -8,7 +8,8 @@ from tiny_runs import last_checkpoint, tiny_experiment, train
 
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
-from seqgan.reporting.runs import config_diff, flatten, is_null, read_run
+from seqgan.core.config_diff import config_diff, flatten
+from seqgan.reporting.runs import is_null, read_run
 
 CPU = torch.device("cpu")
 ADVERSARIAL_ONLY = {"schedule": [{"repeat": 5, "phases": {"critic": 1, "generator": 1}}]}

@@ -6,8 +6,9 @@ import sys
 import pytest
 from synthetic_runs import decoding_row, estimator, text_files, write_run
 
+from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
-from seqgan.reporting.runs import config_diff, flatten, group_runs, read_run
+from seqgan.reporting.runs import group_runs, read_run
 
 
 def test_reads_a_finished_run(tmp_path):

@@ -1,0 +1,35 @@
+"""What sets configurations apart, by dotted keys."""
+
+import json
+from typing import Any
+
+ABSENT = "–"
+"""Stands where a configuration lacks a key."""
+
+
+def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key → leaf. Lists of mappings get an index; other lists are leaves."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        dotted = f"{prefix}{key}"
+        is_list_of_mappings = isinstance(value, list) and any(isinstance(v, dict) for v in value)
+        if is_list_of_mappings or (isinstance(value, dict) and value):
+            flat |= flatten(value, f"{dotted}.")
+        else:
+            flat[dotted] = value
+    return flat
+
+
+def config_diff(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Keys on which flat configurations differ → their values, one a configuration, as text."""
+    keys = list(dict.fromkeys(key for config in configs for key in config))
+    values = {key: [value_as_text(config, key) for config in configs] for key in keys}
+    return {key: texts for key, texts in values.items() if len(set(texts)) > 1}
+
+
+def value_as_text(config: dict[str, Any], key: str) -> str:
+    if key not in config:
+        return ABSENT
+    value = config[key]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
