@@ -18,7 +18,12 @@ from seqgan.data.language_pair import (
     lexicon_accuracy,
     load_language_pair,
 )
-from seqgan.data.lexicons import company_lexicon, frequency_lexicon, word_by_word
+from seqgan.data.lexicons import (
+    company_lexicon,
+    frequency_lexicon,
+    prior_logits,
+    word_by_word,
+)
 from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.data.unpaired_text import TextSide, UnpairedText
 from seqgan.metrics.decipher import hill_climb
@@ -239,3 +244,20 @@ def test_co_occurrence_identifies_the_words() -> None:
     truth = {b: a for a, b in lexicon_of(data).items()}
     said = data.b.train.lines
     assert lexicon_accuracy(lambda lines: word_by_word(found, lines), truth, said) > 0.9
+
+
+@pytest.mark.parametrize("way", ["a2b", "b2a"])
+def test_frequencies_are_those_of_sentences_without_their_padding(
+    data: UnpairedText, way: str
+) -> None:
+    """−s · |ln share − ln share|, half an occurrence added to each count; an end a sentence."""
+    sides = (data.a, data.b) if way == "a2b" else (data.b, data.a)
+    shares = []
+    for side in sides:
+        counts = Counter(word for line in side.train.lines for word in line.split())
+        vocabulary = side.tokenizer.vocabulary()
+        numbers = np.array([counts[word] for word in vocabulary], dtype=float)
+        numbers[side.tokenizer.end_id] = len(side.train.lines)
+        shares.append(np.log((numbers + 0.5) / (numbers + 0.5).sum()))
+    expected = -3.0 * np.abs(shares[0][:, None] - shares[1])
+    np.testing.assert_allclose(prior_logits(data, way, 3.0, 0.0), expected, rtol=1e-5, atol=1e-5)

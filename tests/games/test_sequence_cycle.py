@@ -1004,6 +1004,18 @@ def test_the_bijection_penalty_is_zero_for_a_permutation_only(end_id: int | None
     assert penalty == pytest.approx(2 / symbols, rel=1e-5)
 
 
+@pytest.mark.parametrize(("sources", "targets"), [(3, 6), (6, 3)])
+def test_unequal_vocabularies_share_their_tokens_out_evenly(sources: int, targets: int) -> None:
+    """Of 3 sources and 6 targets each target is half a translation, of 6 and 3 two."""
+    spaces = SequenceSpace(sources, 3), SequenceSpace(targets, 3)
+    lexicon = Lexicon(*spaces, LexiconConfig(name="lexicon", init_std=0.0))
+    assert float(lexicon.bijection().detach()) == pytest.approx(0, abs=1e-10)
+    lexicon.table_PUV.data[0, :, 0] = 30.0  # all become the first token
+    missing = sources / targets
+    expected = ((sources - missing) ** 2 + (targets - 1) * missing**2) / targets
+    assert float(lexicon.bijection().detach()) == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_bijection_penalty_pulls_two_symbols_apart() -> None:
     torch.manual_seed(0)
     lexicon = Lexicon(
