@@ -57,3 +57,16 @@ def test_what_is_loaded_to_sample_has_the_averaged_weights(folder: Path) -> None
         assert not loaded.training
         assert all(torch.equal(x, expected[key]) for key, x in loaded.state_dict().items())
         state["players"]["generator"].pop("averaged", None)
+
+
+def test_evaluations_on_the_way_and_at_the_end_have_their_numbers_of_samples(
+    tmp_path: Path,
+) -> None:
+    """All samples are equal at so low a temperature, so one of n is distinct."""
+    cold = {"temperature": 0.001, "samples": 30, "samples_during_training": 7}
+    folder = train(tmp_path / "cold", {"evaluation": cold})
+    unique = [line["metrics"]["unique"] for line in metric_lines(folder) if line["kind"] == "eval"]
+    assert unique == pytest.approx([1 / 7] * len(unique))
+    final = json.loads((folder / "evaluation.json").read_text())
+    assert final["rows"][0]["metrics"]["unique"] == pytest.approx(1 / 30)
+    assert final["rows"][0]["temperature"] == 0.001

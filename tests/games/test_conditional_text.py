@@ -19,6 +19,7 @@ from tiny_runs import (
 )
 from torch import Tensor, nn
 
+from seqgan import produce
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.cli import run
@@ -431,6 +432,21 @@ def test_samples_of_an_oracles_student(tmp_path: Path, capsys: Capture) -> None:
         assert len(answer.split()) == 3
     assert run(["transform", str(folder), "--input", "-"]) == 2
     assert "prompted_text" in capsys.readouterr().err
+
+
+def test_samples_of_any_block_go_through_the_prompts_in_turn(
+    answering_run: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of two: the second goes on where the first one stopped."""
+    prompts = read_prompts(answering_run)
+    rows = len(prompts) + 3
+    monkeypatch.setattr(produce, "_AT_ONCE", 2)
+    capsys.readouterr()
+    assert run(["sample", str(answering_run), "-n", str(rows), "--format", "jsonl"]) == 0
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    end = read_space(answering_run).end_id
+    asked = [[i for i in prompts[row % len(prompts)].tolist() if i != end] for row in range(rows)]
+    assert [line["prompt_ids"] for line in lines] == asked
 
 
 def test_transform_answers_line_by_line(
