@@ -16,7 +16,7 @@ def array_names(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path}: is no .npz file, or a damaged one; write it with numpy.savez")
     with (
-        decoding(f"{path}: cannot be read", _REMEDY, quoted=False),
+        decoding(f"{path}: cannot be read", _REMEDY, quoted=()),
         np.load(path, allow_pickle=False) as archive,
     ):
         return list(archive.files)
@@ -25,7 +25,7 @@ def array_names(path: Path) -> list[str]:
 def read_array(path: Path, name: str) -> np.ndarray:
     """An array that the file has. Raises `UserError` if it is damaged or no array of numbers."""
     with (
-        decoding(f"{path}: the array {name!r} cannot be read", _REMEDY, quoted=False),
+        decoding(f"{path}: the array {name!r} cannot be read", _REMEDY, quoted=()),
         np.load(path, allow_pickle=False) as archive,
     ):
         array = archive[name]

@@ -16,13 +16,15 @@ _FOR_PEOPLE = (OSError, SyntaxError, UnusableError)
 
 
 @contextmanager
-def decoding(what: str, remedy: str, quoted: bool = True) -> Iterator[None]:
+def decoding(
+    what: str, remedy: str, quoted: tuple[type[Exception], ...] = _FOR_PEOPLE
+) -> Iterator[None]:
     """Turn what a decoder raises inside the block into a `UserError`: "what (why); remedy".
 
     On bytes that nobody wrote on purpose decoders fail in more ways than they name, so whatever
     they raise means that the file cannot be read. The block therefore holds the decoder's call
-    only: a mistake of ours has to show itself. Its warnings are not for people. Without `quoted`
-    neither are its errors.
+    only: a mistake of ours has to show itself. Its warnings are not for people; of its errors
+    those of the kinds `quoted` are.
     """
     try:
         with warnings.catch_warnings():
@@ -34,12 +36,14 @@ def decoding(what: str, remedy: str, quoted: bool = True) -> Iterator[None]:
         raise UserError(f"{what} ({_why(error, quoted)}); {remedy}") from None
 
 
-def _why(error: Exception, quoted: bool) -> str:
+def _why(error: Exception, quoted: tuple[type[Exception], ...]) -> str:
     if isinstance(error, MemoryError):
         return "it is larger than the memory"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
     words = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
-    if quoted and words and isinstance(error, _FOR_PEOPLE):
+    if words and isinstance(error, quoted):
         return words
     return "it is damaged, or of a kind that is not supported"

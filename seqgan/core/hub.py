@@ -4,9 +4,11 @@ A folder never leads to a request to the hub. The library is imported when it is
 takes two seconds.
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 
+from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError
 
 
@@ -29,10 +31,13 @@ def is_local(path: str) -> bool:
     return Path(path).is_dir()
 
 
-def cannot_load(setting: str, path: str, files: str, error: Exception) -> UserError:
-    """What to say when the library cannot load what stands at `path`; `files` should be there."""
-    reason = " ".join(str(error).split())[:200]
-    return UserError(
-        f"{setting}={path!r}: cannot be loaded ({reason}); give a folder with {files}, or a hub id "
-        "that is in the local cache or can be reached"
+def loading(setting: str, path: str, files: str) -> AbstractContextManager[None]:
+    """Around the library's loading of what stands at `path`: its errors become a `UserError`.
+
+    `files` should be there.
+    """
+    return decoding(
+        f"{setting}={path!r}: cannot be loaded",
+        f"give a folder with {files}, or a hub id that is in the local cache or can be reached",
+        quoted=(OSError, ImportError),
     )

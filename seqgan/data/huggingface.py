@@ -6,6 +6,7 @@
 from pathlib import Path
 from typing import Any
 
+from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.data.config import HuggingFaceDataConfig, HuggingFacePicturesConfig
 from seqgan.data.prompted_config import HuggingFacePairsConfig
@@ -31,7 +32,11 @@ def load_parts(config: DatasetConfig, field: str) -> dict[str, Any]:
             "run: pip install 'seqgan[corpora]'"
         ) from error
     path = Path(config.dataset)
-    try:
+    with decoding(
+        f"{field}.dataset={config.dataset!r}: cannot be loaded",
+        f"check the path or hub id and {field}.subset",
+        quoted=(OSError, ValueError, datasets.exceptions.DatasetsError),
+    ):
         if path.is_file():
             return dict(datasets.load_dataset(_loader(path, field), data_files=str(path)))
         saved = (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
@@ -40,12 +45,6 @@ def load_parts(config: DatasetConfig, field: str) -> dict[str, Any]:
             if saved
             else datasets.load_dataset(config.dataset, config.subset)
         )
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{field}.dataset={config.dataset!r}: cannot be loaded ({reason}); "
-            f"check the path or hub id and {field}.subset"
-        ) from error
     if isinstance(loaded, datasets.Dataset):  # saved without a name for its only split
         return {str(loaded.split or config.train_split): loaded}
     return dict(loaded)

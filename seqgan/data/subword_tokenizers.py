@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from seqgan.core.errors import UserError
-from seqgan.core.hub import cannot_load, import_transformers, is_local
+from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.saved_files import replacing
 from seqgan.data.config import SentencePieceConfig, TokenizerConfig
 from seqgan.data.tokenizer_contract import (
@@ -138,13 +138,11 @@ class HfTokenizer:
 
     def __init__(self, path: str) -> None:
         transformers = import_transformers("data.tokenizer.name='hf'")
-        try:
+        files = "tokenizer.json and tokenizer_config.json"
+        with loading("data.tokenizer.path", path, files):
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(
                 path, local_files_only=is_local(path)
             )
-        except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
-            files = "tokenizer.json and tokenizer_config.json"
-            raise cannot_load("data.tokenizer.path", path, files, error) from error
         end = self._tokenizer.eos_token_id
         if end is None:
             end = self._tokenizer.sep_token_id

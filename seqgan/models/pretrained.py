@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
-from seqgan.core.hub import cannot_load, import_transformers, is_local
+from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.types import SequenceSpace
 from seqgan.models.config import HfCriticConfig, HfGeneratorConfig
 
@@ -32,7 +32,7 @@ def load_network(
     causal_lm, trunk = transformers.AutoModelForCausalLM, transformers.AutoModel
     loader = causal_lm if kind == "language_model" else trunk
     local = is_local(config.path)
-    try:
+    with loading(f"{field}.path", config.path, "config.json and model.safetensors"):
         settings = transformers.AutoConfig.from_pretrained(config.path, local_files_only=local)
         if config.random_init:
             network = loader.from_config(settings, dtype=torch.float32)
@@ -46,9 +46,6 @@ def load_network(
                 output_loading_info=True,
             )
             missing = sorted(found["missing_keys"])
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        files = "config.json and model.safetensors"
-        raise cannot_load(f"{field}.path", config.path, files, error) from error
     if getattr(network, "pooler", None) is not None:
         network.pooler = None  # BERT's: reads one column only, and nothing here reads it
         missing = [name for name in missing if not name.startswith("pooler.")]

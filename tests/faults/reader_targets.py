@@ -306,19 +306,19 @@ STEP = "checkpoints/step-00000012"
 
 TARGETS = {
     "configuration": Target(
-        180,
+        110,
         _configurations,
         hostile.yaml,
         _written("c.yaml", lambda path: load_experiment(path, [])),
     ),
     "override": Target(
-        260, lambda run: [word.encode() for word in _OVERRIDES], hostile.override, _override
+        190, lambda run: [word.encode() for word in _OVERRIDES], hostile.override, _override
     ),
     "study": Target(60, _studies, hostile.yaml, _study),
-    "lines": Target(160, _texts, hostile.text, _written("a.txt", read_lines)),
+    "lines": Target(240, _texts, hostile.text, _written("a.txt", read_lines)),
     "corpus": Target(80, _texts, hostile.text, _written("a.txt", _corpus)),
     "vocabulary": Target(
-        80, _vocabularies, hostile.text, _written("v.txt", WordTokenizer.from_file)
+        160, _vocabularies, hostile.text, _written("v.txt", WordTokenizer.from_file)
     ),
     "pairs": Target(200, _jsonl, hostile.json_lines, _written("a.jsonl", _pairs)),
     "pieces": Target(

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hub_targets import HUB_TARGETS
 from reader_targets import TARGETS, bytes_for, copy_run
 
 from seqgan.core.errors import UserError
@@ -28,7 +29,7 @@ def complaint(name: str, data: bytes, folder: Path) -> str | None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
-        TARGETS[name].read(folder, data)
+        (TARGETS | HUB_TARGETS)[name].read(folder, data)
     except UserError as error:
         message = str(error)
         found = INTERNALS.search(message)
@@ -45,12 +46,26 @@ def complaint(name: str, data: bytes, folder: Path) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.study)])
 @pytest.mark.parametrize("name", TARGETS)
 def test_readers_succeed_or_say_what_is_wrong_on_one_line(
-    name: str, times: int, tmp_path: Path, finished_run: Path
+    name: str, tmp_path: Path, finished_run: Path
 ) -> None:
-    target = TARGETS[name]
+    fuzz(name, 1, tmp_path, finished_run)
+
+
+@pytest.mark.study
+@pytest.mark.parametrize("name", [*TARGETS, *HUB_TARGETS])
+def test_and_so_they_do_in_the_long_run(
+    name: str, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name in HUB_TARGETS:
+        pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    fuzz(name, 25, tmp_path, finished_run)
+
+
+def fuzz(name: str, times: int, tmp_path: Path, finished_run: Path) -> None:
+    target = (TARGETS | HUB_TARGETS)[name]
     run = copy_run(finished_run, tmp_path / "run")
     seeds = target.seeds(run)
     wrong = []
