@@ -6,6 +6,7 @@ dictionary is needed, and numbers do not depend on one. Korean has spaces, and i
 """
 
 import unicodedata
+from itertools import islice
 
 import regex
 
@@ -14,6 +15,7 @@ _UNSPACED = (
     r"\p{scx=Khmr}\p{scx=Mymr}]]\p{M}*"
 )
 _UNSPACED_CHARACTER = regex.compile(_UNSPACED, regex.V1)
+_SPACED_OR_CHARACTER = regex.compile(rf"{_UNSPACED}|(?:(?!{_UNSPACED})\S)+", regex.V1)
 _WORD = regex.compile(rf"{_UNSPACED}|(?:(?!{_UNSPACED})[\p{{L}}\p{{N}}\p{{M}}])+", regex.V1)
 
 
@@ -28,6 +30,12 @@ def set_apart(line: str) -> str:
     if line.isascii():
         return line
     return _UNSPACED_CHARACTER.sub(r" \g<0> ", line)
+
+
+def first_words(line: str, count: int) -> str:
+    """The line up to the end of so many words, as `set_apart` and spaces separate them."""
+    found = islice(_SPACED_OR_CHARACTER.finditer(line), count)
+    return line[: max((match.end() for match in found), default=0)]
 
 
 def is_unspaced(character: str) -> bool:

@@ -20,15 +20,18 @@ from pathlib import Path
 from seqgan.core.errors import UserError
 from seqgan.core.files import decode, read_bytes
 
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+_UNSEEN = "\u00ad\u200b\u2060\ufeff"
 
 
-def read_lines(path: Path, *, keep_blank: bool = False, strip: bool = True) -> list[str]:
+def read_lines(
+    path: Path, *, keep_blank: bool = False, strip: bool = True, respell: bool = True
+) -> list[str]:
     """Return the lines of `path` without surrounding whitespace.
 
     Blank lines are dropped; with `keep_blank` they stay, as empty strings, for files in which
     an empty line is an empty sentence (what a generator wrote). At least one line has text.
-    Without `strip` whitespace stays, for text in which a space is a symbol like any other.
+    Without `strip` whitespace stays, for text in which a space is a symbol like any other. Without
+    `respell` text keeps the spelling that it has.
 
     Raises `UserError` if the file is missing, unreadable, binary, not UTF-8 or without text, and if
     its lines end as on no system of today.
@@ -40,7 +43,9 @@ def read_lines(path: Path, *, keep_blank: bool = False, strip: bool = True) -> l
             f"{path}, line {number}: a NUL byte, as in a binary file or UTF-16; expected text, one "
             "sentence a line, UTF-8"
         )
-    text = one_spelling(decode(data, path))
+    text = decode(data, path)
+    if respell:
+        text = one_spelling(text)
     _check_line_ends(text, path)
     lines = text.removesuffix("\n").split("\n")
     lines = [line.strip() if strip else line.removesuffix("\r") for line in lines]
@@ -69,7 +74,9 @@ def one_spelling(text: str) -> str:
     """Composed (NFC), without the characters that nobody sees."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", text.translate(_UNSEEN))
+    for character in _UNSEEN:
+        text = text.replace(character, "")
+    return unicodedata.normalize("NFC", text)
 
 
 def clean_text(text: str, what: str) -> str:

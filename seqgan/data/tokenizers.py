@@ -97,10 +97,17 @@ class WordTokenizer:
 
     @classmethod
     def from_file(
-        cls, path: Path, lowercase: bool = True, split_punctuation: bool = True
+        cls,
+        path: Path,
+        lowercase: bool = True,
+        split_punctuation: bool = True,
+        respell: bool = True,
     ) -> "WordTokenizer":
-        """Read a vocabulary with one entry a line. The special symbols move to ids 0 and 1."""
-        entries = [line.strip() for line in read_lines(path)]
+        """Read a vocabulary with one entry a line. The special symbols move to ids 0 and 1.
+
+        Without `respell` entries are taken letter by letter: a run's ids must not move.
+        """
+        entries = [line.strip() for line in read_lines(path, respell=respell)]
         _check_entries(path, entries)
         words = [entry for entry in entries if entry not in (END, UNKNOWN)]
         return cls(words, lowercase, split_punctuation)
@@ -246,7 +253,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         if settings["name"] == "hf":
             return HfTokenizer(str(folder / HF_FOLDER))
         return WordTokenizer.from_file(
-            folder / VOCABULARY_FILE, settings["lowercase"], settings["split_punctuation"]
+            folder / VOCABULARY_FILE,
+            settings["lowercase"],
+            settings["split_punctuation"],
+            respell=False,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.scripts import first_words, set_apart
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import (
     EncodedSplit,
@@ -302,7 +303,7 @@ def _warnings(
             "set data.a.take=odd and data.b.take=even"
         )
     mean_a, mean_b = (
-        float(np.mean([len(key.split()) for key in keys])) if keys else 0.0
+        float(np.mean([len(set_apart(key).split()) for key in keys])) if keys else 0.0
         for keys in (keys_a, keys_b)
     )
     if "rouge" in config.score and mean_a < mean_b:
@@ -335,7 +336,7 @@ def _shorter_articles(
     if config.valid is None or "rouge" not in config.score:
         return {}
     lengths = {
-        (side, name): [len(canonical(line).split()) for line in splits[side][name].lines]
+        (side, name): [len(set_apart(canonical(line)).split()) for line in splits[side][name].lines]
         for side in "ab"
         for name in ("valid", "test")
     }
@@ -352,8 +353,8 @@ def _rows_pair(keys_a: list[str], keys_b: list[str]) -> bool:
     """
     if len(keys_a) != len(keys_b) or len(keys_a) < 3:
         return False
-    a = [key.split() for key in keys_a[: ROWS + 1]]
-    b = [key.split() for key in keys_b[: ROWS + 1]]
+    a = [set_apart(key).split() for key in keys_a[: ROWS + 1]]
+    b = [set_apart(key).split() for key in keys_b[: ROWS + 1]]
     words_a, words_b = [set(row) for row in a], [set(row) for row in b]
     common = [
         len(ours & own) / max(len(own), 1) - len(ours & after) / max(len(after), 1)
@@ -422,6 +423,6 @@ def _lead(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[st
     """The first words of an article, as many as a training summary has on average."""
     if way != "a2b":
         return {}
-    counts = [len(line.split()) for line in text.b.train.lines]
+    counts = [len(set_apart(line).split()) for line in text.b.train.lines]
     words = round(sum(counts) / len(counts))
-    return {f"lead_{words}": [" ".join(line.split()[:words]) for line in sources]}
+    return {f"lead_{words}": [first_words(line, words) for line in sources]}

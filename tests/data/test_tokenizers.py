@@ -144,6 +144,24 @@ def test_bad_vocabulary_files(tmp_path: Path, entries: str, message: str) -> Non
         build_tokenizer(word_config(vocabulary=str(path)), LINES)
 
 
+def test_ids_of_a_run_do_not_move_though_text_is_read_in_one_spelling_since(
+    tmp_path: Path,
+) -> None:
+    """A vocabulary of a former version may hold a word twice, and words that nobody sees."""
+    words = ["gr\u00f6\u00dfe", "gro\u0308\u00dfe", "\u200b", "a"]
+    WordTokenizer(words, lowercase=True, split_punctuation=True).save(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.vocabulary() == ["<eos>", "<unk>", *words]
+    assert loaded.encode("größe a") == [2, 5]
+
+
+def test_a_given_vocabulary_is_read_in_the_spelling_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("<eos>\n<unk>\ngro\u0308\u00dfe\n", encoding="utf-8")
+    tokenizer = build_tokenizer(word_config(vocabulary=str(path)), [])
+    assert tokenizer.encode("gr\u00f6\u00dfe") == [2]
+
+
 def test_word_tokenizer_survives_a_run_folder(tmp_path: Path) -> None:
     config = word_config(lowercase=False, split_punctuation=False)
     tokenizer = WordTokenizer.from_lines(config, ["Ünder, größe", "Zoë größe"])

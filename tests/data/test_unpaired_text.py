@@ -232,6 +232,31 @@ def test_the_lead_has_the_length_of_summaries(write: Write) -> None:
     assert text.baselines(text, "b2a", text.b.test.lines) == {}
 
 
+def test_rows_of_text_without_spaces_that_pair_are_noticed(write: Write) -> None:
+    digits = "零一二三四五六七八九"
+    rng = np.random.default_rng(0)
+    numbers = ["".join(digits[digit] for digit in rng.integers(10, size=4)) for _ in range(200)]
+    sides = write("a", [f"买{number}本书" for number in numbers]), write("b", numbers)
+    characters = {"name": "char"}
+    assert load(*sides, tokenizer=characters).report["paired_rows"]
+    shuffled = write("c", rng.permutation(numbers).tolist())
+    assert not load(sides[0], shuffled, tokenizer=characters).report["paired_rows"]
+
+
+def test_the_lead_of_text_without_spaces_is_counted_in_characters(write: Write) -> None:
+    pair = {"a": write("va", ["我买了一本书。他看。"]), "b": write("vb", ["买书"])}
+    articles = write("a", ["我买了一本书。", "他 看了 tea 。"])
+    text = load(articles, write("b", ["买书", "看茶水"]), valid=pair, test=pair, score=["rouge"])
+    assert text.baselines is not None
+    assert text.baselines(text, "a2b", [*text.a.test.lines, *text.a.train.lines, ""]) == {
+        "lead_2": ["我买", "我买", "他 看", ""]
+    }
+    pair = {"a": pair["b"], "b": pair["a"]}
+    swapped = load(write("c", ["买书", "看茶水"]), articles, valid=pair, test=pair, score=["rouge"])
+    assert "summaries (data.b, 6.0 words) are longer" in "".join(warnings_of(swapped))
+    assert swapped.report["shorter_articles"] == {"valid": 1, "test": 1}
+
+
 def test_a_pair_leaves_whole(write: Write) -> None:
     pair = {"a": write("va", ["x", "x x x x x x", "x y"]), "b": write("vb", ["p", "q", "r " * 9])}
     train_a, train_b = write("a", ["x y", "y"]), write("b", ["p q", "r"])
