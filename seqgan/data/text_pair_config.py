@@ -66,9 +66,10 @@ class TextFilesConfig(Config):
 
     path: str | Annotated[list[str], Field(min_length=1)]
     """The file, or several that are read one behind the other."""
-    take: Literal["all", "odd", "even"] = "all"
+    take: Literal["all", "odd", "even", "auto"] = "all"
     """Which lines of a file, counted from 1: odd ones of one language and even ones of another
-    make unpaired text of a parallel corpus."""
+    make unpaired text of a parallel corpus. auto, for both sides: that where lines of equal number
+    belong together, else all."""
     length: Annotated[int, Field(gt=1)] = 32
     """Columns of a sentence, the end symbol included."""
     overlong: Literal["error", "drop", "truncate"] = "error"
@@ -105,14 +106,23 @@ class UnpairedTextConfig(Config):
     """Paired test text, for reports only."""
     valid_fraction: Fraction = 0.05
     """Without paired text: share of each side held out as validation data, and as test data."""
-    exclude: list[str] = []
-    """Files whose lines are dropped from the training text of both sides, and counted."""
+    exclude: list[str] | Literal["held_out"] = []
+    """Files whose lines are dropped from the training text of both sides, and counted; held_out:
+    those of `valid` and `test`."""
     aligned: bool = False
     """Training line i of one side belongs to line i of the other: for supervised ceilings."""
     score: list[Literal["bleu", "chrf", "rouge"]] = ["bleu", "chrf"]
     """Scores against the paired text; rouge is for summaries."""
     split_seed: Seed = 0
     """Seed that decides which sentences are held out."""
+
+    @model_validator(mode="after")
+    def _both_are_auto(self) -> Self:
+        if self.a.take != self.b.take and "auto" in (self.a.take, self.b.take):
+            raise ValueError(
+                f"a.take={self.a.take}, b.take={self.b.take}: auto is for both sides; set both"
+            )
+        return self
 
     @model_validator(mode="after")
     def _pairs_stay_together(self) -> Self:

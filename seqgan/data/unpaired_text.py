@@ -6,23 +6,17 @@ reports only, and neither training nor selection may change when the rows of one
 
 `load_unpaired_text` reads them from files. Its decisions:
 
-- Training files are read alone, blank lines dropped and counted; a share of their lines (`take`)
-  makes unpaired text of a parallel corpus. No file serves both sides: its halves would be text of
-  one kind. What stands in a file of `data.exclude` is dropped, compared as the tokenizer sees it,
-  and counted; of lines that are aligned, the pair.
+- Which lines of the training files are learned from is decided in `unpaired_lines.py`.
 - Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
   pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
 - The vocabulary comes from the training splits: one of both sides together, or one a side.
 - Training rows that pair are no error, since no row ever meets its number on the other side, but
-  they make the task easier than truly unpaired text is: the report and stderr say so. `_rows_pair`
-  compares rows with each other and with the row after, so that files in the same order of topics
-  or lengths are not taken for pairs.
+  they make the task easier than truly unpaired text is: the report and stderr say so.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,17 +36,13 @@ from seqgan.data.corpus import (
     warn,
 )
 from seqgan.data.neighbours import WordForWord
-from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
+from seqgan.data.sources import Canonical, Sentences, hold_out, read_unbroken
 from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_warnings
-
-ROWS = 2_000
-"""Training rows that are looked at to see whether they pair."""
-SURE = 6.0
-"""Standard errors by which rows of equal number must be closer than others to be called pairs."""
+from seqgan.data.unpaired_lines import find_excluded, read_training_lines, rows_pair
 
 Scorer = Callable[[str, list[str], list[str], list[str]], dict[str, float]]
 """`scorer(way, sources, outputs, references)`: named scores against the truth; way: a2b or b2a."""
@@ -90,6 +80,8 @@ class UnpairedText:
     """By way (a2b, b2a) the true translation of every word, where there is such a thing."""
     word_for_word: WordForWord | None = None
     """Translates by a lexicon that is counted from the training text, where words are words."""
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By side, how many lines of its training files are not learned from, by reason."""
 
 
 def load_unpaired_text(
@@ -108,10 +100,10 @@ def load_unpaired_text(
             f"data.{missing}=null: data.{given} has pairs, {missing} data would have none; cut the "
             f"files of data.{given} in two, or set both to null"
         )
-    _check_apart(config)
     canonical = canonical_form(config.tokenizer)
     files = {"a": config.a, "b": config.b}
-    pools = {side: _read_pool(part, f"data.{side}.path") for side, part in files.items()}
+    training = read_training_lines(config, canonical)
+    pools = training.pools
     keys = {side: [canonical(line) for line in pool.lines] for side, pool in pools.items()}
     if set(keys["a"]) == set(keys["b"]):
         raise UserError(
@@ -125,7 +117,7 @@ def load_unpaired_text(
         )
     if config.aligned:
         _check_beside(pools["a"], pools["b"])
-    excluded = _excluded(config, keys, canonical)
+    excluded = find_excluded(config, keys, canonical)
     splits, learned = {}, {}
     for side, pool in pools.items():
         limits, field = files[side], f"data.{side}"
@@ -157,36 +149,33 @@ def load_unpaired_text(
     report: dict[str, Any] = {
         **reports,
         "paired": config.valid is not None,
-        "paired_rows": not config.aligned and _rows_pair(keys["a"], keys["b"]),
+        "paired_rows": not config.aligned and rows_pair(keys["a"], keys["b"]),
         "common_symbols": len(_symbols(sides["a"]) & _symbols(sides["b"])),
         "shorter_articles": _shorter_articles(config, splits, canonical),
     }
-    report["warnings"] = _warnings(config, keys["a"], keys["b"], report)
+    left_out = {
+        side: {
+            "not_taken": training.not_taken[side],
+            "blank": reports[side]["blank"],
+            "excluded": reports[side]["excluded"],
+            "overlong": reports[side]["train"]["dropped"],
+        }
+        for side in "ab"
+    }
+    report["warnings"] = training.warnings + _warnings(config, keys["a"], keys["b"], report)
     for side in "ab":
         report["warnings"] += unknown_warnings(reports[side], config.tokenizer, f"data.{side}")
     warn(report)
     a, b = sides["a"], sides["b"]
     word_for_word = WordForWord(a.train.lines, b.train.lines)
+    text = UnpairedText(a, b, False, None, report, word_for_word=word_for_word, left_out=left_out)
     if config.valid is None:
-        return UnpairedText(a, b, False, None, report, word_for_word=word_for_word)
+        return text
     baselines = _lead if "rouge" in config.score else _word_for_word
-    return UnpairedText(
-        a, b, True, scorer, report, baselines=baselines, word_for_word=word_for_word
-    )
+    return replace(text, paired=True, scorer=scorer, baselines=baselines)
 
 
 # ── Lines ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _check_apart(config: UnpairedTextConfig) -> None:
-    """Halves of one file are text of one kind, whatever `take` says."""
-    ours = {Path(path).resolve() for path in _paths(config.a)}
-    for path in _paths(config.b):
-        if Path(path).resolve() in ours:
-            raise UserError(
-                f"data.b.path: {path} is a file of data.a.path as well; name text of another kind "
-                f"(take=odd and take=even are for two files that are aligned line by line)"
-            )
 
 
 def _check_beside(a: Sentences, b: Sentences) -> None:
@@ -197,41 +186,6 @@ def _check_beside(a: Sentences, b: Sentences) -> None:
                 f"data.aligned=true: without blank lines, line {of_a} of {a.source} stands beside "
                 f"line {of_b} of {b.source}; fill or delete blanks in both"
             )
-
-
-def _paths(files: TextFilesConfig) -> list[str]:
-    return [files.path] if isinstance(files.path, str) else files.path
-
-
-def _read_pool(files: TextFilesConfig, field: str) -> Sentences:
-    """The training lines of a side, all files one behind the other; numbers are those in a file."""
-    paths = _paths(files)
-    lines, numbers, blank = [], [], []
-    for path in paths:
-        sentences = read_sentences(path, field)
-        for line, number in zip(sentences.lines, sentences.numbers, strict=True):
-            if _taken(number, files):
-                lines.append(line)
-                numbers.append(number)
-        blank += [number for number in sentences.blank if _taken(number, files)]
-    return Sentences(", ".join(paths), lines, numbers, tuple(blank))
-
-
-def _taken(number: int, files: TextFilesConfig) -> bool:
-    return files.take == "all" or (number % 2 == 1) == (files.take == "odd")
-
-
-def _excluded(
-    config: UnpairedTextConfig, keys: dict[str, list[str]], canonical: Canonical
-) -> dict[str, list[bool]]:
-    """By side, which training lines stand in a file of data.exclude; a pair goes as one."""
-    files = [read_sentences(path, "data.exclude") for path in config.exclude]
-    barred = {canonical(line) for sentences in files for line in sentences.lines}
-    excluded = {side: [key in barred for key in lines] for side, lines in keys.items()}
-    if config.aligned:
-        either = [a or b for a, b in zip(excluded["a"], excluded["b"], strict=True)]
-        return {"a": either, "b": either}
-    return excluded
 
 
 def _drop(pool: Sentences, excluded: list[bool], field: str) -> Sentences:
@@ -300,7 +254,7 @@ def _warnings(
     if report["paired_rows"]:
         warnings.append(
             "data.a, data.b: training lines of equal number belong together; for unpaired text "
-            "set data.a.take=odd and data.b.take=even"
+            "set data.a.take=odd and data.b.take=even (or auto for both)"
         )
     mean_a, mean_b = (
         float(np.mean([len(set_apart(key).split()) for key in keys])) if keys else 0.0
@@ -344,34 +298,6 @@ def _shorter_articles(
         name: sum(map(int.__lt__, lengths["a", name], lengths["b", name]))
         for name in ("valid", "test")
     }
-
-
-def _rows_pair(keys_a: list[str], keys_b: list[str]) -> bool:
-    """Whether row i of one side has more to do with row i of the other than with row i + 1.
-
-    Measured in common words and in lengths; either one is enough.
-    """
-    if len(keys_a) != len(keys_b) or len(keys_a) < 3:
-        return False
-    a = [set_apart(key).split() for key in keys_a[: ROWS + 1]]
-    b = [set_apart(key).split() for key in keys_b[: ROWS + 1]]
-    words_a, words_b = [set(row) for row in a], [set(row) for row in b]
-    common = [
-        len(ours & own) / max(len(own), 1) - len(ours & after) / max(len(after), 1)
-        for ours, own, after in zip(words_a, words_b, words_b[1:], strict=False)
-    ]
-    length_a, length_b = (np.array([len(row) for row in side], float) for side in (a, b))
-    centred_a, centred_b = length_a - length_a.mean(), length_b - length_b.mean()
-    together = centred_a[:-1] * (centred_b[:-1] - centred_b[1:])
-    return _standard_errors(np.array(common)) > SURE or _standard_errors(together) > SURE
-
-
-def _standard_errors(values: np.ndarray) -> float:
-    """The mean in units of its standard error; of fewer than 50 values nothing is concluded."""
-    mean, spread = float(values.mean()), float(values.std())
-    if len(values) < 50 or mean <= 0:
-        return 0.0
-    return mean / spread * len(values) ** 0.5 if spread > 0 else float("inf")
 
 
 # ── Symbols ───────────────────────────────────────────────────────────────────────────────────

@@ -71,6 +71,8 @@ class TranslationEvaluator:
             way: _language_model(self._sides(way)[1], order) for way in self._directions
         }
         self.notes: dict[str, object] = {"ngram_order": order, "paired": text.paired}
+        if text.left_out:
+            self.notes["training_lines_left_out"] = text.left_out
 
     def settings(self, config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
         """Translations are greedy: there is one setting."""

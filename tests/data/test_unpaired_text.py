@@ -13,6 +13,7 @@ from seqgan.core.errors import UserError
 from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.data.unpaired_text import UnpairedText, load_unpaired_text
 from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
+from seqgan.experiment import load_experiment
 
 Write = Callable[[str, list[str]], str]
 MULTI30K = Path(__file__).parents[2].parent / "shared/data/translation/multi30k"
@@ -152,6 +153,92 @@ def test_rows_that_pair_are_noticed_by_words_or_by_length_alone(
     other_order = [german[row] for row in np.random.default_rng(1).permutation(300)]
     assert not load(write("en", english), write("de4", other_order)).report["paired_rows"]
     assert not load(write("en", english), write("de5", german[1:])).report["paired_rows"]
+
+
+AUTO = {"take": "auto"}
+
+
+def test_auto_halves_files_that_pair_and_takes_all_of_those_that_do_not(write: Write) -> None:
+    english, german = parallel(300)
+    a, b = {"path": write("en", english), **AUTO}, {"path": write("de", german), **AUTO}
+    text = load(a, b)
+    assert sorted(lines_of(text.a)) == sorted(english[::2])
+    assert sorted(lines_of(text.b)) == sorted(german[1::2])
+    assert [text.left_out[side]["not_taken"] for side in "ab"] == [150, 150]
+    (warning,) = warnings_of(text)
+    assert "odd lines of data.a and even lines of data.b are taken" in warning
+    for other in (german[::-1], german[1:], german[:40]):
+        unpaired = load(a, {"path": write("other", other), **AUTO})
+        assert sorted(lines_of(unpaired.a)) == sorted(english)
+        assert sorted(lines_of(unpaired.b)) == sorted(other)
+        assert [unpaired.left_out[side]["not_taken"] for side in "ab"] == [0, 0]
+        assert warnings_of(unpaired) == []
+
+
+def lines_of(side: Any) -> list[str]:
+    """Of all splits, where a share is held out."""
+    return side.train.lines + side.valid.lines + side.test.lines
+
+
+def test_auto_compares_lines_by_their_numbers(write: Write) -> None:
+    """Blank lines of one file shift its sentences against the other's."""
+    english, german = parallel(300)
+    blanks = ["" if row in (3, 50, 51) else line for row, line in enumerate(english)]
+    text = load({"path": write("en", blanks), **AUTO}, {"path": write("de", german), **AUTO})
+    assert sorted(lines_of(text.b)) == sorted(german[1::2])
+    assert sorted(lines_of(text.a)) == sorted(line for line in blanks[::2] if line)
+    assert text.left_out["a"] == {"not_taken": 150, "blank": 1, "excluded": 0, "overlong": 0}
+
+
+def test_half_of_a_text_that_does_not_pair_is_not_thrown_away_in_silence(write: Write) -> None:
+    english, german = parallel(300)
+    en, halves = {"path": write("en", english), "take": "odd"}, {"take": "even"}
+    for other in (german[::-1], german[1:]):
+        text = load(en, {"path": write("other", other), **halves})
+        (warning,) = warnings_of(text)
+        assert warning.startswith("data.a.take=odd, data.b.take=even: leaves out every other")
+        assert "set data.a.take=auto and data.b.take=auto" in warning
+    assert warnings_of(load(en, {"path": write("de", german), **halves})) == []
+
+
+def test_auto_is_for_both_sides(write: Write) -> None:
+    a, b = {"path": write("a", ["x y"]), **AUTO}, write("b", ["p"])
+    with pytest.raises(ValueError, match=r"a\.take=auto, b\.take=all.*set both"):
+        load(a, b)
+
+
+def test_held_out_files_are_excluded_without_naming_them(write: Write) -> None:
+    english, german = parallel(300)
+    valid = {"a": write("va", english[:10]), "b": write("vb", german[:10])}
+    test = {"a": write("ta", english[10:30]), "b": write("tb", german[10:30])}
+    files = {"path": write("en", english)}, {"path": write("de", german[::-1])}
+    text = load(*files, valid=valid, test=test, exclude="held_out")
+    named = load(*files, valid=valid, test=test, exclude=[*valid.values(), *test.values()])
+    assert text.a.train.lines == english[30:] == named.a.train.lines
+    assert text.b.train.lines == german[:29:-1] == named.b.train.lines
+    assert text.left_out["a"]["excluded"] == 30
+    assert load(*files, exclude="held_out").report["a"]["excluded"] == 0
+
+
+@pytest.mark.parametrize("name", ["summarize/gigaword", "translate/multi30k"])
+def test_shipped_files_keep_every_line_of_unpaired_text(
+    name: str, write: Write, tmp_path: Path
+) -> None:
+    english, german = parallel(300)
+    paths = {"a": write("en", english), "b": write("de", german[:250][::-1])}
+    held_out = {"a": write("ta", ["one 1"]), "b": write("tb", ["eins 1"])}
+    words = [f"data.{side}.path={path}" for side, path in paths.items()]
+    words += [
+        f"data.{split}.{side}={held_out[side]}" for split in ("valid", "test") for side in "ab"
+    ]
+    words += ["data.tokenizer={name: word}"]
+    config_file = Path(__file__).parents[2] / "configs" / f"{name}.yaml"
+    tree = load_experiment(config_file, words).data
+    assert isinstance(tree, UnpairedTextConfig)
+    text = load_unpaired_text(tree)
+    kept = [line for line in english if line != "one 1"]
+    assert text.a.train.lines == (kept if tree.exclude else english)
+    assert len(text.b.train.lines) in (249, 250)
 
 
 def test_files_sorted_alike_are_no_pairs(write: Write) -> None:
