@@ -272,7 +272,7 @@ def _steps_done(run: PlannedRun) -> int:
         lines = file.read().split(b"\n")[:-1]
     try:
         return int(json.loads(lines[-1])["step"]) if lines else 0
-    except (json.JSONDecodeError, KeyError):
+    except (ValueError, KeyError, TypeError):  # half-written by a process that was killed
         return 0
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from seqgan.core.picture_files import read_picture
 from seqgan.core.saved_files import replacing
 
 LEAST_CELL = 48
@@ -127,17 +128,12 @@ def write_gif(frames: list[Path], output: Path, milliseconds: int = 250) -> None
     Each frame has a palette of its own; RGB sheets of more than 256 colours lose some. The last
     frame stays `LAST_FRAME_FACTOR` times as long as the others.
     """
-    pictures = [_read(path) for path in frames]
+    pictures = [Image.fromarray(read_picture(path)) for path in frames]
     size = max(p.width for p in pictures), max(p.height for p in pictures)
     first, *others = [_padded(picture, size) for picture in pictures]
     durations = [milliseconds] * len(others) + [milliseconds * LAST_FRAME_FACTOR]
     with replacing(output) as file:
         first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
-
-
-def _read(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.convert("L" if picture.mode == "L" else "RGB")
 
 
 def _padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

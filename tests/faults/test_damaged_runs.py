@@ -11,12 +11,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tiny_runs import assert_same_run, text_data, train, without_progress, write_config
+from PIL import Image
+from tiny_runs import (
+    assert_same_run,
+    text_data,
+    tiny_experiment,
+    train,
+    without_progress,
+    write_config,
+)
 
 from seqgan import run as running
 from seqgan.cli import run
+from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
+from seqgan.core.picture_files import save_picture
 from seqgan.core.saved_files import CHECKSUMS, remove_partial, replacing, write_text
+from seqgan.evaluation.sheets import write_gif
+from seqgan.study import PlannedRun, _steps_done
 from seqgan.training.checkpoint import Checkpoints, save_tree
 from seqgan.training.trainer import Trainer
 
@@ -85,13 +97,18 @@ def output(capsys: Capture, *arguments: str, status: int = 0) -> tuple[str, list
 # ── Checkpoints ───────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", CHECKSUMS])
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *((name, damage) for name in ("tensors.safetensors", "state.json") for damage in DAMAGES),
+        # Without its checksums a checkpoint is one of a former version.
+        *((CHECKSUMS, damage) for damage in (flip, cut, empty)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_the_last_intact_checkpoint_stands_in_for_a_damaged_one(
     name: str, damage: Damage, whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    if name == CHECKSUMS and damage == Path.unlink:
-        pytest.skip("a checkpoint of a former version: nothing is known of it")
     folder = copy_of(whole, tmp_path)
     shutil.rmtree(checkpoint(folder, 12))
     expected, _ = output(capsys, "sample", str(folder))
@@ -223,6 +240,29 @@ def test_a_damaged_space_without_checksums(
     (folder / "space.json").write_text(content)
     _, (line,) = output(capsys, "sample", str(folder), status=2)
     assert line.startswith(f"error: {folder / 'space.json'}: damaged (")
+
+
+def test_a_damaged_frame_of_the_animation_is_named(tmp_path: Path) -> None:
+    frames = [tmp_path / "0.png", tmp_path / "1.png"]
+    for path in frames:
+        save_picture(Image.new("RGB", (64, 64), "red"), path)
+    write_gif(frames, tmp_path / "progress.gif")
+    former = (tmp_path / "progress.gif").read_bytes()
+    for damage in (cut, empty):
+        damage(frames[1])
+        with pytest.raises(UserError, match=r"1\.png: .*remove"):
+            write_gif(frames, tmp_path / "progress.gif")
+    assert (tmp_path / "progress.gif").read_bytes() == former
+
+
+@pytest.mark.parametrize(
+    "tail", ["", "7\n", '{"kind": "tr\n', "[]\n", '{"step": null}\n', "\xff\n"]
+)
+def test_progress_is_read_whatever_a_killed_run_has_left(tail: str, tmp_path: Path) -> None:
+    log = tmp_path / "metrics.jsonl"
+    log.write_text('{"step": 3}\n' + tail, encoding="latin-1")
+    planned = PlannedRun("arm", 0, tmp_path, tiny_experiment())
+    assert _steps_done(planned) == (0 if tail else 3)
 
 
 # ── Kills ─────────────────────────────────────────────────────────────────────────────────────
