@@ -2,8 +2,8 @@
 
 Whatever Pillow reads is a picture, by its content and not by its name. One of several frames is
 the first. A photo is turned as its camera says. Grey stays grey; every other kind of colour
-becomes RGB, and what is transparent becomes white. Grey of 16 bits becomes bytes, all pictures of
-a set by one rule (`Bytes`).
+becomes RGB, and what is transparent becomes white. Grey of 16 bits, and PNG's colours of 16, become
+bytes, all pictures of a set by one rule (`Bytes`).
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from seqgan.core.decoders import UnusableError, decoding
 from seqgan.core.errors import UserError
@@ -73,7 +74,7 @@ def _is_aside(name: str) -> bool:
 def read_picture(path: Path) -> np.ndarray:
     """The picture in a file: [H, W] if it is grey and [H, W, 3] otherwise.
 
-    Bytes, or uint16 where grey has 16 bits. Raises `UserError` if the file is missing, no picture,
+    Bytes, or uint16 where there are 16 bits. Raises `UserError` if the file is missing, no picture,
     damaged, or of unusual numbers.
     """
     check_file(path)
@@ -86,6 +87,8 @@ def read_picture(path: Path) -> np.ndarray:
                 "damaged"
             ) from None
         with image:
+            if _has_deep_colours(image):
+                return _deep_colours(path)
             return to_array(image)
 
 
@@ -93,6 +96,26 @@ def save_picture(image: Image.Image, path: Path) -> None:
     """Write a PNG."""
     with replacing(path) as file:
         image.save(file, "PNG")
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    return (
+        isinstance(image, PngImageFile)
+        and not image.has_transparency_data
+        and [tile.args for tile in image.tile] == ["RGB;16B"]
+    )
+
+
+def _deep_colours(path: Path) -> np.ndarray:
+    """Colours of 16 bits, of which Pillow takes the upper byte: told that the order of bytes is the
+    other one, it takes the lower."""
+    halves = []
+    for order in ("RGB;16B", "RGB;16L"):
+        with Image.open(path) as image:
+            assert isinstance(image, PngImageFile)
+            image.tile = [tile._replace(args=order) for tile in image.tile]
+            halves.append(np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16))
+    return halves[0] << 8 | halves[1]
 
 
 def to_array(image: Image.Image) -> np.ndarray:

@@ -349,8 +349,8 @@ class HuggingFacePicturesConfig(Config):
 class FolderSourceConfig(Config):
     """Picture files in a folder, in any format that Pillow reads.
 
-    Grey of 16 bits becomes bytes by the number of bits (8, 10, … 16) that the largest number in the
-    folder needs, so that twelve bits in such a file are not black.
+    Pictures of 16 bits become bytes by the number of bits (8, 10, … 16) that the largest number in
+    the folder needs, so that twelve bits in such a file are not black.
     """
 
     name: Literal["folder"]

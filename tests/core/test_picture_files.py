@@ -1,7 +1,10 @@
 """Opening picture files: what becomes of colours and frames, and what is refused."""
 
 import os
+import struct
+import zlib
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -75,6 +78,30 @@ def test_sixteen_bits_stay(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, deep)
     (tmp_path / "a.pgm").write_bytes(b"P5 2 1 65535 " + deep[:, 2:].astype(">u2").tobytes())
     np.testing.assert_array_equal(read_picture(tmp_path / "a.pgm"), [[256, 65535]])
+
+
+def png_of_sixteen_bits(x_HWC: np.ndarray) -> bytes:
+    """Colours, which Pillow reads but does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    height, width, _ = x_HWC.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in x_HWC)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = [chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_colours_of_sixteen_bits_stay(tmp_path: Path) -> None:
+    deep = np.arange(30).reshape(2, 5, 3).astype(np.uint16) * 141
+    (tmp_path / "a.png").write_bytes(png_of_sixteen_bits(deep))
+    found = read_picture(tmp_path / "a.png")
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, deep)
+    (tmp_path / "a.png").write_bytes(png_of_sixteen_bits(deep)[:60])
+    with pytest.raises(UserError, match="cannot be read"):
+        read_picture(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
