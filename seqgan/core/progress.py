@@ -119,7 +119,7 @@ def _line(task: _Task, now: float) -> str:
     parts += [task.note] if task.note else []
     parts.append(f"{duration(now - task.started)} gone")
     (first, had), (last, has) = task.pace[0], task.pace[-1]
-    if has > had:
+    if has > had and task.completed < task.total:
         left = (task.total - task.completed) * (last - first) / (has - had)
         parts.append(f"about {duration(left)} left")
     return ", ".join(parts)

@@ -36,9 +36,12 @@ def test_a_milestone_has_its_line_at_once_and_starts_the_half_minute_anew(
     for now in (49, 51):
         clock[0] = now
         bar.update(task, completed=200, note="")
+    clock[0] = 100
+    bar.update(task, completed=1000, milestone=True)
     assert capsys.readouterr().err.splitlines() == [
         "run: 100 of 1000, jsd 0.12, 20 s gone, about 3 min left",
         "run: 200 of 1000, 51 s gone, about 3 min 24 s left",
+        "run: 1000 of 1000, 1 min 40 s gone",
     ]
 
 

@@ -39,3 +39,7 @@ def test_every_credit_and_model_learns(tmp_path, name):
 def test_soft_rows_stay_biased(tmp_path):
     """The critic sees soft rows and the generator sharpens to please it: it drops modes."""
     assert exact_jsd(tmp_path, "estimator={name: soft_gumbel}") >= 0.1
+
+
+def test_shuffled_gradients_teach_nothing(tmp_path):
+    assert exact_jsd(tmp_path, "estimator={name: soft_gumbel, reward: shuffled}") >= 0.55
