@@ -23,7 +23,7 @@ CHECKSUMS = "SHA256SUMS"
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` once it is complete; after an error it is gone."""
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two evaluations at once
     try:
         with naming(path), partial.open("wb") as file:
             yield file

@@ -4,6 +4,7 @@ A damaged file is one line and exit status 2, or an intact checkpoint stands in 
 said; nothing else changes. What a killed process left is taken up again.
 """
 
+import os
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from seqgan.core.lock import only_writer
 from seqgan.core.picture_files import save_picture
 from seqgan.core.saved_files import CHECKSUMS, remove_partial, replacing, write_text
 from seqgan.evaluation.sheets import write_gif
-from seqgan.study import PlannedRun, _steps_done
+from seqgan.study import PlannedRun, _steps_done, run_done
 from seqgan.training.checkpoint import Checkpoints, save_tree
 from seqgan.training.trainer import Trainer
 
@@ -255,6 +256,16 @@ def test_a_damaged_frame_of_the_animation_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "progress.gif").read_bytes() == former
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"finished": false}', "\xff"])
+def test_a_study_repeats_a_run_whose_result_is_damaged(content: str, tmp_path: Path) -> None:
+    planned = PlannedRun("arm", 0, tmp_path, tiny_experiment())
+    assert not run_done(planned)
+    (tmp_path / "evaluation.json").write_text(content, encoding="latin-1")
+    assert not run_done(planned)
+    (tmp_path / "evaluation.json").write_text('{"finished": true}')
+    assert run_done(planned)
+
+
 @pytest.mark.parametrize(
     "tail", ["", "7\n", '{"kind": "tr\n', "[]\n", '{"step": null}\n', "\xff\n"]
 )
@@ -412,6 +423,20 @@ def test_a_file_is_complete_or_not_there(tmp_path: Path) -> None:
         assert not (tmp_path / "new").exists()
         raise Killed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_that_write_one_file_do_not_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "evaluation.json"
+    with replacing(path) as first:
+        first.write(b"first")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1)
+            write_text(path, "second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_partial_folders_are_removed_with_what_is_in_them(tmp_path: Path) -> None:
