@@ -103,7 +103,7 @@ class EvaluationConfig(Config):
     sweep_top_p: list[Annotated[float, Field(gt=0, le=1)]] = [0.8, 0.9]
     """Top-p values of a sweep: draw from the likeliest symbols that hold this much probability."""
     select: SelectionConfig = SelectionConfig()
-    """Picks the checkpoint."""
+    """Picks the checkpoint, never the initial network."""
     sweep_select: SelectionConfig = SelectionConfig(metric=DEFAULT_SWEEP_METRIC)
     """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid.
     For pictures name another one, such as fid."""

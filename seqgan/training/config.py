@@ -82,7 +82,7 @@ class TrainConfig(Config):
     log_every: Positive = 50
     """Steps between lines in metrics.jsonl; non-finite losses are noticed at these steps."""
     eval_every: Positive = 500
-    """Steps between evaluations on validation data."""
+    """Steps between evaluations on validation data; where training stops it is evaluated too."""
     checkpoint_every: Positive = 500
     """Steps between checkpoints."""
     show_at: list[Positive] = []
@@ -90,7 +90,8 @@ class TrainConfig(Config):
     keep: Positive = 2
     """Checkpoints kept besides the selected one."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
-    """Save and stop cleanly after so long; `train --resume` goes on. Null: no limit."""
+    """Save, evaluate and stop cleanly after so long (the evaluation comes on top); `train --resume`
+    goes on. Null: no limit."""
     threads: Annotated[int, Field(gt=0, le=1024)] | None = None
     """CPU threads of this run; null: as many as there are cores, or OMP_NUM_THREADS of them. 1 is
     right for runs side by side: `compare` gives its runs 1 where this is null and OMP_NUM_THREADS

@@ -12,7 +12,7 @@ from tiny_runs import assert_same_run, last_checkpoint, metric_lines, train, wri
 from seqgan.cli import run
 from seqgan.experiment import load_run
 from seqgan.run import open_reported
-from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.checkpoint import Checkpoints, save_tree
 from seqgan.training.trainer import Trainer
 
 Capture = pytest.CaptureFixture[str]
@@ -108,14 +108,19 @@ def test_a_run_that_goes_on_selects_what_an_unbroken_one_selects(
 
 
 def test_more_rounds_forget_the_selection_at_the_former_end(tmp_path: Path) -> None:
-    short = [{"repeat": 5, "phases": {"mle": 1}}]
-    folder = train(tmp_path / "run", {**LEARNS, "schedule": short})
-    best = selected(folder)
-    assert best is not None
-    assert best["step"] == 5
+    """Though it is the best of all: by `max` every step of likelihood is worse than the last."""
+    base = {**LEARNS, "evaluation.select": {"metric": "nll_valid", "mode": "max"}}
+    folder, whole = (
+        train(tmp_path / name, {**base, "schedule": [{"repeat": rounds, "phases": {"mle": 1}}]})
+        for name, rounds in (("run", 3), ("whole", 9))
+    )
+    first, unbroken = selected(folder), selected(whole)
+    assert first is not None
+    assert unbroken is not None
+    assert first["step"] == 3
+    assert first["value"] > unbroken["value"], "the test says nothing"
     assert run(["train", "--resume", str(folder), "schedule.0.repeat=9"]) == 0
-    whole = train(tmp_path / "whole", {**LEARNS, "schedule": [{"repeat": 9, "phases": {"mle": 1}}]})
-    assert selected(folder) == selected(whole)
+    assert selected(folder) == unbroken
     assert evaluations(folder) == evaluations(whole) == {0: False, 4: False, 8: False, 9: True}
 
 
@@ -203,5 +208,7 @@ def test_what_an_earlier_version_selected_at_step_0_is_forgotten(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "state_dict", as_before)
         folder = stopped_run(tmp_path / "run", 3, monkeypatch, LEARNS)
+    initial = {**last_checkpoint(folder), "step": 0}
+    save_tree(initial, Checkpoints(folder / "checkpoints", keep=1).path(0))
     assert run(["train", "--resume", str(folder)]) == 0
     assert selected(folder) == selected(train(tmp_path / "whole", LEARNS))
