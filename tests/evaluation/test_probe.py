@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from enumeration import (
+    PrefixReward,
     SentenceReward,
     assert_same_vector,
     batches_of,
@@ -125,6 +126,45 @@ def test_the_sampled_reference_has_the_mean_that_listing_gives(
     assert_same_vector(total_P, listed_gradient(generator, FIXED, reward, False))
 
 
+@pytest.mark.parametrize("summed", [False, True])
+def test_a_causal_critics_values_are_summed_or_averaged_until_the_end(summed: bool) -> None:
+    generator, reward = make_generator("gru", ENDING), PrefixReward(ENDING, on_pads=50.0)
+    ids_RT = sentences(ENDING)
+    mask_RT = mask_of(ids_RT, ENDING.end_id)
+    value_R = (reward(ids_RT, mask_RT) * mask_RT).sum(1)
+    if not summed:
+        value_R = value_R / mask_RT.sum(1)
+    logp_R = log_probs(generator, ids_RT, ENDING.end_id).sum(1)
+    expected = gradient(-(logp_R.exp() * value_R).sum(), generator)
+    assert_same_vector(listed_gradient(generator, ENDING, reward, summed), expected)
+
+
+def test_the_sampled_reference_is_of_other_samples_than_the_estimates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else their errors would be the same, and the bias too small."""
+    generator, reward = make_generator("gru", FIXED), SentenceReward(FIXED)
+    seeds: dict[str, set[int]] = {"reference": set(), "estimate": set()}
+    rollout = rollout_of(sentences(FIXED)[[0, 4]], FIXED)
+
+    class Listening(Noisy):
+        def sample(self, generator: Any, request: Request) -> Rollout:
+            seeds["estimate"].add(torch.initial_seed())
+            return rollout
+
+    def samples(*_: Any) -> Rollout:
+        seeds["reference"].add(torch.initial_seed())
+        return rollout
+
+    monkeypatch.setattr(probe, "can_be_listed", lambda space: False)
+    monkeypatch.setattr(probe, "hard_samples", samples)
+    config = probe_config(samples=40, reference_batches=40)
+    probed = [Probed("exact", Listening(FIXED, reward, 1.0, 0.0), False)]
+    probe_gradients(generator, FIXED, probed, Request(2), reward, config)
+    assert len(seeds["reference"]) == len(seeds["estimate"]) == 1
+    assert seeds["reference"] != seeds["estimate"]
+
+
 # ── The critic's signal ───────────────────────────────────────────────────────────────────────
 
 
@@ -149,6 +189,34 @@ def test_the_signal_is_counted_by_hand() -> None:
     assert found["accuracy_held_out"] == pytest.approx(0.5)
     wins = sum((r > f) + 0.5 * (r == f) for r in (0, 2, 3, 1) for f in (0, 1, 2, 3))
     assert found["auc_held_out"] == pytest.approx(wins / 16)
+
+
+class EverySymbol(torch.nn.Module):
+    """A causal critic: the score of a step is its token's id less 2."""
+
+    def forward(self, x: Tensor, mask: Tensor, cond: Tensor | None = None) -> Scores:
+        return Scores(x.float() - 2, mask)
+
+
+def test_the_signal_of_a_causal_critic_is_its_mean_until_the_end() -> None:
+    """A score of exactly 0 is on no side."""
+
+    def samples(*rows: list[int]) -> Batch:
+        """Sentences of one, two, … tokens, filled with nines."""
+        ids_BT = torch.tensor([row + [9] * (len(rows) - len(row)) for row in rows])
+        lengths_B1 = torch.tensor([[len(row)] for row in rows])
+        return Batch(ids_BT, torch.arange(ids_BT.shape[1]) < lengths_B1)
+
+    seen = samples([3], [3, 0], [2, 2, 5])  # means 1, -1/2, 1
+    held_out = samples([0], [0, 3], [4, 2, 3])  # -2, -1/2, 1
+    fake = samples([2], [0, 1], [3, 0, 0])  # 0, -3/2, -1
+    rollout = Rollout(fake.x, fake.x, fake.mask)
+    found = critic_signal(EverySymbol(), seen, held_out, rollout, None)
+    assert found["rank_correlation"] is None
+    assert found["accuracy_train"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert found["accuracy_held_out"] == pytest.approx((1 / 3 + 2 / 3) / 2)
+    wins = sum(r > f for r in (-2, -0.5, 1) for f in (0, -1.5, -1))
+    assert found["auc_held_out"] == pytest.approx(wins / 9)
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────────────────────
