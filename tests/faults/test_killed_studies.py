@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
-from tiny_runs import tiny_experiment, write_config
+from tiny_runs import tiny_experiment, without_progress, write_config
 
 from seqgan.cli import run
 from seqgan.core.errors import UserError
@@ -74,7 +74,7 @@ def test_the_runs_of_a_killed_study_save_and_stop(number: signal.Signals, tmp_pa
         wait_until(lambda: is_free(child))
     assert is_free(child)
     assert len(Checkpoints(child / "checkpoints", 1).steps()) == 1
-    (line,) = (folder / "only" / "seed-0.log").read_text().splitlines()
+    (line,) = without_progress((folder / "only" / "seed-0.log").read_text())
     assert line == "error: SIGTERM: saved; go on with train --resume"
 
 
