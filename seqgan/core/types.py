@@ -223,6 +223,15 @@ class Hidden:
         return F.linear(self.h_BTH, self.weight_VH, self.bias_V)
 
 
+def after_prompt(before: StepOut, out: StepOut, fill_B: Tensor | None, columns: int) -> StepOut:
+    """`out`, but for rows whose prompts of `columns` columns hold nothing but fill: their logits
+    are those `before` the prompt."""
+    if fill_B is None:
+        return out
+    empty_B1 = (fill_B == columns)[:, None]
+    return StepOut(torch.where(empty_B1, before.logits_BV, out.logits_BV), out.state)
+
+
 class Generator(nn.Module, ABC):
     """An autoregressive model supplies these; `decoding.py` samples from any of them.
 
@@ -250,11 +259,10 @@ class Generator(nn.Module, ABC):
         for column, ids_B in enumerate(ids_BP.unbind(1)):
             after = self.step(ids_B, out.state)
             if fill_B is not None:
-                reads_B = fill_B <= column
-                logits_BV = torch.where(reads_B[:, None], after.logits_BV, out.logits_BV)
-                after = StepOut(logits_BV, choose_rows(reads_B, after.state, out.state))
+                state = choose_rows(fill_B <= column, after.state, out.state)
+                after = StepOut(after.logits_BV, state)
             out = after
-        return out
+        return after_prompt(before, out, fill_B, ids_BP.shape[1])
 
     @abstractmethod
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:

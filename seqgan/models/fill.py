@@ -8,8 +8,6 @@ without the fill (moved to the left), or with the fill hidden by a mask.
 import torch
 from torch import Tensor
 
-from seqgan.core.types import StepOut
-
 
 def count_fill(prompt_BP: Tensor, fill_id: int | None) -> Tensor | None:
     """`fill_B`: the columns in front that hold nothing but `fill_id`; None where nothing is ever
@@ -36,15 +34,6 @@ def visible_columns(fill_B: Tensor, columns: int) -> Tensor:
     """`visible_BT` of a row [start symbol, fill, prompt, answer], of which so many are there."""
     column_T = torch.arange(columns, device=fill_B.device)
     return (column_T == 0) | (column_T > fill_B[:, None])
-
-
-def after_prompt(before: StepOut, out: StepOut, fill_B: Tensor | None, columns: int) -> StepOut:
-    """`out`, but for rows whose prompts of `columns` columns hold nothing but fill: their logits
-    are those `before` the prompt."""
-    if fill_B is None:
-        return out
-    empty_B1 = (fill_B == columns)[:, None]
-    return StepOut(torch.where(empty_B1, before.logits_BV, out.logits_BV), out.state)
 
 
 def begun_columns(mask_BT: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ weights, and there is no dropout on the attention weights.
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut, after_prompt
 from seqgan.models.config import TransformerGeneratorConfig
-from seqgan.models.fill import after_prompt, visible_columns
+from seqgan.models.fill import visible_columns
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
 
