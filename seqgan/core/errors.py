@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Bad input or configuration. The command line prints it on one line and exits with 2."""
+    """Bad input or configuration. The command line prints it on one line and exits with 2.
+
+    What a message quotes may be of any length; its middle is left out where it fills a screen.
+    """
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if len(message) <= 1_200 else f"{message[:900]} … {message[-200:]}"
 
 
 def warn(message: str) -> None:

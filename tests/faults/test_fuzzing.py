@@ -35,7 +35,7 @@ def complaint(name: str, data: bytes, folder: Path) -> str | None:
         found = INTERNALS.search(message)
         if "\n" in message or "\r" in message:
             return f"several lines: {message!r}"
-        if len(message) > 1_500:
+        if len(message) > 1_200:
             return f"too long: {message[:200]!a}…"
         if any("\ud800" <= character <= "\udfff" for character in message):
             return f"no text: {message!a}"
