@@ -26,6 +26,10 @@ ENDLESS = {
 """Nothing is saved but by a signal."""
 
 
+PATIENCE = 240
+"""Seconds that a busy machine may take to start two processes."""
+
+
 def write_study(folder: Path, arms: list[str], overrides: dict[str, object]) -> Path:
     write_config(folder / "base.yaml", overrides)
     tree = {
@@ -40,7 +44,7 @@ def write_study(folder: Path, arms: list[str], overrides: dict[str, object]) -> 
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.05)
@@ -64,12 +68,16 @@ def test_the_runs_of_a_killed_study_save_and_stop(number: signal.Signals, tmp_pa
         start_new_session=True,
     )
     child = folder / "only" / "seed-0"
-    wait_until(lambda: (child / "metrics.jsonl").exists() or process.poll() is not None)
+    try:
+        wait_until(lambda: (child / "metrics.jsonl").exists() or process.poll() is not None)
+    except AssertionError:
+        process.kill()
+        raise
     if number == signal.SIGINT:  # Ctrl-C reaches every process of the terminal's foreground group
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    assert process.wait(timeout=60) == (-9 if number == signal.SIGKILL else 130)
+    assert process.wait(timeout=PATIENCE) == (-9 if number == signal.SIGKILL else 130)
     if number == signal.SIGKILL:
         wait_until(lambda: is_free(child))
     assert is_free(child)
