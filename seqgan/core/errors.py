@@ -8,12 +8,17 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Bad input or configuration. The command line prints it on one line and exits with 2.
 
-    What a message quotes may be of any length; its middle is left out where it fills a screen.
+    What a message quotes may be of any length, and hold anything: its middle is left out where it
+    fills a screen, and what would break the line or command the terminal is spelled out.
     """
 
     def __str__(self) -> str:
         message = super().__str__()
-        return message if len(message) <= 1_200 else f"{message[:900]} … {message[-200:]}"
+        if len(message) > 1_200:
+            message = f"{message[:900]} … {message[-200:]}"
+        if message.isprintable():
+            return message
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
 
 
 def warn(message: str) -> None:

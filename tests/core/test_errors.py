@@ -11,3 +11,8 @@ def test_a_message_that_quotes_a_whole_file_stays_readable() -> None:
     assert message.endswith("aaa; name it")
     assert len(message) < 1_200
     assert str(UserError("short; mend it")) == "short; mend it"
+
+
+def test_what_breaks_a_line_or_commands_a_terminal_is_spelled_out() -> None:
+    message = str(UserError("v.txt: 'a\rb\x1b[31mü\u2028\ud800' is more than one word"))
+    assert message == r"v.txt: 'a\rb\x1b[31mü\u2028\ud800' is more than one word"
