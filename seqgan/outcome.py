@@ -35,14 +35,18 @@ def reported_checkpoint(
     )
 
 
-def is_finished(experiment: Experiment, folder: Path, last_step: int) -> bool:
-    """Whether the schedule was gone through, or the rule stopped it."""
-    if last_step >= Schedule(experiment.schedule).steps:
+def is_finished(
+    experiment: Experiment, checkpoints: Checkpoints, newest: dict[str, Any] | None
+) -> bool:
+    """Whether the schedule was gone through, or the rule stopped it, which the newest intact state
+    knows (None: it is yet to be read)."""
+    if checkpoints.steps()[-1] >= Schedule(experiment.schedule).steps:
         return True
-    if experiment.evaluation.select.patience is None:
+    rule = selection_rule(experiment)
+    if rule.patience is None:
         return False
-    last = Checkpoints(folder / "checkpoints", keep=1).load(last_step)
-    return selection_rule(experiment).waited_long_enough(last["best"], last_step)
+    newest = newest or checkpoints.load_newest()
+    return rule.waited_long_enough(newest["best"], newest["step"])
 
 
 def training_outcome(experiment: Experiment, folder: Path) -> dict[str, Any]:

@@ -279,7 +279,8 @@ def open_reported(
     check_head(folder)
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
     state, metric = checkpoints.load_reported()
-    finished = is_finished(experiment, folder, checkpoints.steps()[-1])
+    is_newest = metric is None or state["step"] == checkpoints.steps()[-1]
+    finished = is_finished(experiment, checkpoints, state if is_newest else None)
     return state, reported_checkpoint(experiment, state, metric, finished)
 
 

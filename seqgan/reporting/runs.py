@@ -18,7 +18,8 @@ from seqgan.core.config import read_yaml
 from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
-from seqgan.core.saved_files import read_json_lines, read_json_object
+from seqgan.core.run_lines import read_run_lines
+from seqgan.core.saved_files import read_json_object
 from seqgan.core.yaml_text import read_scalar
 from seqgan.reporting.statistics import Value
 
@@ -229,13 +230,10 @@ def _read_optional(path: Path) -> dict[str, Any]:
 
 def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The train and the eval lines; a run killed before its first line has neither."""
-    if not path.exists():
-        return [], []
-    lines, damaged = read_json_lines(path)
+    train, evals, damaged = read_run_lines(path)
     if damaged:  # a killed process leaves one half-written
         warn(f"{path}: {damaged} damaged line{'s' * (damaged > 1)} left out")
-    train = [line for line in lines if line.get("kind") == "train"]
-    return train, [line for line in lines if line.get("kind") == "eval"]
+    return train, evals
 
 
 def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -35,7 +35,7 @@ class DamagedCheckpoint(UserError):
 def save_tree(tree: Any, folder: Path) -> None:
     """Write a tree atomically; a former folder of that name is replaced.
 
-    Raises `UserError` where there is no room for it; what was there before stays.
+    Raises `OSError` or `SafetensorError` where there is no room for it; what was there stays.
     """
     tensors: dict[str, Tensor] = {}
     skeleton = _strip(tree, tensors)
@@ -44,12 +44,9 @@ def save_tree(tree: Any, folder: Path) -> None:
     partial.mkdir(parents=True)
     try:
         _write(skeleton, tensors, partial)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError):
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(
-            f"{folder}: cannot be written ({_reason(error)}); what was saved before is intact, "
-            "make room and go on with train --resume"
-        ) from error
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     sync(folder.parent)
@@ -143,10 +140,17 @@ class Checkpoints:
 
     def save(self, step: int, tree: Any) -> None:
         """Write `step` if it is not there yet, then drop the oldest beyond `keep` (the selected one
-        stays)."""
+        stays). Raises `UserError` where there is no room for it."""
         if step in self.steps():
             return
-        save_tree(tree, self.path(step))
+        path = self.path(step)
+        try:
+            save_tree(tree, path)
+        except (OSError, SafetensorError) as error:
+            raise UserError(
+                f"{path}: cannot be written ({_reason(error)}); what was saved before is intact, "
+                "make room and go on with train --resume"
+            ) from error
         for old in self.steps()[: -self._keep]:
             if old != self._selected:
                 shutil.rmtree(self.path(old))
@@ -183,19 +187,20 @@ class Checkpoints:
         try:
             best = self.selected()
         except UserError as error:  # every checkpoint knows the best one so far
-            newest = self._load_newest()
+            newest = self.load_newest()
             best = newest.get("at_stop") or newest["best"]
             warn(f"{error}; taken from the last checkpoint")
         if best is None:
-            return self._load_newest(), None
+            return self.load_newest(), None
         try:
             return self.load(best["step"]), best.get("metric")
         except DamagedCheckpoint as error:
-            tree = self._load_newest()
+            tree = self.load_newest()
             warn(f"{error}; the checkpoint of step {tree['step']} stands in for it")
             return tree, None
 
-    def _load_newest(self) -> Any:
+    def load_newest(self) -> Any:
+        """The newest intact tree. Raises `UserError` where there is none."""
         found = self.load_last()
         if found is None:
             raise UserError(f"{self._folder.parent}: no checkpoint yet; train it first")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.errors import warn
+from seqgan.core.run_lines import read_run_lines
 from seqgan.core.saved_files import naming, read_json_lines, to_json, write_text
 
 
@@ -68,8 +69,7 @@ def _step(line: dict[str, Any]) -> float:
 
 def read_evaluations(path: Path) -> list[dict[str, Any]]:
     """The evaluations of a log, in order; infinite metrics are numbers again."""
-    lines, _ = read_json_lines(path)
-    found = [line for line in lines if line.get("kind") == "eval"]
+    _, found, _ = read_run_lines(path)
     for line in found:
         values = line["metrics"].items()
         line["metrics"] = {k: None if v is None else float(v) for k, v in values}

@@ -1,5 +1,6 @@
 """Judges are repeatable, named by what they are, learn what they should, and are kept unharmed."""
 
+import resource
 import shutil
 import time
 from dataclasses import replace
@@ -344,6 +345,18 @@ def test_a_damaged_judge_is_trained_again(damage, tmp_path, trainings):
     assert len(trainings) == 2
     assert cached_judge(SHORT, X, Y, CPU, tmp_path).name == name
     assert len(trainings) == 2, "what was damaged is replaced"
+
+
+def test_a_full_disk_costs_a_judge_and_nothing_else(tmp_path, trainings):
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, former[1]))  # no file can grow: a full disk
+    try:
+        name = cached_judge(SHORT, X, Y, CPU, tmp_path).name
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert list(tmp_path.iterdir()) == []
+    assert cached_judge(SHORT, X, Y, CPU, tmp_path).name == name
+    assert len(trainings) == 2
 
 
 def test_of_two_processes_the_first_to_store_counts(tmp_path, monkeypatch):

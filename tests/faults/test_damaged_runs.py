@@ -4,6 +4,7 @@ A damaged file is one line and exit status 2, or an intact checkpoint stands in 
 said; nothing else changes. What a killed process left is taken up again.
 """
 
+import json
 import os
 import resource
 import shutil
@@ -214,6 +215,26 @@ def test_a_damaged_selected_checkpoint_is_left_out(
     assert Checkpoints(folder / "checkpoints", 1).selected() is None
 
 
+def test_a_damaged_last_checkpoint_leaves_the_selected_one_in_use(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Where patience decides whether training is over, as in every run that is under way."""
+    rule = {"metric": "nll_valid", "mode": "max", "patience": 100}
+    folder = train(
+        tmp_path / "run",
+        {**RULE, "evaluation.select": rule, "schedule": [{"repeat": 12, "phases": {"mle": 1}}]},
+    )
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("repeat: 12", "repeat: 24"))
+    expected, _ = output(capsys, "sample", str(folder))
+    flip(checkpoint(folder, 12) / "tensors.safetensors")
+    samples, (warning, note) = output(capsys, "sample", str(folder))
+    assert samples == expected
+    assert "step-00000012: damaged" in warning
+    assert note.endswith("selected by nll_valid; training is not finished")
+    output(capsys, "evaluate", str(folder))
+
+
 # ── Other files ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -276,6 +297,41 @@ def test_progress_is_read_whatever_a_killed_run_has_left(tail: str, tmp_path: Pa
     log.write_text('{"step": 3}\n' + tail, encoding="latin-1")
     planned = PlannedRun("arm", 0, tmp_path, tiny_experiment())
     assert _steps_done(planned) == (0 if tail else 3)
+
+
+DAMAGED_LINES = [
+    '{"kind": "eval", "step": 9}',
+    '{"kind": "eval", "metrics": {"nll_valid": 1.5}}',
+    '{"kind": "eval", "step": "9", "metrics": {"nll_valid": 1.5}}',
+    '{"kind": "eval", "step": 9, "metrics": [1.5]}',
+    '{"kind": "eval", "step": 9, "metrics": {"nll_valid": "low"}}',
+    '{"kind": "eval", "step": 9, "metrics": {"nll_valid": {}}}',
+    '{"kind": "train"}',
+    '{"kind": "train", "step": "x"}',
+]
+
+
+def test_damaged_lines_of_the_log_are_left_out(
+    ruled: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(ruled, tmp_path)
+    expected = json.loads(output(capsys, "evaluate", str(folder), "--json")[0])
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write("".join(f"{line}\n" for line in DAMAGED_LINES))
+    result = json.loads(output(capsys, "evaluate", str(folder), "--json")[0])
+    assert result["adversarial"] == expected["adversarial"]
+    assert result["adversarial"] is not None
+    report = str(tmp_path / "report.html")
+    _, (warning, *_) = output(capsys, "report", str(folder), "-o", report)
+    assert warning.endswith(f"metrics.jsonl: {len(DAMAGED_LINES)} damaged lines left out")
+
+
+def test_a_run_without_its_log_is_evaluated(ruled: Path, tmp_path: Path, capsys: Capture) -> None:
+    folder = copy_of(ruled, tmp_path)
+    (folder / "metrics.jsonl").unlink()
+    result = json.loads(output(capsys, "evaluate", str(folder), "--json")[0])
+    assert result["finished"]
+    assert result["adversarial"] is None
 
 
 # ── Kills ─────────────────────────────────────────────────────────────────────────────────────
