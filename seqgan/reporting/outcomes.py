@@ -5,13 +5,19 @@ from seqgan.reporting.runs import Arm
 
 
 def checkpoint_warnings(arms: list[Arm]) -> list[str]:
-    """A line for each arm and kind of early checkpoint, and for what evaluations warn of."""
+    """A line for each arm and kind of early checkpoint, for what evaluations warn of, and for those
+    that were asked for other settings than the run's."""
     seeds_of: dict[str, list[int]] = {}
     for arm in arms:
         for run in arm.finished:
             said = [str(warning) for warning in (run.final or {}).get("warnings", [])]
             if run.checkpoint is not None and run.checkpoint.needs_a_word:
                 said.append(f"the reported checkpoint is {run.checkpoint}")
+            if overrides := ((run.final or {}).get("notes") or {}).get("overrides"):
+                said.append(
+                    f"last evaluated with {overrides}, not as configured; 'seqgan evaluate' "
+                    "without overrides measures it as configured"
+                )
             for sentence in said:
                 seeds_of.setdefault(f"{arm.label}: {sentence}", []).append(run.seed)
     return [

@@ -60,6 +60,17 @@ def test_what_an_evaluation_warns_of_stands_in_reports(tmp_path: Path) -> None:
     assert checkpoint_warnings(arms) == ["toy: fid never moved (seed 0)."]
 
 
+def test_an_evaluation_with_other_settings_is_told(tmp_path: Path) -> None:
+    asked = {"checkpoint": END, "notes": {"samples": 100, "overrides": "evaluation.samples=100"}}
+    arms = arms_of(tmp_path, {"checkpoint": END, "notes": {"samples": 5000}}, asked)
+    (line,) = checkpoint_warnings(arms)
+    assert line == (
+        "toy: last evaluated with evaluation.samples=100, not as configured; 'seqgan evaluate' "
+        "without overrides measures it as configured (seed 1)."
+    )
+    assert "last evaluated with evaluation.samples=100" in render_report("toy", arms)
+
+
 def test_effects_are_means_and_counts(tmp_path: Path) -> None:
     arms = arms_of(
         tmp_path,
