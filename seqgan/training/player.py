@@ -17,6 +17,9 @@ from seqgan.training.config import PlayerConfig
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 _NEVER = -1
+_START, _LOSS, _GRADIENTS = 0, 1, 2
+"""What was first not finite: the parameters that an update started from, its loss, or the gradient
+of the parameter whose number is added to the last of these."""
 _moments = itertools.count()
 """Numbers the updates of all players, in the order in which they happen."""
 
@@ -44,8 +47,6 @@ def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
     """
     players = list(players)
     if all(player.is_finite() for player in players):
-        for player in players:
-            player.forget_moments()
         return
     first = min(filter(None, (player.fault() for player in players)), key=lambda f: f.moment)
     raise NonFiniteError(
@@ -58,9 +59,9 @@ def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
 class Player(Generic[ModuleT]):
     """Updates one network.
 
-    Non-finite losses, gradients and parameters are noticed on the device: the number of the update
-    at which one first appeared is kept in a tensor there and read only by `raise_if_not_finite`,
-    so an update never waits for the device.
+    Non-finite losses, gradients and parameters are noticed on the device: what was the first, and
+    when, is kept in tensors there and read only by `raise_if_not_finite`, so an update never waits
+    for the device. It is no part of the state: it happened, whatever is loaded afterwards.
     """
 
     def __init__(
@@ -82,13 +83,11 @@ class Player(Generic[ModuleT]):
         self._averaged = _Averaged(module, ema) if ema else None
         device = self._parameters[0].device
         self._zero = torch.zeros((), device=device)
-        self._bad_loss = torch.full((), _NEVER, device=device)
-        self._bad_gradient = torch.full((), _NEVER, device=device)
-        self._bad_tensor = torch.zeros((), dtype=torch.long, device=device)
-        self._bad_start = torch.full((), _NEVER, device=device)
-        self._checked = 0
-        self._moments: list[int] = []
-        """The moments of the updates since the first `_checked` ones, which were finite."""
+        self._bad_what, self._bad_update, self._bad_moment = (
+            torch.full((), _NEVER, device=device) for _ in range(3)
+        )
+        self._moment = _NEVER
+        """The moment of the last update."""
 
     def update(self, loss: Tensor) -> Tensor:
         """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
@@ -117,26 +116,31 @@ class Player(Generic[ModuleT]):
         for group in self._optimizer.param_groups:
             group["lr"] = self._config.lr * max(share, 0.0)
 
+    @torch.no_grad()
     def _norms(self) -> tuple[Tensor, Tensor]:
         """Norms of each parameter's gradient, 0 where it has none, and of the parameter; taken
         before clipping, which spreads one infinity over all of them."""
         gradients = [self._zero if p.grad is None else p.grad for p in self._parameters]
-        norms = torch.stack(torch._foreach_norm([*gradients, *self._parameters])).detach()
+        norms = torch.stack(torch._foreach_norm([*gradients, *self._parameters]))
         norms_P, sizes_P = norms.chunk(2)
         return norms_P, sizes_P
 
+    @torch.no_grad()
     def _note(self, loss: Tensor, norm: Tensor, norms_P: Tensor, sizes_P: Tensor) -> None:
-        """Remember the first update whose loss, and whose gradient, is not finite, and the first
-        that starts from parameters whose norm is not."""
-        self._moments.append(next(_moments))
-        bad_start = (self._bad_start == _NEVER) & ~torch.isfinite(sizes_P.sum())
-        self._bad_start.copy_(torch.where(bad_start, self.updates, self._bad_start))
-        bad_loss = (self._bad_loss == _NEVER) & ~torch.isfinite(loss.detach())
-        self._bad_loss.copy_(torch.where(bad_loss, self.updates, self._bad_loss))
-        bad = (self._bad_gradient == _NEVER) & ~torch.isfinite(norm)
-        self._bad_gradient.copy_(torch.where(bad, self.updates, self._bad_gradient))
-        first = (~torch.isfinite(norms_P)).long().argmax()
-        self._bad_tensor.copy_(torch.where(bad, first, self._bad_tensor))
+        """Remember the first fault. Parameters that are not finite at the start are a fault of the
+        update before."""
+        before, self._moment = self._moment, next(_moments)
+        bad_start = ~torch.isfinite(sizes_P.sum())
+        tensor = _GRADIENTS + (~torch.isfinite(norms_P)).long().argmax()
+        what = torch.where(torch.isfinite(norm), _NEVER, tensor)
+        what = torch.where(torch.isfinite(loss), what, _LOSS)
+        what = torch.where(bad_start, _START, what)
+        is_first = (self._bad_what == _NEVER) & (what != _NEVER)
+        update = torch.where(bad_start, self.updates, self.updates + 1)
+        moment = torch.where(bad_start, before, self._moment)
+        self._bad_update.copy_(torch.where(is_first, update, self._bad_update))
+        self._bad_moment.copy_(torch.where(is_first, moment, self._bad_moment))
+        self._bad_what.copy_(torch.where(is_first, what, self._bad_what))
 
     def raise_if_not_finite(self, step: int) -> None:
         """For a player alone; see the function of that name."""
@@ -145,14 +149,9 @@ class Player(Generic[ModuleT]):
     def is_finite(self) -> bool:
         """Whether every loss, gradient and norm of a parameter was finite, and is (this waits for
         the device)."""
-        noted = torch.stack([self._bad_loss, self._bad_gradient, self._bad_start]).amax()
         parameters = [parameter.detach() for parameter in self.module.parameters()]
         sizes = torch.stack(torch._foreach_norm(parameters))
-        return int(noted) == _NEVER and bool(sizes.isfinite().all())
-
-    def forget_moments(self) -> None:
-        """All updates so far were finite: when they happened matters no more."""
-        self._checked, self._moments = self.updates, []
+        return int(self._bad_what) == _NEVER and bool(sizes.isfinite().all())
 
     def fault(self) -> Fault | None:
         """What went wrong first; None where all is finite.
@@ -160,23 +159,17 @@ class Player(Generic[ModuleT]):
         Parameters count from the update that left them so, whether or not a later loss showed it.
         Their norms are looked at: what is beyond 1e19 makes scores infinite before it is so itself.
         """
-        bad_loss, bad_gradient, bad_start = (
-            int(note) for note in (self._bad_loss, self._bad_gradient, self._bad_start)
-        )
-        found = []
-        if bad_loss != _NEVER:
-            found.append((bad_loss, "loss"))
-        if bad_gradient != _NEVER:
-            found.append((bad_gradient, f"gradient of '{self._names[int(self._bad_tensor)]}'"))
-        if (name := self._infinite_norm()) is not None:
-            left_by = self.updates if bad_start == _NEVER else bad_start
-            found.append((left_by - 1, name))
-        if not found:
-            return None
-        update, what = min(found, key=lambda pair: pair[0])
-        since = update - self._checked
-        moment = self._moments[since] if 0 <= since < len(self._moments) else _NEVER
-        return Fault(moment, update + 1, self.name, what)
+        what = int(self._bad_what)
+        if what == _NEVER:
+            name = self._infinite_norm()
+            return None if name is None else Fault(self._moment, self.updates, self.name, name)
+        if what == _START:
+            name = self._infinite_norm() or "a parameter"
+        elif what == _LOSS:
+            name = "loss"
+        else:
+            name = f"gradient of '{self._names[what - _GRADIENTS]}'"
+        return Fault(int(self._bad_moment), int(self._bad_update), self.name, name)
 
     def _infinite_norm(self) -> str | None:
         """The first parameter whose norm is not finite."""
@@ -207,7 +200,6 @@ class Player(Generic[ModuleT]):
         load_weights(self.module, state["module"], self.name)
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
-        self.forget_moments()
         if self._averaged is not None:
             load_weights(self._averaged.module, state["averaged"], self.name)
 

@@ -153,6 +153,22 @@ def test_an_update_never_waits_for_the_device(
     player.raise_if_not_finite(2)
 
 
+def test_an_update_measures_norms_without_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Tensor] = []
+    norms = torch._foreach_norm
+
+    def measure(tensors: list[Tensor]) -> list[Tensor]:
+        found = norms(tensors)
+        measured.extend(found)
+        return found
+
+    monkeypatch.setattr(torch, "_foreach_norm", measure)
+    module = linear()
+    Player("generator", module, sgd()).update(loss_of(module))
+    assert measured
+    assert not any(norm.requires_grad for norm in measured)
+
+
 def _refuse(*_: Any, **__: Any) -> None:
     raise AssertionError("reads a tensor from the device")
 
@@ -290,3 +306,25 @@ def test_a_generator_that_went_wrong_before_its_critic_is_at_fault() -> None:
     generator.update(loss_of(generator.module, 1e3))
     critic.update(loss_of(critic.module) * generator.module.weight.detach().sum())
     assert blamed(critic, generator) == "player 'generator': parameter 'weight'"
+
+
+def test_going_back_to_an_earlier_generator_changes_nothing_about_who_was_first() -> None:
+    """As evolution does for each of its children."""
+    critic, generator = pair()
+    raise_if_not_finite([critic, generator], 0)
+    parent = copy.deepcopy(generator.state_dict())
+    critic.update(loss_of(critic.module) * NAN)
+    generator.update(loss_of(generator.module) * NAN)
+    generator.load_state_dict(parent)
+    assert blamed(critic, generator) == "player 'critic': loss"
+    generator.update(loss_of(generator.module))
+    assert blamed(critic, generator) == "player 'critic': loss"
+
+
+def test_an_earlier_generator_is_still_to_blame_for_what_it_did() -> None:
+    critic, generator = pair()
+    parent = copy.deepcopy(generator.state_dict())
+    generator.update(loss_of(generator.module) * NAN)
+    generator.load_state_dict(parent)
+    critic.update(loss_of(critic.module) * NAN)
+    assert blamed(critic, generator) == "player 'generator': loss"
