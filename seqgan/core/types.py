@@ -358,10 +358,10 @@ class Critic(nn.Module, ABC):
     A critic that is given no condition at its making ignores `cond`.
     """
 
-    counts_from_first: bool = False
-    """Whether it has positions or a state, so that a row has to begin in the first column. Other
-    critics of sequences have to score rows with masked columns in front as if these were not
-    there."""
+    counts_from_first: bool = True
+    """Whether a row has to begin in the first column, as for positions or a state. A critic of
+    sequences that says False scores rows with masked columns in front as if these were not
+    there, or reads whole rows only."""
     filled_in_front: bool = False
     """Whether rows have masked columns in front; a prompted critic sets it."""
 

@@ -37,6 +37,7 @@ from seqgan.models.config import (
 from seqgan.models.critics.local import LocalCritic
 from seqgan.models.critics.mlp import MlpCritic
 from seqgan.models.critics.pairwise import PairwiseCritic
+from seqgan.models.prompted import PromptedCritic
 from seqgan.models.value import PrefixValue
 from seqgan.translate import translate
 
@@ -205,6 +206,19 @@ def test_learned_baselines_do_not_see_it() -> None:
     same(values[0][4:], both(lambda s: PrefixValue(s, 4, 6))[0](ANSWERS[4:]))
 
 
+def test_what_a_network_of_the_library_takes_is_asked_once(
+    network: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for every token that is sampled."""
+    generator = build_generator(HfGeneratorConfig(name="hf", path=network("gpt2")), LONG)
+
+    def ask_again(_: Any) -> Any:
+        raise AssertionError("asks for a signature")
+
+    monkeypatch.setattr("seqgan.models.generators.hf.signature", ask_again)
+    sample(generator, LONG, len(PROMPTS), Greedy(), prompts(LONG))
+
+
 # ── Critics ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -272,3 +286,20 @@ def test_continuations_do_not_see_it(critics: list[Critic]) -> None:
         with torch.no_grad():
             shared = critic.score_continuations(ids_RT, mask_RT, Shared(5, 1), cond)
             same(counted(shared), counted(critics[0](ids_RT, mask_RT, prompts(SHORT).repeat(2, 1))))
+
+
+class CountingCritic(Critic):
+    """Recurrent, and silent about what it needs: it weighs each id by its column."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        assert mask is not None
+        column_T = torch.arange(1, x.shape[1] + 1)
+        return Scores((x * mask * column_T).sum(1).float())
+
+
+def test_a_critic_that_says_nothing_gets_rows_that_begin_in_the_first_column() -> None:
+    short, long = (
+        PromptedCritic(CountingCritic(), space)(ANSWERS, MASK, prompts(space))
+        for space in (SHORT, LONG)
+    )
+    assert torch.equal(short.score, long.score)

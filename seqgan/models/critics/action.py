@@ -25,8 +25,6 @@ from seqgan.models.layers import Recurrent, TokenEmbedding, score_in_chunks
 class ActionCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
-    counts_from_first = True
-
     def __init__(self, space: SequenceSpace, config: ActionCriticConfig) -> None:
         super().__init__()
         self.reads = config.reads

@@ -33,6 +33,8 @@ from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, sco
 class CnnCritic(Critic):
     """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
 
+    counts_from_first = False
+
     def __init__(self, space: SequenceSpace, config: CnnCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)

@@ -22,6 +22,8 @@ from seqgan.models.layers import TokenEmbedding
 class CompanyCritic(Critic):
     """See `core.types.Critic` for the contract. `score` is [B, T], not causal."""
 
+    counts_from_first = False
+
     def __init__(self, space: SequenceSpace, config: CompanyCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.width)

@@ -35,8 +35,6 @@ _FIELD = "critic"
 class HfCritic(Critic):
     """See `core.types.Critic` for the contract. `features_BF`: what the score is read from."""
 
-    counts_from_first = True
-
     def __init__(self, space: SequenceSpace, config: HfCriticConfig) -> None:
         super().__init__()
         self.network = load_network(config, space, _FIELD, "trunk")

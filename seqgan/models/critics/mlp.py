@@ -37,6 +37,8 @@ class MlpTrunk(Stack[nn.Linear]):
 class MlpCritic(Critic):
     """See `core.types.Critic` for the contract. Needs all T columns of a space of sequences."""
 
+    counts_from_first = False
+
     def __init__(self, space: Space, config: MlpCriticConfig) -> None:
         super().__init__()
         self.space = space

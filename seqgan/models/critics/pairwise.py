@@ -23,6 +23,8 @@ from seqgan.models.layers import TokenEmbedding, score_in_chunks
 class PairwiseCritic(Critic):
     """See `core.types.Critic` for the contract. Needs all T columns of the space."""
 
+    counts_from_first = False
+
     def __init__(self, space: SequenceSpace, config: PairwiseCriticConfig) -> None:
         super().__init__()
         self.channels = config.channels

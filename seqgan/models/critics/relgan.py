@@ -33,6 +33,8 @@ from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, sco
 class RelganCritic(Critic):
     """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
 
+    counts_from_first = False
+
     def __init__(self, space: SequenceSpace, config: RelganCriticConfig) -> None:
         super().__init__()
         self.representations = config.representations

@@ -22,8 +22,6 @@ from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chun
 class RnnCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
-    counts_from_first = True
-
     def __init__(self, space: SequenceSpace, config: RnnCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)

@@ -21,8 +21,6 @@ from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding, score_
 class TransformerCritic(Critic):
     """See `core.types.Critic` for the contract."""
 
-    counts_from_first = True
-
     def __init__(self, space: SequenceSpace, config: TransformerCriticConfig) -> None:
         super().__init__()
         self.causal = config.causal

@@ -48,6 +48,7 @@ class HfGenerator(Generator):
         self.start_id = start_symbol(network, _FIELD, config.path)
         check_columns(network, space.length, True, _FIELD, config.path)
         _check_cache(network, config.path)
+        self._takes_positions = "position_ids" in signature(type(network).forward).parameters
         self.network = network if config.lora is None else _with_adapters(network, config.lora)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
@@ -86,7 +87,7 @@ class HfGenerator(Generator):
         column_T = torch.arange(past + columns, device=fill_B.device)
         position_BT = column_T - fill_B[:, None]
         arguments = {"attention_mask": (position_BT >= 0).long()}
-        if "position_ids" in signature(type(self.network).forward).parameters:
+        if self._takes_positions:
             arguments["position_ids"] = position_BT[:, past:].clamp(min=0)
         return arguments
 
