@@ -2,11 +2,10 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.numbers import Temperature
-from seqgan.estimators.temperature import ConstantTemperature, TemperatureConfig
 
 
 class SequenceCreditConfig(Config):
@@ -129,8 +128,6 @@ class CriticEstimatorConfig(Config):
 class PolicyGradientConfig(CriticEstimatorConfig):
     """What the estimators share that multiply advantages with gradients of log-probabilities."""
 
-    name: str
-    """Kind of estimator."""
     samples: Annotated[int, Field(gt=0)] = 1
     """Sequences written for each condition of the batch; above 1 the leave-one-out baseline is
     the mean of the other sequences for the same condition."""
@@ -203,6 +200,41 @@ class AllActionConfig(CriticEstimatorConfig):
     entropy: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the entropy, in nats; with a critic of log-likelihoods, 1 makes it the KL
     divergence to the critic's model."""
+
+
+class ConstantTemperature(Config):
+    """The same temperature at every update."""
+
+    name: Literal["constant"]
+    """How the temperature changes during training. `temperature: 0.7` is short for this one."""
+    value: Temperature = 0.7
+    """Temperature τ of the softmax; lower is closer to one-hot rows."""
+
+
+class AnnealedTemperature(Config):
+    """From `start` to `end` in `steps` generator updates, then constant."""
+
+    name: Literal["linear", "exponential"]
+    """Whether each update adds the same amount or multiplies by the same factor."""
+    start: Temperature
+    """Temperature τ of the first generator update."""
+    end: Temperature
+    """Temperature τ after `steps` generator updates."""
+    steps: Annotated[int, Field(gt=0)]
+    """Generator updates on the way from `start` to `end`."""
+
+
+def _constant(value: Any) -> Any:
+    """A plain number is a constant temperature."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"name": "constant", "value": value}
+    return value
+
+
+TemperatureConfig = Annotated[
+    Annotated[ConstantTemperature | AnnealedTemperature, Field(discriminator="name")],
+    BeforeValidator(_constant),
+]
 
 
 class RelaxedConfig(CriticEstimatorConfig):
