@@ -135,9 +135,7 @@ def sample(
 ) -> None:
     """Write samples of a run, one a line; pictures as one sheet. Prints the name of a file."""
     if not COLDEST <= temperature <= HOTTEST:
-        raise UserError(
-            f"--temperature={temperature}: must be above 0, from {COLDEST} to {HOTTEST}"
-        )
+        raise UserError(f"--temperature={temperature}: use a number from 1e-6 to 1e6")
     if not 0 < top_p <= 1:
         raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
     if format not in (None, "text", "ids", "jsonl", "png"):

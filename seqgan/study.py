@@ -267,13 +267,22 @@ def _steps_done(run: PlannedRun) -> int:
     path = run.folder / "metrics.jsonl"
     if not path.exists():
         return 0
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4096))
-        lines = file.read().split(b"\n")[:-1]
     try:
-        return int(json.loads(lines[-1])["step"]) if lines else 0
+        return int(json.loads(_last_line(path))["step"])
     except (ValueError, KeyError, TypeError):  # half-written by a process that was killed
         return 0
+
+
+def _last_line(path: Path) -> bytes:
+    """The last complete line; empty where there is none."""
+    with path.open("rb") as file:
+        size, taken = file.seek(0, os.SEEK_END), 4096
+        while True:
+            file.seek(max(0, size - taken))
+            lines = file.read(size - file.tell()).split(b"\n")
+            if len(lines) > 2 or taken >= size:  # one more has its beginning in the block
+                return lines[-2] if len(lines) > 1 else b""
+            taken *= 4
 
 
 def run_done(run: PlannedRun) -> bool:

@@ -115,7 +115,7 @@ class ProgressLines:
 
 
 def _line(task: _Task, now: float) -> str:
-    parts = [f"{task.description}: {task.completed:g} of {task.total:g}"]
+    parts = [f"{task.description}: {task.completed:.0f} of {task.total:.0f}"]
     parts += [task.note] if task.note else []
     parts.append(f"{duration(now - task.started)} gone")
     (first, had), (last, has) = task.pace[0], task.pace[-1]

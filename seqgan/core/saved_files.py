@@ -22,7 +22,15 @@ CHECKSUMS = "SHA256SUMS"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` once it is complete; after an error it is gone."""
+    """A file that takes the place of `path` once it is complete; after an error it is gone.
+
+    Where `path` is a link, its target is replaced; a device or a pipe is written to directly.
+    """
+    if path.exists() and not path.is_file():
+        with naming(path), path.open("wb") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(path))
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two evaluations at once
     try:
         with naming(path), partial.open("wb") as file:

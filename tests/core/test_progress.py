@@ -59,6 +59,15 @@ def test_the_pace_is_that_of_the_last_minute_and_of_this_process(
     )
 
 
+def test_counts_of_millions_are_whole_numbers(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bar = ProgressLines()
+    task = bar.add_task("run", total=12_345_678)
+    bar.update(task, completed=1_234_567, milestone=True)
+    assert capsys.readouterr().err.startswith("run: 1234567 of 12345678, ")
+
+
 def test_nothing_is_written_on_work_that_is_done_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -8,6 +8,8 @@ import json
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -334,6 +336,17 @@ def test_a_run_without_its_log_is_evaluated(ruled: Path, tmp_path: Path, capsys:
     assert result["adversarial"] is None
 
 
+@pytest.mark.parametrize("width", [10, 4_060, 5_000, 100_000])
+@pytest.mark.parametrize("earlier", ["", '{"step": 3}\n'])
+@pytest.mark.parametrize("half", ["", '{"step": 9, "x'])
+def test_progress_is_read_from_a_line_of_any_length(
+    width: int, earlier: str, half: str, tmp_path: Path
+) -> None:
+    long = json.dumps({"step": 7, "text": "x" * width})
+    (tmp_path / "metrics.jsonl").write_text(f"{earlier}{long}\n{half}")
+    assert _steps_done(PlannedRun("arm", 0, tmp_path, tiny_experiment())) == 7
+
+
 # ── Kills ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -479,6 +492,37 @@ def test_a_file_is_complete_or_not_there(tmp_path: Path) -> None:
         assert not (tmp_path / "new").exists()
         raise Killed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link, dangling = (tmp_path / name for name in ("target", "link", "dangling"))
+    target.write_text("former")
+    link.symlink_to("target")
+    dangling.symlink_to("new")
+    for path in (link, dangling):
+        write_text(path, "latter")
+        assert path.is_symlink()
+    assert target.read_text() == (tmp_path / "new").read_text() == "latter"
+
+
+def test_pipes_and_devices_are_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "text")
+        assert os.read(reader, 100) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    program = "from pathlib import Path; from seqgan.core.saved_files import write_text as write; "
+    done = subprocess.run(
+        [sys.executable, "-c", program + "write(Path('/dev/stdout'), 'text')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "text"
 
 
 def test_two_processes_that_write_one_file_do_not_mix(
