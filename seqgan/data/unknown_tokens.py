@@ -22,12 +22,17 @@ def unknown_rate(rows: list[list[int]], unk_id: int) -> float:
     return sum(ids.count(unk_id) for ids in rows) / max(tokens, 1)
 
 
+def unk_rates(report: dict[str, Any]) -> dict[str, float]:
+    """Shares of unknown tokens in the splits of a data report."""
+    return {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
+
+
 def unknown_warnings(report: dict[str, Any], tokenizer: TokenizerConfig, field: str) -> list[str]:
     """What is wrong with the `unk_rate` of the splits of `report`, a line each.
 
     `field` is where the text stands in the configuration.
     """
-    rates = {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
+    rates = unk_rates(report)
     worst = max(("valid", "test"), key=lambda name: rates[name])
     share = f"{field}: {rates[worst]:.1%} of the {worst} tokens are unknown (<unk>)"
     own_words = isinstance(tokenizer, WordTokenizerConfig) and tokenizer.vocabulary is None

@@ -5,8 +5,6 @@ vocabularies do not spend it alike. What they share is the likelihood of the kno
 sums, each token behind its whole sentence so far, over fewer tokens. The end token is a known one.
 """
 
-from typing import Any
-
 from torch import Tensor
 
 from seqgan.evaluation.base import Metrics
@@ -34,8 +32,3 @@ def unknown_share(ids_NT: Tensor, mask_NT: Tensor, end_id: int | None, unk_id: i
     """Share of the tokens that are `<unk>`, end tokens not counted."""
     words_NT = mask_NT if end_id is None else mask_NT & (ids_NT != end_id)
     return float((words_NT & (ids_NT == unk_id)).sum() / words_NT.sum().clamp_min(1))
-
-
-def unk_rates(report: dict[str, Any]) -> dict[str, float]:
-    """Shares of unknown tokens in the splits of a data report."""
-    return {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}

@@ -33,12 +33,13 @@ from torch import Tensor
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Generator, Rollout
 from seqgan.data.prompted_text import PromptedSplit, PromptedText
+from seqgan.data.unknown_tokens import unk_rates
 from seqgan.data.unpaired_text import Scorer
 from seqgan.decoding import Ancestral, Draw, Greedy, held_out_log_probs, sample
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
-from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unk_rates, unknown_share
+from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
 from seqgan.metrics import bleu, diversity
 from seqgan.metrics.translation import copied_share
 

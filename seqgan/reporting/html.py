@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seqgan.core.config_diff import ABSENT, config_diff
 from seqgan.core.errors import UserError
+from seqgan.core.progress import duration
 from seqgan.core.saved_files import write_text
 from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
@@ -163,7 +164,7 @@ def _summary_line(arms: list[Arm]) -> str:
         _plural(len(arms), "arm"),
         _plural(len(runs), "run"),
         _plural(len(seeds), "seed"),
-        f"{_duration(seconds)} of training in all",
+        f"{duration(seconds)} of training in all",
     ]
     started = min((str(run.info["started"]) for run in runs if run.info.get("started")), default="")
     return " · ".join(parts + ([f"started {started}"] if started else []))
@@ -171,12 +172,6 @@ def _summary_line(arms: list[Arm]) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[str]:

@@ -121,7 +121,7 @@ class Run:
         if not data:
             configured = self.config.get("data") or {}
             data = {key: value for key, value in configured.items() if key not in TRAINING_ONLY}
-        return json.dumps([data, self.space], sort_keys=True)
+        return json.dumps([data, _sizes(self.space)], sort_keys=True)
 
     @cached_property
     def trained_on(self) -> str:
@@ -222,6 +222,13 @@ def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
         for side, counts in found.items()
         if isinstance(counts, dict) and "sha256" in counts
     }
+
+
+def _sizes(space: dict[str, Any]) -> list[dict[str, Any]]:
+    """The vocabulary, or the shape of a picture, of each kind of data. What models are told about
+    it (labels, prompts, length) changes no measure."""
+    parts = [space[side] for side in "ab"] if "a" in space else [space]
+    return [{key: part[key] for key in ("vocab_size", "shape") if key in part} for part in parts]
 
 
 def _read_optional(path: Path) -> dict[str, Any]:

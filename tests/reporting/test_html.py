@@ -116,6 +116,22 @@ def test_budgets_are_recorded_where_their_columns_are_full(tmp_path):
     assert steps[:3] == ["0", "0", "500"], "seed, reported step, steps"
 
 
+@pytest.mark.parametrize(
+    ("space", "told"),
+    [
+        ({"shape": [3, 8, 8], "label_sizes": []}, {"label_sizes": [10]}),
+        ({"vocab_size": 300, "length": 20, "end_id": 0}, {"length": 30, "prompt": 1}),
+    ],
+)
+def test_what_models_are_told_makes_no_other_data(tmp_path, space, told):
+    files = text_files(300)
+    arms = [
+        make_arm(tmp_path, "plain", files={**files, "space.json": space}),
+        make_arm(tmp_path, "told", files={**files, "space.json": {**space, **told}}),
+    ]
+    assert "different test data" not in warnings_of(render_report("Study", arms))
+
+
 def test_other_vocabularies_are_told_and_marked(tmp_path):
     arms = [
         make_arm(tmp_path, "small", files=text_files(300)),
