@@ -12,7 +12,7 @@ from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe import Probe
 from seqgan.reporting.probe_figure import draw_probe
-from seqgan.run import told_state
+from seqgan.run import tell_warnings, told_state
 from seqgan.training.player import raise_if_not_finite
 from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game
@@ -32,6 +32,7 @@ def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tu
         )
     device = build_device(experiment)
     data = build_data(experiment, device, run)
+    tell_warnings(data)
     game = build_game(experiment, data, device)
     if run is not None:
         state = told_state(experiment, run)

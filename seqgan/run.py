@@ -19,7 +19,7 @@ import seqgan
 from seqgan.build.data import DataSide, build_data
 from seqgan.build.game import build_device, build_game, build_generating_module
 from seqgan.core.device import autocast, describe
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, note, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.picture_files import save_picture
 from seqgan.core.progress import progress_bar
@@ -34,7 +34,7 @@ from seqgan.core.saved_files import (
 )
 from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair
 from seqgan.evaluation.decoding_grid import configured
-from seqgan.evaluation.select import evaluate
+from seqgan.evaluation.select import evaluate, rounds
 from seqgan.evaluation.sheets import write_gif
 from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.outcome import is_finished, reported_checkpoint, selection_rule, training_outcome
@@ -64,6 +64,7 @@ def train(experiment: Experiment, folder: Path) -> Path:
     with only_writer(folder):
         check_vacant(folder)  # again: another process may have been faster
         _write_head(experiment, folder, data, device)
+        tell_warnings(data)
         _tell_about(data.report)
         _train(experiment, folder, _trainer(experiment, folder, data, game, device))
     return folder
@@ -76,6 +77,7 @@ def resume(experiment: Experiment, folder: Path) -> Path:
         device = build_device(experiment)
         data = build_data(experiment, device, folder)
         _check_same_data(folder, data)
+        tell_warnings(data)
         trainer = _trainer(experiment, folder, data, build_game(experiment, data, device), device)
         trainer.restore()
         changed = changes(load_run(folder), experiment)
@@ -137,7 +139,7 @@ def _trainer(
 
 def _train(experiment: Experiment, folder: Path, trainer: Trainer) -> None:
     if trainer.run():
-        result = evaluate_run(experiment, folder)
+        result = evaluate_run(experiment, folder, told=True)
         _tell_outcome(ReportedCheckpoint(**result["checkpoint"]), result)
         return
     print(
@@ -164,6 +166,12 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
         for name in ("checkpoints", "samples"):
             (folder / name).mkdir()
         _write_config(experiment, folder)  # last: it makes the folder a run
+
+
+def tell_warnings(data: DataSide) -> None:
+    """What may be wrong with the data, on stderr; whoever has built them says it once."""
+    for warning in data.report.get("warnings", []):
+        warn(warning)
 
 
 def _tell_about(report: dict[str, Any], kind: str = "") -> None:
@@ -223,19 +231,24 @@ def _processor() -> str:
 
 
 def evaluate_run(
-    experiment: Experiment, folder: Path, overrides: Sequence[str] = ()
+    experiment: Experiment, folder: Path, overrides: Sequence[str] = (), *, told: bool = False
 ) -> dict[str, Any]:
     """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json, with the
-    `overrides` that make it another evaluation than the configured one."""
+    `overrides` that make it another evaluation than the configured one.
+
+    `told`: the warnings about the data stand on stderr already.
+    """
     device = build_device(experiment)
     state, checkpoint = open_reported(experiment, folder)
     data = build_data(experiment, device, folder)
     _check_same_data(folder, data)
+    if not told:
+        tell_warnings(data)
     config, evaluator = experiment.evaluation, data.evaluator
     generator = load_generator(experiment, data.space, state, device)
     settings = evaluator.settings(config, config.sweep)
     with progress_bar() as bar, autocast(device, experiment.train.precision):
-        task = bar.add_task("evaluating", total=len(settings), note="")
+        task = bar.add_task("evaluating", total=rounds(config, settings), note="")
         rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
         _write_sheets(folder, evaluator.sheets(generator))
     players = state["players"]
@@ -294,13 +307,15 @@ def told_state(experiment: Experiment, folder: Path) -> dict[str, Any]:
 
 def tell_result(result: dict[str, Any]) -> None:
     """On stderr what a reader of an evaluation has to know."""
-    _warn(result["warnings"])
+    for warning in result["warnings"]:
+        warn(warning)
     _tell_checkpoint(ReportedCheckpoint(**result["checkpoint"]))
 
 
 def _tell_outcome(checkpoint: ReportedCheckpoint, outcome: dict[str, Any]) -> None:
     """On stderr, last, what the adversarial phase did to the metric that selects."""
-    _warn(outcome["warnings"])
+    for warning in outcome["warnings"]:
+        warn(warning)
     effect = PhaseEffect.read(outcome["adversarial"])
     if effect is None:
         _tell_checkpoint(checkpoint)
@@ -308,14 +323,9 @@ def _tell_outcome(checkpoint: ReportedCheckpoint, outcome: dict[str, Any]) -> No
         print(effect.beside(checkpoint), file=sys.stderr)
 
 
-def _warn(warnings: list[str]) -> None:
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-
-
 def _tell_checkpoint(checkpoint: ReportedCheckpoint) -> None:
     if checkpoint.needs_a_word:
-        print(f"note: the reported checkpoint is {checkpoint}", file=sys.stderr)
+        note(f"the reported checkpoint is {checkpoint}")
 
 
 PROMPTS_FILE = "prompts.json"

@@ -94,6 +94,21 @@ def test_nothing_is_said_of_the_end_of_a_finished_run(finished_run: Path, capsys
     assert capsys.readouterr().err == ""
 
 
+def test_each_command_warns_of_the_data_once(tmp_path: Path, capsys: Capture) -> None:
+    texts = {"path": "a b c\na b d\n", "valid_path": "a b e\n", "test_path": "a b e\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = {name: str(tmp_path / name) for name in texts}
+    words = {"tokenizer": {"name": "word", "min_count": 1}}
+    data = {"name": "text", **files, "length": 6, **words}
+    folder = train(tmp_path / "run", {"data": data, "evaluation.samples": 2})
+    resumed, evaluated = ["train", "--resume", str(folder)], ["evaluate", str(folder)]
+    for command in (None, resumed, evaluated):
+        if command is not None:
+            assert run(command) == 0
+        assert capsys.readouterr().err.count("warning: data: 33.3% of the valid tokens are") == 1
+
+
 def test_a_metric_that_never_moves_is_told(tmp_path: Path, capsys: Capture) -> None:
     folder = train(tmp_path / "run", {**TWO_STAGES, "players.generator": {"lr": 0.0}})
     warning = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("warning: "))

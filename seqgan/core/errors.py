@@ -22,8 +22,17 @@ class UserError(Exception):
 
 
 def warn(message: str) -> None:
-    """Say on one line of stderr what a person should know, though the work goes on."""
-    print("warning: " + " ".join(message.split()), file=sys.stderr)
+    """Say on one line of stderr what is likely wrong, though the work goes on."""
+    _say("warning", message)
+
+
+def note(message: str) -> None:
+    """Say on one line of stderr what a person should know, though nothing is wrong."""
+    _say("note", message)
+
+
+def _say(kind: str, message: str) -> None:
+    print(f"{kind}: " + " ".join(message.split()), file=sys.stderr)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

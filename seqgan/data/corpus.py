@@ -14,7 +14,6 @@ Data with two sides (`unpaired_text.py`, `events.py`) make each of them with the
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +91,6 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
     end_id = tokenizer.end_id
     report = describe_splits(fitted, tokenizer, config.length, canonical)
     report["warnings"] = unknown_warnings(report, config.tokenizer, "data")
-    warn(report)
     return Corpus(
         space=SequenceSpace(tokenizer.vocab_size, config.length, end_id),
         tokenizer=tokenizer,
@@ -184,9 +182,3 @@ def describe_splits(
         if name != "train":
             report[name]["in_train"] = sum(key in train_keys for key in keys[name])
     return report
-
-
-def warn(report: dict[str, Any]) -> None:
-    """The warnings of a report, a line each on stderr."""
-    for warning in report["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)

@@ -26,7 +26,6 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.corpus import warn
 from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
 from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
 from seqgan.data.small_talk import fits
@@ -83,7 +82,6 @@ def load_prompted_text(
         _check_size(name, part.pairs, part.dropped, config)
     report = _describe(fitted, tokenizer, config, canonical)
     report["warnings"] = unknown_warnings(report, config.tokenizer, "data")
-    warn(report)
     further_MP = None
     if config.prompts is not None:
         further_MP = encoder.fit_prompts(read_prompts(config.prompts, config))

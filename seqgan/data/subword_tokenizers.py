@@ -3,12 +3,11 @@
 """
 
 import io
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, note
 from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.saved_files import replacing
 from seqgan.data.config import SentencePieceConfig, TokenizerConfig
@@ -81,10 +80,9 @@ class SentencePieceTokenizer:
             raise _impossible(config, lines, str(error)) from error
         tokenizer = cls(model.getvalue(), "the model just trained")
         if tokenizer.vocab_size < config.vocab_size:
-            print(
-                f"note: data.tokenizer.vocab_size={config.vocab_size}: the training text has "
-                f"{tokenizer.vocab_size} different pieces, and all of them are used",
-                file=sys.stderr,
+            note(
+                f"data.tokenizer.vocab_size={config.vocab_size}: the training text has "
+                f"{tokenizer.vocab_size} different pieces, and all of them are used"
             )
         return tokenizer
 

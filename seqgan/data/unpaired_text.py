@@ -12,7 +12,7 @@ reports only, and neither training nor selection may change when the rows of one
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
 - The vocabulary comes from the training splits: one of both sides together, or one a side.
 - Training rows that pair are no error, since no row ever meets its number on the other side, but
-  they make the task easier than truly unpaired text is: the report and stderr say so.
+  they make the task easier than truly unpaired text is: the report warns of it.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,6 @@ from seqgan.data.corpus import (
     describe_splits,
     fit_sentences,
     to_split,
-    warn,
 )
 from seqgan.data.neighbours import WordForWord
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_unbroken
@@ -165,7 +164,6 @@ def load_unpaired_text(
     report["warnings"] = training.warnings + _warnings(config, keys["a"], keys["b"], report)
     for side in "ab":
         report["warnings"] += unknown_warnings(reports[side], config.tokenizer, f"data.{side}")
-    warn(report)
     a, b = sides["a"], sides["b"]
     word_for_word = WordForWord(a.train.lines, b.train.lines)
     text = UnpairedText(a, b, False, None, report, word_for_word=word_for_word, left_out=left_out)

@@ -26,9 +26,11 @@ def evaluate(
     """Rows on the test split (simple rules, then real data last), and samples of the selected
     setting.
 
-    `advance` is called after each setting, for a progress bar.
+    `advance` is called after each of the `rounds`, for a progress bar.
     """
-    chosen = _choose(evaluator, generator, config, settings)
+    chosen = settings[0]
+    if _has_choice(config, settings):
+        chosen = _choose(evaluator, generator, config, settings, advance)
     rows = []
     for setting in settings:
         metrics = evaluator.generated(generator, "test", config.samples, setting)
@@ -43,18 +45,28 @@ def evaluate(
     return rows, evaluator.show(generator, chosen)
 
 
+def rounds(config: EvaluationConfig, settings: list[DecodingSetting]) -> int:
+    """How often `evaluate` measures the generator: a choice takes each setting twice."""
+    return len(settings) * (2 if _has_choice(config, settings) else 1)
+
+
+def _has_choice(config: EvaluationConfig, settings: list[DecodingSetting]) -> bool:
+    return len(settings) > 1 and config.sweep_select.metric is not None
+
+
 def _choose(
     evaluator: Evaluator,
     generator: Any,
     config: EvaluationConfig,
     settings: list[DecodingSetting],
+    advance: Callable[[], None],
 ) -> DecodingSetting:
     rule = config.sweep_select
-    if len(settings) == 1 or rule.metric is None:
-        return settings[0]
+    assert rule.metric is not None
     scored = []
     for setting in settings:
         metrics = evaluator.generated(generator, "valid", config.samples, setting)
+        advance()
         name = find(rule.metric, metrics)
         value = metrics[name] if name else None
         if value is not None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from seqgan.core import progress
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
-from seqgan.evaluation.select import evaluate
+from seqgan.evaluation.select import evaluate, rounds
 
 VALUES: dict[str, dict[float, float | None]] = {
     "valid": {0.5: 3.0, 1.0: 2.0, 2.0: 4.0},
@@ -75,7 +76,7 @@ def test_a_sweep_chooses_on_validation_data_and_reports_test_data(mode: str, cho
     assert [row["label"] for row in rows[3:]] == ["rule", "real data"]
     assert rows[-1]["metrics"]["samples"] == 7
     assert {samples for _, samples, _ in evaluator.asked} == {7}
-    assert moves == 3
+    assert moves == 6, "each setting on validation data, then on test data"
 
 
 @pytest.mark.parametrize("values", [[None, 2.0, 1.0], [2.0, 1.0, None]], ids=str)
@@ -92,3 +93,36 @@ def test_without_a_value_to_choose_by_the_configured_setting_stays(metric: str |
     assert [row["selected"] for row in rows] == [True, False, False, False, False]
     assert shown == ["T = 0.5"]
     assert ("valid" in {split for split, *_ in evaluator.asked}) == (metric is not None)
+
+
+@pytest.mark.parametrize("metric", [None, "score"])
+def test_a_sweep_says_from_its_start_how_long_it_takes(
+    metric: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+
+    class Slow(Recorded):
+        def generated(self, *asked: Any) -> Metrics:
+            now[0] += 40
+            return super().generated(*asked)
+
+    config = EvaluationConfig.model_validate(
+        {
+            "sweep_temperatures": [0.5, 1.0, 2.0],
+            "sweep_top_p": [],
+            "sweep_select": {"metric": metric},
+        }
+    )
+    settings = temperatures_and_nuclei(config, True)
+    with progress.progress_bar() as bar:
+        task = bar.add_task("evaluating", total=rounds(config, settings), note="")
+        evaluate(Slow(VALUES), None, config, settings, lambda: bar.advance(task))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (6 if metric else 3)
+    assert lines[0].endswith(
+        "1 of 6, 40 s gone, about 3 min 20 s left"
+        if metric
+        else "1 of 3, 40 s gone, about 1 min 20 s left"
+    )
+    assert " left" not in lines[-1]
