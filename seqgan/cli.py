@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from seqgan import __version__
-from seqgan.core.errors import UserError
+from seqgan.core.errors import Terminated, UserError
 from seqgan.core.numbers import COLDEST, HOTTEST
 
 if TYPE_CHECKING:
@@ -371,6 +371,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail("interrupted", 130)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except Terminated:
+        return _fail("terminated", 143)
     except SystemExit as exit_:
         return int(exit_.code or 0)
     except Exception as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
+from omegaconf import DictConfig
 from pydantic import Field, model_validator
 
 from seqgan.checks.cycles import check_cycle
@@ -32,6 +33,7 @@ from seqgan.checks.parts import (
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
+from seqgan.core.former_names import present_name
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
@@ -153,13 +155,25 @@ def as_started(experiment: Experiment) -> dict[str, Any]:
     return {_STARTED: experiment.model_dump(exclude=set(RESUMABLE))}
 
 
+def read_run_config(path: Path) -> DictConfig:
+    """A run folder's config.yaml; selection rules of earlier versions get the present names."""
+    tree = read_yaml(path)
+    data, evaluation = tree.get("data"), tree.get("evaluation")
+    if isinstance(data, DictConfig) and isinstance(evaluation, DictConfig):
+        for rule in (evaluation.get("select"), evaluation.get("sweep_select")):
+            if isinstance(rule, DictConfig) and "metric" in rule:
+                rule["metric"] = present_name(data.get("name"), rule["metric"])
+    return tree
+
+
 def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
     """The configuration of a run folder. Raises `UserError` where the folder is none, or where the
     networks are no longer those that were trained."""
     path = folder / "config.yaml"
     if not path.is_file():
         raise UserError(f"{folder}: no run folder (config.yaml is missing); train one first")
-    experiment = validate(Experiment, apply_overrides(read_yaml(path), overrides or []), str(path))
+    tree = apply_overrides(read_run_config(path), overrides or [])
+    experiment = validate(Experiment, tree, str(path))
     _check_same(_started(folder, experiment), experiment, NETWORKS)
     return experiment
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from seqgan.core.former_names import present_name
 from seqgan.core.metric_names import find
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.experiment import Experiment
@@ -16,7 +17,8 @@ from seqgan.training.trainer import Selection
 def selection_rule(experiment: Experiment) -> Selection:
     """The configured rule, as the trainer takes it."""
     rule = experiment.evaluation.select
-    return Selection(rule.metric, rule.mode, rule.patience)
+    is_renamed = present_name(experiment.data.name, "copied") == rule.metric
+    return Selection(rule.metric, rule.mode, rule.patience, "copied" if is_renamed else None)
 
 
 def reported_checkpoint(
@@ -29,7 +31,7 @@ def reported_checkpoint(
         step,
         schedule.steps,
         finished,
-        metric,
+        metric and present_name(experiment.data.name, metric),
         experiment.game.adversarial_name if begins is not None and step <= begins else None,
         state["players"]["generator"]["updates"] > 0,
     )
@@ -55,8 +57,9 @@ def training_outcome(experiment: Experiment, folder: Path) -> dict[str, Any]:
     evaluations = read_evaluations(folder / "metrics.jsonl")
     values: dict[int, float | None] = {}
     for line in evaluations:
-        name = find(rule.metric, line["metrics"]) if rule.metric else None
-        values[line["step"]] = line["metrics"][name] if name else None
+        metrics = {present_name(experiment.data.name, k): v for k, v in line["metrics"].items()}
+        name = find(rule.metric, metrics) if rule.metric else None
+        values[line["step"]] = metrics[name] if name else None
     effect = _effect(experiment, {s: v for s, v in values.items() if v is not None})
     stuck = [] if rule.metric is None else _standing_still(rule.metric, values)
     return {"adversarial": None if effect is None else asdict(effect), "warnings": stuck}

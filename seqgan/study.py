@@ -20,6 +20,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO, Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -35,10 +36,10 @@ from seqgan.core.config import (
     set_node,
     validate,
 )
-from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.errors import Terminated, UserError, did_you_mean
 from seqgan.core.progress import progress_bar
 from seqgan.core.saved_files import read_json_object, write_text
-from seqgan.experiment import Experiment
+from seqgan.experiment import Experiment, read_run_config
 from seqgan.reporting.runs import Arm, read_run
 from seqgan.training.schedule import Schedule
 
@@ -181,12 +182,16 @@ def is_finished(run: PlannedRun) -> bool:
     config = run.folder / "config.yaml"
     if not config.exists():
         return False
-    if validate(Experiment, read_yaml(config), str(config)) != run.experiment:
+    if validate(Experiment, read_run_config(config), str(config)) != run.experiment:
         raise UserError(
             f"{run.folder}: holds a run with another configuration; move the study folder away, "
             "or choose another one with --dir"
         )
     return run_done(run)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
 
 
 class _Process:
@@ -230,7 +235,7 @@ class _Process:
 
 def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
     """Run what is not finished, `jobs` processes at a time. Returns one line for each failure."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     waiting = [run for run in runs if not is_finished(run)]
     active: list[_Process] = []
     failures: list[str] = []

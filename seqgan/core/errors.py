@@ -21,6 +21,10 @@ class UserError(Exception):
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
 
 
+class Terminated(BaseException):
+    """SIGTERM came. No handler of errors holds it up, as none does Ctrl-C."""
+
+
 def warn(message: str) -> None:
     """Say on one line of stderr what is likely wrong, though the work goes on."""
     _say("warning", message)

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from seqgan.core.config import read_yaml
 from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
+from seqgan.core.former_names import present_name
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.run_lines import read_run_lines
 from seqgan.core.saved_files import read_json_object
@@ -244,14 +245,11 @@ def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]
 
 
 def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """`in_train` was `copied` in runs on text, which elsewhere is the share of words taken from
-    the source."""
-    if (config.get("data") or {}).get("name") in ("text", "huggingface"):
-        for row in rows:
-            old = row.get("metrics", {})
-            row["metrics"] = {
-                "in_train" if name == "copied" else name: value for name, value in old.items()
-            }
+    """Metrics of earlier versions get their present names."""
+    data = str((config.get("data") or {}).get("name"))
+    for row in rows:
+        old = row.get("metrics", {})
+        row["metrics"] = {present_name(data, name): value for name, value in old.items()}
 
 
 def _check_rows(rows: Any, path: Path) -> None:

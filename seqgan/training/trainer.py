@@ -61,6 +61,8 @@ class Selection:
     mode: str = "min"
     patience: int | None = None
     """Steps without a better value after which training stops; None: it never does."""
+    former: str | None = None
+    """What earlier versions called the metric; None: the same."""
 
     def waited_long_enough(self, best: dict[str, Any] | None, step: int) -> bool:
         """Whether the best checkpoint is so old that training stops at `step`."""
@@ -69,6 +71,12 @@ class Selection:
             and best is not None
             and (step - best["step"] >= self.patience)
         )
+
+    def renamed(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A selection that an earlier version made, by the metric's present name."""
+        if best is None or self.former is None or best["metric"] != self.former:
+            return best
+        return {**best, "metric": self.metric}
 
     def better(self, value: float, best: float) -> bool:
         return value < best if self.mode == "min" else value > best
@@ -312,8 +320,8 @@ class Trainer:
         self.step = state["step"]
         self.seconds = state["seconds"]
         self.budget.load_state_dict(state["budget"])
-        self.best = state["best"]
-        self.at_stop = state.get("at_stop")  # earlier versions had none
+        self.best = self.selection.renamed(state["best"])
+        self.at_stop = self.selection.renamed(state.get("at_stop"))  # earlier versions had none
         for name, player in self.game.players.items():
             player.load_state_dict(state["players"][name])
         for name, part in self.game.stateful().items():

@@ -157,3 +157,23 @@ def test_a_resume_without_changes_says_nothing_of_them(folder: Path, capsys: Cap
     capsys.readouterr()
     assert run(["train", "--resume", str(folder)]) == 0
     assert "resumed with" not in capsys.readouterr().err
+
+
+def test_runs_that_selected_by_a_former_name_go_on(tmp_path: Path, capsys: Capture) -> None:
+    """`in_train` was `copied` in runs on text."""
+    rules = {name: {"metric": "in_train"} for name in ("select", "sweep_select")}
+    overrides = {f"evaluation.{name}": rule for name, rule in rules.items()}
+    folder = train(tmp_path / "run", {**text_data(tmp_path / "corpus.txt"), **overrides})
+    capsys.readouterr()
+    assert run(["evaluate", str(folder), "--json"]) == 0
+    expected = json.loads(capsys.readouterr().out)
+    best = json.loads((folder / "checkpoints" / "best.json").read_text())
+    for path in folder.rglob("*"):
+        if path.name in ("config.yaml", "metrics.jsonl", "best.json", "state.json"):
+            path.write_text(path.read_text().replace("in_train", "copied"))
+        if path.name == "SHA256SUMS" and path.parent.parent.name == "checkpoints":
+            path.unlink()
+    assert run(["evaluate", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected
+    assert run(["train", "--resume", str(folder)]) == 0
+    assert json.loads((folder / "checkpoints" / "best.json").read_text()) == best

@@ -30,6 +30,10 @@ PATIENCE = 240
 """Seconds that a busy machine may take to start two processes."""
 
 
+STATUS = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
+"""What a study ends with, by signal; -9 is how Python tells of a killed process."""
+
+
 def write_study(folder: Path, arms: list[str], overrides: dict[str, object]) -> Path:
     write_config(folder / "base.yaml", overrides)
     tree = {
@@ -58,7 +62,7 @@ def is_free(folder: Path) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_the_runs_of_a_killed_study_save_and_stop(number: signal.Signals, tmp_path: Path) -> None:
     study, folder = write_study(tmp_path, ["only"], ENDLESS), tmp_path / "out"
     process = subprocess.Popen(
@@ -77,7 +81,7 @@ def test_the_runs_of_a_killed_study_save_and_stop(number: signal.Signals, tmp_pa
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    assert process.wait(timeout=PATIENCE) == (-9 if number == signal.SIGKILL else 130)
+    assert process.wait(timeout=PATIENCE) == STATUS[number]
     if number == signal.SIGKILL:
         wait_until(lambda: is_free(child))
     assert is_free(child)
