@@ -174,8 +174,15 @@ def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
         raise UserError(f"{folder}: no run folder (config.yaml is missing); train one first")
     tree = apply_overrides(read_run_config(path), overrides or [])
     experiment = validate(Experiment, tree, str(path))
-    _check_same(_started(folder, experiment), experiment, NETWORKS)
+    started = _started(folder, experiment)
+    _check_same(started, experiment, (*NETWORKS, *(["data"] if _reads_no_file(started) else [])))
     return experiment
+
+
+def _reads_no_file(experiment: Experiment) -> bool:
+    """Whether the configuration alone decides the data, as with an oracle: then another one has
+    other true values. Files may move, and have hashes in data.json."""
+    return not any(key.endswith("path") for key in flatten(experiment.data.model_dump()))
 
 
 def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
@@ -219,7 +226,10 @@ def _started(folder: Path, experiment: Experiment) -> Experiment:
     path = folder / "run.json"
     if not path.exists():
         return experiment
-    kept = read_json_object(path, "restore it from a copy of the run").get(_STARTED, {})
+    remedy = "restore it from a copy of the run"
+    kept = read_json_object(path, remedy).get(_STARTED, {})
+    if not isinstance(kept, dict):
+        raise UserError(f"{path}: damaged ({_STARTED} is no object); {remedy}")
     return validate(Experiment, {**experiment.model_dump(), **kept}, str(path))
 
 

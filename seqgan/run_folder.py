@@ -7,11 +7,15 @@ from pathlib import Path
 
 from seqgan.core.errors import UserError
 from seqgan.core.lock import LOCK
-from seqgan.core.saved_files import find_changed, write_checksums
+from seqgan.core.saved_files import CHECKSUMS, find_changed, write_checksums
 
 _MAKING = "run.partial"
 """Marks a folder as in the making, from its first file to its last, config.yaml."""
 _UNCHECKED = (LOCK, _MAKING, "run.json")
+_RECORDS = {"run.json", "space.json", "data.json", "prompts.json", CHECKSUMS}
+_TOKENIZERS = {"a", "b", "tokenizer", "tokenizer.json", "tokenizer.model", "vocabulary.txt"}
+_HEAD = {*_RECORDS, *_TOKENIZERS, "checkpoints", "samples"}
+"""What there can be of a run before its config.yaml."""
 
 FROM_A_COPY = "restore it from a copy of the run, or start a new run"
 
@@ -28,11 +32,19 @@ def check_vacant(folder: Path) -> None:
             f"run.dir={str(folder)!r}: already holds a run; resume it with "
             f"'train --resume {folder}', or choose another folder"
         )
-    if folder.exists() and _content(folder) and not (folder / _MAKING).exists():
+    if folder.exists() and not _is_remains(folder, _content(folder)):
         raise UserError(
             f"run.dir={str(folder)!r}: already holds something that is no run; move it away, or "
             "choose another folder"
         )
+
+
+def _is_remains(folder: Path, content: list[Path]) -> bool:
+    """Whether all of it was left by an earlier attempt: nothing of a person's is ever removed."""
+    if not content:
+        return True
+    ours = all(path.name in _HEAD or path.suffix == ".partial" for path in content)
+    return ours and (folder / _MAKING).exists()
 
 
 def _content(folder: Path) -> list[Path]:

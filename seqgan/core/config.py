@@ -122,7 +122,14 @@ def _read_override(text: str, source: str) -> Any:
     return None if text in ("", "~", "null") else text
 
 
-KEY_ERRORS = (OmegaConfBaseException, ValueError, TypeError, IndexError, AttributeError)
+KEY_ERRORS = (
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+)
 """What OmegaConf raises for a key that a tree has no place for."""
 
 

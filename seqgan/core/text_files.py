@@ -97,7 +97,7 @@ def clean_text(text: str, what: str) -> str:
 
 def _check_line_ends(text: str, path: Path) -> None:
     alone = text.count("\r") - text.count("\r\n")
-    if alone > text.count("\n"):
+    if alone > text.count("\n") / 10:  # a stray one among many lines is a blank
         raise UserError(
             f"{path}: lines end in a carriage return alone ({alone} of them), as on old Macs; "
             "convert the file, for example with tr '\\r' '\\n'"

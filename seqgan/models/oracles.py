@@ -166,7 +166,8 @@ def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
     except UserError as error:
         raise UserError(f"data.oracle.path: {error}") from None
     return _paper_network(
-        {name: torch.from_numpy(array).float() for name, array in arrays.items()}, config.length
+        {name: torch.from_numpy(array.astype("float32")) for name, array in arrays.items()},
+        config.length,
     )
 
 

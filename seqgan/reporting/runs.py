@@ -174,6 +174,7 @@ def read_run(path: Path) -> Run:
         final = read_json_object(evaluation, "run 'seqgan evaluate' again")
     if final is not None:
         _check_rows(final.get("rows"), evaluation)
+        _check_shown(final, evaluation)
         _rename(config, final["rows"])
     if final is not None and not final.get("finished", True):
         final = None  # evaluated on the way: not a result yet
@@ -182,6 +183,12 @@ def read_run(path: Path) -> Run:
     data, space = (_read_optional(path / name) for name in ("data.json", "space.json"))
     outcome = _read_outcome(final or {}, evaluation)
     return Run(path, config, info, train, evals, final, samples, pictures, data, space, *outcome)
+
+
+def _check_shown(final: dict[str, Any], path: Path) -> None:
+    samples, notes = final.get("samples", []), final.get("notes") or {}
+    if not isinstance(samples, list) or not isinstance(notes, dict):
+        raise UserError(f"{path}: damaged ('samples' or 'notes'); run 'seqgan evaluate' again")
 
 
 def _read_outcome(
@@ -208,7 +215,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a run folder (no config.yaml); {remedy}")
     config = OmegaConf.to_container(read_yaml(path / "config.yaml", read_scalar), resolve=True)
     assert isinstance(config, dict)  # read_yaml accepts nothing else
-    whole = isinstance(config.get("seed", 0), int)
+    whole = "data" in config and isinstance(config.get("seed", 0), int)
     if not whole or not isinstance(config.get("estimator"), dict | None):
         raise UserError(f"{path / 'config.yaml'}: describes no experiment; {remedy}")
     return {str(key): value for key, value in config.items()}

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from seqgan.core.config import Config
 
 Positive = Annotated[int, Field(gt=0)]
+Visits = Annotated[int, Field(gt=0, le=1_000_000)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 PhaseName = Literal[
     "mle",
@@ -70,7 +71,7 @@ class StageConfig(Config):
 
     repeat: Positive
     """Rounds of this stage."""
-    phases: Annotated[dict[PhaseName, Positive], Field(min_length=1)]
+    phases: Annotated[dict[PhaseName, Visits], Field(min_length=1)]
     """Steps of each phase in a round, e.g. {critic: 5, generator: 1}."""
 
 

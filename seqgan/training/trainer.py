@@ -339,6 +339,7 @@ class Trainer:
         """
         found = self.checkpoints.load_last()
         if found is None:
+            warn(f"{self.folder}: holds no checkpoint; training starts from the beginning")
             return
         self._restored, state = found
         self.load_state_dict(state)

@@ -196,6 +196,15 @@ def overridden(*overrides: str) -> Experiment:
     return validate(Experiment, tree, "tiny")
 
 
+@pytest.mark.parametrize(
+    "override", ["x." * 2_000 + "=1", "schedule.0.phases.critic=99999999999999999999"]
+)
+def test_an_override_without_end_is_one_line(override: str) -> None:
+    with pytest.raises(UserError) as caught:
+        overridden(override)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_override_sets_one_leaf_and_leaves_the_rest() -> None:
     experiment = overridden("players.generator.lr=1e-4", "seed=7")
     assert experiment.players.generator.lr == 1e-4  # a number, not the string that PyYAML makes

@@ -73,7 +73,10 @@ def test_unusable_content_is_named_on_one_line(
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("data", [b"a b\rc\rd\r", b"a\rb\rc\n", b"a\r\r\r\nb\rc\r"])
+@pytest.mark.parametrize(
+    "data",
+    [b"a b\rc\rd\r", b"a\rb\rc\n", b"a\r\r\r\nb\rc\r", b"a\rb\r" + b"c\n" * 9],
+)
 def test_line_ends_of_old_macs_are_told(tmp_path: Path, data: bytes) -> None:
     message = r"a\.txt: lines end in a carriage return alone .*tr '\\r' '\\n'"
     with pytest.raises(UserError, match=message):
@@ -81,7 +84,7 @@ def test_line_ends_of_old_macs_are_told(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_carriage_return_within_a_line_is_no_line_end(tmp_path: Path) -> None:
-    assert read_lines(write(tmp_path, b"a\rb\nc\r\nd\r\n")) == ["a\rb", "c", "d"]
+    assert read_lines(write(tmp_path, b"a\rb\nc\r\n" + b"d\r\n" * 9)) == ["a\rb", "c", *"d" * 9]
 
 
 def test_text_has_one_spelling(tmp_path: Path) -> None:

@@ -399,6 +399,38 @@ def test_training_begins_in_a_folder_that_was_never_finished(
     assert names == {path.name for path in whole.iterdir()}
 
 
+def test_nothing_of_a_persons_is_removed_from_a_folder_in_the_making(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("run.partial", "vocabulary.txt", "thesis.txt"):
+        (folder / name).write_text("mine")
+    config = write_config(tmp_path / "c.yaml")
+    _, (line,) = output(capsys, "train", str(config), f"run.dir={folder}", status=2)
+    assert "already holds something that is no run" in line
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+def test_a_run_without_checkpoints_says_that_it_starts_again(
+    whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    shutil.rmtree(folder / "checkpoints")
+    _, (line, *_) = output(capsys, "train", "--resume", str(folder))
+    assert "holds no checkpoint; training starts from the beginning" in line
+
+
+@pytest.mark.parametrize("tree", ['{"config": null}', '{"config": [1]}'])
+def test_a_damaged_record_of_the_start_is_one_line(
+    tree: str, whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    (folder / "run.json").write_text(tree)
+    _, (line,) = output(capsys, "sample", str(folder), status=2)
+    assert "run.json: damaged" in line
+
+
 def test_what_a_killed_process_left_half_written_is_removed(whole: Path, tmp_path: Path) -> None:
     folder = copy_of(whole, tmp_path)
     (folder / "checkpoints" / "step-00000016.partial").mkdir()

@@ -177,3 +177,12 @@ def test_runs_that_selected_by_a_former_name_go_on(tmp_path: Path, capsys: Captu
     assert json.loads(capsys.readouterr().out) == expected
     assert run(["train", "--resume", str(folder)]) == 0
     assert json.loads((folder / "checkpoints" / "best.json").read_text()) == best
+
+
+@pytest.mark.parametrize("command", [["sample"], ["evaluate"]])
+def test_another_oracle_has_other_true_values(
+    command: list[str], folder: Path, capsys: Capture
+) -> None:
+    edit(folder, "data.oracle.seed", 7)
+    line = refused(capsys, folder, *command, str(folder))
+    assert line.startswith("error: data.oracle.seed=7: the run was started with ")

@@ -227,6 +227,12 @@ def test_parameters_of_any_size_make_a_paper_oracle(tmp_path: Path) -> None:
     build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")), CPU)
 
 
+@pytest.mark.parametrize("kind", [np.longdouble, ">f4", "<i2"])
+def test_parameters_of_any_type_make_a_paper_oracle(tmp_path: Path, kind: object) -> None:
+    np.savez(tmp_path / "a", **{name: np.asarray(a, kind) for name, a in paper_arrays().items()})
+    build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")), CPU)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
