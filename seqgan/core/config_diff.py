@@ -22,7 +22,7 @@ def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any
 
 
 def config_diff(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Keys on which flat configurations differ → their values, one a configuration, as text."""
+    """Keys on which flat configurations differ → their values, one per configuration, as text."""
     keys = list(dict.fromkeys(key for config in configs for key in config))
     values = {key: [value_as_text(config, key) for config in configs] for key in keys}
     return {key: texts for key, texts in values.items() if len(set(texts)) > 1}

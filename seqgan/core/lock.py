@@ -1,4 +1,4 @@
-"""One writer a folder."""
+"""One writer per folder."""
 
 import fcntl
 import os

@@ -94,7 +94,7 @@ def read_json_object(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The objects of a file with one a line, and how many lines are none (half-written ones)."""
+    """The objects of a file with one per line, and how many lines are none (half-written ones)."""
     objects, damaged = [], 0
     for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         if not text:

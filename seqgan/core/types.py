@@ -250,7 +250,7 @@ class Generator(nn.Module, ABC):
         """Read one symbol a row (`ids_B` or `simplex_BV`), return the next distribution."""
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
-        """Read P tokens a row, of which the first `fill_B` only fill the row up: afterwards a row
+        """Read P tokens per row, of which the first `fill_B` only fill the row up: afterwards a row
         is as if it had been without them. `before` is what `start` returned.
 
         This serves states of one shape, whatever was read; the others override it.

@@ -176,7 +176,7 @@ class CharTokenizerConfig(Config):
     min_count: Positive = 2
     """Rarer characters become <unk>."""
     max_size: Positive | None = None
-    """Vocabulary entries at most, the two special symbols included."""
+    """Vocabulary entries at most, the two special tokens included."""
 
 
 class SentencePieceConfig(Config):

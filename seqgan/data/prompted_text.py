@@ -2,13 +2,13 @@
 
 Decisions
 - One vocabulary, from the prompts and responses of the training split: what answers reads what it
-  has been asked, symbol for symbol.
+  has been asked, token for token.
 - A prompt has `data.prompt_length` columns and no end symbol of its own. Shorter prompts are filled
   up *in front*, by the end symbol, so that their last word stands beside the first of the answer.
   Networks leave the fill out (`models/prompted.py`): how long a row is changes nothing.
 - A response takes one column a token and one for its end, as in `corpus.py`. A pair of which one
   part is too long is dropped whole; where `data.overlong=truncate`, either part keeps its first
-  symbols.
+  tokens.
 - With `data.prompt_length=1` prompts are labels: each has to be one symbol that the vocabulary
   knows, and nothing is cut to make it one.
 """

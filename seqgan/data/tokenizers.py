@@ -103,7 +103,7 @@ class WordTokenizer:
         split_punctuation: bool = True,
         respell: bool = True,
     ) -> "WordTokenizer":
-        """Read a vocabulary with one entry a line. The special symbols move to ids 0 and 1.
+        """Read a vocabulary with one entry per line. The special tokens move to ids 0 and 1.
 
         Without `respell` entries are taken letter by letter: a run's ids must not move.
         """

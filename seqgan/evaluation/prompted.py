@@ -13,7 +13,7 @@ Of sampled responses, as many as there are pairs, one to each prompt:
     distinct_n    different n-grams / n-grams
     unique        share of distinct responses
     copied        share of a response's words that stand in its prompt
-    length        mean tokens a response, without the end
+    length        mean tokens per response, without the end
     unknown       share of the responses' tokens that are `<unk>`
     fitting       share of right responses, where the pairs come from a grammar
 

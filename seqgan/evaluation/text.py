@@ -8,7 +8,7 @@
     distinct_n       different n-grams / n-grams
     unique           share of distinct samples
     in_train         share of samples that stand verbatim in the training data
-    length           mean words a sample
+    length           mean words per sample
     unknown          share of the samples' tokens that are `<unk>`
 
 A generator writes `<unk>` about as often as training shows it, as any model with a closed

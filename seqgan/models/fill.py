@@ -1,6 +1,6 @@
 """Prompts that are shorter than their row: which columns only fill it up, and rows without them.
 
-Prompts are filled up in front by the end symbol (`data/prompted_text.py`). A network must not see
+Prompts are filled up in front by the end token (`data/prompted_text.py`). A network must not see
 how many columns that takes, since `data.prompt_length` says nothing about a prompt. Rows are read
 without the fill (moved to the left), or with the fill hidden by a mask.
 """
@@ -31,7 +31,7 @@ def take_columns(x: Tensor, first_B: Tensor, length: int) -> Tensor:
 
 
 def visible_columns(fill_B: Tensor, columns: int) -> Tensor:
-    """`visible_BT` of a row [start symbol, fill, prompt, answer], of which so many are there."""
+    """`visible_BT` of a row [start token, fill, prompt, answer], of which so many are there."""
     column_T = torch.arange(columns, device=fill_B.device)
     return (column_T == 0) | (column_T > fill_B[:, None])
 

@@ -119,7 +119,7 @@ class PromptedCritic(Critic):
 
 
 def _of_answers(scores: Scores, cut: Callable[[Tensor], Tensor]) -> Scores:
-    """Of critics with one score a column, those of the columns that `cut` leaves."""
+    """Of critics with one score per column, those of the columns that `cut` leaves."""
     if scores.mask_BT is None:
         return scores
     q_BTV = None if scores.q_BTV is None else cut(scores.q_BTV)

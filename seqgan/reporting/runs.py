@@ -222,7 +222,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
-    """The split's hash in data.json; one a side where there are two kinds of data."""
+    """The split's hash in data.json; one per side where there are two kinds of data."""
     parts = {"": report, "a": report.get("a"), "b": report.get("b")}
     found = {side: part.get(split) for side, part in parts.items() if isinstance(part, dict)}
     return {
