@@ -16,12 +16,12 @@ from PIL import Image
 
 from seqgan.build.game import build_device
 from seqgan.core.device import autocast
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, warn
 from seqgan.core.picture_files import Bytes, list_pictures, read_picture, save_picture
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
-from seqgan.core.saved_files import write_text
+from seqgan.core.saved_files import read_json_object, write_text
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.prompted_text import fill_in_front
@@ -33,6 +33,7 @@ from seqgan.evaluation.sheets import grid
 from seqgan.evaluation.written import written_lines
 from seqgan.experiment import Experiment
 from seqgan.run import load_generator, read_prompts, read_space, told_state
+from seqgan.run_folder import FROM_A_COPY
 from seqgan.translate import check_beam, check_length, translate
 
 _AT_ONCE = 1_000
@@ -342,7 +343,8 @@ def transform_run(
 ) -> int:
     """Translate every picture of a folder; returns how many. File names stay, endings become .png.
 
-    Pictures are scaled to the size and converted to the colours that the run was trained on.
+    Pictures are scaled to the size and converted to the colours that the run was trained on; those
+    of 16 bits by the bits that its training pictures used, or more where these need more.
     The run has to be one that translates pictures. Raises `UserError` for files that cannot be
     read; nothing is written before every file has been read.
     """
@@ -357,8 +359,14 @@ def transform_run(
     paths = list_pictures(source)
     targets = [output / path.relative_to(source).with_suffix(".png") for path in paths]
     _check_targets(paths, targets)
-    as_bytes = Bytes(lambda: map(read_picture, paths))
+    trained = _bits_of_training(folder, direction[0])
+    as_bytes = Bytes(lambda: map(read_picture, paths), trained)
     x_NCHW = torch.stack([_fit(as_bytes(read_picture(path)), space) for path in paths])
+    if trained and as_bytes.bits > trained:
+        warn(
+            f"--input={str(source)!r}: pictures use {as_bytes.bits} bits, the run was trained on "
+            f"{trained}; all are scaled by {as_bytes.bits}, so they are darker than in training"
+        )
     generator = load_generator(experiment, pair, state, device)[direction]
     with torch.no_grad(), progress_bar() as bar:
         task = bar.add_task("translating", total=len(paths), note="")
@@ -368,6 +376,16 @@ def transform_run(
                 save_picture(Image.fromarray(_as_array(picture)), target)
                 bar.advance(task)
     return len(paths)
+
+
+def _bits_of_training(folder: Path, side: str) -> int:
+    """How many bits the training pictures of 16 used; 0: there were none, or nobody noted it."""
+    path = folder / "data.json"
+    if not path.exists():
+        return 0
+    report = read_json_object(path, FROM_A_COPY).get(side)
+    bits = report.get("bits") if isinstance(report, dict) else None
+    return bits if isinstance(bits, int) and 8 <= bits <= 16 else 0
 
 
 def _check_targets(paths: list[Path], targets: list[Path]) -> None:

@@ -104,7 +104,11 @@ def _check_same_data(folder: Path, data: DataSide) -> None:
 
 def _counted(report: dict[str, Any]) -> dict[str, Any]:
     """What was counted, without what is said about it: later versions may say more."""
-    return {name: value for name, value in report.items() if name != "warnings"}
+    return {
+        name: _counted(value) if isinstance(value, dict) else value
+        for name, value in report.items()
+        if name not in ("warnings", "bits")
+    }
 
 
 def _trainer(

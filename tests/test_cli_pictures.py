@@ -1,7 +1,10 @@
 """Pictures and points through the command line, on runs that take a second."""
 
 import json
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,11 @@ from tiny_runs import CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, train, write
 
 from seqgan.cli import run
 from seqgan.core.config_diff import config_diff, flatten
+from seqgan.core.errors import UserError
 from seqgan.core.metric_names import base
 from seqgan.evaluation.config import CYCLE_METRICS, PICTURE_METRICS, POINT_METRICS
 from seqgan.experiment import load_experiment
+from seqgan.run import _check_same_data
 
 Capture = pytest.CaptureFixture[str]
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -155,6 +160,53 @@ def test_a_folder_is_translated_file_by_file(runs: dict[str, Path], tmp_path: Pa
     assert run([*command[:-1], str(tmp_path / "back"), "--direction", "b2a"]) == 0
     ways = [(folder / "a.png").read_bytes() for folder in (output, tmp_path / "back")]
     assert ways[0] != ways[1]
+
+
+def test_deep_pictures_are_translated_on_the_scale_of_the_training_pictures(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Twelve bits; a folder of dark ones was brightened, and scaled by itself."""
+    rng = np.random.default_rng(0)
+
+    def save(path: Path, largest: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, largest, (8, 8)).astype(np.uint16)).save(path)
+
+    sides = {}
+    for side in "ab":
+        for number in range(20):
+            save(tmp_path / side / f"{number}.png", 0xFFF)
+        parts = {f"{part}_fraction": 0.2 for part in ("judge", "valid", "test")}
+        sides[side] = {"source": {"name": "folder", "path": str(tmp_path / side)}, **parts}
+    data = {"name": "unpaired", **sides}
+    folder = train(tmp_path / "run", {**CYCLE, "data": data})
+
+    def transformed(name: str) -> str:
+        capsys.readouterr()
+        source, out = tmp_path / name, tmp_path / f"{name}-out"
+        assert run(["transform", str(folder), "--input", str(source), "--output", str(out)]) == 0
+        return capsys.readouterr().err
+
+    save(tmp_path / "dark" / "x.png", 0x1FF)
+    shutil.copytree(tmp_path / "dark", tmp_path / "mixed")
+    save(tmp_path / "mixed" / "bright.png", 0xFFF)
+    for name in ("dark", "mixed"):
+        assert "warning" not in transformed(name)
+    alone, beside = (tmp_path / f"{name}-out" / "x.png" for name in ("dark", "mixed"))
+    assert alone.read_bytes() == beside.read_bytes()
+    save(tmp_path / "mixed" / "brighter.png", 0x3FFF)
+    assert "14 bits, the run was trained on 12" in transformed("mixed")
+
+
+def test_data_are_the_same_although_an_earlier_version_noted_no_bits(tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text('{"a": {"train": {"sha256": "x"}}}')
+    for sha256, expected in (
+        ("x", nullcontext()),
+        ("y", pytest.raises(UserError, match="changed")),
+    ):
+        data: Any = SimpleNamespace(report={"a": {"train": {"sha256": sha256}, "bits": 12}})
+        with expected:
+            _check_same_data(tmp_path, data)
 
 
 def test_a_report_holds_the_pictures(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -147,19 +147,22 @@ class Bytes:
 
     A file of 16 bits may hold numbers of 8, 10, 12, 14 or 16 bits, and does not say so. The largest
     number in the set decides, so that black and white mean the same in all its pictures.
-    `pictures` gives all of them; it is asked once, and only if one has 16 bits.
+    `pictures` gives all of them; it is asked once, and only if one has 16 bits. `least` is how many
+    bits a former set had whose scale holds here too; 0: there was none.
     """
 
-    def __init__(self, pictures: Callable[[], Iterable[np.ndarray]]) -> None:
+    def __init__(self, pictures: Callable[[], Iterable[np.ndarray]], least: int = 0) -> None:
+        self.bits = 0
+        """How many bits count; 0 as long as no picture of 16 bits has come."""
         self._pictures = pictures
-        self._bits = 0
+        self._least = least
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
         if picture.dtype == np.uint8:
             return picture
-        if not self._bits:
-            self._bits = bits_in_use(self._pictures())
-        return (picture >> (self._bits - 8)).astype(np.uint8)
+        if not self.bits:
+            self.bits = max(bits_in_use(self._pictures()), self._least)
+        return (picture >> (self.bits - 8)).astype(np.uint8)
 
 
 def bits_in_use(pictures: Iterable[np.ndarray]) -> int:

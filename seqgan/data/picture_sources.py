@@ -47,12 +47,16 @@ class RawSplit:
 
 @dataclass(frozen=True, slots=True)
 class RawPictures:
-    """What a source brings. `name` is what people know it by; `classes` counts them, 0 for none."""
+    """What a source brings. `name` is what people know it by; `classes` counts them, 0 for none.
+
+    `as_bytes` knows how many bits pictures of 16 use, once all have been read.
+    """
 
     name: str
     train: RawSplit
     test: RawSplit | None
     classes: int
+    as_bytes: Bytes | None = None
 
 
 def read_source(config: FileSourceConfig, field: str) -> RawPictures:
@@ -171,7 +175,7 @@ def read_huggingface(config: HuggingFacePicturesConfig, field: str) -> RawPictur
     if config.test_split is not None:
         where = f"{where} ({config.test_split})"
         _check_test_classes(where, splits["test"].classes_N, classes)
-    return RawPictures(config.dataset, splits["train"], splits.get("test"), classes)
+    return RawPictures(config.dataset, splits["train"], splits.get("test"), classes, as_bytes)
 
 
 def _dataset_split(
@@ -227,7 +231,7 @@ def read_folder(config: FolderSourceConfig, field: str) -> RawPictures:
     as_bytes = Bytes(lambda: map(read_picture, paths))
     pictures = ((str(path), as_bytes(read_picture(path))) for path in paths)
     if not config.labels:
-        return RawPictures(str(folder), RawSplit(len(paths), pictures, None), None, 0)
+        return RawPictures(str(folder), RawSplit(len(paths), pictures, None), None, 0, as_bytes)
     loose = [path for path in paths if path.parent == folder]
     if loose:
         raise UserError(
@@ -237,7 +241,8 @@ def read_folder(config: FolderSourceConfig, field: str) -> RawPictures:
     names = sorted({path.parent.name for path in paths})
     number = {name: index for index, name in enumerate(names)}
     classes_N = np.array([number[path.parent.name] for path in paths])
-    return RawPictures(str(folder), RawSplit(len(paths), pictures, classes_N), None, len(names))
+    split = RawSplit(len(paths), pictures, classes_N)
+    return RawPictures(str(folder), split, None, len(names), as_bytes)
 
 
 # ── Checks ────────────────────────────────────────────────────────────────────────────────────

@@ -77,6 +77,7 @@ def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2)
     colours, a judge's split of fewer than two pictures, and others of fewer than `least`.
     """
     _check_share(config, field)
+    bits = 0
     if isinstance(config.source, FacesSourceConfig):
         names, sizes = tuple(attribute.name for attribute in ATTRIBUTES), LABEL_SIZES
         where, splits = f"{field}.source", _draw(config, config.source, field)
@@ -84,12 +85,16 @@ def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2)
         raw = read_source(config.source, field)
         names, sizes = (("class",), (raw.classes,)) if raw.classes else ((), ())
         where, splits = raw.name, _cut(config, raw, field)
+        bits = raw.as_bytes.bits if raw.as_bytes is not None else 0
     if config.max_train is not None:
         splits["train"] = _take(splits["train"], 0, config.max_train)
     _check_counts(config, splits, where, field, least)
     channels, height, width = splits["train"].x_NCHW.shape[1:]
     shape = (channels, height, width)
-    return Pictures(shape, names, sizes, **splits, report=_report(splits, shape, names, sizes))
+    report = _report(splits, shape, names, sizes)
+    if bits:
+        report["bits"] = bits  # of files of 16; 'transform' scales by them
+    return Pictures(shape, names, sizes, **splits, report=report)
 
 
 def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:

@@ -501,6 +501,27 @@ def test_all_pictures_of_a_folder_are_scaled_by_the_bits_in_use(
         np.testing.assert_array_equal(picture, deep // divisor >> (bits - 8))
 
 
+def test_the_report_says_which_bits_count_where_files_have_sixteen(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for kind, largest in (("deep", 0xFFF), ("plain", 0xFF)):
+        for number in range(20):
+            picture = rng.integers(0, largest, (4, 4)).astype(np.uint16 if largest > 255 else "u1")
+            save(picture, tmp_path / kind / f"{number}.png")
+    reports = {
+        kind: load_pictures(
+            PictureSetConfig(
+                source=FolderSourceConfig(name="folder", path=str(tmp_path / kind)),
+                judge_fraction=0.2,
+                valid_fraction=0.2,
+                test_fraction=0.2,
+            )
+        ).report
+        for kind in ("deep", "plain")
+    }
+    assert reports["deep"]["bits"] == 12
+    assert "bits" not in reports["plain"]
+
+
 def test_files_of_eight_and_of_sixteen_bits_stand_side_by_side(tmp_path: Path) -> None:
     Image.fromarray(np.full((2, 2), 200, np.uint8)).save(tmp_path / "a.png")
     Image.fromarray(np.full((2, 2), 0xC80, np.uint16)).save(tmp_path / "b.png")
