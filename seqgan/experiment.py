@@ -175,7 +175,7 @@ def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
     tree = apply_overrides(read_run_config(path), overrides or [])
     experiment = validate(Experiment, tree, str(path))
     started = _started(folder, experiment)
-    _check_same(started, experiment, (*NETWORKS, *(["data"] if _reads_no_file(started) else [])))
+    _check_same(started, experiment, NETWORKS)
     return experiment
 
 
@@ -212,7 +212,11 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
                 f"{key}: cannot change after training; only device and evaluation."
                 f"{{{', '.join(free)}}} can. Train a new run instead"
             )
-    return load_run(folder, overrides)
+    experiment = load_run(folder, overrides)
+    started = _started(folder, experiment)
+    if _reads_no_file(started):
+        _check_same(started, experiment, ["data"])
+    return experiment
 
 
 def changes(before: Experiment, after: Experiment) -> dict[str, list[str]]:

@@ -179,10 +179,7 @@ def test_runs_that_selected_by_a_former_name_go_on(tmp_path: Path, capsys: Captu
     assert json.loads((folder / "checkpoints" / "best.json").read_text()) == best
 
 
-@pytest.mark.parametrize("command", [["sample"], ["evaluate"]])
-def test_another_oracle_has_other_true_values(
-    command: list[str], folder: Path, capsys: Capture
-) -> None:
+def test_another_oracle_has_other_true_values(folder: Path, capsys: Capture) -> None:
     edit(folder, "data.oracle.seed", 7)
-    line = refused(capsys, folder, *command, str(folder))
+    line = refused(capsys, folder, "evaluate", str(folder))
     assert line.startswith("error: data.oracle.seed=7: the run was started with ")

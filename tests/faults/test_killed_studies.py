@@ -70,6 +70,8 @@ def test_the_runs_of_a_killed_study_save_and_stop(number: signal.Signals, tmp_pa
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # A shell that runs the tests in the background has its jobs ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     child = folder / "only" / "seed-0"
     try:
