@@ -171,6 +171,8 @@ def _shown(value: Any) -> str:
 
 def reason(error: Exception) -> str:
     """What OmegaConf says, without its account of where."""
+    if isinstance(error, ValueError) and str(error).startswith("invalid literal for int"):
+        return "the entries of a list have numbers, as in schedule.0.repeat"
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from seqgan.core.config import read_yaml
+from seqgan.core.config import read_yaml, reason
 from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
 from seqgan.core.former_names import present_name
@@ -213,9 +214,13 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: a study, not a run; give its run folders, {path}/*/seed-*")
     if not (path / "config.yaml").is_file():
         raise UserError(f"{path}: not a run folder (no config.yaml); {remedy}")
-    config = OmegaConf.to_container(read_yaml(path / "config.yaml", read_scalar), resolve=True)
+    tree = read_yaml(path / "config.yaml", read_scalar)
+    try:
+        config = OmegaConf.to_container(tree, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path / 'config.yaml'}: {reason(error)}; {remedy}") from error
     assert isinstance(config, dict)  # read_yaml accepts nothing else
-    whole = "data" in config and isinstance(config.get("seed", 0), int)
+    whole = isinstance(config.get("data"), dict) and isinstance(config.get("seed", 0), int)
     if not whole or not isinstance(config.get("estimator"), dict | None):
         raise UserError(f"{path / 'config.yaml'}: describes no experiment; {remedy}")
     return {str(key): value for key, value in config.items()}

@@ -197,12 +197,14 @@ def overridden(*overrides: str) -> Experiment:
 
 
 @pytest.mark.parametrize(
-    "override", ["x." * 2_000 + "=1", "schedule.0.phases.critic=99999999999999999999"]
+    "override",
+    ["x." * 2_000 + "=1", "schedule.0.phases.critic=99999999999999999999", "schedule.repeat=9"],
 )
 def test_an_override_without_end_is_one_line(override: str) -> None:
     with pytest.raises(UserError) as caught:
         overridden(override)
     assert "\n" not in str(caught.value)
+    assert "literal" not in str(caught.value)
 
 
 def test_an_override_sets_one_leaf_and_leaves_the_rest() -> None:

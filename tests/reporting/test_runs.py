@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from synthetic_runs import decoding_row, estimator, text_files, write_run
@@ -158,3 +159,10 @@ def test_config_diff_keeps_exactly_the_differing_keys():
 def test_reporting_never_imports_torch():
     check = "import sys, seqgan.reporting.html; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("text", ["", "data: text\n", "name: ${oc.env:NO}\ndata: {}\n"])
+def test_a_configuration_that_describes_no_experiment_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"config\.yaml: .*give a folder that 'seqgan train' wrote"):
+        read_run(tmp_path)
