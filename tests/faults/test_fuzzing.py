@@ -18,8 +18,9 @@ from seqgan.core.errors import UserError
 
 INTERNALS = re.compile(
     r"Traceback|\bat 0x|<\w+ object|Errno|<class|<unicode|std::|\w+\.(cc|rs|pyx?)[:(]|"
-    r"site-packages|omegaconf|pydantic|full_key|object_type|codec can't|NoneType|__\w+__\(|torch\.|allow_pickle|"
-    r"invalid literal|unhashable|subscriptable|unexpected keyword|set_int_max_str_digits"
+    r"site-packages|omegaconf|pydantic|full_key|object_type|codec can't|NoneType|__\w+__\(|torch\.|"
+    r"allow_pickle|invalid literal|unhashable|subscriptable|unexpected keyword|"
+    r"set_int_max_str_digits"
 )
 """What only a library, or a mistake of ours, puts into a message."""
 
