@@ -7,13 +7,13 @@ each begins, with the total at the end: file i is jpeg[offsets[i]:offsets[i + 1]
 """
 
 import sys
-import zipfile
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from seqgan.core.array_files import array_names, read_array
 from seqgan.core.errors import UserError
 from seqgan.core.progress import progress_bar
 
@@ -35,21 +35,25 @@ def unpack(archive: Path, folder: Path) -> int:
 
 
 def _load(archive: Path) -> tuple[np.ndarray, np.ndarray]:
-    if not archive.is_file():
-        raise UserError(f"{archive}: no such file; check the path")
-    if not zipfile.is_zipfile(archive):
-        raise UserError(f"{archive}: is no .npz file, or a damaged one; fetch it again")
-    with np.load(archive, allow_pickle=False) as arrays:
-        if not {"jpeg", "offsets"} <= set(arrays.files):
-            raise UserError(
-                f"{archive}: needs arrays jpeg and offsets, has {', '.join(arrays.files)}; "
-                f"arrays of pictures need no unpacking, read them with source.name=npz"
-            )
-        jpeg, offsets = arrays["jpeg"], arrays["offsets"]
+    names = array_names(archive)
+    if not {"jpeg", "offsets"} <= set(names):
+        raise UserError(
+            f"{archive}: needs arrays jpeg and offsets, has {', '.join(names)}; "
+            f"arrays of pictures need no unpacking, read them with source.name=npz"
+        )
+    jpeg, offsets = read_array(archive, "jpeg"), read_array(archive, "offsets")
+    kinds = jpeg.dtype == np.uint8 and offsets.dtype.kind in "iu"
+    if not kinds or (jpeg.ndim, offsets.ndim) != (1, 1):
+        raise UserError(
+            f"{archive}: jpeg is no row of bytes, or offsets is none of integers; {_AGAIN}"
+        )
     edges = (int(offsets[0]), int(offsets[-1])) if len(offsets) > 1 else (0, -1)
-    if edges != (0, len(jpeg)) or (np.diff(offsets) <= 0).any():
-        raise UserError(f"{archive}: offsets do not cut jpeg into files; fetch it again")
+    if edges != (0, len(jpeg)) or (offsets[1:] <= offsets[:-1]).any():
+        raise UserError(f"{archive}: offsets do not cut jpeg into files; {_AGAIN}")
     return jpeg, offsets
+
+
+_AGAIN = "fetch it again"
 
 
 def main(

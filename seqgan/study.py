@@ -20,7 +20,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import IO, Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -36,7 +35,7 @@ from seqgan.core.config import (
     set_node,
     validate,
 )
-from seqgan.core.errors import Terminated, UserError, did_you_mean
+from seqgan.core.errors import UserError, did_you_mean, terminate
 from seqgan.core.progress import progress_bar
 from seqgan.core.saved_files import read_json_object, write_text
 from seqgan.experiment import Experiment, read_run_config
@@ -190,10 +189,6 @@ def is_finished(run: PlannedRun) -> bool:
     return run_done(run)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 class _Process:
     """One training process; its output goes to seed-S.log beside the run folder."""
 
@@ -235,7 +230,7 @@ class _Process:
 
 def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
     """Run what is not finished, `jobs` processes at a time. Returns one line for each failure."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     waiting = [run for run in runs if not is_finished(run)]
     active: list[_Process] = []
     failures: list[str] = []

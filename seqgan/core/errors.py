@@ -3,6 +3,8 @@
 import difflib
 import sys
 from collections.abc import Iterable
+from types import FrameType
+from typing import NoReturn
 
 
 class UserError(Exception):
@@ -23,6 +25,11 @@ class UserError(Exception):
 
 class Terminated(BaseException):
     """SIGTERM came. No handler of errors holds it up, as none does Ctrl-C."""
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """The handler of SIGTERM that ends what is going on, as Python's own one of SIGINT does."""
+    raise Terminated
 
 
 def warn(message: str) -> None:

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from seqgan.core.budget import Budget, spending
 from seqgan.core.device import autocast
-from seqgan.core.errors import UserError, warn
+from seqgan.core.errors import UserError, terminate, warn
 from seqgan.core.metric_names import find
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import rng_state, set_rng_state
@@ -375,13 +375,14 @@ class Trainer:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for a save after the current step; a second one kills."""
+        """SIGINT and SIGTERM ask for a save after the current step; the same one again kills."""
+        kills = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: terminate}
 
         def ask(number: int, frame: FrameType | None) -> None:
             self._signal = number
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, kills[signal.Signals(number)])
 
-        kept = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        kept = {number: signal.signal(number, ask) for number in kills}
         try:
             yield
         finally:

@@ -714,11 +714,23 @@ def test_archives_that_cannot_be_unpacked(script: Any, tmp_path: Path) -> None:
     jpeg = np.zeros(9, dtype=np.uint8)
     np.savez(tmp_path / "short.npz", jpeg=jpeg, offsets=np.array([0, 4, 8]))
     np.savez(tmp_path / "back.npz", jpeg=jpeg, offsets=np.array([0, 5, 4, 9]))
+    unsigned = np.array([0, 5, 4, 9], dtype=np.uint64)  # differences of these are never below 0
+    np.savez(tmp_path / "unsigned.npz", jpeg=jpeg, offsets=unsigned)
+    np.savez(tmp_path / "halves.npz", jpeg=jpeg, offsets=np.array([0, 4.5, 9]))
+    np.savez(tmp_path / "table.npz", jpeg=jpeg.reshape(3, 3), offsets=np.array([0, 3]))
+    np.savez(tmp_path / "pickled.npz", jpeg=jpeg, offsets=np.array([0, None, 9]))
     np.savez(tmp_path / "other.npz", x_train=jpeg)
+    whole = (tmp_path / "short.npz").read_bytes()
+    (tmp_path / "damaged.npz").write_bytes(whole.replace(b"NUMPY", b"NUMB!"))
     (tmp_path / "text.npz").write_text("text")
     for name, message in {
         "short.npz": "offsets do not cut jpeg into files",
         "back.npz": "offsets do not cut jpeg into files",
+        "unsigned.npz": "offsets do not cut jpeg into files",
+        "halves.npz": "is no row of bytes, or offsets is none of integers",
+        "table.npz": "is no row of bytes, or offsets is none of integers",
+        "pickled.npz": "the array 'offsets' cannot be read",
+        "damaged.npz": "the array 'jpeg' cannot be read",
         "other.npz": "needs arrays jpeg and offsets, has x_train",
         "text.npz": r"is no \.npz file",
         "missing.npz": "no such file",

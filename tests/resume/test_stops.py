@@ -29,14 +29,14 @@ LEARNS: dict[str, Any] = {
 """Eleven steps, each likelihood update better than the last; evaluations are due at 4 and 8."""
 
 
-def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def stop_at(step: int, monkeypatch: pytest.MonkeyPatch, number: int = signal.SIGTERM) -> None:
     """Let a signal come while a run takes this step."""
     take = Trainer._step
 
     def step_and_signal(trainer: Trainer, phase: str) -> None:
         take(trainer, phase)
         if trainer.step == step:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     monkeypatch.setattr(Trainer, "_step", step_and_signal)
 
@@ -152,19 +152,20 @@ def test_the_run_is_saved_before_it_is_evaluated_so_that_a_second_signal_loses_n
     assert_same_run(train(tmp_path / "whole", LEARNS), tmp_path / "run")
 
 
-def test_a_second_signal_while_it_evaluates_kills_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_while_it_evaluates_kills_at_once_with_its_own_status(
+    number: int, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def signal_again(trainer: Trainer, *_: Any, **__: Any) -> None:
         if trainer.step == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             raise AssertionError("it has not been killed")
 
     with monkeypatch.context() as patch:
-        stop_at(3, patch)
+        stop_at(3, patch, number)
         patch.setattr(Trainer, "_evaluate", signal_again)
         config = write_config(tmp_path / "c.yaml", LEARNS)
-        assert run(["train", str(config), f"run.dir={tmp_path / 'run'}"]) == 130
+        assert run(["train", str(config), f"run.dir={tmp_path / 'run'}"]) == status
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
