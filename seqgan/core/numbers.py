@@ -14,6 +14,15 @@ COLDEST, HOTTEST = 1e-6, 1e6
 """Temperatures. Colder is greedy in float32 anyway, until logits divided by it overflow."""
 Temperature = Annotated[float, Field(ge=COLDEST, le=HOTTEST)]
 
+Layers = Annotated[int, Field(gt=0, le=1_000)]
+"""Layers of a network, each built behind the last; more would be built for hours."""
+LONGEST = 100_000
+"""Columns of a sequence, which are written and read one after the other."""
+Drawn = Annotated[int, Field(gt=0, le=10_000_000)]
+"""Samples of a set that is drawn before training begins."""
+Repeats = Annotated[int, Field(gt=0, le=10_000)]
+"""How often something is done within one step, which nothing interrupts."""
+
 
 def check_numbers(value: Any) -> Any:
     """Return a field's value. Raises what pydantic collects for a number that is out of range."""

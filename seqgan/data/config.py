@@ -5,9 +5,24 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import LONGEST, Drawn
 
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Length = Annotated[int, Field(gt=0, le=LONGEST)]
+MOST_TOKENS = 1_000_000_000
+"""Of a set that is drawn; with more, training would begin hours later."""
+
+
+def check_drawn(sets: Config, length: int, field: str) -> None:
+    """Raises `ValueError` if a set of sequences, each of `length` tokens, is too large to draw."""
+    for name in ("train", "valid", "test"):
+        count = getattr(sets, name)
+        if count * length > MOST_TOKENS:
+            raise ValueError(
+                f"{name}={count}: with {field} these are {count * length:,} tokens, of which "
+                f"{MOST_TOKENS:,} at most can be drawn; lower one of them"
+            )
 
 
 class RandomOracleConfig(Config):
@@ -17,7 +32,7 @@ class RandomOracleConfig(Config):
     """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
     """Number of different symbols."""
-    length: Positive = 4
+    length: Length = 4
     """Symbols a sequence."""
     embed: Positive = 16
     """Width of the symbol embedding."""
@@ -38,7 +53,7 @@ class PaperOracleConfig(Config):
     """Kind of oracle."""
     path: str
     """The .npz file with arrays embeddings, Wi, Ui, bi, … Wo, bo."""
-    length: Positive = 20
+    length: Length = 20
     """Symbols a sequence."""
 
 
@@ -49,7 +64,7 @@ class PalindromeOracleConfig(Config):
     """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
     """Number of different symbols."""
-    length: Annotated[int, Field(gt=1, multiple_of=2)] = 12
+    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
     """Symbols a sequence, both halves together."""
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
@@ -62,7 +77,7 @@ class CopyOracleConfig(Config):
     """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
     """Number of different symbols."""
-    length: Annotated[int, Field(gt=1, multiple_of=2)] = 12
+    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
     """Symbols a sequence, both halves together."""
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
@@ -75,8 +90,8 @@ class BracketsOracleConfig(Config):
     """Kind of oracle."""
     pairs: Positive = 2
     """Kinds of brackets; each is two symbols, one that opens and one that closes."""
-    length: Annotated[int, Field(gt=1, multiple_of=2)] = 12
-    """Symbols a sequence, an even number."""
+    length: Annotated[int, Field(gt=1, le=1_000, multiple_of=2)] = 12
+    """Symbols a sequence, an even number; the counts of longer ones are beyond float64."""
 
 
 OracleConfig = Annotated[
@@ -96,16 +111,22 @@ class OracleDataConfig(Config):
     """Kind of data."""
     oracle: OracleConfig
     """The distribution that the generator should learn."""
-    train: Positive = 10_000
+    train: Drawn = 10_000
     """Training sequences; with `fresh`, the size of each block that is drawn."""
     fresh: bool = False
     """Draw a new block whenever one is used up, so that no sequence is seen twice."""
-    valid: Positive = 2_000
+    valid: Drawn = 2_000
     """Validation sequences, for evaluations during training and for selection."""
-    test: Positive = 5_000
+    test: Drawn = 5_000
     """Test sequences, for final evaluations."""
     seed: Seed = 0
     """Seed of the samples (not of the oracle)."""
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        length = self.oracle.length
+        check_drawn(self, length, f"oracle.length={length}")
+        return self
 
 
 class ConditionalOracleConfig(Config):
@@ -115,23 +136,29 @@ class ConditionalOracleConfig(Config):
     """Kind of data."""
     oracle: RandomOracleConfig
     """The network that answers: the teacher; `length` counts the symbols of an answer."""
-    prompt: Positive = 1
+    prompt: Length = 1
     """Symbols a prompt, written in front of the answer."""
     prompts: Literal["uniform", "network"] = "uniform"
     """Every prompt as likely as any other, or prompts that the network writes itself."""
     labels: Positive | None = None
     """Prompts are written in the first so many symbols only; with prompt 1 they are the labels of
     so many categories. Null: in all symbols. For uniform prompts."""
-    train: Positive = 10_000
+    train: Drawn = 10_000
     """Training pairs; with `fresh`, the size of each block that is drawn."""
     fresh: bool = False
     """Draw a new block whenever one is used up, so that no pair is seen twice."""
-    valid: Positive = 2_000
+    valid: Drawn = 2_000
     """Validation pairs, for evaluations during training and for selection."""
-    test: Positive = 5_000
+    test: Drawn = 5_000
     """Test pairs, for final evaluations."""
     seed: Seed = 0
     """Seed of the pairs (not of the network)."""
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        length, prompt = self.oracle.length, self.prompt
+        check_drawn(self, prompt + length, f"oracle.length={length} and prompt={prompt}")
+        return self
 
     @model_validator(mode="after")
     def _labels_fit(self) -> Self:
@@ -213,7 +240,7 @@ class CorpusConfig(Config):
 
     tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
     """How a sentence is cut into symbols."""
-    length: Annotated[int, Field(gt=1)] = 32
+    length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
     """Columns of a sequence, the end symbol included."""
     overlong: Literal["error", "drop", "truncate"] = "error"
     """What to do with sentences that do not fit; drops and cuts are counted and reported."""
@@ -268,12 +295,15 @@ class PointsDataConfig(Config):
     """ring: 8 centres at distance 1 from the origin. grid: 5 × 5 centres, 1/√2 apart."""
     std: Annotated[float, Field(gt=0)] = 0.0177
     """Standard deviation of each Gaussian; 0.05/√8 is that of the WGAN-GP paper's grid."""
-    valid: Positive = 10_000
+    valid: Drawn = 10_000
     """Validation points."""
-    test: Positive = 10_000
+    test: Drawn = 10_000
     """Test points."""
     seed: Seed = 0
     """Seed of the points."""
+
+
+Faces = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class FacesSourceConfig(Config):
@@ -283,13 +313,13 @@ class FacesSourceConfig(Config):
     """Kind of source."""
     palette: Literal["day", "night"] = "day"
     """Colours of skin and background; hair and eyes keep theirs."""
-    train: Positive = 20_000
+    train: Faces = 20_000
     """Faces to train on."""
-    judge: Positive = 10_000
+    judge: Faces = 10_000
     """Faces the feature extractor is trained on; no player ever sees them."""
-    valid: Positive = 2_000
+    valid: Faces = 2_000
     """Validation faces."""
-    test: Positive = 10_000
+    test: Faces = 10_000
     """Test faces."""
     seed: Seed = 0
     """Seed of the faces."""

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
-from seqgan.data.config import CorpusConfig, Positive, Seed
+from seqgan.core.numbers import LONGEST
+from seqgan.data.config import CorpusConfig, Length, Seed
 
 
 class JsonlPairsConfig(Config):
@@ -93,9 +94,9 @@ class PromptedTextConfig(CorpusConfig):
     """Kind of data."""
     source: PairSourceConfig
     """Where the pairs come from."""
-    prompt_length: Positive = 32
+    prompt_length: Length = 32
     """Symbols of a prompt at most; shorter ones are filled up in front."""
-    length: Annotated[int, Field(gt=1)] = 32
+    length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
     """Columns of a response, the end symbol included."""
     prompts: str | None = None
     """A file of further prompts, without responses: one a line, or .jsonl with the source's field.

@@ -8,12 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import LONGEST, Drawn
 from seqgan.data.config import (
     Fraction,
+    Length,
     Positive,
     Seed,
     TokenizerConfig,
     WordTokenizerConfig,
+    check_drawn,
 )
 
 
@@ -30,18 +33,24 @@ class CipherDataConfig(Config):
     """Length of a Vigenère key; a substitution has none."""
     key_seed: Seed = 0
     """Seed of the key."""
-    length: Positive = 100
+    length: Length = 100
     """Symbols a window."""
-    train: Positive = 10_000
+    train: Drawn = 10_000
     """Training windows of a side, at most: a file may have fewer."""
-    valid: Positive = 200
+    valid: Drawn = 200
     """Validation windows, paired."""
-    test: Positive = 500
+    test: Drawn = 500
     """Test windows, paired."""
     seed: Seed = 0
     """Seed of the generated text and of the order of sentences."""
     aligned: bool = False
     """Encrypt side a's own training windows, so that rows are pairs: for supervised ceilings."""
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        if self.path is None:
+            check_drawn(self, self.length, f"length={self.length}")
+        return self
 
 
 class EventsDataConfig(Config):
@@ -51,9 +60,9 @@ class EventsDataConfig(Config):
     """Kind of data."""
     train: Annotated[int, Field(gt=1, le=1_000_000)] = 20_000
     """Training articles, and as many training headlines of other events."""
-    valid: Positive = 500
+    valid: Annotated[int, Field(gt=0, le=1_000_000)] = 500
     """Validation articles, each with its headline."""
-    test: Positive = 1_000
+    test: Annotated[int, Field(gt=0, le=1_000_000)] = 1_000
     """Test articles, each with its headline."""
     seed: Seed = 0
     """Seed of the events and of how they are told."""
@@ -70,7 +79,7 @@ class TextFilesConfig(Config):
     """Which lines of a file, counted from 1: odd ones of one language and even ones of another
     make unpaired text of a parallel corpus. auto, for both sides: that where lines of equal number
     belong together, else all."""
-    length: Annotated[int, Field(gt=1)] = 32
+    length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
     """Columns of a sentence, the end symbol included."""
     overlong: Literal["error", "drop", "truncate"] = "error"
     """What to do with sentences that do not fit; drops and cuts are counted and reported."""
@@ -147,9 +156,9 @@ class LanguagePairConfig(Config):
     """Words of the lexicon, of all classes together."""
     train: Annotated[int, Field(gt=1, le=200_000)] = 20_000
     """Training sentences of a side; no sentence of one side translates one of the other's."""
-    valid: Positive = 300
+    valid: Annotated[int, Field(gt=0, le=200_000)] = 300
     """Validation sentences, paired."""
-    test: Positive = 1_000
+    test: Annotated[int, Field(gt=0, le=200_000)] = 1_000
     """Test sentences, paired."""
     reorder: bool = True
     """Language b puts adjectives behind nouns and adverbs before verbs; else words correspond."""

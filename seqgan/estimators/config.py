@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from seqgan.core.config import Config
-from seqgan.core.numbers import Temperature
+from seqgan.core.numbers import Repeats, Temperature
 
 
 class SequenceCreditConfig(Config):
@@ -29,7 +29,7 @@ class RolloutCreditConfig(Config):
 
     name: Literal["rollout"]
     """Kind of credit."""
-    continuations: Annotated[int, Field(gt=0)] = 16
+    continuations: Repeats = 16
     """Continuations drawn for each prefix."""
 
 
@@ -128,7 +128,7 @@ class CriticEstimatorConfig(Config):
 class PolicyGradientConfig(CriticEstimatorConfig):
     """What the estimators share that multiply advantages with gradients of log-probabilities."""
 
-    samples: Annotated[int, Field(gt=0)] = 1
+    samples: Repeats = 1
     """Sequences written for each condition of the batch; above 1 the leave-one-out baseline is
     the mean of the other sequences for the same condition."""
     credit: CreditConfig = SequenceCreditConfig(name="sequence")
@@ -160,7 +160,7 @@ class PpoConfig(PolicyGradientConfig):
     """Kind of estimator."""
     clip: ClipRange = 0.2
     """How far a symbol's likelihood ratio may leave 1 before it stops to count."""
-    epochs: Annotated[int, Field(gt=0)] = 2
+    epochs: Repeats = 2
     """Generator updates from one batch of samples."""
 
 
@@ -169,14 +169,14 @@ class GrpoConfig(CriticEstimatorConfig):
 
     name: Literal["grpo"]
     """Kind of estimator."""
-    samples: Annotated[int, Field(gt=0)] = 1
+    samples: Repeats = 1
     """Sequences written for each condition, a group; 1: the batch is one group."""
     normalised: bool = True
     """Divide by the group's standard deviation, and by each sentence's length (GRPO); false: by
     neither (Dr. GRPO)."""
     clip: ClipRange = 0.2
     """How far a symbol's likelihood ratio may leave 1 before it stops to count."""
-    epochs: Annotated[int, Field(gt=0)] = 1
+    epochs: Repeats = 1
     """Generator updates from one batch of samples."""
 
 
@@ -259,7 +259,7 @@ class GumbelRaoConfig(CriticEstimatorConfig):
     """Kind of estimator."""
     temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
     """Temperature τ of the softmax in the gradient, by generator update."""
-    samples: Annotated[int, Field(gt=0)] = 10
+    samples: Repeats = 10
     """Draws K of the noise that are averaged; memory grows with it."""
 
 

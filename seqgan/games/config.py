@@ -217,7 +217,7 @@ class RewardGameConfig(AnyGameConfig):
     scorer: Literal["bleu", "oracle"]
     """bleu: of each sentence against training sentences. oracle: log-density under the oracle that
     the data come from, in nats; tells what the estimator can do with the truth."""
-    order: Annotated[int, Field(gt=0)] = 4
+    order: Annotated[int, Field(gt=0, le=100)] = 4
     """Longest n-grams that bleu counts."""
     references: Annotated[int, Field(gt=0)] | None = None
     """Training sentences that bleu compares with, from the first on; null: all."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Layers
 from seqgan.models.image.config import (
     DcganCriticConfig,
     DcganGeneratorConfig,
@@ -29,7 +30,7 @@ class RnnGeneratorConfig(Config):
     """Width of the symbol embedding."""
     hidden: Positive = 32
     """Width of the recurrent state."""
-    layers: Positive = 1
+    layers: Layers = 1
     """Recurrent layers, each reading the one below."""
     dropout: Fraction = 0.0
     """Probability of zeroing an entry of the embedding and of each layer's output."""
@@ -61,7 +62,7 @@ class _TransformerConfig(Config):
     """Kind of network."""
     width: Positive = 64
     """Width of the symbol embedding and of every layer's output."""
-    layers: Positive = 2
+    layers: Layers = 2
     """Transformer blocks, each reading the one below."""
     heads: Positive = 4
     """Attention heads of a layer; must divide `width`."""
@@ -179,7 +180,7 @@ class MlpCriticConfig(Config):
     """Kind of critic."""
     hidden: Positive = 128
     """Units of each hidden layer."""
-    layers: Positive = 2
+    layers: Layers = 2
     """Hidden layers, each followed by a leaky ReLU."""
 
 
@@ -194,7 +195,7 @@ class CnnCriticConfig(Config):
     """Window widths, in symbols; none may exceed the sequence length."""
     filters: list[Positive] = [100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160]
     """Filters of each width."""
-    highways: Annotated[int, Field(ge=0)] = 1
+    highways: Annotated[int, Field(ge=0, le=1_000)] = 1
     """Gated layers that mix the features of all filters."""
     dropout: Fraction = 0.25
     """On the features before the read-out."""
@@ -248,7 +249,7 @@ class RnnCriticConfig(Config):
     """Width of the symbol embedding."""
     hidden: Positive = 64
     """Width of the recurrent state."""
-    layers: Positive = 1
+    layers: Layers = 1
     """Recurrent layers, each reading the one below."""
     dropout: Fraction = 0.0
     """Probability of zeroing an entry of the embedding and of each layer's output."""

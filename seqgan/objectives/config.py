@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Repeats
 
 DivergenceName = Literal[
     "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
@@ -46,7 +47,7 @@ class TransportConfig(Config):
     """Kind of objective."""
     proximal: Annotated[float, Field(gt=0)] = 0.5
     """How far one iteration may move the plan; less is further. Costs are between 0 and 2."""
-    iterations: Annotated[int, Field(gt=0)] = 20
+    iterations: Repeats = 20
     """Steps towards the optimal plan; the distance is exact as proximal / iterations goes to 0."""
 
 
@@ -109,7 +110,7 @@ class SpectralNormConfig(Config):
 
     name: Literal["spectral_norm"]
     """Kind of penalty."""
-    iterations: Annotated[int, Field(gt=0)] = 1
+    iterations: Repeats = 1
     """Power iterations in each forward pass in training mode (not in each update)."""
 
 

@@ -15,6 +15,8 @@ from seqgan.core.errors import UserError
 
 INF, NAN = float("inf"), float("nan")
 SOFT = {"name": "soft_gumbel"}
+CONDITIONAL = {"name": "conditional_oracle", "oracle": {"name": "random_gru"}}
+FACES = {"name": "pictures"}
 
 
 def annealed(start: float, end: float) -> dict[str, Any]:
@@ -44,6 +46,20 @@ def annealed(start: float, end: float) -> dict[str, Any]:
         ({"train.batch_size": 9_999_999_999}, "train.batch_size"),
         ({"train.threads": 1_000_000}, "train.threads"),
         ({"generator.hidden": 10**40}, "generator.hidden"),
+        ({"generator.layers": 1_001}, "generator.layers"),
+        ({"critic": {"name": "mlp", "layers": 1_000_000}}, "critic.layers"),
+        ({"critic": {"name": "cnn", "highways": 1_000_000}}, "critic.highways"),
+        ({"critic": {"name": "patch", "layers": 1_000_000}}, "critic.layers"),
+        ({"generator": {"name": "translator", "blocks": 1_000_000}}, "generator.blocks"),
+        ({"generator": {"name": "encoder_decoder", "layers": 10**9}}, "generator.layers"),
+        ({"data.train": 4_000_000_000}, "data.train"),
+        ({"data.valid": 4_000_000_000}, "data.valid"),
+        ({"data.oracle.length": 4_000_000_000}, "data.oracle.length"),
+        ({"data.oracle": {"name": "brackets", "length": 1_002}}, "data.oracle.length"),
+        ({"data": {"name": "cipher", "length": 4_000_000_000}}, "data.length"),
+        ({"data": {"name": "events", "test": 4_000_000_000}}, "data.test"),
+        ({"data": FACES | {"source": {"name": "faces", "judge": 4_000_000_000}}}, "data.source.ju"),
+        ({"objective": {"name": "transport", "iterations": 10**9}}, "objective.iterations"),
         ({"schedule": [{"repeat": 10**12, "phases": {"mle": 1}}]}, "schedule.0.repeat"),
     ],
     ids=str,
@@ -54,12 +70,43 @@ def test_numbers_out_of_range_are_refused(overrides: dict[str, Any], field: str)
     assert "out of range; " in str(caught.value) or "input should be" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"data.test": 10_000_000, "data.oracle.length": 101},
+            "data: test=10000000: with oracle.length=101 these are 1,010,000,000 tokens, of which "
+            "1,000,000,000 at most can be drawn; lower one of them",
+        ),
+        (
+            {"data": {"name": "cipher", "train": 1_000_001, "length": 1_000}},
+            "data: train=1000001: with length=1000 these are 1,000,001,000 tokens, of which "
+            "1,000,000,000 at most can be drawn; lower one of them",
+        ),
+        (
+            {"data": CONDITIONAL | {"train": 10_000_000, "prompt": 97}},
+            "data: train=10000000: with oracle.length=4 and prompt=97 these are 1,010,000,000 "
+            "tokens, of which 1,000,000,000 at most can be drawn; lower one of them",
+        ),
+    ],
+    ids=["oracle", "cipher", "conditional_oracle"],
+)
+def test_sets_that_would_be_drawn_for_hours_are_refused(
+    overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        tiny_experiment(overrides)
+    assert str(caught.value) == f"tiny: {message}"
+
+
 def test_the_numbers_at_the_ends_are_accepted() -> None:
     for temperature in (1e-6, 1e6):
         tiny_experiment({"evaluation.temperature": temperature})
     tiny_experiment({"players.critic": {"lr": 0.0}})
     tiny_experiment({"players.critic": {"lr": 3e38}})
     tiny_experiment({"seed": 2**32 - 1})
+    tiny_experiment({"data.train": 10_000_000, "data.oracle.length": 100})
+    tiny_experiment({"critic": {"name": "mlp", "layers": 1_000}})
 
 
 @pytest.mark.parametrize(

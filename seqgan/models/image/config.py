@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Layers
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -25,7 +26,7 @@ class MlpGeneratorConfig(_FromNoiseConfig):
     """Kind of generator."""
     hidden: Positive = 128
     """Units of each hidden layer."""
-    layers: Positive = 3
+    layers: Layers = 3
     """Hidden layers, each followed by a ReLU."""
 
 
@@ -60,7 +61,7 @@ class TranslatorConfig(Config):
     """Kind of generator."""
     width: Positive = 16
     """Feature maps at full size; twice as many at each smaller size."""
-    blocks: Positive = 3
+    blocks: Layers = 3
     """Residual blocks at the smallest size."""
     halvings: Annotated[int, Field(ge=0, le=2)] = 2
     """Times that height and width are halved on the way in, and doubled on the way out. With 0
@@ -103,5 +104,5 @@ class PatchCriticConfig(Config):
     """Kind of critic."""
     width: Positive = 32
     """Feature maps of the first layer; twice as many in each further one, at most 8 times."""
-    layers: Positive = 2
+    layers: Layers = 2
     """Strided convolutions; patches are 18 pixels wide with 2, and 38 with 3."""

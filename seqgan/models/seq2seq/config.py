@@ -6,6 +6,7 @@ from warnings import catch_warnings, filterwarnings
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.numbers import Layers
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -41,7 +42,7 @@ class EncoderDecoderConfig(Config):
     """Kind of translator."""
     width: Positive = 64
     """Width of the symbol embedding and of every layer's output."""
-    layers: Positive = 2
+    layers: Layers = 2
     """Transformer blocks of the encoder, and as many of the decoder."""
     heads: Positive = 4
     """Attention heads of a layer; must divide `width`."""
