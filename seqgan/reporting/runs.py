@@ -89,11 +89,12 @@ class Run:
     def last_line(self) -> dict[str, Any]:
         """Step, update counts and what was SPENT in the whole run; empty for a run without any.
 
-        `final` has the same of the reported checkpoint, behind which a run may have gone on.
+        `final` has the same of the reported checkpoint, behind which a run may have gone on. Of
+        lines of one step `final` counts: its clock was read last, at the checkpoint.
         """
         lines = self.train[-1:] + self.evals[-1:]
         if self.final is not None:
-            lines.append(self.final)
+            lines = [self.final, *lines]  # `max` keeps the first of equals
         return max(lines, key=lambda line: line.get("step", 0), default={})
 
     @cached_property

@@ -108,6 +108,14 @@ def test_one_column_of_a_budget_is_enough_where_every_arm_reports_its_last_check
     assert "whose last checkpoint is the reported one" in table.note
 
 
+def test_the_last_checkpoint_is_written_a_little_after_the_last_line_of_the_log(tmp_path):
+    """Its clock has gone on by then: the whole run took no less than its reported part."""
+    last = {"step": 500, "seconds": 6.001}
+    table = comparison_table([make_arm(tmp_path, "last", [0.1], reported=last)], ["seconds"])
+    assert table.columns == ["seconds_total"]
+    assert table.rows[0].cells[0].main == "6.0010"
+
+
 def test_infinite_and_missing_values_show_themselves():
     infinite, missing = cell(summarise([1.0, "inf", 2.0])), cell(summarise([None, None]))
     assert (infinite.main, infinite.detail) == ("inf", "1 of 3 not finite")
