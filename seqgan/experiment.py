@@ -5,12 +5,14 @@ each factor is one line of YAML. Nothing here imports torch: `build/` makes the 
 branches ask of each other is in `checks/`.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from seqgan.checks.cycles import check_cycle
 from seqgan.checks.estimators import check_estimator
@@ -61,6 +63,14 @@ class RunConfig(Config):
     """Run folder; null: runs/<configuration name>-<time>."""
 
 
+def _check_device(device: str) -> str:
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device, re.ASCII) is None:
+        raise PydanticCustomError(
+            "device", "is no device; choose from: auto, cpu, mps, cuda, or one by number, as cuda:1"
+        )
+    return device
+
+
 class Experiment(Config):
     """Everything that decides a run."""
 
@@ -68,7 +78,7 @@ class Experiment(Config):
     """A short name for folders and reports."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of initial parameters, batches and samples."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, AfterValidator(_check_device)] = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     data: Annotated[DataConfig | TextPairConfig | PromptedTextConfig, Field(discriminator="name")]
     """What the generator learns from."""

@@ -165,6 +165,8 @@ def _check_text(node: Any, source: str, place: str = "") -> None:
 
 def _shown(value: Any) -> str:
     """A value for a message, of bearable length."""
+    if value is None:
+        return "null"
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= 200 else f"{text[:100]}…{text[-20:]}"
 
@@ -204,7 +206,7 @@ def _alternatives(annotation: Any) -> list[Any]:
 
 def _explain(error: ValidationError, model: type[Config]) -> str:
     """The first validation error as one line that names field, value and remedy."""
-    details = error.errors()
+    details = _told_once(error.errors(), model)
     first = details[0]
     location = first["loc"]
     field = _dotted(location, model)
@@ -234,10 +236,39 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
         ]
         hint = did_you_mean(str(value), expected)
         return f"{field}={_shown(value)}: unknown{hint}{_choose(expected)}"
-    message = first["msg"].removeprefix("Value error, ")
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{field}={_shown(value)}: is no section; {_keys_at(model, location, field)}{more}"
+    message = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
     if kind == "value_error":  # a cross-field check: it names the fields and the remedy itself
         return f"{field}: {message}{more}" if field else f"{message}{more}"
     return f"{field}={_shown(value)}: {message[0].lower()}{message[1:]}{more}"
+
+
+def _told_once(details: list[Any], model: type[Config]) -> list[Any]:
+    """Pydantic's errors, without those of the other alternatives of a field: of a number or a
+    section, where a section was given, only what is wrong with it as a section."""
+    groups: dict[str, list[tuple[bool, Any]]] = {}
+    for detail in details:
+        location = detail["loc"]
+        depth = _alternative_at(location, model)
+        place = _dotted(location[:depth], model)
+        other_kind = depth == len(location) - 1 and detail["type"].endswith("_type")
+        groups.setdefault(place, []).append((other_kind, detail))
+    told = []
+    for group in groups.values():
+        told += [detail for other_kind, detail in group if not other_kind] or [group[0][1]]
+    return told
+
+
+def _keys_at(model: type[Config], location: tuple[int | str, ...], field: str) -> str:
+    """What a person can write at a section."""
+    tags = _tags_at(model, location)
+    if tags:
+        return f"give its name, as in {field}.name={tags[0]}{_choose(tags)}"
+    known = _fields_at(model, location)
+    if known:
+        return f"give its keys, as in {field}.{known[0]}=…; known keys: {', '.join(known)}"
+    return f"give keys with values, as in {field}={{key: value}}"
 
 
 def _choose(expected: list[str]) -> str:
@@ -245,25 +276,30 @@ def _choose(expected: list[str]) -> str:
 
 
 def _dotted(location: tuple[int | str, ...], model: type[Config]) -> str:
-    """A pydantic location as a dotted key; the tags of discriminated unions are left out."""
+    """A pydantic location as a dotted key; what it says of alternatives is left out."""
     parts: list[str] = []
     node: Any = model
-    for position, part in enumerate(location):
-        last = position == len(location) - 1
-        tagged = _tagged_member(node, part)
-        if tagged is not None and not (last and len(location) == 1):
-            node = tagged
-            continue
-        parts.append(str(part))
-        node = _child(node, part)
+    for part in location:
+        if _branch(node, part) is None:
+            parts.append(str(part))
+        node = _below(node, part)
     return ".".join(parts)
+
+
+def _alternative_at(location: tuple[int | str, ...], model: type[Config]) -> int | None:
+    """Where a location says which alternative of a field without names was tried; None: nowhere."""
+    node: Any = model
+    for position, part in enumerate(location):
+        if _tagged_member(node, part) is None and _branch(node, part) is not None:
+            return position
+        node = _below(node, part)
+    return None
 
 
 def _fields_at(model: type[Config], location: tuple[int | str, ...]) -> list[str]:
     node: Any = model
     for part in location:
-        tagged = _tagged_member(node, part)
-        node = tagged if tagged is not None else _child(node, part)
+        node = _below(node, part)
     return [name for member in _members(node) for name in getattr(member, "model_fields", {})]
 
 
@@ -271,8 +307,7 @@ def _tags_at(model: type[Config], location: tuple[int | str, ...]) -> list[str]:
     """The names that the discriminated union at a location knows."""
     node: Any = model
     for part in location:
-        tagged = _tagged_member(node, part)
-        node = tagged if tagged is not None else _child(node, part)
+        node = _below(node, part)
     members = [member for member in _members(node) if "name" in getattr(member, "model_fields", {})]
     return [tag for member in members for tag in get_args(member.model_fields["name"].annotation)]
 
@@ -282,6 +317,25 @@ def _members(annotation: Any) -> list[Any]:
     if hasattr(annotation, "model_fields") or get_origin(annotation) is None:
         return [annotation]
     return [leaf for argument in get_args(annotation) for leaf in _members(argument)]
+
+
+def _below(node: Any, part: int | str) -> Any:
+    """The annotation that a part of a pydantic location leads to."""
+    branch = _branch(node, part)
+    return _child(node, part) if branch is None else branch
+
+
+def _branch(node: Any, part: int | str) -> Any:
+    """The alternative that `part` stands for, where it is none of a person's keys; else None.
+
+    Of a field whose sections have names it is the tag, of others pydantic's word for a type.
+    """
+    tagged = _tagged_member(node, part)
+    alternatives = _alternatives(node)
+    if tagged is not None or len(alternatives) < 2 or isinstance(part, int):
+        return tagged
+    named = [kind for kind in alternatives if getattr(kind, "__name__", "") == part]
+    return named[0] if named else Any
 
 
 def _tagged_member(node: Any, part: int | str) -> Any:

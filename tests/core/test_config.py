@@ -83,6 +83,19 @@ def complaint(overrides: dict[str, Any]) -> str:
             {"schedule": [{"repeat": 1, "phases": {"mle": 1}, "repeats": 1}]},
             ["schedule.0.repeats=1", "did you mean 'repeat'", "known keys: repeat, phases"],
         ),
+        (
+            {"players": 0.5},
+            ["players=0.5: is no section; give its keys, as in players.generator=…"],
+        ),
+        ({"players.critic": None}, ["players.critic=null: is no section", "known keys: optimizer"]),
+        (
+            {"game": "mle"},
+            ["game='mle': is no section; give its name, as in game.name=mle; choose"],
+        ),
+        ({"schedule": [3]}, ["schedule.0=3: is no section", "schedule.0.repeat=…"]),
+        ({"schedule": [{"repeat": 1, "phases": 2}]}, ["schedule.0.phases={key: value}"]),
+        ({**CYCLE, "game.cycle_weight": "w"}, ["game.cycle_weight='w': ", "valid number"]),
+        ({**CYCLE, "game.cycle_weight": {"from": 1}}, ["game.cycle_weight.start: missing"]),
         ({"schedule": []}, ["schedule=[]", "at least 1"]),
         ({"schedule": [{"repeat": 0, "phases": {"mle": 1}}]}, ["schedule.0.repeat=0", "greater"]),
         ({"schedule": [{"phases": {"mle": 1}}]}, ["schedule.0.repeat", "missing", "add it"]),
@@ -92,7 +105,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"train.tensorboard": "perhaps"}, ["train.tensorboard='perhaps'", "boolean"]),
         ({"generator.dropout": 1.0}, ["generator.dropout=1.0", "less than 1"]),
         ({"seed": -1}, ["seed=-1", "greater than or equal to 0"]),
-        ({"device": "gpu"}, ["device='gpu'", "cuda"]),
+        ({"device": "gpu"}, ["device='gpu': is no device", "cuda"]),
         ({"name": "a/b"}, ["name='a/b': names no folder"]),
         ({"critic": None}, ["game.name=adversarial", "needs critic", "add it"]),
         ({"objective": None}, ["needs objective"]),
@@ -155,6 +168,8 @@ def test_every_mistake_names_field_value_and_remedy(
     assert message.startswith("tiny: ")
     for part in parts:
         assert part in message
+    for internal in ("instance of", "dictionary", "Config", "constrained", "validation", "pattern"):
+        assert internal not in message
 
 
 def test_an_mle_game_refuses_phases_that_it_does_not_know() -> None:
