@@ -2,17 +2,20 @@
 
 Whatever Pillow reads is a picture, by its content and not by its name. One of several frames is
 the first. A photo is turned as its camera says. Grey stays grey; every other kind of colour
-becomes RGB, and what is transparent becomes white. Grey of 16 bits, and PNG's colours of 16, become
-bytes, all pictures of a set by one rule (`Bytes`).
+becomes RGB, and what is transparent becomes white. Grey of 16 bits, and colours of 16 in PNG and
+TIFF, become bytes, all pictures of a set by one rule (`Bytes`).
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION, TiffImageFile
 
 from seqgan.core.decoders import UnusableError, decoding
 from seqgan.core.errors import UserError
@@ -100,9 +103,12 @@ def save_picture(image: Image.Image, path: Path) -> None:
 
 def _has_deep_colours(image: Image.Image) -> bool:
     return (
-        isinstance(image, PngImageFile)
+        isinstance(image, PngImageFile | TiffImageFile)
+        and bool(image.tile)
+        and image.mode == "RGB"
         and not image.has_transparency_data
-        and [tile.args for tile in image.tile] == ["RGB;16B"]
+        and not _has_deep_planes(image)
+        and all(_layout(tile)[:-1].endswith(";16") for tile in image.tile)
     )
 
 
@@ -110,12 +116,35 @@ def _deep_colours(path: Path) -> np.ndarray:
     """Colours of 16 bits, of which Pillow takes the upper byte: told that the order of bytes is the
     other one, it takes the lower."""
     halves = []
-    for order in ("RGB;16B", "RGB;16L"):
+    for swapped in (False, True):
         with Image.open(path) as image:
-            assert isinstance(image, PngImageFile)
-            image.tile = [tile._replace(args=order) for tile in image.tile]
+            assert isinstance(image, PngImageFile | TiffImageFile)
+            if swapped:
+                image.tile = [_swapped(tile) for tile in image.tile]
             halves.append(np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16))
     return halves[0] << 8 | halves[1]
+
+
+def _layout(tile: Any) -> str:
+    """Pillow's name for how numbers lie in a file, such as RGB;16B."""
+    return str(tile.args if isinstance(tile.args, str) else tile.args[0])
+
+
+def _swapped(tile: Any) -> Any:
+    layout = _layout(tile)
+    own = "L" if sys.byteorder == "little" else "B"
+    order = layout[-1].replace("N", own)  # "native"
+    layout = layout[:-1] + ("L" if order == "B" else "B")
+    return tile._replace(args=layout if isinstance(tile.args, str) else (layout, *tile.args[1:]))
+
+
+def _has_deep_planes(image: Image.Image) -> bool:
+    """Whether a TIFF has more than 8 bits and keeps each colour apart. Pillow takes bytes of such
+    numbers for pixels."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    apart = image.tag_v2.get(PLANAR_CONFIGURATION) == 2
+    return apart and max(image.tag_v2.get(BITSPERSAMPLE, (8,))) > 8
 
 
 def to_array(image: Image.Image) -> np.ndarray:
@@ -123,6 +152,8 @@ def to_array(image: Image.Image) -> np.ndarray:
 
     Raises `UnusableError` where they are unusual, and whatever Pillow does for damaged pictures.
     """
+    if _has_deep_planes(image):
+        raise UnusableError("it holds a plane of 16 bits for each colour; save it pixel by pixel")
     image = ImageOps.exif_transpose(image)
     if 0 in image.size:
         raise UnusableError("it has no pixels")

@@ -26,6 +26,13 @@ def find_idx(folder: Path, split: str, magic: int) -> Path:
 
     Raises `UserError` if there is none, or several.
     """
+    if is_idx(folder):
+        raise UserError(
+            f"{folder}: is one IDX file; name the folder that holds all four, such as "
+            f"train-{_NAMES[IMAGES]}"
+        )
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file; name the folder with train-{_NAMES[IMAGES]}")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the one with train-images-idx3-ubyte")
     name = f"{split}-{_NAMES[magic]}"
@@ -53,6 +60,11 @@ def _says(path: Path, split: str) -> bool:
     name = path.name.lower()
     said = next((s for s, words in _WORDS.items() if any(word in name for word in words)), None)
     return said == split and path.is_file()
+
+
+def is_idx(path: Path) -> bool:
+    """Whether `path` is a file of pictures or labels in this format."""
+    return path.is_file() and any(_begins(path, magic) for magic in _NAMES)
 
 
 def _begins(path: Path, magic: int) -> bool:

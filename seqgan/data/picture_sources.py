@@ -26,7 +26,7 @@ from seqgan.data.config import (
     NpzSourceConfig,
 )
 from seqgan.data.huggingface import check_column, load_parts, pick_part
-from seqgan.data.idx_files import IMAGES, LABELS, find_idx, parse_idx
+from seqgan.data.idx_files import IMAGES, LABELS, find_idx, is_idx, parse_idx
 
 FileSourceConfig = (
     NpzSourceConfig | IdxSourceConfig | HuggingFacePicturesConfig | FolderSourceConfig
@@ -82,6 +82,10 @@ def read_source(config: FileSourceConfig, field: str) -> RawPictures:
 def read_npz(config: NpzSourceConfig, field: str) -> RawPictures:
     """Arrays by name."""
     path, field = Path(config.path), f"{field}.source"
+    if is_idx(path):
+        raise UserError(
+            f"{path}: is an IDX file and no .npz; use {field}={{name: idx, path: {path.parent}}}"
+        )
     arrays = _load_npz(path, _npz_names(config), field)
     x, y = arrays["train"], arrays.get("train_labels")
     train = _array_split(f"{path}: array {config.train!r}", x, f"array {config.train_labels!r}", y)

@@ -104,6 +104,55 @@ def test_colours_of_sixteen_bits_stay(tmp_path: Path) -> None:
         read_picture(tmp_path / "a.png")
 
 
+def tiff_of_sixteen_bits(x_HWC: np.ndarray, order: str, planes: bool, packed: bool) -> bytes:
+    """A little-endian ("<") or big-endian (">") TIFF of one strip, or of one a plane."""
+    height, width, channels = x_HWC.shape
+    parts = [x_HWC[..., c] for c in range(channels)] if planes else [x_HWC]
+    strips = [part.astype(f"{order}u2").tobytes() for part in parts]
+    strips = [zlib.compress(strip) for strip in strips] if packed else strips
+    starts = [8 + sum(map(len, strips[:i])) for i in range(len(strips))]
+    body = b"".join(strips)
+    entries = []
+
+    def entry(tag: int, *values: int) -> None:
+        """32-bit numbers; several of them lie in the body."""
+        nonlocal body
+        where = values[0] if len(values) == 1 else 8 + len(body)
+        if len(values) > 1:
+            body += struct.pack(f"{order}{len(values)}I", *values)
+        entries.append(struct.pack(f"{order}HHII", tag, 4, len(values), where))
+
+    entry(256, width)
+    entry(257, height)
+    entry(258, *[16] * channels)
+    entry(259, 8 if packed else 1)
+    entry(262, 2)
+    entry(273, *starts)
+    entry(277, channels)
+    entry(278, height)
+    entry(279, *map(len, strips))
+    entry(284, 2 if planes else 1)
+    head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(body))
+    directory = struct.pack(f"{order}H", len(entries)) + b"".join(entries)
+    return head + body + directory + bytes(4)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_colours_of_sixteen_bits_stay_or_are_refused(
+    tmp_path: Path, order: str, packed: bool
+) -> None:
+    deep = np.arange(30).reshape(2, 5, 3).astype(np.uint16) * 141
+    path = tmp_path / "a.tiff"
+    path.write_bytes(tiff_of_sixteen_bits(deep, order, planes=False, packed=packed))
+    found = read_picture(path)
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, deep)
+    path.write_bytes(tiff_of_sixteen_bits(deep, order, planes=True, packed=packed))
+    with pytest.raises(UserError, match=r"a\.tiff: .*a plane of 16 bits for each colour"):
+        read_picture(path)
+
+
 @pytest.mark.parametrize(
     ("values", "bits"),
     [([0], 8), ([255], 8), ([256], 10), ([1023], 10), ([1024], 12), ([4095, 7], 12), ([65535], 16)],

@@ -455,6 +455,22 @@ def test_idx_files_are_known_by_their_content(tmp_path: Path, digits: Path) -> N
         load(source)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_idx_file_in_another_place_is_called_one(tmp_path: Path, packed: bool) -> None:
+    source = write_idx(tmp_path / "idx", packed)
+    for path in (tmp_path / "idx").iterdir():
+        with pytest.raises(
+            UserError, match=r"is an IDX file and no \.npz; use data\.source="
+        ) as caught:
+            load(npz(path))
+        assert f"{{name: idx, path: {tmp_path / 'idx'}}}" in str(caught.value)
+        with pytest.raises(UserError, match="is one IDX file; name the folder"):
+            load({**source, "path": str(path)})
+    (tmp_path / "text").write_text("no IDX")
+    with pytest.raises(UserError, match="text: is a file; name the folder"):
+        load({**source, "path": str(tmp_path / "text")})
+
+
 def test_damaged_idx_files_are_named(tmp_path: Path) -> None:
     source = write_idx(tmp_path / "idx", packed=False)
     images = tmp_path / "idx" / "train-images-idx3-ubyte"
