@@ -177,8 +177,8 @@ def transform(
         return
     if experiment.game.name not in ("cycle", "paired"):
         raise UserError(
-            f"{run}: translates nothing (game.name={experiment.game.name}); "
-            "transform needs a run of game cycle, or of data prompted_text"
+            f"{run}: this run translates nothing (game.name={experiment.game.name}); use 'seqgan "
+            f"sample {run}', or a run of game cycle or paired, or of data prompted_text"
         )
     from seqgan.experiment import trained_ways
 
@@ -214,9 +214,12 @@ def _transform_text(
     from contextlib import ExitStack
 
     from seqgan.core.progress import tracked
+    from seqgan.core.saved_files import check_output, naming
     from seqgan.core.text_files import read_lines, stdin_lines
     from seqgan.produce import TextRequest, transform_lines
 
+    if output is not None:
+        check_output(output)
     request = TextRequest(direction, beam, length)
     streamed = str(source) == "-"
     lines: Iterable[str] = stdin_lines()
@@ -231,6 +234,7 @@ def _transform_text(
         first = next(made, None)  # what is wrong shows here, before a file is opened
         target = sys.stdout
         if output is not None:
+            stack.enter_context(naming(output))
             target = stack.enter_context(output.open("w", encoding="utf-8"))
         try:
             while first is not None:

@@ -21,7 +21,7 @@ from seqgan.core.picture_files import Bytes, list_pictures, read_picture, save_p
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
-from seqgan.core.saved_files import read_json_object, write_text
+from seqgan.core.saved_files import check_output, read_json_object, write_text
 from seqgan.core.types import ArraySpace, SequenceSpace, SpacePair
 from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.prompted_text import fill_in_front
@@ -54,12 +54,16 @@ class SampleRequest:
 
 def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
     """Lines for stdout: samples, or the path of the file that was written."""
-    _check_output(request.output)
+    if request.output is not None:
+        check_output(request.output)
     device = build_device(experiment)
     state = told_state(experiment, folder)
     space = read_space(folder)
     if isinstance(space, SpacePair):
-        raise UserError("RUN: translates and draws nothing by itself; use 'seqgan transform'")
+        raise UserError(
+            f"{folder}: this run translates, so there is nothing to sample; use "
+            f"'seqgan transform {folder} --input …'"
+        )
     _check_format(experiment, space, request)
     generator = load_generator(experiment, space, state, device)
     with isolated(request.seed), torch.no_grad(), autocast(device, experiment.train.precision):
@@ -76,14 +80,6 @@ def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> 
     output = request.output or folder / f"samples-{request.rows}-seed-{request.seed}.png"
     save_picture(grid(to_bytes(x), columns), output)
     return [str(output)]
-
-
-def _check_output(output: Path | None) -> None:
-    """What would be found out after the work otherwise."""
-    if output is not None and output.is_dir():
-        raise UserError(f"--output={str(output)!r}: is a folder; name a file")
-    if output is not None and not output.parent.is_dir():
-        raise UserError(f"--output={str(output)!r}: no folder {output.parent}; create it first")
 
 
 def _lines_or_file(lines: list[str], output: Path | None) -> list[str]:

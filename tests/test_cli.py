@@ -290,6 +290,18 @@ def test_samples_go_to_a_file(
     assert list(tmp_path.iterdir()) == [path], "nothing half-written is left"
 
 
+@pytest.mark.parametrize(("name", "part"), [("no/r.html", "create it first"), (".", "is a folder")])
+def test_files_that_a_report_cannot_go_to(
+    name: str, part: str, finished_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    output = str(tmp_path / name)
+    assert run(["report", str(finished_run), "-o", output]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: --output={output!r}: ")
+    assert part in line
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "part"), [("no/x.txt", "create it first"), (".", "is a folder"), ("x.png", ".txt")]
 )

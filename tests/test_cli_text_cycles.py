@@ -384,7 +384,8 @@ def test_samples_of_a_cycle_are_refused(name: str, runs: dict[str, Path], capsys
     assert run(["sample", str(runs[name])]) == 2
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
-    assert "seqgan transform" in line
+    assert line.startswith(f"error: {runs[name]}: this run translates")
+    assert f"use 'seqgan transform {runs[name]} --input …'" in line
     assert captured.out == ""
 
 
@@ -499,6 +500,7 @@ def test_runs_that_translate_nothing(
     for folder in (finished_run, finished_text_run):
         line = refuses(folder, "--input", where)
         assert "translates nothing" in line
+        assert f"use 'seqgan sample {folder}'" in line
         assert "game cycle" in line
     assert "run folder" in refuses(tmp_path, "--input", where)
 
@@ -507,12 +509,14 @@ def test_an_output_that_cannot_be_written(
     runs: dict[str, Path], tmp_path: Path, capsys: Capture
 ) -> None:
     where = put(tmp_path / "in.txt", "a dog\n")
-    for target in (tmp_path, tmp_path / "nowhere" / "out.txt"):
+    full = Path("/dev/full")
+    for target in (tmp_path, tmp_path / "nowhere" / "out.txt", full):
         capsys.readouterr()
         assert (
             run(["transform", str(runs["cipher"]), "--input", where, "--output", str(target)]) == 2
         )
-        (line,) = capsys.readouterr().err.splitlines()
+        *_, line = capsys.readouterr().err.splitlines()  # the full disk shows after the account
+        assert line.startswith("error: ")
         assert str(target) in line
 
 

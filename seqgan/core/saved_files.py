@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,27 +30,38 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with naming(path), path.open("wb") as file:
             yield file
         return
-    path = Path(os.path.realpath(path))
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two evaluations at once
-    try:
-        with naming(path), partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")  # two evaluations at once
+    with naming(path):
+        try:
+            with partial.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        except BaseException:
+            with suppress(OSError):  # it is the first error that tells why
+                partial.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Errors of writing say which file: those of a full disk name none."""
+    """Errors of writing say which file a person meant: those of a full disk name none, others the
+    half-written one."""
     try:
         yield
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def check_output(path: Path) -> None:
+    """Refuse a place for --output that would be found useless after the work."""
+    if path.is_dir():
+        raise UserError(f"--output={str(path)!r}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UserError(f"--output={str(path)!r}: no folder {path.parent}; create it first")
 
 
 def write_text(path: Path, text: str) -> None:

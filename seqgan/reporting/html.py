@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from seqgan.core.config_diff import ABSENT, config_diff
 from seqgan.core.errors import UserError
 from seqgan.core.progress import duration
-from seqgan.core.saved_files import write_text
+from seqgan.core.saved_files import check_output, write_text
 from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
@@ -147,12 +147,11 @@ def render_report(
 def write_report(runs: list[Path], output: Path) -> None:
     """Report on any run folders: runs that differ in their seed only become one arm."""
     if not runs:
-        raise UserError("RUN: no run folder given; name at least one")
+        raise UserError("no run to report on; name at least one run folder")
+    check_output(output)
     arms = group_runs([read_run(path) for path in runs])
     title = arms[0].label if len(arms) == 1 else f"Comparison of {len(arms)} arms"
     page = render_report(title, arms)
-    if not output.parent.is_dir():
-        raise UserError(f"{output}: no such folder {output.parent}; create it first")
     write_text(output, page)
 
 
