@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _NEVER = -1
 _START, _LOSS, _GRADIENTS = 0, 1, 2
 """What was first not finite: the parameters that an update started from, its loss, or the gradient
 of the parameter whose number is added to the last of these."""
+_HUGE = 1e6
+"""No network that learns has parameters of this norm."""
 _moments = itertools.count()
 """Numbers the updates of all players, in the order in which they happen."""
 
@@ -52,8 +55,19 @@ def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
     raise NonFiniteError(
         f"player '{first.player}': {first.what} is not finite at its update {first.update} "
         f"(noticed at step {step}); nothing was saved since. Lower players.{first.player}.lr or "
-        f"players.{first.player}.clip_norm"
+        f"players.{first.player}.clip_norm{_other_cause(players, first)}"
     )
+
+
+def _other_cause(players: list["Player[Any]"], first: Fault) -> str:
+    """Another player whose finite, but huge parameters may have made the first fault."""
+    for player in players:
+        name, norm = player.largest_norm()
+        if player.name != first.player and _HUGE < norm < math.inf:
+            return (
+                f"; or players.{player.name}.lr, for its parameter '{name}' has the norm {norm:.1e}"
+            )
+    return ""
 
 
 class Player(Generic[ModuleT]):
@@ -170,6 +184,11 @@ class Player(Generic[ModuleT]):
         else:
             name = f"gradient of '{self._names[what - _GRADIENTS]}'"
         return Fault(int(self._bad_moment), int(self._bad_update), self.name, name)
+
+    def largest_norm(self) -> tuple[str, float]:
+        """The parameter of the largest norm (this waits for the device)."""
+        norms = {name: float(p.detach().norm()) for name, p in self.module.named_parameters()}
+        return max(norms.items(), key=lambda item: item[1])
 
     def _infinite_norm(self) -> str | None:
         """The first parameter whose norm is not finite."""

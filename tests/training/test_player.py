@@ -294,6 +294,20 @@ def test_a_critic_whose_scores_overflow_is_at_fault() -> None:
     assert blamed(critic, generator) == "player 'critic': norm of parameter 'weight'"
 
 
+@pytest.mark.parametrize(("rate", "named"), [(1e10, True), (1e-2, False)])
+def test_a_critic_of_huge_finite_parameters_is_named_beside_the_generator(
+    rate: float, named: bool
+) -> None:
+    """Its scores are finite, what the generator's gradient makes of them is not."""
+    critic, generator = pair(critic=PlayerConfig(optimizer="adam", lr=rate))
+    critic.update(loss_of(critic.module))
+    generator.update(loss_of(generator.module) * NAN)
+    with pytest.raises(NonFiniteError, match="player 'generator': loss") as caught:
+        raise_if_not_finite([generator, critic], 9)
+    hint = "; or players.critic.lr, for its parameter 'weight' has the norm"
+    assert (hint in str(caught.value)) == named
+
+
 def test_parameters_of_unusual_size_are_no_fault() -> None:
     critic, generator = pair(critic=PlayerConfig(optimizer="adam", lr=1e15))
     critic.update(loss_of(critic.module))
