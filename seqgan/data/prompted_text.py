@@ -62,6 +62,8 @@ class PromptedText:
     fits: Fits | None
     """The truth about responses, where the pairs come from a grammar."""
     report: dict[str, Any]
+    canonical: Canonical
+    """What the tokenizer sees of a line: words of prompts and responses are compared so."""
 
 
 def load_prompted_text(
@@ -101,6 +103,7 @@ def load_prompted_text(
         further_MP,
         truth,
         report,
+        canonical,
     )
 
 

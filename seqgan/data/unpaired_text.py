@@ -81,6 +81,8 @@ class UnpairedText:
     """Translates by a lexicon that is counted from the training text, where words are words."""
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     """By side, how many lines of its training files are not learned from, by reason."""
+    canonical: Canonical = str
+    """What the tokenizers see of a line: words of sources and translations are compared so."""
 
 
 def load_unpaired_text(
@@ -166,7 +168,16 @@ def load_unpaired_text(
         report["warnings"] += unknown_warnings(reports[side], config.tokenizer, f"data.{side}")
     a, b = sides["a"], sides["b"]
     word_for_word = WordForWord(a.train.lines, b.train.lines)
-    text = UnpairedText(a, b, False, None, report, word_for_word=word_for_word, left_out=left_out)
+    text = UnpairedText(
+        a,
+        b,
+        paired=False,
+        scorer=None,
+        report=report,
+        word_for_word=word_for_word,
+        left_out=left_out,
+        canonical=canonical,
+    )
     if config.valid is None:
         return text
     baselines = _lead if "rouge" in config.score else _word_for_word

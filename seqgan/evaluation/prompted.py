@@ -133,7 +133,7 @@ class PromptedTextEvaluator:
             f"distinct_{order}": value for order, value in diversity.distinct(words, 3).items()
         }
         metrics["unique"] = diversity.unique_share(words)
-        metrics["copied"] = copied_share(prompts, lines)
+        metrics["copied"] = self._copied(prompts, lines)
         metrics["length"] = diversity.mean_length(words)
         metrics["unknown"] = unknown_share(ids_NT, mask_NT, end_id, self._unk_id)
         if self._text.fits is not None:
@@ -158,7 +158,7 @@ class PromptedTextEvaluator:
         copied: Metrics = {"copied": 1.0, **self._truth(part, part.prompts)}
         shift = _shift(len(part.responses))
         others = part.responses[shift:] + part.responses[:shift]
-        shuffled: Metrics = {"copied": copied_share(part.prompts, others)}
+        shuffled: Metrics = {"copied": self._copied(part.prompts, others)}
         if self._text.fits is not None:
             right = [self._text.fits(*pair) for pair in zip(part.prompts, others, strict=True)]
             shuffled["fitting"] = sum(right) / len(right)
@@ -176,6 +176,10 @@ class PromptedTextEvaluator:
 
     def sheets(self, generator: Generator) -> dict[str, Image]:
         return {}
+
+    def _copied(self, prompts: list[str], lines: list[str]) -> float:
+        seen = ([self._text.canonical(line) for line in side] for side in (prompts, lines))
+        return copied_share(*seen)
 
     def _lines(self, ids_NT: Tensor) -> list[str]:
         return [self._text.tokenizer.decode(row) for row in ids_NT.tolist()]

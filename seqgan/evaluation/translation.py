@@ -197,7 +197,8 @@ class TranslationEvaluator:
     def _truth(
         self, way: str, split: str, part: EncodedSplit, outputs: list[str]
     ) -> dict[str, float]:
-        found = {"copied": copied_share(part.lines, outputs)}
+        seen = ([self._text.canonical(line) for line in lines] for lines in (part.lines, outputs))
+        found = {"copied": copied_share(*seen)}
         if self._text.paired and self._text.scorer is not None:
             references = _split(self._sides(way)[1], split).lines[: len(outputs)]
             found |= self._text.scorer(way, part.lines, outputs, references)

@@ -1,5 +1,8 @@
 """What is measured of responses, for generators whose worth is known."""
 
+import json
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +183,14 @@ def test_nothing_of_it_disturbs_training(text: PromptedText) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     assert evaluator.show(generator, DecodingSetting()).lines == first
     assert [line.split("  →  ")[0] for line in first] == text.valid.prompts[:16]
+
+
+def test_a_copy_is_one_whatever_letters_its_prompt_has(tmp_path: Path) -> None:
+    lines = [f"{' '.join(words)}!" for words in permutations(["Red", "Green", "Blue", "White"])]
+    pairs = "".join(json.dumps({"prompt": line, "response": line}) + "\n" for line in lines)
+    (tmp_path / "pairs.jsonl").write_text(pairs)
+    source = {"name": "jsonl", "path": str(tmp_path / "pairs.jsonl")}
+    tree = {"name": "prompted_text", "source": source, "prompt_length": 8, "length": 10}
+    config = validate(PromptedTextConfig, tree | {"test_fraction": 0.3}, "data")
+    evaluator = evaluator_of(load_prompted_text(config))
+    assert evaluator.real("test", 24)["copied"] == 1

@@ -114,6 +114,20 @@ def test_scores_are_of_what_people_see(tmp_path: Path, monkeypatch: pytest.Monke
     assert shown["lm_nll_a2b"] == hidden["lm_nll_a2b"], "scores without truth are of tokens"
 
 
+def test_a_copy_is_one_whatever_letters_its_source_has(tmp_path: Path) -> None:
+    """Word tokenizers read small letters, and set commas apart."""
+    experiment = tiny_experiment(pointer_overrides(tmp_path))
+    for side in "ab":
+        path = tmp_path / f"test.{side}"
+        path.write_text(path.read_text().title().replace(" ", ", ", 1))
+    text = build_data(experiment, CPU, None).evaluator._text
+    assert any("," in line and not line.islower() for line in text.a.test.lines)
+    evaluator = TranslationEvaluator(text, ("a2b",), False, CPU, 2)
+    setting = configured(EvaluationConfig())
+    found = evaluator.generated({"a2b": Copier(text.b.space)}, "test", 30, setting)
+    assert found["copied_a2b"] == 1
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pointer")
