@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqgan.core.errors import UserError
 from seqgan.core.lock import LOCK
-from seqgan.core.saved_files import CHECKSUMS, find_changed, write_checksums
+from seqgan.core.saved_files import CHECKSUMS, find_changed, read_json_object, write_checksums
 
 _MAKING = "run.partial"
 """Marks a folder as in the making, from its first file to its last, config.yaml."""
@@ -74,5 +74,13 @@ def write_head_checksums(folder: Path) -> None:
 def check_head(folder: Path) -> None:
     """Raise `UserError` if these files are not what was written."""
     changed = find_changed(folder)
+    if changed is None and not (folder / CHECKSUMS).exists() and _had_checksums(folder):
+        changed = f"{CHECKSUMS} is missing"
     if changed is not None:
         raise UserError(f"{folder}: damaged ({changed}); {FROM_A_COPY}")
+
+
+def _had_checksums(folder: Path) -> bool:
+    """Whoever recorded how a run was started recorded checksums too; former versions neither."""
+    path = folder / "run.json"
+    return path.is_file() and "config" in read_json_object(path, FROM_A_COPY)

@@ -31,7 +31,7 @@ class Budget:
         return {"symbols": self.symbols, "scored": self.scored}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.symbols, self.scored = state["symbols"], state["scored"]
+        self.symbols, self.scored = int(state["symbols"]), int(state["scored"])
 
 
 _open: ContextVar[Budget | None] = ContextVar("budget", default=None)

@@ -2,22 +2,26 @@
 
 `tensors.safetensors` holds the tensors; `state.json` holds the tree with `{"__tensor__": key}` in
 their places. Dictionaries are stored as lists of pairs, because optimizers use integer keys.
-`SHA256SUMS` holds the checksums of both, which are checked whenever a checkpoint is read.
+`SHA256SUMS` holds the checksums of both, which are checked whenever a checkpoint is read. The tree
+says that they were written: checkpoints of former versions had none.
 A checkpoint is written beside its final name and renamed, so a killed process leaves either all
 of it or nothing.
 """
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seqgan.core.errors import UserError, warn
 from seqgan.core.saved_files import (
+    CHECKSUMS,
     find_changed,
     read_json_object,
     sync,
@@ -26,6 +30,10 @@ from seqgan.core.saved_files import (
 )
 
 _TENSORS, _TREE = "tensors.safetensors", "state.json"
+_CHECKED = "checksums"
+"""Stands in the tree beside its content where there are checksums."""
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
+"""What reading fails with where a state has the wrong form."""
 
 
 class DamagedCheckpoint(UserError):
@@ -54,7 +62,8 @@ def save_tree(tree: Any, folder: Path) -> None:
 
 def _write(skeleton: Any, tensors: dict[str, Tensor], folder: Path) -> None:
     save_file(tensors, folder / _TENSORS)
-    (folder / _TREE).write_text(json.dumps(skeleton), encoding="utf-8")
+    stamped = {**skeleton, _CHECKED: CHECKSUMS} if isinstance(skeleton, dict) else skeleton
+    (folder / _TREE).write_text(json.dumps(stamped), encoding="utf-8")
     for name in (_TENSORS, _TREE):
         sync(folder / name)
     write_checksums(folder, [folder / _TENSORS, folder / _TREE])
@@ -74,9 +83,12 @@ def load_tree(folder: Path) -> Any:
         raise DamagedCheckpoint(f"{folder}: damaged ({changed})")
     try:
         skeleton = json.loads((folder / _TREE).read_text(encoding="utf-8"))
-        return _restore(skeleton, load_file(folder / _TENSORS))
+        tree = _restore(skeleton, load_file(folder / _TENSORS))
     except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{folder}: damaged (not readable)") from error
+    if isinstance(skeleton, dict) and _CHECKED in skeleton and not (folder / CHECKSUMS).exists():
+        raise DamagedCheckpoint(f"{folder}: damaged ({CHECKSUMS} is missing)")
+    return tree
 
 
 def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:
@@ -111,12 +123,24 @@ def _is_state(tree: Any, step: int) -> bool:
     """Whether a tree is a training state of this step: former versions wrote no checksums."""
     if not isinstance(tree, dict) or tree.get("step") != step:
         return False
-    players, best = tree.get("players"), tree.get("best")
+    players = tree.get("players")
     return (
         isinstance(players, dict)
         and "generator" in players
         and all(map(_is_player, players.values()))
-        and isinstance(best, dict | None)
+        and _is_selection(tree.get("best"))
+        and _is_selection(tree.get("at_stop"))
+    )
+
+
+def _is_selection(tree: Any) -> bool:
+    if not isinstance(tree, dict):
+        return tree is None
+    return (
+        isinstance(tree.get("step"), int)
+        and isinstance(tree.get("metric"), str)
+        and tree.get("mode", "min") in ("min", "max")  # the first versions knew no other
+        and isinstance(tree.get("value"), int | float)
     )
 
 
@@ -162,15 +186,19 @@ class Checkpoints:
             raise DamagedCheckpoint(f"{self.path(step)}: damaged (not the state of this step)")
         return tree
 
-    def load_last(self) -> tuple[int, Any] | None:
-        """The newest intact checkpoint and its step; None where nothing was saved.
+    def load_last(self, use: Callable[[Any], None] | None = None) -> tuple[int, Any] | None:
+        """The newest intact checkpoint and its step; None where nothing was saved. `use` is called
+        with what it holds.
 
-        Damaged ones are told and passed over. Raises `UserError` if there is no other.
+        Damaged ones are told and passed over, as are those of former versions that `use` fails on:
+        no checksums say that they are what was written. Raises `UserError` if there is no other.
         """
         damaged: list[DamagedCheckpoint] = []
         for step in reversed(self.steps()):
             try:
                 tree = self.load(step)
+                if use is not None:
+                    self._use(tree, step, use)
             except DamagedCheckpoint as error:
                 damaged.append(error)
                 continue
@@ -180,6 +208,18 @@ class Checkpoints:
         if damaged:
             raise UserError(f"{damaged[0]}; no other checkpoint is intact, start a new run")
         return None
+
+    def _use(self, tree: Any, step: int, use: Callable[[Any], None]) -> None:
+        """Raises `DamagedCheckpoint` where it fails and no checksums say that the fault is ours."""
+        try:
+            use(tree)
+        except torch.OutOfMemoryError:
+            raise
+        except _MALFORMED as error:
+            if (self.path(step) / CHECKSUMS).exists():
+                raise
+            reason = "not a state that training can go on from"
+            raise DamagedCheckpoint(f"{self.path(step)}: damaged ({reason})") from error
 
     def load_reported(self) -> tuple[Any, str | None]:
         """The tree that the rule has selected and by which metric, else the last and None. Where

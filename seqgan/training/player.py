@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seqgan.core.errors import UserError
 from seqgan.core.modes import evaluating
 from seqgan.training.config import PlayerConfig
+from seqgan.training.optimizer_state import load_optimizer
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -217,7 +218,7 @@ class Player(Generic[ModuleT]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         load_weights(self.module, state["module"], self.name)
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self.updates = state["updates"]
         if self._averaged is not None:
             load_weights(self._averaged.module, state["averaged"], self.name)

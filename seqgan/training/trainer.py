@@ -318,7 +318,7 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
-        self.seconds = state["seconds"]
+        self.seconds = float(state["seconds"])
         self.budget.load_state_dict(state["budget"])
         self.best = self.selection.renamed(state["best"])
         self.at_stop = self.selection.renamed(state.get("at_stop"))  # earlier versions had none
@@ -337,12 +337,11 @@ class Trainer:
         Nothing is written before a checkpoint has been read. Raises `UserError` if all of them
         are damaged.
         """
-        found = self.checkpoints.load_last()
+        found = self.checkpoints.load_last(self.load_state_dict)
         if found is None:
             warn(f"{self.folder}: holds no checkpoint; training starts from the beginning")
             return
-        self._restored, state = found
-        self.load_state_dict(state)
+        self._restored, _ = found
         self._check_mode()
         for step in self.checkpoints.steps():
             if step > self.step:

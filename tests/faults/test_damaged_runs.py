@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -30,7 +31,13 @@ from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
 from seqgan.core.picture_files import save_picture
-from seqgan.core.saved_files import CHECKSUMS, remove_partial, replacing, write_text
+from seqgan.core.saved_files import (
+    CHECKSUMS,
+    remove_partial,
+    replacing,
+    write_checksums,
+    write_text,
+)
 from seqgan.evaluation.sheets import write_gif
 from seqgan.study import PlannedRun, _steps_done, run_done
 from seqgan.training.checkpoint import Checkpoints, save_tree
@@ -90,6 +97,32 @@ def checkpoint(folder: Path, step: int) -> Path:
     return Checkpoints(folder / "checkpoints", 1).path(step)
 
 
+def former(folder: Path) -> Path:
+    """Make a run one of a version that wrote no checksums, and said of none that they are there."""
+    for path in folder.rglob(CHECKSUMS):
+        path.unlink()
+    for path in (folder / "checkpoints").rglob("state.json"):
+        tree = json.loads(path.read_text())
+        del tree["checksums"]
+        path.write_text(json.dumps(tree))
+    info = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({k: v for k, v in info.items() if k != "config"}))
+    return folder
+
+
+def edit_state(folder: Path, keys: list[str], value: Any) -> None:
+    """Put a value where the keys lead in the state of a checkpoint; None: nothing stays there."""
+    path = folder / "state.json"
+    tree = json.loads(path.read_text())
+    node = tree
+    for key in keys[:-1]:
+        node = node[int(key)] if isinstance(node, list) else dict(node["__dict__"])[key]
+    kept = [pair for pair in node["__dict__"] if pair[0] != keys[-1]]
+    assert len(kept) == len(node["__dict__"]) - 1
+    node["__dict__"] = kept if value is None else [*kept, [keys[-1], value]]
+    path.write_text(json.dumps(tree))
+
+
 def output(capsys: Capture, *arguments: str, status: int = 0) -> tuple[str, list[str]]:
     """(stdout, lines of stderr without those on progress)."""
     capsys.readouterr()
@@ -105,8 +138,7 @@ def output(capsys: Capture, *arguments: str, status: int = 0) -> tuple[str, list
     ("name", "damage"),
     [
         *((name, damage) for name in ("tensors.safetensors", "state.json") for damage in DAMAGES),
-        # Without its checksums a checkpoint is one of a former version.
-        *((CHECKSUMS, damage) for damage in (flip, cut, empty)),
+        *((CHECKSUMS, damage) for damage in DAMAGES),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
@@ -158,9 +190,7 @@ def test_without_an_intact_checkpoint_nothing_is_made_and_nothing_changes(
 def test_checkpoints_of_former_versions_have_no_checksums(
     command: list[str], whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = copy_of(whole, tmp_path)
-    for path in folder.rglob(CHECKSUMS):
-        path.unlink()
+    folder = former(copy_of(whole, tmp_path))
     expected, _ = output(capsys, "sample", str(whole))
     _, lines = output(capsys, *command, str(folder))
     assert lines == []
@@ -172,11 +202,72 @@ def test_checkpoints_of_former_versions_have_no_checksums(
 def test_cut_files_are_found_without_checksums(
     name: str, damage: Damage, whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = copy_of(whole, tmp_path)
-    (checkpoint(folder, 12) / CHECKSUMS).unlink()
+    folder = former(copy_of(whole, tmp_path))
     damage(checkpoint(folder, 12) / name)
     _, (warning,) = output(capsys, "sample", str(folder))
     assert "step-00000012: damaged (not readable" in warning
+
+
+OPTIMIZER = "players.critic.optimizer"
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ("rng", None),
+        ("rng", 5),
+        ("rng.cpu", "x"),
+        ("game", None),
+        ("seconds", "x"),
+        ("statistics.sums", 5),
+        ("at_stop", 5),
+        (OPTIMIZER, []),
+        (f"{OPTIMIZER}.state", "x"),
+        (f"{OPTIMIZER}.param_groups", None),
+        (f"{OPTIMIZER}.param_groups", "x"),
+        (f"{OPTIMIZER}.param_groups", []),
+        (f"{OPTIMIZER}.param_groups.0.lr", None),
+        (f"{OPTIMIZER}.param_groups.0.lr", "x"),
+        (f"{OPTIMIZER}.param_groups.0.betas", [0.5, 0.9]),
+        (f"{OPTIMIZER}.param_groups.0.amsgrad", "x"),
+    ],
+    ids=str,
+)
+def test_a_former_state_that_training_cannot_go_on_from_is_damaged(
+    keys: str, value: Any, whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = former(copy_of(whole, tmp_path))
+    edit_state(checkpoint(folder, 12), keys.split("."), value)
+    _, (warning,) = output(capsys, "train", "--resume", str(folder))
+    assert "step-00000012: damaged (" in warning
+    assert warning.endswith("the checkpoint of step 8 stands in for it")
+    assert_same_run(whole, folder)
+
+
+def test_without_a_former_state_to_go_on_from_nothing_changes(
+    whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = former(copy_of(whole, tmp_path))
+    for step in (4, 8, 12):
+        edit_state(checkpoint(folder, step), ["rng"], None)
+    before = contents(folder)
+    _, (line,) = output(capsys, "train", "--resume", str(folder), status=2)
+    assert line.endswith(
+        "step-00000012: damaged (not a state that training can go on from); no other checkpoint is "
+        "intact, start a new run"
+    )
+    assert contents(folder) == before
+
+
+def test_a_state_with_its_checksums_that_cannot_be_loaded_is_a_mistake_of_ours(
+    whole: Path, tmp_path: Path
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    edit_state(checkpoint(folder, 12), ["rng"], None)
+    files = [checkpoint(folder, 12) / name for name in ("tensors.safetensors", "state.json")]
+    write_checksums(checkpoint(folder, 12), files)
+    with pytest.raises(KeyError, match="rng"):
+        run(["train", "--resume", str(folder)])
 
 
 # ── The selected checkpoint ───────────────────────────────────────────────────────────────────
@@ -257,12 +348,24 @@ def test_what_every_command_reads_is_checked(
     assert contents(folder) == before
 
 
+def test_a_run_that_has_lost_its_checksums_is_no_former_one(
+    whole: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = copy_of(whole, tmp_path)
+    (folder / CHECKSUMS).unlink()
+    for command in (["sample"], ["evaluate"], ["train", "--resume"]):
+        _, (line,) = output(capsys, *command, str(folder), status=2)
+        assert line == (
+            f"error: {folder}: damaged (SHA256SUMS is missing); restore it from a copy of the run, "
+            "or start a new run"
+        )
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"a": 1}', '{"shape": 3}'])
 def test_a_damaged_space_without_checksums(
     content: str, whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = copy_of(whole, tmp_path)
-    (folder / CHECKSUMS).unlink()
+    folder = former(copy_of(whole, tmp_path))
     (folder / "space.json").write_text(content)
     _, (line,) = output(capsys, "sample", str(folder), status=2)
     assert line.startswith(f"error: {folder / 'space.json'}: damaged (")
