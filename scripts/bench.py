@@ -1,6 +1,6 @@
 """Time the work that a text GAN consists of, beside naive implementations where a ratio is claimed.
 
-    reward      one SeqGAN reward pass (64 sentences of 20 symbols, 16 continuations of every
+    reward      one SeqGAN reward pass (64 sentences of 20 tokens, 16 continuations of every
                 prefix, the published CNN critic), against re-decoding every prefix from the start,
                 `torch.multinomial`, and 16 × 20 critic calls with `conv1d`
     sampling    10,000 sequences, against `nn.LSTM` and `torch.multinomial` one step at a time
@@ -12,18 +12,18 @@
     beside      rounds of that picture GAN in one process, and in two at once on the same cores
     prdc        precision, recall, density and coverage of 10,000 against 10,000 features
     translate   1,000 greedy translations by an encoder-decoder with its cache, against the same
-                network reading the whole prefix again for every symbol
-    kv_cache    64 samples of 50 symbols by transformers of 4 layers × 256, ours and a GPT-2 of the
+                network reading the whole prefix again for every token
+    kv_cache    64 samples of 50 tokens by transformers of 4 layers × 256, ours and a GPT-2 of the
                 transformers library, with their caches, against the same networks reading the
-                whole prefix again for every symbol
+                whole prefix again for every token
     estimators  one generator update by every estimator of configs/probe/enumerable.yaml, on 64
-                sentences of 16 symbols out of 200, and its ratio to REINFORCE
+                sentences of 16 tokens out of 200, and its ratio to REINFORCE
     cycle       one generator step and one critic step of the cycle game on the summaries of
                 configs/summarize/events.yaml, for every estimator, against `detached`
 
 The two sides of a ratio run alternately in one process; all runs are recorded and medians
 compared. What is compared must be the same computation: `checks` holds the evidence (equal scores
-for equal sequences, equal distributions of symbols, equal rewards up to Monte-Carlo error).
+for equal sequences, equal distributions of tokens, equal rewards up to Monte-Carlo error).
 JSON goes to stdout, progress to stderr.
 
     python scripts/bench.py [--device auto|cpu|cuda] [--quick] [--only PART] [--json FILE]
@@ -53,7 +53,7 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.build.data import DataSide, build_data
+from seqgan.build.data import Task, build_data
 from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.build.game import build_game
 from seqgan.core.config import validate
@@ -67,9 +67,9 @@ from seqgan.core.types import (
     Batch,
     Critic,
     Generator,
-    Request,
     Reward,
     Rollout,
+    SampleRequest,
     SequenceSpace,
     SpacePair,
 )
@@ -115,8 +115,8 @@ from seqgan.models.seq2seq.transformer import EncoderDecoder
 from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
-from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game, Trainer
 from seqgan.translate import translate
 
@@ -125,7 +125,7 @@ Timings = dict[str, list[float]]
 Process = subprocess.Popen[str]
 
 CHECK_VOCAB = 50
-"""Distributions are compared over few symbols and peaked rows: every count is then large."""
+"""Distributions are compared over few tokens and peaked rows: every count is then large."""
 
 SUMMARIES = Path(__file__).parents[1] / "configs" / "summarize" / "events.yaml"
 PROBE = Path(__file__).parents[1] / "configs" / "probe" / "enumerable.yaml"
@@ -157,7 +157,7 @@ class Sizes:
     features: int = 10_000
     translations: int = 1000
     cached_length: int = 50
-    """Symbols a sample of `kv_cache`."""
+    """Tokens a sample of `kv_cache`."""
     cached_width: int = 256
     cached_layers: int = 4
     estimator_space: SequenceSpace = field(default_factory=partial(SequenceSpace, 200, 16))
@@ -194,7 +194,7 @@ QUICK = Sizes(
 
 
 class NaiveGenerator:
-    """The same network, with its `nn.LSTM` called on one symbol at a time."""
+    """The same network, with its `nn.LSTM` called on one token at a time."""
 
     def __init__(self, generator: RnnGenerator) -> None:
         self._embedding = generator.embedding
@@ -207,7 +207,7 @@ class NaiveGenerator:
         return self.finish(self._start_E.new_zeros(rows, 0, dtype=torch.long), length)
 
     def finish(self, prefix_BT: Tensor, length: int) -> Tensor:
-        """Read the prefix from the start symbol on, then sample up to `length` columns."""
+        """Read the prefix from the start token on, then sample up to `length` columns."""
         h_B1H, state = self._lstm(self._start_E.expand(len(prefix_BT), 1, -1))
         columns = list(prefix_BT.unbind(1))
         for ids_B in columns:
@@ -314,7 +314,7 @@ def score_difference(critic: CnnCritic, ids_RT: Tensor) -> float:
         return float((ours_R - NaiveCritic(critic)(ids_RT)).abs().max())
 
 
-def same_symbols(first_R: Tensor, second_R: Tensor, vocab: int) -> float:
+def same_tokens(first_R: Tensor, second_R: Tensor, vocab: int) -> float:
     """p-value of the two-sample chi-square test that both were drawn from one distribution."""
     a_V = torch.bincount(first_R.flatten(), minlength=vocab).double()
     b_V = torch.bincount(second_R.flatten(), minlength=vocab).double()
@@ -327,7 +327,7 @@ def same_symbols(first_R: Tensor, second_R: Tensor, vocab: int) -> float:
 
 @torch.no_grad()
 def check_distributions(sizes: Sizes, device: torch.device) -> Json:
-    """p-values for the last symbol of samples and of continuations."""
+    """p-values for the last token of samples and of continuations."""
     space = SequenceSpace(CHECK_VOCAB, sizes.length)
     generator = build_lstm(space, device, std=1.0)
     naive = NaiveGenerator(generator)
@@ -339,10 +339,10 @@ def check_distributions(sizes: Sizes, device: torch.device) -> Json:
         for given in range(1, space.length)
     ]
     return {
-        "sample_p_value": same_symbols(
+        "sample_p_value": same_tokens(
             sampled.ids_BT[:, -1], naive.sample(sizes.samples, space.length)[:, -1], CHECK_VOCAB
         ),
-        "continuation_p_value": same_symbols(ours_PNBT[..., -1], torch.cat(theirs), CHECK_VOCAB),
+        "continuation_p_value": same_tokens(ours_PNBT[..., -1], torch.cat(theirs), CHECK_VOCAB),
     }
 
 
@@ -361,7 +361,7 @@ def build_lstm(space: SequenceSpace, device: torch.device, std: float = 0.1) -> 
 
 def prob_reward(critic: Critic) -> Reward:
     """σ(score), SeqGAN's reward, as the adversarial game makes it."""
-    objective = Divergence(DivergenceConfig(name="non_saturating", value="prob"))
+    objective = Divergence(DivergenceConfig(name="non_saturating", reward="prob"))
     return CriticReward(critic, objective)
 
 
@@ -467,8 +467,8 @@ def bench_steps(sizes: Sizes, device: torch.device) -> Json:
         "critic": _critic_update(Player("critic", critic, PlayerConfig()), real, generator, sizes),
     }
     for name, config in estimators(sizes).items():
-        judge = causal if name == "score_function_per_step" else critic
-        works[name] = _generator_update(player, config, judge, sizes, device)
+        scorer = causal if name == "score_function_per_step" else critic
+        works[name] = _generator_update(player, config, scorer, sizes, device)
     for name, work in works.items():
         if name != "score_function_rollout":  # long enough not to need it
             work()  # warm up: allocates gradients and the optimizer's state
@@ -608,7 +608,7 @@ def _estimator_update(
 
     def update() -> None:
         with frozen(critic):
-            rollout = estimator.sample(generator, Request(sizes.batch))
+            rollout = estimator.sample(generator, SampleRequest(sizes.batch))
             surrogate = estimator.loss(generator, rollout, reward)
         for learner, loss, _ in surrogate_updates(surrogate, player, baseline):
             if learner is player:
@@ -645,7 +645,7 @@ def _generator_update(
 
     def update() -> None:
         with frozen(critic):
-            rollout: Rollout = estimator.sample(generator, Request(sizes.batch))
+            rollout: Rollout = estimator.sample(generator, SampleRequest(sizes.batch))
             surrogate = estimator.loss(generator, rollout, prob_reward(critic))
         for learner, loss, _ in surrogate_updates(surrogate, player, None):
             learner.update(loss)
@@ -667,7 +667,7 @@ def bench_picture(sizes: Sizes, device: torch.device) -> Json:
     space = ArraySpace((3, 32, 32))
 
     def ours() -> None:
-        trainer.schedule = Schedule([StageConfig(repeat=done(), phases=ROUND)])
+        trainer.schedule = PhaseSchedule([StageConfig(repeat=done(), phases=ROUND)])
         trainer.run()
 
     def done() -> int:
@@ -675,10 +675,10 @@ def bench_picture(sizes: Sizes, device: torch.device) -> Json:
 
     with TemporaryDirectory() as folder:
         stream = Stream(Batch(x_NCHW), sizes.batch, 0, prepare=to_unit)
-        game = build_game(experiment, DataSide(space, (stream,), cast(Evaluator, None)), device)
+        game = build_game(experiment, Task(space, (stream,), cast(Evaluator, None)), device)
         trainer = Trainer(
             game,
-            Schedule(experiment.schedule),
+            PhaseSchedule(experiment.schedule),
             experiment.train,
             device,
             Path(folder),
@@ -889,7 +889,7 @@ def bench_translate(sizes: Sizes, device: torch.device) -> Json:
 
 
 def naive_translation(network: EncoderDecoder, cond: Tensor, length: int) -> Tensor:
-    """`ids_BT` without a state: every symbol reads the source and the prefix from the start."""
+    """`ids_BT` without a state: every token reads the source and the prefix from the start."""
     ids_BT = cond.new_zeros(len(cond), 0)
     for _ in range(length):
         asked_BT = F.pad(ids_BT, (0, 1))  # the last column is predicted, not read
@@ -902,7 +902,7 @@ def naive_translation(network: EncoderDecoder, cond: Tensor, length: int) -> Ten
 
 @torch.no_grad()
 def bench_kv_cache(sizes: Sizes, device: torch.device) -> Json:
-    """Both sides draw with the same random numbers, so they write the same symbols. There are few
+    """Both sides draw with the same random numbers, so they write the same tokens. There are few
     of them: the naive side computes the logits of every column, and should not lose by that."""
     space = SequenceSpace(CHECK_VOCAB, sizes.cached_length)
     with TemporaryDirectory() as folder:
@@ -961,7 +961,7 @@ def _cache_ratio(
 
 
 def without_cache(generator: Generator, rows: int, length: int, device: torch.device) -> Tensor:
-    """`ids_BT`: every symbol reads all those before it from the start."""
+    """`ids_BT`: every token reads all those before it from the start."""
     ids_BT = torch.zeros(rows, 0, dtype=torch.long, device=device)
     for _ in range(length):
         asked_BT = F.pad(ids_BT, (0, 1))  # the last column is predicted, not read
@@ -1002,11 +1002,11 @@ def bench_cycle(sizes: Sizes, device: torch.device) -> Json:
             work()  # warm up: optimizer state; the generator's first step measures gradient norms
         runs = alternate(works, sizes.cycle_repeats, device)
         result[phase] = {name: _step_cost(times, runs[REFERENCE]) for name, times in runs.items()}
-    symbols = {
-        name: _symbols(cycle_experiment(sizes, name), game, data, device)
+    tokens = {
+        name: _tokens(cycle_experiment(sizes, name), game, data, device)
         for name, game in games.items()
     }
-    return {**result, "checks": {"symbols": symbols}}
+    return {**result, "checks": {"tokens": tokens}}
 
 
 def cycle_experiment(sizes: Sizes, estimator: str) -> Experiment:
@@ -1037,15 +1037,15 @@ def _step_cost(runs: list[float], reference: list[float]) -> Json:
 
 
 @torch.no_grad()
-def _symbols(experiment: Experiment, game: Game, data: DataSide, device: torch.device) -> float:
-    """Mean symbols of a summary: a generator that ends early makes its steps look cheap."""
+def _tokens(experiment: Experiment, game: Game, data: Task, device: torch.device) -> float:
+    """Mean tokens of a summary: a generator that ends early makes its steps look cheap."""
     assert isinstance(data.space, SpacePair)
     assert isinstance(data.space.b, SequenceSpace)
     assert experiment.estimator is not None
     estimator = build_estimator(experiment.estimator, data.space.b, device)
     articles = data.streams[0].next().x
     generators = game.players["generator"].module
-    rollout: Rollout = estimator.sample(generators["a2b"], Request(len(articles), articles))
+    rollout: Rollout = estimator.sample(generators["a2b"], SampleRequest(len(articles), articles))
     return float(rollout.mask_BT.sum(1).float().mean())
 
 

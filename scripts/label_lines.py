@@ -52,7 +52,7 @@ def _write(output: Path, labelled: list[tuple[str | None, str]]) -> None:
 
 def main(
     words: Annotated[str, typer.Option(help="Keywords, separated by commas.")],
-    input: Annotated[Path, typer.Option(help="Sentences, one a line, plain or .gz.")],
+    input: Annotated[Path, typer.Option(help="Sentences, one per line, plain or .gz.")],
     output: Annotated[Path, typer.Option(help="Where the labelled lines go.")],
 ) -> None:
     """Label the lines of a file by the keywords in them."""

@@ -133,7 +133,7 @@ def sample(
     ] = None,
     device: Device = None,
 ) -> None:
-    """Write samples of a run, one a line; pictures as one sheet. Prints the name of a file."""
+    """Write samples of a run, one per line; pictures as one sheet. Prints the name of a file."""
     if not COLDEST <= temperature <= HOTTEST:
         raise UserError(f"--temperature={temperature}: use a number from 1e-6 to 1e6")
     if not 0 < top_p <= 1:
@@ -141,10 +141,10 @@ def sample(
     if format not in (None, "text", "ids", "jsonl", "png"):
         raise UserError(f"--format={format!r}: choose from: text, ids, jsonl, png")
     experiment = _run_elsewhere(run, device)
-    from seqgan.produce import SampleRequest, sample_run
+    from seqgan.produce import SampleOptions, sample_run
 
     format = format or ("png" if experiment.data.name == "pictures" else "text")
-    request = SampleRequest(n, temperature, top_p, seed, format, output)
+    request = SampleOptions(n, temperature, top_p, seed, format, output)
     for line in sample_run(experiment, run, request):
         print(line)
 
@@ -163,7 +163,7 @@ def transform(
         str | None, typer.Option(help="a2b or b2a; default: what was taught, a2b before b2a.")
     ] = None,
     beam: Annotated[int, typer.Option(min=1, help="Hypotheses kept; 1: greedy. Text.")] = 1,
-    length: Annotated[int | None, typer.Option(min=1, help="Symbols a line. Text.")] = None,
+    length: Annotated[int | None, typer.Option(min=1, help="Tokens a line. Text.")] = None,
     device: Device = None,
 ) -> None:
     """Translate text, line by line, or a folder of pictures, with a cycle run; answer prompts."""
@@ -180,9 +180,9 @@ def transform(
             f"{run}: this run translates nothing (game.name={experiment.game.name}); use 'seqgan "
             f"sample {run}', or a run of game cycle or paired, or of data prompted_text"
         )
-    from seqgan.experiment import trained_ways
+    from seqgan.experiment import trained_directions
 
-    trained = trained_ways(experiment)
+    trained = trained_directions(experiment)
     direction = direction or trained[0]
     if direction not in trained:
         raise UserError(
@@ -195,7 +195,7 @@ def transform(
         raise UserError("--output: missing; name a folder for the pictures")
     if beam != 1 or length is not None:
         option = f"--beam={beam}" if beam != 1 else f"--length={length}"
-        raise UserError(f"{option}: pictures have no symbols; leave it out")
+        raise UserError(f"{option}: pictures have no tokens; leave it out")
     from seqgan.produce import transform_run
 
     count = transform_run(experiment, run, input, output, direction)
@@ -216,11 +216,11 @@ def _transform_text(
     from seqgan.core.progress import tracked
     from seqgan.core.saved_files import check_output, naming
     from seqgan.core.text_files import read_lines, stdin_lines
-    from seqgan.produce import TextRequest, transform_lines
+    from seqgan.produce import TransformOptions, transform_lines
 
     if output is not None:
         check_output(output)
-    request = TextRequest(direction, beam, length)
+    request = TransformOptions(direction, beam, length)
     streamed = str(source) == "-"
     lines: Iterable[str] = stdin_lines()
     if not streamed:
@@ -323,7 +323,7 @@ def config(
 
 @app.command()
 def score(
-    hyp: Annotated[Path, typer.Option(help="Generated sentences, one a line.")],
+    hyp: Annotated[Path, typer.Option(help="Generated sentences, one per line.")],
     ref: Annotated[Path | None, typer.Option(help="Reference sentences.")] = None,
     train: Annotated[Path | None, typer.Option(help="Training sentences, for in_train.")] = None,
     metrics: Annotated[str, typer.Option(help="Comma-separated.")] = "bleu,self_bleu",

@@ -27,9 +27,9 @@ from seqgan.study import (
     arms_of,
     is_finished,
     load_study,
-    narrowed,
     plan,
     run_study,
+    select_arms,
 )
 
 
@@ -45,7 +45,7 @@ def compare_arms(
 
     `arms_wanted` leaves out all other arms, `seeds` stand in for the study's; empty: as it says.
     """
-    study = narrowed(load_study(path), arms_wanted, seeds, str(path))
+    study = select_arms(load_study(path), arms_wanted, seeds, str(path))
     folder = folder or Path("runs") / study.name
     runs = plan(study, path, folder, overrides)
     for run in runs:

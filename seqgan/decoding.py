@@ -2,13 +2,13 @@
 
 Everything that writes sequences goes through `decode`: ancestral sampling with temperature and
 top-k/top-p, greedy decoding, relaxed and straight-through samples, continuations of prefixes.
-What differs is the *draw*, a function from `logits_BV` to the next symbol.
+What differs is the *draw*, a function from `logits_BV` to the next token.
 
 Rows may join the loop late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence;
 each prefix enters at its own column from the state cached there, so that nothing is decoded twice
 and all prefixes advance in one batch. Rows stay in the order in which they joined.
 
-Sampling inverts the cumulative distribution: one uniform number a symbol, where
+Sampling inverts the cumulative distribution: one uniform number per token, where
 `torch.multinomial` draws V exponentials. The softmax, its cumulative sums and Gumbel noise are
 float32 under autocast too. A probability is resolved to about 6e-8.
 """
@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgan.core.budget import wrote
+from seqgan.core.budget import count_tokens
 from seqgan.core.linear_log_probs import linear_log_probs
 from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import repeat_rows, take_rows, tree_cat
@@ -51,16 +51,16 @@ _ONE_SEARCH = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """The next symbol of each row: what is fed back and stored, and the hard decision."""
+class Sampled:
+    """The next token of each row: what is fed back and stored, and the hard decision."""
 
     x: Tensor  # ids_R, or simplex_RV
     ids_R: Tensor
 
 
-class Draw(Protocol):
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
-        """Draw `copies` symbols for each row; row n·B + b is copy n of row b."""
+class Sampler(Protocol):
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
+        """Draw `copies` tokens for each row; row n·B + b is copy n of row b."""
         ...
 
 
@@ -72,7 +72,7 @@ class Ancestral:
     top_k: int | None = None
     top_p: float = 1.0
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_BV = at_temperature(logits_BV.float(), self.temperature)
         if self.top_k is not None:
             logits_BV = keep_top_k(logits_BV, self.top_k)
@@ -80,16 +80,16 @@ class Ancestral:
         if self.top_p < 1:
             probs_BV = keep_top_p(probs_BV, self.top_p)
         ids_R = sample_categorical(probs_BV, copies).flatten()
-        return Drawn(ids_R, ids_R)
+        return Sampled(ids_R, ids_R)
 
 
 @dataclass(frozen=True, slots=True)
 class Greedy:
-    """Always the most likely symbol."""
+    """Always the most likely token."""
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         ids_R = logits_BV.argmax(-1).repeat(copies)
-        return Drawn(ids_R, ids_R)
+        return Sampled(ids_R, ids_R)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,12 @@ class GumbelSoftmax:
     temperature: float
     hard: bool
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         noisy_RV = _repeat(logits_BV.float(), copies)
         noisy_RV = noisy_RV + gumbel_noise(noisy_RV)
         soft_RV = at_temperature(noisy_RV, self.temperature).softmax(-1)
         ids_R = noisy_RV.argmax(-1)
-        return Drawn(straight_through(ids_R, soft_RV) if self.hard else soft_RV, ids_R)
+        return Sampled(straight_through(ids_R, soft_RV) if self.hard else soft_RV, ids_R)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,10 @@ class Softmax:
 
     temperature: float = 1.0
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = _repeat(logits_BV.float(), copies)
         soft_RV = at_temperature(logits_RV, self.temperature).softmax(-1)
-        return Drawn(soft_RV, logits_RV.argmax(-1))
+        return Sampled(soft_RV, logits_RV.argmax(-1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,11 @@ class StraightThrough:
 
     temperature: float = 1.0
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = _repeat(logits_BV.float(), copies)
         ids_R = sample_categorical(logits_RV.detach().softmax(-1), 1).flatten()
         soft_RV = at_temperature(logits_RV, self.temperature).softmax(-1)
-        return Drawn(straight_through(ids_R, soft_RV), ids_R)
+        return Sampled(straight_through(ids_R, soft_RV), ids_R)
 
 
 def at_temperature(logits: Tensor, temperature: float) -> Tensor:
@@ -145,9 +145,9 @@ def at_temperature(logits: Tensor, temperature: float) -> Tensor:
 def sample_categorical(probs_BV: Tensor, copies: int) -> Tensor:
     """`ids_NB`: `copies` draws from each row of probabilities, by inverting the CDF.
 
-    Rows need not sum to one. A symbol of probability 0 is never drawn. Rows that are not finite
-    get the last symbol: their loss stops the run, not an index out of range. Over a large
-    vocabulary the search is done twice, for a block of about √V symbols and inside it: a
+    Rows need not sum to one. A token of probability 0 is never drawn. Rows that are not finite
+    get the last token: their loss stops the run, not an index out of range. Over a large
+    vocabulary the search is done twice, for a block of about √V tokens and inside it: a
     cumulative sum over all V would cost more than the softmax before it.
     """
     batch, vocab = probs_BV.shape
@@ -208,7 +208,7 @@ def keep_top_k(logits_BV: Tensor, k: int) -> Tensor:
 
 
 def keep_top_p(probs_BV: Tensor, p: float) -> Tensor:
-    """0 outside the smallest set of most likely symbols whose mass reaches p."""
+    """0 outside the smallest set of most likely tokens whose mass reaches p."""
     ranked_BV, order_BV = probs_BV.sort(-1, descending=True)
     mass_before_BV = ranked_BV.cumsum(-1) - ranked_BV
     ranked_BV = ranked_BV.masked_fill(mass_before_BV >= p, 0.0)
@@ -223,7 +223,7 @@ def _repeat(logits_BV: Tensor, copies: int) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PrefixBatch:
     """Rows that join at column `time`: `copies` continuations of each row of `out`."""
 
     time: int
@@ -240,14 +240,14 @@ class Column:
     x: Tensor
     ids_R: Tensor
     alive_R: Tensor
-    """True where this symbol is part of the sentence (the end symbol included)."""
+    """True where this token is part of the sentence (the end token included)."""
 
 
 @dataclass(slots=True)
 class _Lane:
     """A block of rows that advance together."""
 
-    drawn: Drawn
+    drawn: Sampled
     state: State
     alive_R: Tensor
     goes_on_R: Tensor
@@ -258,14 +258,14 @@ class _Lane:
 
 def decode(
     generator: Generator,
-    entries: Sequence[Entry],
+    entries: Sequence[PrefixBatch],
     length: int,
-    draw: Draw,
+    draw: Sampler,
     end_id: int | None,
 ) -> Iterator[Column]:
     """Yield the columns from the first entry's time up to `length` - 1.
 
-    Entries are in order of their time, at most one a column. Behind the end symbol a row holds
+    Entries are in order of their time, at most one per column. Behind the end token a row holds
     `end_id` and carries no gradient.
     """
     waiting = {entry.time: entry for entry in entries}
@@ -275,7 +275,7 @@ def decode(
         lanes = [_advance(generator, lane, draw, end_id) for lane in lanes]
         if time in waiting:
             _join(lanes, _enter(waiting[time], draw, end_id), limit)
-        wrote(sum(map(len, lanes)))
+        count_tokens(sum(map(len, lanes)))
         yield Column(
             torch.cat([lane.drawn.x for lane in lanes]),
             torch.cat([lane.drawn.ids_R for lane in lanes]),
@@ -283,30 +283,30 @@ def decode(
         )
 
 
-def _enter(entry: Entry, draw: Draw, end_id: int | None) -> _Lane:
+def _enter(entry: PrefixBatch, draw: Sampler, end_id: int | None) -> _Lane:
     drawn = draw(entry.out.logits_BV, entry.copies)
     alive_B = entry.alive_B
     if alive_B is None:
         alive_B = torch.ones(len(entry.out.logits_BV), dtype=torch.bool, device=drawn.ids_R.device)
     state = repeat_rows(entry.out.state, entry.copies)
-    return _settle(drawn, state, alive_B.repeat(entry.copies), end_id)
+    return mask_finished(drawn, state, alive_B.repeat(entry.copies), end_id)
 
 
-def _advance(generator: Generator, lane: _Lane, draw: Draw, end_id: int | None) -> _Lane:
+def _advance(generator: Generator, lane: _Lane, draw: Sampler, end_id: int | None) -> _Lane:
     out = generator.step(lane.drawn.x, lane.state)
-    return _settle(draw(out.logits_BV, 1), out.state, lane.goes_on_R, end_id)
+    return mask_finished(draw(out.logits_BV, 1), out.state, lane.goes_on_R, end_id)
 
 
-def _settle(drawn: Drawn, state: State, alive_R: Tensor, end_id: int | None) -> _Lane:
-    """Replace what was drawn behind an end by the end symbol."""
+def mask_finished(drawn: Sampled, state: State, alive_R: Tensor, end_id: int | None) -> _Lane:
+    """Replace what was drawn behind an end by the end token."""
     if end_id is None:
         return _Lane(drawn, state, alive_R, alive_R)
     ids_R = drawn.ids_R.masked_fill(~alive_R, end_id)
     if drawn.x.is_floating_point():
         end_V = F.one_hot(torch.full_like(ids_R[:1], end_id), drawn.x.shape[-1]).to(drawn.x.dtype)
-        settled = Drawn(torch.where(alive_R[:, None], drawn.x, end_V), ids_R)
+        settled = Sampled(torch.where(alive_R[:, None], drawn.x, end_V), ids_R)
     else:
-        settled = Drawn(ids_R, ids_R)
+        settled = Sampled(ids_R, ids_R)
     return _Lane(settled, state, alive_R, alive_R & (ids_R != end_id))
 
 
@@ -328,7 +328,7 @@ def _join(lanes: list[_Lane], new: _Lane, limit: int) -> None:
 
 def _merge(first: _Lane, second: _Lane) -> _Lane:
     return _Lane(
-        Drawn(
+        Sampled(
             torch.cat([first.drawn.x, second.drawn.x]),
             torch.cat([first.drawn.ids_R, second.drawn.ids_R]),
         ),
@@ -340,7 +340,7 @@ def _merge(first: _Lane, second: _Lane) -> _Lane:
 
 def _slice(lane: _Lane, first: int, last: int) -> _Lane:
     return _Lane(
-        Drawn(lane.drawn.x[first:last], lane.drawn.ids_R[first:last]),
+        Sampled(lane.drawn.x[first:last], lane.drawn.ids_R[first:last]),
         take_rows(lane.state, first, last),
         lane.alive_R[first:last],
         lane.goes_on_R[first:last],
@@ -354,7 +354,7 @@ def sample(
     generator: Generator,
     space: SequenceSpace,
     rows: int,
-    draw: Draw,
+    draw: Sampler,
     cond: Tensor | None = None,
 ) -> Rollout:
     """Write `rows` sequences from the start, one for each row of `cond` where there is one.
@@ -365,9 +365,9 @@ def sample(
         assert cond is not None, "a parallel generator translates"
         return _sample_at_once(generator, space, draw, cond)
     if cond is None:  # every row starts alike, so one row of logits serves them all
-        entry = Entry(0, generator.start(1), copies=rows)
+        entry = PrefixBatch(0, generator.start(1), copies=rows)
     else:
-        entry = Entry(0, generator.start(rows, cond))
+        entry = PrefixBatch(0, generator.start(rows, cond))
     columns = _until_all_ended(decode(generator, [entry], space.length, draw, space.end_id), space)
     ids_BT = torch.stack([column.ids_R for column in columns], 1)
     relaxed = columns[0].x.is_floating_point()
@@ -390,13 +390,13 @@ def _until_all_ended(columns: Iterator[Column], space: SequenceSpace) -> list[Co
 
 
 def _sample_at_once(
-    generator: ParallelGenerator, space: SequenceSpace, draw: Draw, cond: Tensor
+    generator: ParallelGenerator, space: SequenceSpace, draw: Sampler, cond: Tensor
 ) -> Rollout:
     """All columns in one draw. Ends are where the condition's are, so nothing is settled."""
     logits_BTV = generator.emit(cond)
     drawn = draw(logits_BTV.flatten(0, 1), 1)
     ids_BT = drawn.ids_R.view(logits_BTV.shape[:2])
-    wrote(ids_BT.numel())
+    count_tokens(ids_BT.numel())
     tokens = drawn.x.view(logits_BTV.shape) if drawn.x.is_floating_point() else ids_BT
     return Rollout(tokens, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
 
@@ -426,7 +426,7 @@ def generate(
 def prefix_states(
     generator: Generator, ids_BT: Tensor, cond: Tensor | None = None
 ) -> list[StepOut]:
-    """What the generator knows at every column: entry t has read the symbols before column t."""
+    """What the generator knows at every column: entry t has read the tokens before column t."""
     outs = [generator.start(len(ids_BT), cond)]
     for time in range(ids_BT.shape[1] - 1):
         outs.append(generator.step(ids_BT[:, time], outs[-1].state))
@@ -435,11 +435,11 @@ def prefix_states(
 
 @torch.no_grad()
 def continuations(
-    generator: Generator, space: SequenceSpace, rollout: Rollout, copies: int, draw: Draw
+    generator: Generator, space: SequenceSpace, rollout: Rollout, copies: int, draw: Sampler
 ) -> Tensor:
     """`ids_PNBT`: N continuations of every proper prefix of every sentence.
 
-    Entry [p, n, b] starts with the first p + 1 symbols of sentence b. All prefixes advance in one
+    Entry [p, n, b] starts with the first p + 1 tokens of sentence b. All prefixes advance in one
     batch from states that are computed once.
     """
     batch, length = rollout.ids_BT.shape
@@ -448,7 +448,7 @@ def continuations(
         goes_on_BT = goes_on_BT & (rollout.ids_BT != space.end_id)
     outs = prefix_states(generator, rollout.ids_BT, rollout.cond)
     entries = [
-        Entry(time, outs[time], copies, goes_on_BT[:, time - 1]) for time in range(1, length)
+        PrefixBatch(time, outs[time], copies, goes_on_BT[:, time - 1]) for time in range(1, length)
     ]
     ids_PNBT = rollout.ids_BT.repeat(length - 1, copies, 1, 1)
     rows_RT = ids_PNBT.view(-1, length)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -35,7 +35,7 @@ from seqgan.checks.parts import (
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
-from seqgan.core.former_names import present_name
+from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
@@ -138,14 +138,14 @@ class Experiment(Config):
         return 0.0
 
 
-def trained_ways(experiment: Experiment) -> list[str]:
+def trained_directions(experiment: Experiment) -> list[str]:
     """The translators of a cycle or paired game that anything teaches: ways that are played, and
     ways back where sources are to be recovered."""
     game = experiment.game
     assert isinstance(game, CycleGameConfig | PairedGameConfig), "has translators"
     phases = {phase for stage in experiment.schedule for phase in stage.phases}
     recovers = isinstance(game, CycleGameConfig) and (
-        game.cycle_weight != 0 or "reconstruct" in phases
+        game.cycle_weight.highest > 0 or "reconstruct" in phases
     )
     return ["a2b", "b2a"] if recovers else sorted(set(game.directions))
 
@@ -166,14 +166,10 @@ def as_started(experiment: Experiment) -> dict[str, Any]:
 
 
 def read_run_config(path: Path) -> DictConfig:
-    """A run folder's config.yaml; selection rules of earlier versions get the present names."""
-    tree = read_yaml(path)
-    data, evaluation = tree.get("data"), tree.get("evaluation")
-    if isinstance(data, DictConfig) and isinstance(evaluation, DictConfig):
-        for rule in (evaluation.get("select"), evaluation.get("sweep_select")):
-            if isinstance(rule, DictConfig) and "metric" in rule:
-                rule["metric"] = present_name(data.get("name"), rule["metric"])
-    return tree
+    """A run folder's config.yaml, under today's names."""
+    tree = OmegaConf.to_container(read_yaml(path))
+    assert isinstance(tree, dict)
+    return OmegaConf.create(upgrade_config({str(key): value for key, value in tree.items()}))
 
 
 def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
@@ -244,6 +240,7 @@ def _started(folder: Path, experiment: Experiment) -> Experiment:
     kept = read_json_object(path, remedy).get(_STARTED, {})
     if not isinstance(kept, dict):
         raise UserError(f"{path}: damaged ({_STARTED} is no object); {remedy}")
+    kept = upgrade_config(kept)
     return validate(Experiment, {**experiment.model_dump(), **kept}, str(path))
 
 

@@ -4,34 +4,33 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seqgan.core.former_names import present_name
 from seqgan.core.metric_names import find
+from seqgan.core.renamed import new_metric
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.experiment import Experiment
 from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.runlog import read_evaluations
-from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Selection
 
 
 def selection_rule(experiment: Experiment) -> Selection:
     """The configured rule, as the trainer takes it."""
     rule = experiment.evaluation.select
-    is_renamed = present_name(experiment.data.name, "copied") == rule.metric
-    return Selection(rule.metric, rule.mode, rule.patience, "copied" if is_renamed else None)
+    return Selection(rule.metric, rule.mode, rule.patience, experiment.data.name)
 
 
 def reported_checkpoint(
     experiment: Experiment, state: dict[str, Any], metric: str | None, finished: bool
 ) -> ReportedCheckpoint:
     """What `state`, the checkpoint that a run is judged by, is; `metric` has selected it."""
-    schedule, step = Schedule(experiment.schedule), state["step"]
+    schedule, step = PhaseSchedule(experiment.schedule), state["step"]
     begins = schedule.first_visit(experiment.game.adversarial_phases)
     return ReportedCheckpoint(
         step,
         schedule.steps,
         finished,
-        metric and present_name(experiment.data.name, metric),
+        metric and new_metric(metric, experiment.data.name),
         experiment.game.adversarial_name if begins is not None and step <= begins else None,
         state["players"]["generator"]["updates"] > 0,
     )
@@ -42,7 +41,7 @@ def is_finished(
 ) -> bool:
     """Whether the schedule was gone through, or the rule stopped it, which the newest intact state
     knows (None: it is yet to be read)."""
-    if checkpoints.steps()[-1] >= Schedule(experiment.schedule).steps:
+    if checkpoints.steps()[-1] >= PhaseSchedule(experiment.schedule).steps:
         return True
     rule = selection_rule(experiment)
     if rule.patience is None:
@@ -57,7 +56,7 @@ def training_outcome(experiment: Experiment, folder: Path) -> dict[str, Any]:
     evaluations = read_evaluations(folder / "metrics.jsonl")
     values: dict[int, float | None] = {}
     for line in evaluations:
-        metrics = {present_name(experiment.data.name, k): v for k, v in line["metrics"].items()}
+        metrics = {new_metric(k, experiment.data.name): v for k, v in line["metrics"].items()}
         name = find(rule.metric, metrics) if rule.metric else None
         values[line["step"]] = metrics[name] if name else None
     effect = _effect(experiment, {s: v for s, v in values.items() if v is not None})
@@ -68,7 +67,7 @@ def training_outcome(experiment: Experiment, folder: Path) -> dict[str, Any]:
 def _effect(experiment: Experiment, values: dict[int, float]) -> PhaseEffect | None:
     """None without an adversarial phase, a selection metric, or a value on either side."""
     game, rule = experiment.game, experiment.evaluation.select
-    begins = Schedule(experiment.schedule).first_visit(game.adversarial_phases)
+    begins = PhaseSchedule(experiment.schedule).first_visit(game.adversarial_phases)
     if begins is None:
         return None
     earlier = [step for step in values if step <= begins]

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from seqgan.build.data import DataSide
+from seqgan.build.data import Task
 from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.modes import frozen
 from seqgan.core.rng import isolated
-from seqgan.core.types import Batch, Request, SequenceSpace
+from seqgan.core.types import Batch, SampleRequest, SequenceSpace
 from seqgan.estimators.base import hard_samples
 from seqgan.estimators.config import AllActionConfig, EstimatorConfig, PolicyGradientConfig
 from seqgan.evaluation.critic_signal import critic_signal
@@ -32,7 +32,7 @@ class Probe:
 
     experiment: Experiment
     players: dict[str, Player[Any]]
-    data: DataSide
+    data: Task
     device: torch.device
 
     def measure(self, done: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Probe:
                 generator,
                 space,
                 [self._probed(row.label, row.estimator) for row in config.estimators],
-                Request(len(real.x), real.cond),
+                SampleRequest(len(real.x), real.cond),
                 CriticReward(critic, objective, scores, real.cond),
                 config,
                 done,
@@ -90,7 +90,7 @@ class Probe:
         """What the critic knows: see evaluation/critic_signal.py."""
         seen, held_out = (_drawn(d, SIGNAL_SAMPLES) for d in (self.data.train, self.data.held_out))
         generator, critic = self.players["generator"].module, self.players["critic"].module
-        fake = hard_samples(generator, self._space, Request(SIGNAL_SAMPLES, held_out.cond))
+        fake = hard_samples(generator, self._space, SampleRequest(SIGNAL_SAMPLES, held_out.cond))
         return critic_signal(critic, seen, held_out, fake, self.data.log_density)
 
 

@@ -13,8 +13,8 @@ from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe import Probe
 from seqgan.reporting.probe_figure import draw_probe
 from seqgan.run import tell_warnings, told_state
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
-from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game
 
 
@@ -53,7 +53,7 @@ def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tu
 def _warm_up(experiment: Experiment, game: Game, steps: int) -> None:
     """The first steps of the schedule, without logs or checkpoints."""
     seed_everything(experiment.seed)
-    schedule = Schedule(experiment.schedule)
+    schedule = PhaseSchedule(experiment.schedule)
     if steps > schedule.steps:
         raise UserError(f"probe.warm_up={steps}: the schedule has {schedule.steps} steps; lower it")
     with progress_bar() as bar:

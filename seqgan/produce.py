@@ -40,7 +40,7 @@ _AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class SampleRequest:
+class SampleOptions:
     """What `seqgan sample` asks for."""
 
     rows: int
@@ -52,7 +52,7 @@ class SampleRequest:
     """Where they go; None: a sheet of pictures into the run folder, all else is returned."""
 
 
-def sample_run(experiment: Experiment, folder: Path, request: SampleRequest) -> list[str]:
+def sample_run(experiment: Experiment, folder: Path, request: SampleOptions) -> list[str]:
     """Lines for stdout: samples, or the path of the file that was written."""
     if request.output is not None:
         check_output(request.output)
@@ -90,7 +90,7 @@ def _lines_or_file(lines: list[str], output: Path | None) -> list[str]:
     return [str(output)]
 
 
-def _check_format(experiment: Experiment, space: Any, request: SampleRequest) -> None:
+def _check_format(experiment: Experiment, space: Any, request: SampleOptions) -> None:
     pictures = isinstance(space, ArraySpace) and space.bounded
     lines = ["text", "ids", "jsonl"] if isinstance(space, SequenceSpace) else ["text", "jsonl"]
     known = ["png"] if pictures else lines
@@ -113,7 +113,7 @@ def _sequences(
     folder: Path,
     generator: Any,
     space: SequenceSpace,
-    request: SampleRequest,
+    request: SampleOptions,
 ) -> list[str]:
     of_oracle = isinstance(experiment.data, OracleDataConfig | ConditionalOracleConfig)
     tokenizer = None if of_oracle else load_tokenizer(folder)
@@ -153,14 +153,14 @@ def _without_fill(prompt: list[int], fill: int | None) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """Symbols that a generator wrote or read."""
+    """Tokens that a generator wrote or read."""
 
     ids: list[int]
     tokenizer: Tokenizer | None
 
     @property
     def text(self) -> str:
-        """Words where there are any, else the numbers of the symbols."""
+        """Words where there are any, else the numbers of the tokens."""
         if self.tokenizer is None:
             return self.numbers
         return self.tokenizer.decode(self.ids)
@@ -191,14 +191,14 @@ _LINES_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class TextRequest:
+class TransformOptions:
     """What `seqgan transform` asks of a run on text."""
 
     direction: str | None
     """a2b or b2a; None for runs that answer prompts."""
     beam: int
     length: int | None
-    """Symbols of every output line; None: the translator decides."""
+    """Tokens of every output line; None: the translator decides."""
 
 
 @dataclass(slots=True)
@@ -220,11 +220,11 @@ class LineTranslator:
     """Lines in, as many lines out, in the same order: translations, or responses to prompts.
 
     An empty line gives an empty line. A line that is longer than the translator as trained is cut
-    (translators without an end symbol, such as a lexicon, translate it in pieces instead). Both
+    (translators without an end token, such as a lexicon, translate it in pieces instead). Both
     are counted in `counts`.
     """
 
-    def __init__(self, experiment: Experiment, folder: Path, request: TextRequest) -> None:
+    def __init__(self, experiment: Experiment, folder: Path, request: TransformOptions) -> None:
         self.counts = LineCounts()
         self._request = request
         self._device = build_device(experiment)
@@ -278,7 +278,7 @@ class LineTranslator:
         made = iter(self._outputs(flat, read_from))
         self.counts.translated += sum(bool(piece) for piece in pieces)
         self.counts.empty += sum(not piece for piece in pieces)
-        # Without an end symbol the pieces of a line are letters that follow each other.
+        # Without an end token the pieces of a line are letters that follow each other.
         return ["".join(next(made) for _ in piece) for piece in pieces]
 
     def _pieces(self, line: str, number: int) -> list[list[int]]:
@@ -316,7 +316,7 @@ def transform_lines(
     experiment: Experiment,
     folder: Path,
     lines: Iterable[str],
-    request: TextRequest,
+    request: TransformOptions,
     at_once: int = _LINES_AT_ONCE,
 ) -> Iterator[tuple[str, LineCounts]]:
     """Translations of `lines`, or responses, one by one as they come, with what happened so far.

@@ -16,13 +16,14 @@ from PIL.Image import Image
 from torch import Tensor
 
 import seqgan
-from seqgan.build.data import DataSide, build_data
+from seqgan.build.data import Task, build_data
 from seqgan.build.game import build_device, build_game, build_generating_module
 from seqgan.core.device import autocast, describe
 from seqgan.core.errors import UserError, note, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.picture_files import save_picture
 from seqgan.core.progress import progress_bar
+from seqgan.core.renamed import upgrade_budget, upgrade_report
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.saved_files import (
     read_json,
@@ -47,8 +48,8 @@ from seqgan.run_folder import (
     write_head_checksums,
 )
 from seqgan.training.checkpoint import Checkpoints
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player, load_weights
-from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Game, Metrics, Trainer
 
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
@@ -63,9 +64,9 @@ def train(experiment: Experiment, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
         check_vacant(folder)  # again: another process may have been faster
-        _write_head(experiment, folder, data, device)
+        write_metadata(experiment, folder, data, device)
         tell_warnings(data)
-        _tell_about(data.report)
+        log_data_report(data.report)
         _train(experiment, folder, _trainer(experiment, folder, data, game, device))
     return folder
 
@@ -91,11 +92,11 @@ def resume(experiment: Experiment, folder: Path) -> Path:
     return folder
 
 
-def _check_same_data(folder: Path, data: DataSide) -> None:
+def _check_same_data(folder: Path, data: Task) -> None:
     path = folder / "data.json"
     if not path.exists():
         return
-    if _counted(read_json(path, FROM_A_COPY)) != _counted(data.report):
+    if _counted(upgrade_report(read_json(path, FROM_A_COPY))) != _counted(data.report):
         raise UserError(
             f"{path}: the data files have changed since the run started; put the former ones back, "
             "or start a new run"
@@ -112,7 +113,7 @@ def _counted(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trainer(
-    experiment: Experiment, folder: Path, data: DataSide, game: Game, device: torch.device
+    experiment: Experiment, folder: Path, data: Task, game: Game, device: torch.device
 ) -> Trainer:
     evaluation = experiment.evaluation
     player: Player[Any] = game.players["generator"]
@@ -129,7 +130,7 @@ def _trainer(
 
     return Trainer(
         game,
-        Schedule(experiment.schedule),
+        PhaseSchedule(experiment.schedule),
         experiment.train,
         device,
         folder,
@@ -155,7 +156,7 @@ def _train(experiment: Experiment, folder: Path, trainer: Trainer) -> None:
     _tell_outcome(checkpoint, training_outcome(experiment, folder))
 
 
-def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: torch.device) -> None:
+def write_metadata(experiment: Experiment, folder: Path, data: Task, device: torch.device) -> None:
     with making(folder):
         write_json(folder / "run.json", {**_provenance(device), **as_started(experiment)})
         write_json(folder / "space.json", asdict(data.space))
@@ -172,18 +173,18 @@ def _write_head(experiment: Experiment, folder: Path, data: DataSide, device: to
         _write_config(experiment, folder)  # last: it makes the folder a run
 
 
-def tell_warnings(data: DataSide) -> None:
+def tell_warnings(data: Task) -> None:
     """What may be wrong with the data, on stderr; whoever has built them says it once."""
     for warning in data.report.get("warnings", []):
         warn(warning)
 
 
-def _tell_about(report: dict[str, Any], kind: str = "") -> None:
+def log_data_report(report: dict[str, Any], kind: str = "") -> None:
     """One line a split on stderr: what was read, left out, doubled or leaked."""
     for name in ("a", "b"):  # two kinds of pictures, each with a report of its own
         if name in report:
-            _tell_about(report[name], f"{name}, ")
-    for split in ("judge", "train", "valid", "test"):
+            log_data_report(report[name], f"{name}, ")
+    for split in ("extractor", "train", "valid", "test"):
         if split in report:
             numbers = {k: v for k, v in report[split].items() if k != "sha256"}
             counts = ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
@@ -262,7 +263,7 @@ def evaluate_run(
         "finished": checkpoint.finished,
         "step": state["step"],
         "seconds": round(state["seconds"], 3),
-        **state["budget"],
+        **upgrade_budget(state["budget"]),
         **{f"{name}_updates": player["updates"] for name, player in players.items()},
         "checkpoint": asdict(checkpoint),
         **training_outcome(experiment, folder),

@@ -40,7 +40,7 @@ from seqgan.core.progress import progress_bar
 from seqgan.core.saved_files import read_json_object, write_text
 from seqgan.experiment import Experiment, read_run_config
 from seqgan.reporting.runs import Arm, read_run
-from seqgan.training.schedule import Schedule
+from seqgan.training.phase_schedule import PhaseSchedule
 
 _OWN_FILES = ("study.yaml", "configs", "comparison.json", "report.html")
 
@@ -118,7 +118,7 @@ def load_study(path: Path) -> StudyConfig:
     return validate(StudyConfig, read_yaml(path), str(path))
 
 
-def narrowed(study: StudyConfig, arms: list[str], seeds: list[int], source: str) -> StudyConfig:
+def select_arms(study: StudyConfig, arms: list[str], seeds: list[int], source: str) -> StudyConfig:
     """The study with these arms only, and with these seeds; empty lists leave it as it is."""
     names = [arm.name for arm in study.arms]
     for name in arms:
@@ -234,7 +234,7 @@ def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
     waiting = [run for run in runs if not is_finished(run)]
     active: list[_Process] = []
     failures: list[str] = []
-    total = sum(Schedule(run.experiment.schedule).steps for run in runs)
+    total = sum(PhaseSchedule(run.experiment.schedule).steps for run in runs)
     with progress_bar() as bar:
         done, finished = sum(map(_steps_done, runs)), sum(map(run_done, runs))
         task = bar.add_task("comparing", total=total, completed=done, note="")

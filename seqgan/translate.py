@@ -1,7 +1,7 @@
 """The likeliest translation: greedy, or by beam search.
 
-A translation y of a source x is worth log p(y | x) / |y|^α, where |y| counts the end symbol and α
-is the length penalty: 0 compares log probabilities, 1 compares their mean over symbols (the form
+A translation y of a source x is worth log p(y | x) / |y|^α, where |y| counts the end token and α
+is the length penalty: 0 compares log probabilities, 1 compares their mean over tokens (the form
 of Wu et al. 2016 without its offset of 5 and without the coverage term).
 
 Beam search keeps the K likeliest unfinished prefixes of every source, all sources in one batch.
@@ -26,7 +26,7 @@ from seqgan.core.types import (
     State,
     StepOut,
 )
-from seqgan.decoding import Entry, Greedy, decode, sample
+from seqgan.decoding import Greedy, PrefixBatch, decode, sample
 
 
 @torch.no_grad()
@@ -40,8 +40,8 @@ def translate(
 ) -> Rollout:
     """A translation of every row of `cond` (`ids_BS` or `simplex_BSV`), without a gradient.
 
-    `beam` 1 takes the likeliest symbol each time. With `length` there are exactly so many symbols
-    before the end. A `ParallelGenerator` takes the likeliest symbol everywhere and has no beam.
+    `beam` 1 takes the likeliest token each time. With `length` there are exactly so many tokens
+    before the end. A `ParallelGenerator` takes the likeliest token everywhere and has no beam.
     Raises `UserError` where `beam` or `length` cannot be had.
     """
     check_beam(generator, beam)
@@ -72,7 +72,7 @@ def copied_columns(
 
 def _greedy(generator: Generator, space: SequenceSpace, cond: Tensor) -> Tensor:
     """`ids_BT`, decoded only until every row has ended."""
-    entry = Entry(0, generator.start(len(cond), cond))
+    entry = PrefixBatch(0, generator.start(len(cond), cond))
     columns = []
     for column in decode(generator, [entry], space.length, Greedy(), space.end_id):
         columns.append(column.ids_R)
@@ -107,19 +107,19 @@ def _beam_search(
             )
             logp_BKV[..., space.end_id] = float("-inf")
         logp_BK, flat_BK = logp_BKV.flatten(1).topk(beam)
-        parent_BK, symbol_BK = flat_BK // vocab, flat_BK % vocab
+        parent_BK, token_BK = flat_BK // vocab, flat_BK % vocab
         ids_BKT = ids_BKT.gather(1, parent_BK[..., None].expand_as(ids_BKT))
         if time == last:
-            best.offer(logp_BK / worth, ids_BKT, time, symbol_BK)
+            best.offer(logp_BK / worth, ids_BKT, time, token_BK)
             break
-        ids_BKT[..., time] = symbol_BK
+        ids_BKT[..., time] = token_BK
         if space.end_id is not None:
             kindest = space.length if length_penalty >= 0 else time + 2
             hope_B = logp_BK[:, 0] / float(kindest) ** length_penalty
             if bool((best.score_B >= hope_B).all()):
                 break
         rows_R = (first_row_B1 + parent_BK).flatten()
-        out = generator.step(symbol_BK.flatten(), gather_rows(out.state, rows_R))
+        out = generator.step(token_BK.flatten(), gather_rows(out.state, rows_R))
     return best.ids_BT
 
 
@@ -137,12 +137,12 @@ class _Best:
         self.score_B = torch.full((batch,), float("-inf"), device=device)
         self.ids_BT = torch.full((batch, space.length), space.end_id or 0, device=device)
 
-    def offer(self, score_BK: Tensor, ids_BKT: Tensor, time: int, symbol_BK: Tensor) -> None:
-        """Hypotheses that `symbol_BK` completes in column `time`; the columns behind are ends."""
+    def offer(self, score_BK: Tensor, ids_BKT: Tensor, time: int, token_BK: Tensor) -> None:
+        """Hypotheses that `token_BK` completes in column `time`; the columns behind are ends."""
         score_B, k_B = score_BK.max(1)
         row_B = torch.arange(len(k_B), device=k_B.device)
         ids_BT = ids_BKT[row_B, k_B]
-        ids_BT[:, time] = symbol_BK[row_B, k_B]
+        ids_BT[:, time] = token_BK[row_B, k_B]
         better_B = score_B > self.score_B
         self.score_B = torch.where(better_B, score_B, self.score_B)
         self.ids_BT = torch.where(better_B[:, None], ids_BT, self.ids_BT)
@@ -154,7 +154,7 @@ def check_beam(generator: Generator, beam: int) -> None:
         raise UserError(f"--beam={beam}: at least one hypothesis has to be kept; set it to 1")
     if beam > 1 and isinstance(generator, ParallelGenerator):
         raise UserError(
-            f"--beam={beam}: this translator writes all symbols at once, the likeliest of each "
+            f"--beam={beam}: this translator writes all tokens at once, the likeliest of each "
             "column; leave it out"
         )
 
@@ -166,17 +166,17 @@ def check_length(generator: Generator, space: SequenceSpace, length: int) -> Non
     """Raises `UserError` where translations of exactly this length cannot be had."""
     if isinstance(generator, ParallelGenerator):
         raise UserError(
-            f"--length={length}: this translator writes one symbol for one, so lengths are those "
+            f"--length={length}: this translator writes one token for one, so lengths are those "
             "of the source; leave it out"
         )
     if space.end_id is None:
         raise UserError(
-            f"--length={length}: these sequences have no end symbol and always {space.length} "
-            "symbols; leave it out"
+            f"--length={length}: these sequences have no end token and always {space.length} "
+            "tokens; leave it out"
         )
     if not 1 <= length < space.length:
         raise UserError(
-            f"--length={length}: sequences have 1 to {space.length - 1} symbols before the end; "
+            f"--length={length}: sequences have 1 to {space.length - 1} tokens before the end; "
             "choose one of these"
         )
 

@@ -41,19 +41,19 @@ def make_generator(name: str, space: SequenceSpace, seed: int = 0, scale: float 
 
 
 def sentences(space: SequenceSpace) -> Tensor:
-    """Every distinct sentence; columns behind the first end symbol hold end symbols."""
+    """Every distinct sentence; columns behind the first end token hold end tokens."""
     rows = []
     for row in product(range(space.vocab_size), repeat=space.length):
         if space.end_id in row:
             after = row[row.index(space.end_id) :]
-            if any(symbol != space.end_id for symbol in after):
+            if any(token != space.end_id for token in after):
                 continue
         rows.append(row)
     return torch.tensor(rows)
 
 
 def mask_of(ids_BT: Tensor, end_id: int | None) -> Tensor:
-    """True up to and including the first end symbol, by a loop."""
+    """True up to and including the first end token, by a loop."""
     mask_BT = torch.ones_like(ids_BT, dtype=torch.bool)
     for row, ids in enumerate(ids_BT.tolist()):
         if end_id in ids:

@@ -47,8 +47,8 @@ def test_the_naive_critic_gives_our_scores(bench: ModuleType, tiny: Any) -> None
 
 
 def test_the_naive_generator_reads_its_prefix_as_ours_does(bench: ModuleType) -> None:
-    # With a generator this peaked the most likely symbol is nearly certain, so a wrong state or
-    # a missing start symbol changes what is written.
+    # With a generator this peaked the most likely token is nearly certain, so a wrong state or
+    # a missing start token changes what is written.
     torch.manual_seed(0)
     space = SequenceSpace(bench.CHECK_VOCAB, 6)
     generator = bench.build_lstm(space, CPU, std=1.0)
@@ -82,8 +82,8 @@ def test_naive_and_packed_returns_agree(bench: ModuleType, tiny: Any) -> None:
 def test_the_chi_square_check_can_fail(bench: ModuleType) -> None:
     torch.manual_seed(0)
     even, other = torch.randint(10, (2, 5000))
-    assert bench.same_symbols(even, other, 10) > 1e-3
-    assert bench.same_symbols(even, other.clamp(max=8), 10) < 1e-6
+    assert bench.same_tokens(even, other, 10) > 1e-3
+    assert bench.same_tokens(even, other.clamp(max=8), 10) < 1e-6
 
 
 def test_the_result_is_json_of_the_documented_shape(result: Any) -> None:
@@ -149,9 +149,9 @@ def test_the_cycle_game_has_costs_for_every_estimator(bench: ModuleType, result:
             assert cost["median_ms"] == pytest.approx((first + second) / 2)
             assert cost["ratio"] == pytest.approx(cost["median_ms"] / base)
             assert min(cost["runs_ms"]) > 0
-    symbols = cycle["checks"]["symbols"]
-    assert set(symbols) == relaxed | hard
-    assert all(8 < count <= 10 for count in symbols.values())  # the network that nothing has moved
+    tokens = cycle["checks"]["tokens"]
+    assert set(tokens) == relaxed | hard
+    assert all(8 < count <= 10 for count in tokens.values())  # the network that nothing has moved
 
 
 def test_the_estimators_of_the_cycle_game_are_those_that_their_names_say(

@@ -17,7 +17,7 @@ import seqgan
 from seqgan.cli import main, run
 from seqgan.core.errors import UserError
 from seqgan.reporting.runs import read_run
-from seqgan.study import load_study, narrowed, plan
+from seqgan.study import load_study, plan, select_arms
 
 Capture = pytest.CaptureFixture[str]
 
@@ -132,7 +132,7 @@ def test_samples_of_an_oracle_run(finished_run: Path, capsys: Capture) -> None:
     for line in lines:
         ids = [int(word) for word in line.split()]
         assert len(ids) == 3
-        assert all(0 <= symbol < 4 for symbol in ids)
+        assert all(0 <= token < 4 for token in ids)
 
 
 def test_the_three_formats_show_the_same_samples(finished_text_run: Path, capsys: Capture) -> None:
@@ -396,12 +396,12 @@ def test_a_study_can_be_narrowed_to_arms_and_seeds(study: Path, tmp_path: Path) 
     assert run(["compare", str(path), "--dir", str(folder), *narrow]) == 0
     assert list(results(folder)) == ["null/seed-5/evaluation.json"]
     config = load_study(path)
-    assert narrowed(config, [], [], "x") == config
-    only = narrowed(config, ["null"], [], "x")
+    assert select_arms(config, [], [], "x") == config
+    only = select_arms(config, ["null"], [], "x")
     assert (only.baseline, only.seeds) == (None, config.seeds)
-    assert narrowed(config, ["null", "loo"], [3], "x").baseline == "loo"
+    assert select_arms(config, ["null", "loo"], [3], "x").baseline == "loo"
     with pytest.raises(UserError, match=r"study.yaml: --arm nul: no such arm.*null"):
-        narrowed(config, ["nul"], [], "study.yaml")
+        select_arms(config, ["nul"], [], "study.yaml")
 
 
 def test_an_override_reaches_every_arm_and_yields_to_what_an_arm_is_about(study: Path) -> None:

@@ -85,17 +85,17 @@ def test_metrics_have_their_documented_names(
     assert name == "points" or fids
 
 
-def test_a_judges_name_stands_in_the_notes_and_is_the_same_for_every_run(
+def test_a_extractors_name_stands_in_the_notes_and_is_the_same_for_every_run(
     runs: dict[str, Path],
 ) -> None:
     names = {
-        json.loads((runs[name] / "evaluation.json").read_text())["notes"]["judge"]
+        json.loads((runs[name] / "evaluation.json").read_text())["notes"]["extractor"]
         for name in ("pictures", "conditional", "autoencoder")
     }
     assert len(names) == 1
 
 
-def test_a_selection_rule_may_leave_out_the_judge(tmp_path: Path) -> None:
+def test_a_selection_rule_may_leave_out_the_extractor(tmp_path: Path) -> None:
     rule = {"evaluation.select": {"metric": "fid", "mode": "min"}}
     folder = train(tmp_path / "run", {**PICTURES, **rule})
     best = json.loads((folder / "checkpoints" / "best.json").read_text())
@@ -176,7 +176,7 @@ def test_deep_pictures_are_translated_on_the_scale_of_the_training_pictures(
     for side in "ab":
         for number in range(20):
             save(tmp_path / side / f"{number}.png", 0xFFF)
-        parts = {f"{part}_fraction": 0.2 for part in ("judge", "valid", "test")}
+        parts = {f"{part}_fraction": 0.2 for part in ("extractor", "valid", "test")}
         sides[side] = {"source": {"name": "folder", "path": str(tmp_path / side)}, **parts}
     data = {"name": "unpaired", **sides}
     folder = train(tmp_path / "run", {**CYCLE, "data": data})
@@ -217,7 +217,7 @@ def test_a_report_holds_the_pictures(runs: dict[str, Path], tmp_path: Path) -> N
     assert "data:image/gif;base64," in text
 
 
-def test_studies_find_metrics_without_the_judges_name(tmp_path: Path) -> None:
+def test_studies_find_metrics_without_the_extractors_name(tmp_path: Path) -> None:
     write_config(tmp_path / "base.yaml", PICTURES)
     study = {
         "name": "s",
@@ -309,8 +309,8 @@ def _spoil(folder: Path, kind: str) -> str:
 def test_a_folder_that_cannot_be_used_is_refused_before_there_is_a_run(
     kind: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And before the judge is trained, which takes a while."""
-    monkeypatch.delattr("seqgan.build.data.cached_judge")
+    """And before the feature extractor is trained, which takes a while."""
+    monkeypatch.delattr("seqgan.build.data.cached_extractor")
     named = _spoil(tmp_path / "pictures", kind)
     source = {"name": "folder", "path": str(tmp_path / "pictures")}
     overrides = {**PICTURES, "data.source": source, "data.size": None}
@@ -353,12 +353,12 @@ def test_conditional_without_labels_is_refused(tmp_path: Path, capsys: Capture) 
     line = fail(capsys, "train", str(config), f"run.dir={tmp_path / 'run'}")
     assert "no labels" in line
     assert not (tmp_path / "run").exists()
-    labels = {**PICTURES, "data": tree["data"], "evaluation.judge": {"kind": "labels"}}
+    labels = {**PICTURES, "data": tree["data"], "evaluation.feature_extractor": {"kind": "labels"}}
     config = write_config(tmp_path / "d.yaml", labels)
-    assert "evaluation.judge.kind" in fail(capsys, "train", str(config))
+    assert "evaluation.feature_extractor.kind" in fail(capsys, "train", str(config))
 
 
-def test_unlabelled_pictures_are_judged_by_rotations(tmp_path: Path) -> None:
+def test_unlabelled_pictures_are_measured_by_rotations(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "in").mkdir()
     for number in range(60):
@@ -366,9 +366,9 @@ def test_unlabelled_pictures_are_judged_by_rotations(tmp_path: Path) -> None:
         Image.fromarray(picture).save(tmp_path / "in" / f"{number}.png")
     source = {"name": "folder", "path": str(tmp_path / "in")}
     data = {"name": "pictures", "source": source, "valid_fraction": 0.2, "test_fraction": 0.2}
-    folder = train(tmp_path / "run", {**PICTURES, "data": {**data, "judge_fraction": 0.3}})
+    folder = train(tmp_path / "run", {**PICTURES, "data": {**data, "extractor_fraction": 0.3}})
     result = json.loads((folder / "evaluation.json").read_text())
-    assert result["notes"]["judge"].startswith("rotnet-")
+    assert result["notes"]["extractor"].startswith("rotnet-")
 
 
 def test_points_and_cycles_are_seeded_like_everything(tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ def test_simple_rules_stand_beside_the_generator(runs: dict[str, Path], capsys: 
     expected = {
         "cipher": ["copy", "frequency ranks", "hill climb", "hill climb, period guessed", "shifts"],
         "events": ["copy", "lead_8", "lead_10", "main_event"],
-        "languages": ["copy", "frequency_lexicon", "company_lexicon", "true_lexicon"],
+        "languages": ["copy", "frequency_lexicon", "co_occurrence_lexicon", "true_lexicon"],
         "files": ["copy", "word_for_word"],
     }
     for name, rules in expected.items():
@@ -558,8 +558,8 @@ def credited(**fields: Any) -> dict[str, Any]:
         ),
         (
             CIPHER,
-            {"generator": {"name": "lexicon", "company_prior": 5.0}},
-            ["generator.company_prior=5.0", "data.name=cipher", "set it to 0"],
+            {"generator": {"name": "lexicon", "co_occurrence_prior": 5.0}},
+            ["generator.co_occurrence_prior=5.0", "data.name=cipher", "set it to 0"],
         ),
         (
             EVENTS,
@@ -621,7 +621,7 @@ def credited(**fields: Any) -> dict[str, Any]:
         (
             EVENTS,
             {"critic": {"name": "cnn", "widths": [1, 12], "filters": [2, 2]}},
-            ["critic.widths", "12", "10 symbols"],
+            ["critic.widths", "12", "10 tokens"],
         ),
         (
             CIPHER,
@@ -657,7 +657,7 @@ def test_configurations_that_make_no_sense(
 
 
 def test_an_n_gram_model_that_cannot_count(tmp_path: Path, capsys: Capture) -> None:
-    """A vocabulary of a thousand words has no models of seven symbols' worth of numbers."""
+    """A vocabulary of a thousand words has no models of seven tokens' worth of numbers."""
     folder = tmp_path / "text"
     tree = unpaired_text(folder)
     many = [f"w{number} sees w{number + 1}" for number in range(2000)]

@@ -23,8 +23,8 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.types import DirectGenerator, SequenceSpace
 from seqgan.decoding import (
     Ancestral,
-    Entry,
     Greedy,
+    PrefixBatch,
     decode,
     generate,
     keep_top_k,
@@ -92,29 +92,29 @@ def test_temperature_divides_the_logits(temperature) -> None:
 
 
 def best_k(logits_RV: Tensor, k: int) -> Tensor:
-    """Renormalised probabilities of the k most likely symbols, by sorting in Python."""
+    """Renormalised probabilities of the k most likely tokens, by sorting in Python."""
     result = torch.zeros_like(logits_RV)
     for row, logits in enumerate(logits_RV.tolist()):
-        for symbol in sorted(range(len(logits)), key=lambda v: -logits[v])[:k]:
-            result[row, symbol] = logits_RV[row].softmax(-1)[symbol]
+        for token in sorted(range(len(logits)), key=lambda v: -logits[v])[:k]:
+            result[row, token] = logits_RV[row].softmax(-1)[token]
     return result / result.sum(-1, keepdim=True)
 
 
 def nucleus(probs_RV: Tensor, p: float) -> Tensor:
-    """The smallest set of most likely symbols whose mass reaches p, by a loop."""
+    """The smallest set of most likely tokens whose mass reaches p, by a loop."""
     result = torch.zeros_like(probs_RV)
     for row, probs in enumerate(probs_RV.tolist()):
         mass = 0.0
-        for symbol in sorted(range(len(probs)), key=lambda v: -probs[v]):
+        for token in sorted(range(len(probs)), key=lambda v: -probs[v]):
             if mass >= p:
                 break
-            result[row, symbol] = probs[symbol]
-            mass += probs[symbol]
+            result[row, token] = probs[token]
+            mass += probs[token]
     return result / result.sum(-1, keepdim=True)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 9])
-def test_top_k_draws_from_the_k_most_likely_symbols(k) -> None:
+def test_top_k_draws_from_the_k_most_likely_tokens(k) -> None:
     generator = make_generator("gru", FIXED)
     counts = counts_of(drawn(generator, FIXED, Ancestral(top_k=k), 10_000), FIXED)
     assert chi_square_is_plausible(
@@ -163,7 +163,7 @@ def test_top_k_by_hand() -> None:
 
 @pytest.mark.parametrize("name", GENERATORS)
 @pytest.mark.parametrize("space", BOTH.values(), ids=BOTH)
-def test_greedy_writes_the_most_likely_symbol_at_every_step(name, space) -> None:
+def test_greedy_writes_the_most_likely_token_at_every_step(name, space) -> None:
     generator = make_generator(name, space)
     ids: list[int] = []
     while len(ids) < space.length:
@@ -182,7 +182,7 @@ ALMOST_ONE = 1 - 2.0**-24  # rounds to the largest float32 below 1
 
 @pytest.mark.parametrize("uniform", [0.0, 2.0**-24, 0.3, 0.999999, ALMOST_ONE])
 @pytest.mark.parametrize("scale", [1.0, 0.3, 1e-3, 7.0])
-def test_symbols_of_probability_zero_are_never_drawn(monkeypatch, uniform, scale) -> None:
+def test_tokens_of_probability_zero_are_never_drawn(monkeypatch, uniform, scale) -> None:
     """Zeros in front, between and behind, whatever the uniform number and the rounding."""
     torch.manual_seed(0)
     probs_BV = torch.rand(200, 9)
@@ -277,7 +277,7 @@ def test_rows_keep_their_order_and_their_state_across_lanes(name) -> None:
     ids_BT = torch.randint(4, (150, 5))
     outs = prefix_states(generator, ids_BT)
     copies = 3
-    entries = [Entry(t, outs[t], copies) for t in (1, 2, 3)]
+    entries = [PrefixBatch(t, outs[t], copies) for t in (1, 2, 3)]
     with torch.no_grad():
         columns = list(decode(generator, entries, 5, Greedy(), None))
     assert [len(column.ids_R) for column in columns] == [450, 900, 1350, 1350]
@@ -352,7 +352,7 @@ def test_cached_steps_equal_the_forward_pass(name) -> None:
     ids_BT = torch.randint(5, (7, 6), generator=torch.Generator().manual_seed(0))
     stepped, forward = step_logits(generator, ids_BT), generator(ids_BT)
     torch.testing.assert_close(stepped, forward, rtol=1e-4, atol=1e-5)
-    # The target is not shifted: column t does not see symbol t.
+    # The target is not shifted: column t does not see token t.
     changed_BT = ids_BT.clone()
     changed_BT[:, 3] = (changed_BT[:, 3] + 1) % 5
     assert torch.equal(generator(changed_BT)[:, :4], forward[:, :4])

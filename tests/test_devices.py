@@ -27,7 +27,7 @@ GAMES = {
     "all_action": ["estimator={name: all_action}", "critic={name: action}"],
     "ppo": ["estimator={name: ppo}"],
     "grpo": ["estimator={name: grpo}"],
-    "maligan": ["estimator={name: maligan}", "objective={name: non_saturating, value: logit}"],
+    "maligan": ["estimator={name: maligan}", "objective={name: non_saturating, reward: logit}"],
     "rao_blackwell": ["estimator={name: rao_blackwell}"],
     "unordered_set": ["estimator={name: unordered_set}"],
     "rebar": ["estimator={name: rebar}"],

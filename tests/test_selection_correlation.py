@@ -113,7 +113,7 @@ def test_the_runs_own_rule_selects(
 def test_directions_and_truths_are_kept_apart(script: ModuleType, tmp_path: Path) -> None:
     good = evals([3.0, 2.0, 1.0], [0.1, 0.2, 0.3], "a2b", "strict_f1")
     bad = evals([3.0, 2.0, 1.0], [0.3, 0.2, 0.1], "b2a", "bleu")
-    extra = [{"exact_a2b": value, "kept_b2a": 0.1} for value in (0.0, 0.2, 0.1)]
+    extra = [{"exact_a2b": value, "label_preservation_b2a": 0.1} for value in (0.0, 0.2, 0.1)]
     lines = [a | b | c for a, b, c in zip(good, bad, extra, strict=True)]
     rows = measure(script, write_run(tmp_path / "run", lines))["runs"]
     found = {(row["way"], row["truth"]): row["rho"] for row in rows}

@@ -158,7 +158,7 @@ def test_double_precision_is_kept() -> None:
 
 
 class _Divisions(TorchDispatchMode):
-    """Counts the divisions of logits: whatever has V numbers a row."""
+    """Counts the divisions of logits: whatever has V numbers per row."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ CONFIGS = [
 
 
 def network(space: SequenceSpace, config=CONFIGS[1]):
-    """A random translator from sources of 4 symbols of 5, with strong opinions."""
+    """A random translator from sources of 4 tokens of 5, with strong opinions."""
     torch.manual_seed(0)
     generator = build_pair(config, SequenceSpace(5, 4), space)["a2b"].eval()
     with torch.no_grad():
@@ -55,7 +55,7 @@ def every_sentence(space: SequenceSpace) -> Tensor:
 
 
 class Table(Generator):
-    """Opinions that are written down: the logits of the next symbol for each prefix."""
+    """Opinions that are written down: the logits of the next token for each prefix."""
 
     def __init__(self, logits: dict[tuple[int, ...], list[float]], vocab_size: int) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ def test_one_beam_is_greedy_decoding(config, end_id, simplex) -> None:
 
 
 def test_decoding_stops_when_every_row_has_ended() -> None:
-    """Symbol 1 is the end; the table ends after two symbols."""
+    """Token 1 is the end; the table ends after two tokens."""
     table = Table({(): [1.0, 0.0], (0,): [0.0, 1.0]}, 2)
     rollout = translate(table, SequenceSpace(2, 50, 1), ONE)
     assert rollout.ids_BT.tolist() == [[0] + [1] * 49]
@@ -160,7 +160,7 @@ def test_a_beam_is_worth_more_than_greedy_decoding(config, end_id) -> None:
     assert greedy_B.mean() < narrow_B.mean() <= wide_B.mean() + 1e-6
 
 
-def test_a_beam_sees_past_the_likeliest_first_symbol() -> None:
+def test_a_beam_sees_past_the_likeliest_first_token() -> None:
     """Greedy takes 0 (0.6), behind which all is even; 1 (0.4) is followed by a certain 1."""
     table = Table({(): logs(0.6, 0.4), (0,): logs(0.5, 0.5), (1,): logs(1e-9, 1.0)}, 2)
     space = SequenceSpace(2, 2)
@@ -169,7 +169,7 @@ def test_a_beam_sees_past_the_likeliest_first_symbol() -> None:
 
 
 def test_the_length_penalty_decides_between_short_and_long() -> None:
-    """[end] has probability 0.4, [0, 0, 0, end] only 0.6⁴ = 0.13, but 0.6 for each symbol."""
+    """[end] has probability 0.4, [0, 0, 0, end] only 0.6⁴ = 0.13, but 0.6 for each token."""
     table = Table(
         {(0,) * t: logs(0.6 if t < 3 else 0.4, 0.4 if t < 3 else 0.6) for t in range(4)}, 2
     )
@@ -196,9 +196,9 @@ def test_a_search_stops_when_nothing_can_win_any_more() -> None:
 
 @pytest.mark.parametrize(
     ("penalty", "logits", "expected"),
-    [  # the end (1) is worth log 0.7 = -0.36, eight symbols log 0.3 / 8 = -0.15
+    [  # the end (1) is worth log 0.7 = -0.36, eight tokens log 0.3 / 8 = -0.15
         (1.0, {(): logs(0.3, 0.7), **{(0,) * t: logs(1.0, 1e-9) for t in range(1, 8)}}, [0] * 8),
-        # the end is worth log 0.3 = -1.2, a symbol and the end 2 log 0.7 = -0.71
+        # the end is worth log 0.3 = -1.2, a token and the end 2 log 0.7 = -0.71
         (-1.0, {(): logs(0.7, 0.3), (0,): logs(1e-9, 1.0)}, [0] + [1] * 7),
     ],
 )
@@ -263,7 +263,7 @@ def test_a_wide_beam_finds_the_best_of_a_length() -> None:
 
 
 class Shift(ParallelGenerator):
-    """Writes every symbol plus one."""
+    """Writes every token plus one."""
 
     vocab_size = 5
 
@@ -294,7 +294,7 @@ def test_dropout_is_off_and_the_mode_comes_back() -> None:
     [
         (Table({}, 4), SequenceSpace(4, 6, 3), {"length": 6}, "--length=6: .*1 to 5"),
         (Table({}, 4), SequenceSpace(4, 6, 3), {"length": 0}, "--length=0: .*1 to 5"),
-        (Table({}, 4), SequenceSpace(4, 6), {"length": 3}, "--length=3: .*no end symbol"),
+        (Table({}, 4), SequenceSpace(4, 6), {"length": 3}, "--length=3: .*no end token"),
         (Shift(), SequenceSpace(5, 4, 2), {"length": 3}, "--length=3: .*of the source"),
         (Table({}, 4), SequenceSpace(4, 6, 3), {"beam": 0}, "--beam=0"),
         (Shift(), SequenceSpace(5, 4, 2), {"beam": 2}, "--beam=2: .*at once.*leave it out"),

@@ -66,7 +66,7 @@ NETWORKS = {
 
 
 def write_network(name: str, folder: Path, **fields: Any) -> str:
-    """Save a network whose outputs differ a lot from symbol to symbol; returns the path."""
+    """Save a network whose outputs differ a lot from token to token; returns the path."""
     torch.manual_seed(0)
     network = NETWORKS[name](**fields)
     for parameter in network.parameters():
@@ -80,7 +80,7 @@ LINES = ["the cat sat on the mat", "a dog sat on the cat", "the mat, the dog"]
 
 
 def write_byte_tokenizer(folder: Path) -> str:
-    """GPT-2's kind: bytes, and one special symbol that is begin, end and unknown."""
+    """GPT-2's kind: bytes, and one special token that is begin, end and unknown."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -97,7 +97,7 @@ def write_byte_tokenizer(folder: Path) -> str:
 
 
 def write_word_tokenizer(folder: Path, **specials: str) -> str:
-    """BERT's kind: words in lower case, with a separator instead of an end symbol."""
+    """BERT's kind: words in lower case, with a separator instead of an end token."""
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "##s", "sat", "mat"]
     vocabulary = {word: index for index, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))

@@ -30,7 +30,7 @@ _BASE: dict[str, Any] = {
     "game": {"name": "adversarial"},
     "generator": {"name": "gru", "embed": 4, "hidden": 8},
     "critic": {"name": "mlp", "hidden": 8, "layers": 1},
-    "objective": {"name": "non_saturating", "value": "logit"},
+    "objective": {"name": "non_saturating", "reward": "logit"},
     "estimator": {"name": "score_function", "baseline": {"name": "leave_one_out"}},
     "schedule": [{"repeat": 4, "phases": {"mle": 1, "critic": 1, "generator": 1}}],
     "train": {
@@ -49,12 +49,16 @@ _WORDS = ("a", "dog", "cat", "bird", "sees", "hears", "the", "moon", "sun")
 
 
 _MLP = {"name": "mlp", "hidden": 8, "layers": 1}
-_FACES = {"name": "faces", "train": 24, "judge": 24, "valid": 16, "test": 16}
+_FACES = {"name": "faces", "train": 24, "extractor": 24, "valid": 16, "test": 16}
 _DIRECT: dict[str, Any] = {
     "generator": {**_MLP, "latent": 3},
     "estimator": {"name": "pathwise"},
     "schedule": [{"repeat": 6, "phases": {"critic": 1, "generator": 1}}],
-    "evaluation": {"samples": 16, "samples_during_training": 16, "judge": {"updates": 2}},
+    "evaluation": {
+        "samples": 16,
+        "samples_during_training": 16,
+        "feature_extractor": {"updates": 2},
+    },
 }
 POINTS: dict[str, Any] = {
     **_DIRECT,
@@ -99,7 +103,7 @@ DIRECT = {
 
 _TEXT_CYCLE: dict[str, Any] = {
     "critic": {"name": "local", "width": 6, "windows": [3]},
-    "estimator": {"name": "straight_through", "temperature": {"name": "constant", "value": 1.0}},
+    "estimator": {"name": "straight_through", "temperature": 1.0},
     "schedule": [{"repeat": 6, "phases": {"critic": 1, "generator": 1}}],
     "evaluation": {"samples": 24, "samples_during_training": 16, "ngram_order": 2},
 }

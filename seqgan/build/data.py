@@ -54,8 +54,8 @@ from seqgan.data.unpaired_text import (
 from seqgan.evaluation.base import Evaluator, OracleDensity
 from seqgan.evaluation.cipher_baselines import cipher_baselines
 from seqgan.evaluation.config import LEAST_NEIGHBOURS
-from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
-from seqgan.evaluation.judge import Judge, JudgeSpec, cached_judge
+from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
+from seqgan.evaluation.feature_extractor import ExtractorSpec, FeatureExtractor, cached_extractor
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
@@ -63,7 +63,7 @@ from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
-from seqgan.experiment import Experiment, trained_ways
+from seqgan.experiment import Experiment, trained_directions
 from seqgan.games.config import CycleGameConfig, PairedGameConfig
 from seqgan.metrics.faces import detect
 from seqgan.models.oracles import ConditionalOracle, build_oracle
@@ -71,7 +71,7 @@ from seqgan.models.seq2seq.config import LexiconConfig
 
 
 @dataclass(frozen=True, slots=True)
-class DataSide:
+class Task:
     """What the data decide. A game between two kinds of samples has two streams, others one."""
 
     space: Space | SpacePair
@@ -107,7 +107,7 @@ class DataSide:
         return self.space
 
 
-def build_data(experiment: Experiment, device: torch.device, run: Path | None) -> DataSide:
+def build_data(experiment: Experiment, device: torch.device, run: Path | None) -> Task:
     """Read or draw the data. An existing run brings its own tokenizer."""
     config = experiment.data
     if isinstance(config, OracleDataConfig):
@@ -139,9 +139,7 @@ def build_data(experiment: Experiment, device: torch.device, run: Path | None) -
     return _corpus_side(experiment, config, device, run)
 
 
-def _oracle_side(
-    experiment: Experiment, config: OracleDataConfig, device: torch.device
-) -> DataSide:
+def _oracle_side(experiment: Experiment, config: OracleDataConfig, device: torch.device) -> Task:
     # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
     samples = draw_samples(config, build_oracle(config.oracle, torch.device("cpu")))
     oracle = build_oracle(config.oracle, device)
@@ -150,7 +148,7 @@ def _oracle_side(
 
 def _conditional_oracle_side(
     experiment: Experiment, config: ConditionalOracleConfig, device: torch.device
-) -> DataSide:
+) -> Task:
     samples = draw_pairs(config, ConditionalOracle(config, torch.device("cpu")))
     oracle = ConditionalOracle(config, device)
     side = _sampled_side(experiment, config.fresh, samples, oracle, device)
@@ -164,7 +162,7 @@ def _sampled_side(
     samples: OracleSamples,
     oracle: OracleDensity,
     device: torch.device,
-) -> DataSide:
+) -> Task:
     batch_size = experiment.train.batch_size
     train = _on(samples.train, device)
     stream: Stream | FreshStream
@@ -174,7 +172,7 @@ def _sampled_side(
         stream = Stream(train, batch_size, experiment.seed)
     real = {"valid": _on(samples.valid, device), "test": _on(samples.test, device)}
     evaluator = OracleEvaluator(oracle, samples.space, real, experiment.evaluation.seed)
-    return DataSide(
+    return Task(
         samples.space,
         (stream,),
         evaluator,
@@ -197,11 +195,11 @@ def _corpus_side(
     config: TextDataConfig | HuggingFaceDataConfig,
     device: torch.device,
     run: Path | None,
-) -> DataSide:
+) -> Task:
     corpus = load_corpus(config, load_tokenizer(run) if run is not None else None)
     evaluation = experiment.evaluation
     train = Batch(corpus.train.ids_NT.to(device), corpus.train.mask_NT.to(device))
-    return DataSide(
+    return Task(
         corpus.space,
         (Stream(train, experiment.train.batch_size, experiment.seed),),
         TextEvaluator(corpus, device, evaluation.seed, evaluation.references),
@@ -214,7 +212,7 @@ def _corpus_side(
 
 def _prompted_side(
     experiment: Experiment, config: PromptedTextConfig, device: torch.device, run: Path | None
-) -> DataSide:
+) -> Task:
     text = load_prompted_text(config, load_tokenizer(run) if run is not None else None)
     batch_size, seed = experiment.train.batch_size, experiment.seed
     scorer = build_scorer(config) if config.score else None
@@ -226,7 +224,7 @@ def _prompted_side(
         further = Batch(text.further_MP.to(device))
         prompts = Stream(further, batch_size, seed + PROMPT_SEEDS)
     assert text.valid.batch.cond is not None
-    return DataSide(
+    return Task(
         text.space,
         (Stream(_on(text.train.batch, device), batch_size, seed),),
         evaluator,
@@ -237,20 +235,16 @@ def _prompted_side(
     )
 
 
-def _points_side(
-    experiment: Experiment, config: PointsDataConfig, device: torch.device
-) -> DataSide:
+def _points_side(experiment: Experiment, config: PointsDataConfig, device: torch.device) -> Task:
     def block(index: int) -> Batch:
         return Batch(training_block(config, index).to(device))
 
     stream = FreshStream(block, experiment.train.batch_size)
     evaluator = PointsEvaluator(config, experiment.evaluation.seed)
-    return DataSide(ArraySpace((2,)), (stream,), evaluator)
+    return Task(ArraySpace((2,)), (stream,), evaluator)
 
 
-def _pictures_side(
-    experiment: Experiment, config: PictureDataConfig, device: torch.device
-) -> DataSide:
+def _pictures_side(experiment: Experiment, config: PictureDataConfig, device: torch.device) -> Task:
     pictures = load_pictures(config, least=LEAST_NEIGHBOURS)
     told = experiment.game.name == "conditional"
     if told and not pictures.label_sizes:
@@ -260,32 +254,32 @@ def _pictures_side(
         )
     space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
     seed = experiment.evaluation.seed
-    judge = _judge(experiment, pictures, device)
-    evaluator = PictureEvaluator(pictures, space, judge, _detect(config), device, seed)
+    extractor = _extractor(experiment, pictures, device)
+    evaluator = PictureEvaluator(pictures, space, extractor, _detect(config), device, seed)
     stream = _picture_stream(experiment, pictures, told, device, experiment.seed)
-    return DataSide(space, (stream,), evaluator, {}, pictures.report)
+    return Task(space, (stream,), evaluator, {}, pictures.report)
 
 
 def _unpaired_side(
     experiment: Experiment, config: UnpairedPicturesConfig, device: torch.device
-) -> DataSide:
+) -> Task:
     kinds = load_unpaired(config)
     space = ArraySpace(kinds[0].shape)
-    judged = [
-        JudgedKind(name, pictures, _judge(experiment, pictures, device), _detect(side))
+    measured = [
+        MeasuredPictures(name, pictures, _extractor(experiment, pictures, device), _detect(side))
         for name, pictures, side in zip("ab", kinds, (config.a, config.b), strict=True)
     ]
-    evaluator = CycleEvaluator(judged[0], judged[1], device, experiment.evaluation.seed)
+    evaluator = CycleEvaluator(measured[0], measured[1], device, experiment.evaluation.seed)
     streams = tuple(
         # Seeds of their own: equal ones would pair what lies in the same place.
         _picture_stream(experiment, pictures, False, device, 2 * experiment.seed + position)
         for position, pictures in enumerate(kinds)
     )
     report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
-    return DataSide(SpacePair(space, space), streams, evaluator, {}, report)
+    return Task(SpacePair(space, space), streams, evaluator, {}, report)
 
 
-def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device) -> DataSide:
+def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device) -> Task:
     game, seed = experiment.game, experiment.seed
     assert isinstance(game, CycleGameConfig | PairedGameConfig), "checked by Experiment"
     cycle = isinstance(game, CycleGameConfig)
@@ -305,11 +299,11 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
     evaluator = TranslationEvaluator(
         text,
         game.directions,
-        isinstance(game, CycleGameConfig) and len(trained_ways(experiment)) == 2,
+        isinstance(game, CycleGameConfig) and len(trained_directions(experiment)) == 2,
         device,
         experiment.evaluation.ngram_order,
     )
-    return DataSide(
+    return Task(
         SpacePair(text.a.space, text.b.space),
         streams,
         evaluator,
@@ -321,16 +315,16 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
 
 
 def _priors(experiment: Experiment, text: UnpairedText) -> dict[str, Tensor]:
-    """Of the ways that are taught: matching company takes a minute for a thousand words."""
+    """Of the ways that are taught: matching co-occurrences takes a minute for a thousand words."""
     generator = experiment.generator
     if not isinstance(generator, LexiconConfig):
         return {}
-    frequency, company = generator.frequency_prior, generator.company_prior
-    if not frequency and not company:
+    frequency, co_occurrence = generator.frequency_prior, generator.co_occurrence_prior
+    if not frequency and not co_occurrence:
         return {}
     return {
-        way: torch.from_numpy(prior_logits(text, way, frequency, company))
-        for way in trained_ways(experiment)
+        way: torch.from_numpy(prior_logits(text, way, frequency, co_occurrence))
+        for way in trained_directions(experiment)
     }
 
 
@@ -351,7 +345,7 @@ def _noise(game: CycleGameConfig, text: UnpairedText, way: str, device: torch.de
     damaged = side.tokenizer if gloss is None else other.tokenizer
     if noise.blank and damaged.unk_id < 0:
         raise UserError(
-            "game.noise.blank: this tokenizer has no unknown symbol to blank words with; set it to "
+            "game.noise.blank: this tokenizer has no unknown token to blank words with; set it to "
             "0, or use another tokenizer"
         )
     starts_word_V = _word_starts(damaged, device)
@@ -369,7 +363,7 @@ def _gloss(text: UnpairedText, way: str, device: torch.device) -> Gloss:
 
 
 def _word_starts(tokenizer: Tokenizer, device: torch.device) -> Tensor | None:
-    """Which symbols begin a word; None where each is a word."""
+    """Which tokens begin a word; None where each is a word."""
     if not isinstance(tokenizer, SentencePieceTokenizer | HfTokenizer):
         return None
     pieces = tokenizer.vocabulary()
@@ -421,20 +415,22 @@ def _picture_stream(
     return Stream(data, experiment.train.batch_size, seed, prepare=to_unit)
 
 
-def _judge(experiment: Experiment, pictures: Pictures, device: torch.device) -> Judge:
+def _extractor(
+    experiment: Experiment, pictures: Pictures, device: torch.device
+) -> FeatureExtractor:
     """The network these pictures are measured with; trained at most once on one machine."""
-    config = experiment.evaluation.judge
+    config = experiment.evaluation.feature_extractor
     kind = config.kind
     if kind == "auto":
         kind = "labels" if pictures.label_sizes else "rotations"
-    spec = JudgeSpec(
+    spec = ExtractorSpec(
         kind=kind,
         label_sizes=pictures.label_sizes if kind == "labels" else (),
         channels=pictures.shape[0],
         seed=config.seed,
         updates=config.updates,
     )
-    return cached_judge(spec, pictures.judge.x_NCHW, pictures.judge.labels_NA, device)
+    return cached_extractor(spec, pictures.extractor.x_NCHW, pictures.extractor.labels_NA, device)
 
 
 def _detect(config: PictureSetConfig) -> Detect | None:

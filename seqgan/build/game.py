@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from seqgan.build.data import DataSide
+from seqgan.build.data import Task
 from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
@@ -33,7 +33,7 @@ from seqgan.games.config import (
     PairedGameConfig,
     RewardGameConfig,
 )
-from seqgan.games.cycle import CycleGame, Side, mean_absolute_difference, nats_per_symbol
+from seqgan.games.cycle import CycleGame, Side, mean_absolute_difference, nats_per_token
 from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.dgsan import DgsanGame
 from seqgan.games.evolution import EvolutionaryGame
@@ -96,13 +96,13 @@ def build_generating_module(experiment: Experiment, space: Space | SpacePair) ->
     return build_generator(config, space)
 
 
-def build_game(experiment: Experiment, data: DataSide, device: torch.device) -> Game:
+def build_game(experiment: Experiment, data: Task, device: torch.device) -> Game:
     """The networks, from the experiment's seed, and the game they play."""
     seed_everything(experiment.seed)
     game, players = experiment.game, experiment.players
     module = build_generating_module(experiment, data.space)
     for way, logits_UV in data.priors.items():
-        module.get_submodule(way).expect(logits_UV)
+        module.get_submodule(way).add_prior_logits(logits_UV)
     module = module.to(device)
     generator = Player("generator", module, players.generator, ema=players.generator.ema)
     if isinstance(game, CriticFreeGameConfig):
@@ -147,7 +147,7 @@ def _mismatched(game: object, space: Space, device: torch.device) -> Mismatched 
     return Mismatched(game.mismatched, partial(wrong_labels, sizes_A=sizes_A))
 
 
-def _shown(experiment: Experiment, data: DataSide) -> tuple[Space, Batches]:
+def _shown(experiment: Experiment, data: Task) -> tuple[Space, Batches]:
     """What generator and critic look at: samples, in game infill with their blanked versions."""
     game, space = experiment.game, data.only_space
     if not isinstance(game, InfillGameConfig):
@@ -161,7 +161,7 @@ def _shown(experiment: Experiment, data: DataSide) -> tuple[Space, Batches]:
 def _critic_free_game(
     experiment: Experiment,
     game: CriticFreeGameConfig,
-    data: DataSide,
+    data: Task,
     generator: Player[Any],
     device: torch.device,
 ) -> Game:
@@ -230,7 +230,7 @@ def _with_evolution(
 def _cycle_game(
     experiment: Experiment,
     config: CycleGameConfig,
-    data: DataSide,
+    data: Task,
     generators: Player[nn.ModuleDict],
     device: torch.device,
 ) -> CycleGame:
@@ -261,7 +261,7 @@ def _cycle_game(
         sides[1],
         _objective(experiment),
         experiment.penalties,
-        mean_absolute_difference if pictures else nats_per_symbol,
+        mean_absolute_difference if pictures else nats_per_token,
         config,
         _language_models(experiment, config, spaces, device),
     )
@@ -293,7 +293,7 @@ def _critic_player(
     """A generator to which the critic leaks is told of it now, and after each of its updates."""
     after_step = _constrain(critic, experiment.penalties)
     if isinstance(generator, LeakGanGenerator):
-        generator.listen_to(critic)
+        generator.sync_critic_features(critic)
         after_step = partial(_constrain_and_leak, after_step, critic, generator)
     return Player("critic", critic, experiment.players.critic, after_step)
 
@@ -303,7 +303,7 @@ def _constrain_and_leak(
 ) -> None:
     if constrain is not None:
         constrain()
-    generator.listen_to(critic)
+    generator.sync_critic_features(critic)
 
 
 def _critic(experiment: Experiment) -> CriticConfig:

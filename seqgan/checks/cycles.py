@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seqgan.checks.kinds import UNPAIRED_TEXT
 from seqgan.data.noise_config import WordNoiseConfig
 from seqgan.data.text_pair_config import LanguagePairConfig
-from seqgan.games.config import CycleGameConfig, weight_at
+from seqgan.games.config import CycleGameConfig
 
 if TYPE_CHECKING:
     from seqgan.experiment import Experiment
@@ -26,11 +26,11 @@ def check_cycle(experiment: "Experiment") -> None:
             f"game.bijection_weight={game.bijection_weight} needs generator lexicon, "
             f"generator.name={experiment.generator.name} has no table; set it to 0"
         )
-    company = getattr(experiment.generator, "company_prior", 0)
-    if company and experiment.data.name != "language_pair":
+    co_occurrence = getattr(experiment.generator, "co_occurrence_prior", 0)
+    if co_occurrence and experiment.data.name != "language_pair":
         raise ValueError(
-            f"generator.company_prior={company} counts words of data language_pair, data.name="
-            f"{experiment.data.name} is other text; set it to 0"
+            f"generator.co_occurrence_prior={co_occurrence} counts words of data language_pair, "
+            f"data.name={experiment.data.name} is other text; set it to 0"
         )
     if _glosses(game) and experiment.data.name != "unpaired_text":
         raise ValueError(
@@ -83,7 +83,7 @@ def _check_writing_again(
     if _glosses(game):
         return
     joint = not isinstance(data, LanguagePairConfig) and getattr(data, "joint", True)
-    if joint or not (game.identity_weight or "denoise" in phases):
+    if joint or not (game.identity_weight.highest or "denoise" in phases):
         return
     remedy = "" if isinstance(data, LanguagePairConfig) else " or data.joint to true"
     raise ValueError(
@@ -99,7 +99,8 @@ def _glosses(game: CycleGameConfig) -> bool:
 def _teaches(experiment: "Experiment", game: CycleGameConfig) -> bool:
     """Whether every update of phase `generator` has a loss: ramps are 0 at their ends at most."""
     listens = experiment.estimator is not None and experiment.estimator.name != "detached"
-    weights = [game.cycle_weight, game.identity_weight, game.bijection_weight]
-    weights += [game.coverage_weight] + ([game.fluency_weight] if listens else [])
-    weights += [game.adversarial_weight] if listens else []
-    return all(any(weight_at(weight, at) for weight in weights) for at in (0, inf))
+    steady = game.bijection_weight or game.coverage_weight
+    if listens:
+        steady = steady or game.fluency_weight or game.adversarial_weight
+    changing = (game.cycle_weight, game.identity_weight)
+    return bool(steady) or all(any(w.at(update) for w in changing) for update in (0, inf))

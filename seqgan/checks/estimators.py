@@ -69,12 +69,12 @@ def check_estimator(experiment: "Experiment") -> None:
         if estimator.credit.name == "per_step" and not causal:
             raise ValueError(
                 f"estimator.credit.name=per_step needs a causal critic, critic.name={critic.name} "
-                "gives one score a sequence; use critic rnn, or credit sequence or rollout"
+                "gives one score per sequence; use critic rnn, or credit sequence or rollout"
             )
-        _check_company(experiment, estimator)
+        _check_group(experiment, estimator)
 
 
-def _check_company(experiment: "Experiment", estimator: PolicyGradientConfig) -> None:
+def _check_group(experiment: "Experiment", estimator: PolicyGradientConfig) -> None:
     """Other sequences, where one is compared with them."""
     baselines = (estimator.baseline, estimator.term_baseline)
     leave_one_out = any(part and part.name == "leave_one_out" for part in baselines)
@@ -87,7 +87,7 @@ def _check_company(experiment: "Experiment", estimator: PolicyGradientConfig) ->
 
 
 def _check_fixed_reward(experiment: "Experiment", estimator: EstimatorConfig) -> None:
-    """Game reward: one number a sentence, and no critic to look inside of."""
+    """Game reward: one number per sentence, and no critic to look inside of."""
     game, data = experiment.game, experiment.data
     if estimator.name not in FIXED_REWARD_ESTIMATORS:
         raise ValueError(
@@ -98,10 +98,10 @@ def _check_fixed_reward(experiment: "Experiment", estimator: EstimatorConfig) ->
     _check_sets(experiment, estimator)
     if isinstance(estimator, PolicyGradientConfig):
         _check_baselines(experiment, estimator)
-        _check_company(experiment, estimator)
+        _check_group(experiment, estimator)
         if estimator.credit.name not in ("sequence", "rollout", "gae"):
             raise ValueError(
-                f"estimator.credit.name={estimator.credit.name} needs a reward for each symbol, "
+                f"estimator.credit.name={estimator.credit.name} needs a reward for each token, "
                 "game.name=reward has one for each sentence; use sequence, rollout or gae"
             )
     if isinstance(game, RewardGameConfig) and game.scorer == "oracle":
@@ -114,7 +114,7 @@ def _check_fixed_reward(experiment: "Experiment", estimator: EstimatorConfig) ->
 
 
 def _check_samples(experiment: "Experiment", estimator: EstimatorConfig) -> None:
-    """Several samples a condition need conditions; a group needs company."""
+    """Several samples a condition need conditions; a group needs other samples."""
     samples = 1
     if isinstance(estimator, PolicyGradientConfig | GrpoConfig):
         samples = estimator.samples
@@ -150,14 +150,14 @@ def _check_worth(
     objective = experiment.objective
     if estimator.name == "all_action" and critic.name != "action":
         raise ValueError(
-            "estimator.name=all_action needs a critic that scores every next symbol, "
+            "estimator.name=all_action needs a critic that scores every next token, "
             f"critic.name={critic.name} does not; use critic action"
         )
-    another = isinstance(objective, DivergenceConfig) and objective.value != "logit"
+    another = isinstance(objective, DivergenceConfig) and objective.reward != "logit"
     if estimator.name == "maligan" and another:
         raise ValueError(
             "estimator.name=maligan weights samples by exp of the critic's logit; set "
-            "objective.value to logit"
+            "objective.reward to logit"
         )
     mediates = getattr(critic, "reads", None) == "log_likelihood"
     if objective is not None and objective.name == "cooperative" and not mediates:
@@ -168,7 +168,7 @@ def _check_worth(
 
 
 def _check_reach(estimator: PolicyGradientConfig, critic: CriticConfig) -> None:
-    """A symbol is credited with every score that sees it: what is left out would be a bias."""
+    """A token is credited with every score that sees it: what is left out would be a bias."""
     credit = estimator.credit
     if not (isinstance(credit, WindowCreditConfig) and isinstance(critic, LocalCriticConfig)):
         return

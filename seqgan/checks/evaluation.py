@@ -47,7 +47,7 @@ def check_probe(experiment: "Experiment") -> None:
     ):
         raise ValueError(
             f"probe: game.name={experiment.game.name} on data.name={experiment.data.name} has no "
-            "estimators of discrete symbols to compare; remove it"
+            "estimators of discrete tokens to compare; remove it"
         )
     for row in probe.estimators:
         try:

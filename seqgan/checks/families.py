@@ -87,7 +87,7 @@ def check_classes(experiment: "Experiment") -> None:
     prompt = getattr(data, "prompt", None) or getattr(data, "prompt_length", None)
     if prompt != 1:
         raise ValueError(
-            f"critic.name=classes needs labels, prompts of one symbol; data.name={data.name} has "
+            f"critic.name=classes needs labels, prompts of one token; data.name={data.name} has "
             "none, or longer ones"
         )
     if isinstance(game, ConditionalGameConfig) and game.mismatched:
@@ -102,7 +102,9 @@ def check_features(experiment: "Experiment") -> None:
     objective, critic, estimator = experiment.objective, experiment.critic, experiment.estimator
     if objective is None or critic is None or isinstance(objective, DivergenceConfig):
         return
-    if critic.name in ("rnn", "action", "local", "company") or getattr(critic, "causal", False):
+    if critic.name in ("rnn", "action", "local", "co_occurrence") or getattr(
+        critic, "causal", False
+    ):
         causal = " with causal=true" if critic.name == "transformer" else ""
         raise ValueError(
             f"objective.name={objective.name} compares features of whole samples, "

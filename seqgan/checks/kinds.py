@@ -59,7 +59,7 @@ FIXED_REWARD_ESTIMATORS = (
 """Estimators that ask a reward for the worth of hard sentences, and for nothing else."""
 
 INFILL_ESTIMATORS = ("score_function", "ppo", "grpo")
-"""Estimators whose critic reads symbols, not soft rows, which have no blank."""
+"""Estimators whose critic reads tokens, not soft rows, which have no blank."""
 
 DIRECT_DATA = ("points", "pictures", "unpaired")
 """Data whose samples are made in one pass, with a gradient all the way."""

@@ -198,5 +198,5 @@ def check_lengths(experiment: "Experiment") -> None:
     if isinstance(critic, CnnCriticConfig | RelganCriticConfig) and max(critic.widths) > length:
         raise ValueError(
             f"critic.widths has {max(critic.widths)}, longer than the sequences ({length} "
-            "symbols); drop the wider windows and their filters"
+            "tokens); drop the wider windows and their filters"
         )

@@ -1,10 +1,10 @@
-"""What a run has spent: symbols written and samples scored, the axes that arms are compared on.
+"""What a run has spent: tokens written and samples scored, the axes that arms are compared on.
 
-Everything that writes symbols or asks a critic says so here, wherever it is called from, and
+Everything that writes tokens or asks a critic says so here, wherever it is called from, and
 whoever wants to know opens an account:
 
-    with spending(budget):
-        ...                      # budget.symbols, budget.scored grow
+    with counting(budget):
+        ...                      # budget.tokens, budget.critic_calls grow
 
 Counts are plain integers of shapes, so that nothing waits for the device: a column that is
 computed for rows which have ended counts too, since it costs as much. Passing a critic backwards
@@ -17,28 +17,31 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from seqgan.core.renamed import upgrade_budget
+
 
 @dataclass
 class Budget:
     """See the module's docstring."""
 
-    symbols: int = 0
-    """Symbols that generators wrote, for critics, rewards and continuations."""
-    scored: int = 0
+    tokens: int = 0
+    """Tokens that generators wrote, for critics, rewards and continuations."""
+    critic_calls: int = 0
     """Samples, real and generated, that critics looked at."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {"symbols": self.symbols, "scored": self.scored}
+        return {"tokens": self.tokens, "critic_calls": self.critic_calls}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.symbols, self.scored = int(state["symbols"]), int(state["scored"])
+        state = upgrade_budget(state)
+        self.tokens, self.critic_calls = int(state["tokens"]), int(state["critic_calls"])
 
 
 _open: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 @contextmanager
-def spending(budget: Budget) -> Iterator[None]:
+def counting(budget: Budget) -> Iterator[None]:
     """Everything spent inside goes on this account; on no other at the same time."""
     token = _open.set(budget)
     try:
@@ -48,7 +51,7 @@ def spending(budget: Budget) -> Iterator[None]:
 
 
 @contextmanager
-def free_of_charge() -> Iterator[None]:
+def uncounted() -> Iterator[None]:
     """Nothing inside is counted: an oracle that writes training sentences is no generator."""
     token = _open.set(None)
     try:
@@ -57,13 +60,13 @@ def free_of_charge() -> Iterator[None]:
         _open.reset(token)
 
 
-def wrote(symbols: int) -> None:
-    """So many symbols were written."""
+def count_tokens(tokens: int) -> None:
+    """So many tokens were written."""
     if (budget := _open.get()) is not None:
-        budget.symbols += symbols
+        budget.tokens += tokens
 
 
-def scored(samples: int) -> None:
+def count_critic_calls(samples: int) -> None:
     """A critic looked at so many samples."""
     if (budget := _open.get()) is not None:
-        budget.scored += samples
+        budget.critic_calls += samples

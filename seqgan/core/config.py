@@ -26,11 +26,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.files import read_text
 from seqgan.core.numbers import check_numbers
+from seqgan.core.renamed import new_key, new_name
 from seqgan.core.yaml_text import parse_yaml, read_scalar
 
 
@@ -207,13 +208,15 @@ def _alternatives(annotation: Any) -> list[Any]:
 def _explain(error: ValidationError, model: type[Config]) -> str:
     """The first validation error as one line that names field, value and remedy."""
     details = _told_once(error.errors(), model)
-    first = details[0]
+    first = next((each for each in details if _is_renamed(each, model)), details[0])
     location = first["loc"]
     field = _dotted(location, model)
     kind, value = first["type"], first.get("input")
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     if kind == "extra_forbidden":
         siblings = _fields_at(model, location[:-1])
+        if (now := new_key(field)) is not None:
+            return f"{field}={_shown(value)}: has another name now; write {now}{more}"
         hint = did_you_mean(str(location[-1]), siblings)
         known = ", ".join(siblings)
         return f"{field}={_shown(value)}: unknown key{hint or ';'} known keys: {known}{more}"
@@ -225,6 +228,8 @@ def _explain(error: ValidationError, model: type[Config]) -> str:
         if kind == "union_tag_not_found":
             return f"{field}: needs a 'name'{_choose(_tags_at(model, location))}{more}"
         tag = str(context.get("tag"))
+        if (now := new_name(field, tag)) is not None:
+            return f"{field}.name={_shown(tag)}: has another name now; write {now}{more}"
         return (
             f"{field}.name={_shown(tag)}: unknown name{did_you_mean(tag, expected)}"
             f"{_choose(expected)}{more}"
@@ -269,6 +274,11 @@ def _keys_at(model: type[Config], location: tuple[int | str, ...], field: str) -
     if known:
         return f"give its keys, as in {field}.{known[0]}=…; known keys: {', '.join(known)}"
     return f"give keys with values, as in {field}={{key: value}}"
+
+
+def _is_renamed(error: ErrorDetails, model: type[Config]) -> bool:
+    """Whether it is about a key of an earlier version, which explains the other errors."""
+    return error["type"] == "extra_forbidden" and bool(new_key(_dotted(error["loc"], model)))
 
 
 def _choose(expected: list[str]) -> str:
@@ -373,8 +383,10 @@ def describe(config: Config, indent: int = 0) -> list[str]:
 
 def _describe_value(key: str, value: Any, indent: int) -> list[str]:
     pad = "  " * indent
-    if isinstance(value, Config):
+    plain = value.model_dump() if isinstance(value, Config) else None
+    if isinstance(plain, dict):
         return [f"{pad}{key}:", *describe(value, indent + 1)]
+    value = value if plain is None else plain  # a schedule that is a plain number
     if isinstance(value, list) and any(isinstance(item, Config) for item in value):
         lines = [f"{pad}{key}:"]
         for item in value:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def mask_until_end(ids_BT: Tensor, end_id: int | None) -> Tensor:
-    """True up to and including the first end symbol; all True where there is none."""
+    """True up to and including the first end token; all True where there is none."""
     if end_id is None:
         return torch.ones_like(ids_BT, dtype=torch.bool)
     ended_BT = ids_BT == end_id
@@ -29,5 +29,5 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def mean_per_row(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """Mean over the columns that count, one value a row: [B]."""
+    """Mean over the columns that count, one value per row: [B]."""
     return (values_BT * mask_BT).sum(1) / mask_BT.sum(1).clamp(min=1)

@@ -18,7 +18,7 @@ Layers = Annotated[int, Field(gt=0, le=1_000)]
 """Layers of a network, each built behind the last; more would be built for hours."""
 LONGEST = 100_000
 """Columns of a sequence, which are written and read one after the other."""
-Drawn = Annotated[int, Field(gt=0, le=10_000_000)]
+Sampled = Annotated[int, Field(gt=0, le=10_000_000)]
 """Samples of a set that is drawn before training begins."""
 Repeats = Annotated[int, Field(gt=0, le=10_000)]
 """How often something is done within one step, which nothing interrupts."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from seqgan.core.renamed import upgrade_budget
 from seqgan.core.saved_files import read_json_lines
 
 
@@ -15,7 +16,7 @@ def read_run_lines(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any
     if not path.exists():
         return [], [], 0
     lines, damaged = read_json_lines(path)
-    whole = [line for line in lines if _is_whole(line)]
+    whole = [upgrade_budget(line) for line in lines if _is_whole(line)]
     train = [line for line in whole if line.get("kind") == "train"]
     evals = [line for line in whole if line.get("kind") == "eval"]
     return train, evals, damaged + len(lines) - len(whole)

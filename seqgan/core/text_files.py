@@ -30,7 +30,7 @@ def read_lines(
 
     Blank lines are dropped; with `keep_blank` they stay, as empty strings, for files in which
     an empty line is an empty sentence (what a generator wrote). At least one line has text.
-    Without `strip` whitespace stays, for text in which a space is a symbol like any other. Without
+    Without `strip` whitespace stays, for text in which a space is a token like any other. Without
     `respell` text keeps the spelling that it has.
 
     Raises `UserError` if the file is missing, unreadable, binary, not UTF-8 or without text, and if

@@ -5,15 +5,15 @@ Shape suffixes, used in every name of a tensor:
     B  batch            T  time, columns of a sequence     V  vocabulary
     E  embedding        H  hidden                          F  features
     N  continuations    P  prefix lengths                  R  rows of any kind
-    (N also: the samples of a set)      S  symbols of a block    K  blocks, samples, classes
+    (N also: the samples of a set)      S  tokens of a block    K  blocks, samples, classes
     C  colour channels  H  height (of a picture)           W  width    D  coordinates of a point
     L  latent           A  labels of a sample
 
 A *token tensor* is either `ids_BT` (long) or `simplex_BTV` (float, rows on the simplex: one-hot,
 soft, or straight-through). Everything that reads tokens takes both.
 
-End symbol. Where sequences have variable length one id, `SequenceSpace.end_id`, ends a sentence
-and also fills the columns behind it. `mask_BT` is True up to and including the first end symbol:
+End token. Where sequences have variable length one id, `SequenceSpace.end_id`, ends a sentence
+and also fills the columns behind it. `mask_BT` is True up to and including the first end token:
 the end is a prediction like any other, and what stands behind it carries no loss and no reward.
 
 Pictures are float `x_BCHW` with values in [-1, 1], points `x_BD`; both have no mask. Code that
@@ -41,9 +41,9 @@ Stats = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class SequenceSpace:
-    """The sequences of an experiment: V symbols, at most T columns, perhaps an end symbol.
+    """The sequences of an experiment: V tokens, at most T columns, perhaps an end token.
 
-    With `prompt` above 0 every sample has a condition: `ids` [B, prompt] of the same symbols.
+    With `prompt` above 0 every sample has a condition: `ids` [B, prompt] of the same tokens.
     """
 
     vocab_size: int
@@ -129,7 +129,7 @@ class Sample(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepOut:
-    """What a generator knows before it writes one more symbol."""
+    """What a generator knows before it writes one more token."""
 
     logits_BV: Tensor
     state: State
@@ -148,7 +148,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SampleRequest:
     """What an estimator is asked for: so many samples, under these conditions (a row each)."""
 
     rows: int
@@ -179,7 +179,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedPrefix:
     """Rows that are continuations of common prefixes, block after block.
 
     Row n·B + b is copy n of sentence b; the copies of a sentence agree in the first `columns`.
@@ -191,9 +191,9 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A critic's opinion: one score a sequence, or from a causal critic one a step.
+    """A critic's opinion: one score per sequence, or from a causal critic one per step.
 
-    `score` is [B], or [B, T] where entry t has seen the symbols up to and including column t.
+    `score` is [B], or [B, T] where entry t has seen the tokens up to and including column t.
     `mask_BT` says which steps count; it is None exactly when the score is [B].
     """
 
@@ -201,8 +201,8 @@ class Scores:
     mask_BT: Tensor | None = None
     features_BF: Tensor | None = None
     q_BTV: Tensor | None = None
-    """From critics that look at symbols one by one: the score each of them would have got at
-    column t, after the symbols before it. `score` is its entry at the symbol that stands there."""
+    """From critics that look at tokens one by one: the score each of them would have got at
+    column t, after the tokens before it. `score` is its entry at the token that stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +243,11 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Logits of the first symbol. The start symbol lives inside the model."""
+        """Logits of the first token. The start token lives inside the model."""
 
     @abstractmethod
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read one symbol a row (`ids_B` or `simplex_BV`), return the next distribution."""
+        """Read one token a row (`ids_B` or `simplex_BV`), return the next distribution."""
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
         """Read P tokens per row, of which the first `fill_B` only fill the row up: afterwards a row
@@ -266,7 +266,7 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`: [:, t] predicts symbol t from those before it. Equals the step loop."""
+        """`logits_BTV`: [:, t] predicts token t from those before it. Equals the step loop."""
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
         """What `forward` computes. A generator whose last layer is linear stops before it, which
@@ -280,11 +280,11 @@ class Generator(nn.Module, ABC):
 
 
 class ParallelGenerator(Generator):
-    """Symbols that do not depend on each other, given the condition: all are drawn at once."""
+    """Tokens that do not depend on each other, given the condition: all are drawn at once."""
 
     @abstractmethod
     def emit(self, cond: Tensor) -> Tensor:
-        """`logits_BTV` of every symbol."""
+        """`logits_BTV` of every token."""
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         assert cond is not None, "needs something to translate"
@@ -302,19 +302,19 @@ class ParallelGenerator(Generator):
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """Sentences as a generator with a manager reads them; column t is about its symbol t."""
+    """Sentences as a generator with a manager reads them; column t is about its token t."""
 
     logits_BTV: Tensor
-    ahead_BT: Tensor
-    """Cosine of the goal that was set before symbol t and the way that things then went, up to
-    `horizon` symbols on. Its gradient reaches the manager, and nothing else."""
-    followed_BT: Tensor
-    """Mean cosine of the goals in force at symbol t and the way from each of them up to and
-    including symbol t; without gradient."""
+    manager_alignment_BT: Tensor
+    """Cosine of the goal that was set before token t and the way that things then went, up to
+    `horizon` tokens on. Its gradient reaches the manager, and nothing else."""
+    worker_reward_BT: Tensor
+    """Mean cosine of the goals in force at token t and the way from each of them up to and
+    including token t; without gradient."""
 
 
 class ManagedGenerator(Generator):
-    """A manager in it sets goals, `horizon` symbols ahead, which the logits follow (LeakGAN).
+    """A manager in it sets goals, `horizon` tokens ahead, which the logits follow (LeakGAN).
 
     No gradient of the logits reaches the manager.
     """
@@ -349,7 +349,7 @@ class DirectGenerator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
-        """The samples `x`, float, one a row of `z_BL`."""
+        """The samples `x`, float, one per row of `z_BL`."""
 
 
 class Critic(nn.Module, ABC):
@@ -371,36 +371,38 @@ class Critic(nn.Module, ABC):
     ) -> Scores: ...
 
     def score_continuations(
-        self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared, cond: Tensor | None = None
+        self, ids_RT: Tensor, mask_RT: Tensor, shared: SharedPrefix, cond: Tensor | None = None
     ) -> Scores:
         """The same scores; a critic that can look at a shared prefix once overrides this."""
         return self(ids_RT, mask_RT, cond)
 
 
 class Reward(Protocol):
-    """What the estimator is to raise: one value a row, or one a step (where it is causal).
+    """What the estimator is to raise: one value per row, or one per step (where it is causal).
 
     Rows may be copies of the batch, block after block: row n·B + b is another version of sample
     b, under the same condition. `shared` says that they are continuations, which may save work
     and changes no value.
     """
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor: ...
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor: ...
 
 
 class ActionReward(Reward, Protocol):
-    """A reward that also says what other symbols would have been worth."""
+    """A reward that also says what other tokens would have been worth."""
 
     def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """`value_BTV`: of each symbol at column t, after the symbols before it."""
+        """`value_BTV`: of each token at column t, after the tokens before it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class RewardTerm:
     """A further part of what an estimator is to raise, beside the critic's reward.
 
-    Its value is one number a sample, so it is credited to all symbols alike, and it has a
+    Its value is one number per sample, so it is credited to all tokens alike, and it has a
     baseline of its own: a reconstruction is worth something else than a critic's opinion.
     """
 

@@ -1,7 +1,7 @@
 """Sentences with blanks: what a generator that fills them is shown.
 
-A share of each sentence's symbols is blanked, drawn evenly between two limits: one run of symbols
-at a place drawn evenly (`contiguous`), or each symbol by itself. Where the end symbol is blanked so
+A share of each sentence's tokens is blanked, drawn evenly between two limits: one run of tokens
+at a place drawn evenly (`contiguous`), or each token by itself. Where the end token is blanked so
 is what stands behind it, so that a fully blanked sentence does not tell its length.
 
 The draws are torch's, on the device.

@@ -1,10 +1,10 @@
 """Plain text and its cipher, never paired in training: the task of CipherGAN (Gomez et al. 2018).
 
-27 symbols, space and a–z (`LetterTokenizer`), in windows of a fixed length without an end symbol.
+27 tokens, space and a–z (`LetterTokenizer`), in windows of a fixed length without an end token.
 
     b_t = table[t mod period, a_t]
 
-substitution   period 1; the row is a random permutation of all 27 symbols without fixed points.
+substitution   period 1; the row is a random permutation of all 27 tokens without fixed points.
 vigenere       row p shifts by key[p] modulo 27; the shifts are different and none is 0.
 
 Decisions
@@ -63,7 +63,7 @@ def load_cipher(config: CipherDataConfig) -> UnpairedText:
 
 
 def cipher_table(config: CipherDataConfig) -> Ints:
-    """The key as a table [period, 27]: the cipher of symbol v at column t is [t mod period, v]."""
+    """The key as a table [period, 27]: the cipher of token v at column t is [t mod period, v]."""
     stream = np.random.RandomState(config.key_seed)
     if config.kind == "vigenere":
         shift_P = 1 + stream.permutation(_VOCAB - 1)[: config.period]
@@ -80,7 +80,7 @@ def inverse_table(table: Ints) -> Ints:
 
 
 def apply_table(table: Ints, ids_NT: Ints) -> Ints:
-    """Replace every symbol by the entry of its column's row of the table [period, V]."""
+    """Replace every token by the entry of its column's row of the table [period, V]."""
     row_T = np.arange(ids_NT.shape[1]) % len(table)
     return table[row_T, ids_NT]
 
@@ -88,7 +88,7 @@ def apply_table(table: Ints, ids_NT: Ints) -> Ints:
 def score_letters(
     way: str, sources: list[str], outputs: list[str], references: list[str]
 ) -> dict[str, float]:
-    """`accuracy`: the share of the references' symbols that the outputs have in the same place."""
+    """`accuracy`: the share of the references' tokens that the outputs have in the same place."""
     right = sum(
         sum(x == y for x, y in zip(output, reference, strict=False))
         for output, reference in zip(outputs, references, strict=True)

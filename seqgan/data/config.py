@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
-from seqgan.core.numbers import LONGEST, Drawn
+from seqgan.core.numbers import LONGEST, Sampled
 
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -29,13 +29,12 @@ class RandomOracleConfig(Config):
     """A recurrent network with N(0, std²) parameters drawn from a seed."""
 
     name: Literal["random_lstm", "random_gru"]
-    """Kind of oracle."""
     vocab_size: Annotated[int, Field(gt=1)] = 8
-    """Number of different symbols."""
+    """Number of different tokens."""
     length: Length = 4
-    """Symbols a sequence."""
+    """Tokens a sequence."""
     embed: Positive = 16
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     hidden: Positive = 32
     """Width of the recurrent state."""
     std: Annotated[float, Field(gt=0)] = 1.0
@@ -49,23 +48,21 @@ class RandomOracleConfig(Config):
 class PaperOracleConfig(Config):
     """The SeqGAN paper's oracle LSTM from its published parameters (.npz)."""
 
-    name: Literal["seqgan_paper"]
-    """Kind of oracle."""
+    name: Literal["seqgan_paper"] = "seqgan_paper"
     path: str
     """The .npz file with arrays embeddings, Wi, Ui, bi, … Wo, bo."""
     length: Length = 20
-    """Symbols a sequence."""
+    """Tokens a sequence."""
 
 
 class PalindromeOracleConfig(Config):
     """A Markov chain writes the first half; the second half is its mirror image."""
 
-    name: Literal["palindrome"]
-    """Kind of oracle."""
+    name: Literal["palindrome"] = "palindrome"
     vocab_size: Annotated[int, Field(gt=1)] = 8
-    """Number of different symbols."""
+    """Number of different tokens."""
     length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
-    """Symbols a sequence, both halves together."""
+    """Tokens a sequence, both halves together."""
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
@@ -73,12 +70,11 @@ class PalindromeOracleConfig(Config):
 class CopyOracleConfig(Config):
     """A Markov chain writes the first half; the second half repeats it."""
 
-    name: Literal["copy"]
-    """Kind of oracle."""
+    name: Literal["copy"] = "copy"
     vocab_size: Annotated[int, Field(gt=1)] = 8
-    """Number of different symbols."""
+    """Number of different tokens."""
     length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
-    """Symbols a sequence, both halves together."""
+    """Tokens a sequence, both halves together."""
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
@@ -86,12 +82,11 @@ class CopyOracleConfig(Config):
 class BracketsOracleConfig(Config):
     """Balanced strings over `pairs` kinds of brackets, each as likely as any other."""
 
-    name: Literal["brackets"]
-    """Kind of oracle."""
+    name: Literal["brackets"] = "brackets"
     pairs: Positive = 2
-    """Kinds of brackets; each is two symbols, one that opens and one that closes."""
+    """Kinds of brackets; each is two tokens, one that opens and one that closes."""
     length: Annotated[int, Field(gt=1, le=1_000, multiple_of=2)] = 12
-    """Symbols a sequence, an even number; the counts of longer ones are beyond float64."""
+    """Tokens a sequence, an even number; the counts of longer ones are beyond float64."""
 
 
 OracleConfig = Annotated[
@@ -107,17 +102,16 @@ OracleConfig = Annotated[
 class OracleDataConfig(Config):
     """Samples of an oracle. Training data are a fixed set, or drawn afresh for ever."""
 
-    name: Literal["oracle"]
-    """Kind of data."""
+    name: Literal["oracle"] = "oracle"
     oracle: OracleConfig
     """The distribution that the generator should learn."""
-    train: Drawn = 10_000
+    train: Sampled = 10_000
     """Training sequences; with `fresh`, the size of each block that is drawn."""
     fresh: bool = False
     """Draw a new block whenever one is used up, so that no sequence is seen twice."""
-    valid: Drawn = 2_000
+    valid: Sampled = 2_000
     """Validation sequences, for evaluations during training and for selection."""
-    test: Drawn = 5_000
+    test: Sampled = 5_000
     """Test sequences, for final evaluations."""
     seed: Seed = 0
     """Seed of the samples (not of the oracle)."""
@@ -132,24 +126,23 @@ class OracleDataConfig(Config):
 class ConditionalOracleConfig(Config):
     """Prompts from a known distribution, answered by a recurrent network that has read them."""
 
-    name: Literal["conditional_oracle"]
-    """Kind of data."""
+    name: Literal["conditional_oracle"] = "conditional_oracle"
     oracle: RandomOracleConfig
-    """The network that answers: the teacher; `length` counts the symbols of an answer."""
+    """The network that answers: the teacher; `length` counts the tokens of an answer."""
     prompt: Length = 1
-    """Symbols a prompt, written in front of the answer."""
+    """Tokens a prompt, written in front of the answer."""
     prompts: Literal["uniform", "network"] = "uniform"
     """Every prompt as likely as any other, or prompts that the network writes itself."""
     labels: Positive | None = None
-    """Prompts are written in the first so many symbols only; with prompt 1 they are the labels of
-    so many categories. Null: in all symbols. For uniform prompts."""
-    train: Drawn = 10_000
+    """Prompts are written in the first so many tokens only; with prompt 1 they are the labels of
+    so many categories. Null: in all tokens. For uniform prompts."""
+    train: Sampled = 10_000
     """Training pairs; with `fresh`, the size of each block that is drawn."""
     fresh: bool = False
     """Draw a new block whenever one is used up, so that no pair is seen twice."""
-    valid: Drawn = 2_000
+    valid: Sampled = 2_000
     """Validation pairs, for evaluations during training and for selection."""
-    test: Drawn = 5_000
+    test: Sampled = 5_000
     """Test pairs, for final evaluations."""
     seed: Seed = 0
     """Seed of the pairs (not of the network)."""
@@ -165,12 +158,12 @@ class ConditionalOracleConfig(Config):
         vocab = self.oracle.vocab_size
         if self.labels is not None and self.labels > vocab:
             raise ValueError(
-                f"labels={self.labels}: there are only {vocab} symbols; lower it, or raise "
+                f"labels={self.labels}: there are only {vocab} tokens; lower it, or raise "
                 "oracle.vocab_size"
             )
         if self.labels is not None and self.prompts == "network":
             raise ValueError(
-                f"labels={self.labels}: a network writes its prompts in all symbols; set labels to "
+                f"labels={self.labels}: a network writes its prompts in all tokens; set labels to "
                 "null, or prompts to uniform"
             )
         return self
@@ -179,8 +172,7 @@ class ConditionalOracleConfig(Config):
 class WordTokenizerConfig(Config):
     """Whitespace-separated words, the most frequent first."""
 
-    name: Literal["word"]
-    """Kind of tokenizer."""
+    name: Literal["word"] = "word"
     lowercase: bool = True
     """Turn capital letters into small ones first."""
     split_punctuation: bool = True
@@ -189,7 +181,7 @@ class WordTokenizerConfig(Config):
     """Rarer words become <unk>. With 1 training never shows <unk>, and the likelihood of held-out
     words that training lacks is an accident."""
     max_size: Positive | None = None
-    """Vocabulary entries at most, the two special symbols included."""
+    """Vocabulary entries at most, the two special tokens included."""
     vocabulary: str | None = None
     """A file with one entry a line to use instead; it must hold <eos> and <unk>."""
 
@@ -198,8 +190,7 @@ class CharTokenizerConfig(Config):
     """Characters as people see them, marks and joined emoji included: for text without spaces
     between words, such as Chinese, Japanese and Thai."""
 
-    name: Literal["char"]
-    """Kind of tokenizer."""
+    name: Literal["char"] = "char"
     min_count: Positive = 2
     """Rarer characters become <unk>."""
     max_size: Positive | None = None
@@ -209,10 +200,9 @@ class CharTokenizerConfig(Config):
 class SentencePieceConfig(Config):
     """A SentencePiece model, trained on the training split or loaded from `model`."""
 
-    name: Literal["sentencepiece"]
-    """Kind of tokenizer."""
+    name: Literal["sentencepiece"] = "sentencepiece"
     vocab_size: Positive = 2_000
-    """Vocabulary entries of a trained model, special symbols included; fewer where the text has
+    """Vocabulary entries of a trained model, special tokens included; fewer where the text has
     fewer pieces."""
     kind: Literal["unigram", "bpe"] = "unigram"
     """Algorithm that finds the pieces."""
@@ -223,8 +213,7 @@ class SentencePieceConfig(Config):
 class HfTokenizerConfig(Config):
     """The tokenizer of a network of the `transformers` library."""
 
-    name: Literal["hf"]
-    """Kind of tokenizer."""
+    name: Literal["hf"] = "hf"
     path: str
     """Hub id such as `distilgpt2`, or a local folder; usually the network's own."""
 
@@ -239,9 +228,9 @@ class CorpusConfig(Config):
     """What text files and Hugging Face corpora have in common."""
 
     tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
-    """How a sentence is cut into symbols."""
+    """How a sentence is cut into tokens."""
     length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
-    """Columns of a sequence, the end symbol included."""
+    """Columns of a sequence, the end token included."""
     overlong: Literal["error", "drop", "truncate"] = "error"
     """What to do with sentences that do not fit; drops and cuts are counted and reported."""
     max_train: Positive | None = None
@@ -257,8 +246,7 @@ class CorpusConfig(Config):
 class TextDataConfig(CorpusConfig):
     """One sentence a line, plain or gzipped, UTF-8."""
 
-    name: Literal["text"]
-    """Kind of data."""
+    name: Literal["text"] = "text"
     path: str
     """The training file."""
     valid_path: str | None = None
@@ -270,14 +258,13 @@ class TextDataConfig(CorpusConfig):
 class HuggingFaceDataConfig(CorpusConfig):
     """A corpus of the `datasets` library: a hub id, or a local folder or file."""
 
-    name: Literal["huggingface"]
-    """Kind of data."""
+    name: Literal["huggingface"] = "huggingface"
     dataset: str
     """Hub id such as `wikitext`, or a local path."""
     subset: str | None = None
     """Which part of the dataset, e.g. wikitext-2-raw-v1; null: the only or default one."""
     column: str = "text"
-    """Column that holds the sentences, one a row."""
+    """Column that holds the sentences, one per row."""
     train_split: str = "train"
     """Name of the training split."""
     valid_split: str | None = "validation"
@@ -289,15 +276,14 @@ class HuggingFaceDataConfig(CorpusConfig):
 class PointsDataConfig(Config):
     """Gaussians in the plane: a ring of eight or a grid of twenty-five. Drawn afresh for ever."""
 
-    name: Literal["points"]
-    """Kind of data."""
+    name: Literal["points"] = "points"
     layout: Literal["ring", "grid"]
     """ring: 8 centres at distance 1 from the origin. grid: 5 × 5 centres, 1/√2 apart."""
     std: Annotated[float, Field(gt=0)] = 0.0177
     """Standard deviation of each Gaussian; 0.05/√8 is that of the WGAN-GP paper's grid."""
-    valid: Drawn = 10_000
+    valid: Sampled = 10_000
     """Validation points."""
-    test: Drawn = 10_000
+    test: Sampled = 10_000
     """Test points."""
     seed: Seed = 0
     """Seed of the points."""
@@ -309,13 +295,12 @@ Faces = Annotated[int, Field(gt=0, le=1_000_000)]
 class FacesSourceConfig(Config):
     """Cartoon faces drawn in code, each with exact attributes. Needs no file."""
 
-    name: Literal["faces"]
-    """Kind of source."""
+    name: Literal["faces"] = "faces"
     palette: Literal["day", "night"] = "day"
     """Colours of skin and background; hair and eyes keep theirs."""
     train: Faces = 20_000
     """Faces to train on."""
-    judge: Faces = 10_000
+    extractor: Faces = 10_000
     """Faces the feature extractor is trained on; no player ever sees them."""
     valid: Faces = 2_000
     """Validation faces."""
@@ -331,8 +316,7 @@ class NpzSourceConfig(Config):
     The defaults are the usual names in files of MNIST and its relatives.
     """
 
-    name: Literal["npz"]
-    """Kind of source."""
+    name: Literal["npz"] = "npz"
     path: str
     """The .npz file."""
     train: str = "x_train"
@@ -351,8 +335,7 @@ class IdxSourceConfig(Config):
     Under other names they are known by their content, and by train, t10k or test in the name.
     """
 
-    name: Literal["idx"]
-    """Kind of source."""
+    name: Literal["idx"] = "idx"
     path: str
     """The folder."""
 
@@ -360,8 +343,7 @@ class IdxSourceConfig(Config):
 class HuggingFacePicturesConfig(Config):
     """A picture corpus of the `datasets` library: a hub id, or a local folder or file."""
 
-    name: Literal["huggingface"]
-    """Kind of source."""
+    name: Literal["huggingface"] = "huggingface"
     dataset: str
     """Hub id such as `mnist`, or a local path."""
     subset: str | None = None
@@ -383,8 +365,7 @@ class FolderSourceConfig(Config):
     the folder needs, so that twelve bits in such a file are not black.
     """
 
-    name: Literal["folder"]
-    """Kind of source."""
+    name: Literal["folder"] = "folder"
     path: str
     """The folder; folders inside it are read too."""
     labels: bool = False
@@ -419,7 +400,7 @@ class PictureSetConfig(Config):
         list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)
     ] = [0.0, 1.0]
     """Use the training pictures from this share to that one: disjoint shares make unpaired sets."""
-    judge_fraction: Fraction = 0.5
+    extractor_fraction: Fraction = 0.5
     """Share of the training pictures that only the feature extractor is trained on."""
     valid_fraction: Fraction = 0.05
     """Share of the training pictures held out as validation data."""
@@ -434,15 +415,13 @@ class PictureSetConfig(Config):
 class PictureDataConfig(PictureSetConfig):
     """Pictures of one kind."""
 
-    name: Literal["pictures"]
-    """Kind of data."""
+    name: Literal["pictures"] = "pictures"
 
 
 class UnpairedPicturesConfig(Config):
     """Two kinds of pictures that are never paired: what a cycle game translates between."""
 
-    name: Literal["unpaired"]
-    """Kind of data."""
+    name: Literal["unpaired"] = "unpaired"
     a: PictureSetConfig
     """The first kind."""
     b: PictureSetConfig

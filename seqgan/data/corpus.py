@@ -4,7 +4,7 @@ Decisions
 - The vocabulary comes from the training split alone, before sentences that are too long leave;
   SentencePiece does not read what surely leaves (`lines_for_pieces`).
 - A sentence takes one column a token and one for its end. Where `data.overlong=truncate`, the
-  first `data.length` tokens stay *without* an end symbol: the sentence did not end there, and a
+  first `data.length` tokens stay *without* an end token: the sentence did not end there, and a
   model's sample that fills all columns looks the same.
 - Duplicates and overlap are counted on lines as the tokenizer sees them (`canonical_form`),
   after overlong sentences were dropped.
@@ -118,7 +118,7 @@ def fit_sentences(
         row = too_long[0]
         raise UserError(
             f"{sentences.source}: line {sentences.numbers[row]} has "
-            f"{lengths[row]} tokens with its end symbol, but {field}.length={length}; raise "
+            f"{lengths[row]} tokens with its end token, but {field}.length={length}; raise "
             f"{field}.length (the longest line needs {longest}), or set {field}.overlong=drop or "
             f"{field}.overlong=truncate"
         )
@@ -163,7 +163,7 @@ def describe_splits(
     length: int,
     canonical: Callable[[str], str],
 ) -> dict[str, Any]:
-    """Counts by split. `longest` is in tokens, the end symbol included, before drops and cuts.
+    """Counts by split. `longest` is in tokens, the end token included, before drops and cuts.
     The hash of the ids tells a resumed run whether the files are still the same."""
     keys = {name: [canonical(line) for line in split.lines] for name, split in splits.items()}
     train_keys = set(keys["train"])

@@ -30,7 +30,7 @@ Decisions
   different syllables in the two languages: neither ids nor letters hint at the lexicon.
 - The tokenizers hold the whole lexicon, so nothing is unknown.
 - The true lexicons, there and back, are at `text.lexicons`.
-- `baselines`: the lexicon by ranks of frequency, the one that matches what company words keep, and
+- `baselines`: the lexicon by ranks of frequency, the one that matches which words co-occur, and
   the true lexicon word by word, which is what one can reach without learning the order.
 """
 
@@ -48,7 +48,7 @@ from numpy.typing import NDArray
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import EncodedSplit
-from seqgan.data.lexicons import company_lexicon, frequency_lexicon, word_by_word
+from seqgan.data.lexicons import co_occurrence_lexicon, frequency_lexicon, word_by_word
 from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.data.tokenizers import WordTokenizer
 from seqgan.data.unpaired_text import TextSide, UnpairedText
@@ -145,7 +145,7 @@ def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, lis
     """Word-by-word translations by the two classical lexicons and by the true one."""
     lexicons = {
         "frequency_lexicon": frequency_lexicon(text, way),
-        "company_lexicon": company_lexicon(text, way),
+        "co_occurrence_lexicon": co_occurrence_lexicon(text, way),
         "true_lexicon": text.lexicons[way],
     }
     return {name: word_by_word(lexicon, sources) for name, lexicon in lexicons.items()}

@@ -1,7 +1,7 @@
 """Lexicons from unpaired text by counting: rows beside what is learned, and starts for it.
 
 frequency_lexicon  the k-th most frequent word of one side for the k-th of the other's.
-company_lexicon    the one-to-one lexicon P under which words keep the same company,
+co_occurrence_lexicon    the one-to-one lexicon P under which words have the same co-occurrences,
                    max_P tr(AᵀPBPᵀ), where A and B hold the square roots of how often two words
                    share a sentence (`matching.py`). Blind to order, so languages may differ in it.
 
@@ -29,15 +29,16 @@ def frequency_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
     return dict(zip(_by_frequency(source), _by_frequency(target), strict=False))
 
 
-def company_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
-    """Words that keep the same company; words without a partner are left out."""
+def co_occurrence_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
+    """Words that have the same co-occurrences; words without a partner are left out."""
     source, target = (text.a, text.b) if way == "a2b" else (text.b, text.a)
     words = [_by_frequency(side) for side in (source, target)]
     size = max(map(len, words))
-    company_SS, company_TT = (
-        _company(side, known, size) for side, known in zip((source, target), words, strict=True)
+    co_occurrence_SS, co_occurrence_TT = (
+        _co_occurrences(side, known, size)
+        for side, known in zip((source, target), words, strict=True)
     )
-    partners = match(np.sqrt(company_SS), np.sqrt(company_TT))
+    partners = match(np.sqrt(co_occurrence_SS), np.sqrt(co_occurrence_TT))
     return {
         word: words[1][guess]
         for word, guess in zip(words[0], partners, strict=False)
@@ -45,36 +46,36 @@ def company_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
     }
 
 
-def _company(side: TextSide, words: list[str], size: int) -> NDArray[np.float64]:
-    """How often two of the words share a sentence, [size, size]; no word is in its own company."""
+def _co_occurrences(side: TextSide, words: list[str], size: int) -> NDArray[np.float64]:
+    """How often two of the words share a sentence, [size, size]; 0 for a word and itself."""
     number = {word: column for column, word in enumerate(words)}
     rows_NV = np.zeros((len(side.train.lines), size))
     for row, line in enumerate(side.train.lines):
         for word in line.split():
             rows_NV[row, number[word]] += 1
-    company_VV: NDArray[np.float64] = rows_NV.T @ rows_NV
-    np.fill_diagonal(company_VV, 0)
-    return company_VV
+    co_occurrence_VV: NDArray[np.float64] = rows_NV.T @ rows_NV
+    np.fill_diagonal(co_occurrence_VV, 0)
+    return co_occurrence_VV
 
 
 def prior_logits(
-    text: UnpairedText, way: str, frequency: float, company: float
+    text: UnpairedText, way: str, frequency: float, co_occurrence: float
 ) -> NDArray[np.float32]:
     """The sum of two tables of logits, [V_source, V_target].
 
-    −frequency · |ln frequency of source symbol − ln frequency of target symbol|, the counts half an
-    occurrence larger than they are; and `company` for every pair of `company_lexicon`.
+    −frequency · |ln frequency of source token − ln frequency of target token|, the counts half an
+    occurrence larger than they are; and `co_occurrence` for every pair of `co_occurrence_lexicon`.
     """
     source, target = (text.a, text.b) if way == "a2b" else (text.b, text.a)
     log_S, log_T = _log_usage(source), _log_usage(target)
     logits_ST = -frequency * np.abs(log_S[:, None] - log_T)
-    if company:
+    if co_occurrence:
         source_ids, target_ids = (
             {word: row for row, word in enumerate(side.tokenizer.vocabulary())}
             for side in (source, target)
         )
-        for word, meaning in company_lexicon(text, way).items():
-            logits_ST[source_ids[word], target_ids[meaning]] += company
+        for word, meaning in co_occurrence_lexicon(text, way).items():
+            logits_ST[source_ids[word], target_ids[meaning]] += co_occurrence
     return logits_ST.astype(np.float32)
 
 

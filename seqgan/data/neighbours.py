@@ -12,8 +12,8 @@ N_d(i, j) counts how often word j stands d places behind word i, d = 1, 2, 3. No
    the next round, which knows 1.3 times as many words; `LAST_ROUNDS` rounds know all of them.
 
 A translation is a word's best partner in the end. Words of few occurrences have none. It is meant
-for languages of much the same order, as English and French; `lexicons.company_lexicon` ignores
-order. Lample et al. (2018) take aligned embeddings of much larger text for the same purpose.
+for languages of much the same order, as English and French; `lexicons.co_occurrence_lexicon`
+ignores order. Lample et al. (2018) take aligned embeddings of much larger text for this purpose.
 
 Deviation from Artetxe et al.: counts instead of embeddings, FAQ for the seed, no random dropout of
 the dictionary. Nothing is drawn: a text gives the same lexicon again, as far as the machine's

@@ -9,8 +9,8 @@ mix     the words of a short text scattered, `copies` times, over the words of a
 
 Noise is applied to what a generator *reads*, never to what it is to write. Everything is done on
 the device, row by row, with torch's global generator; glosses are written beforehand. Columns
-behind a sentence's end hold end symbols again afterwards. Pieces of a word stay together:
-`starts_word_V` says which symbols begin a new one (None: all do).
+behind a sentence's end hold end tokens again afterwards. Pieces of a word stay together:
+`starts_word_V` says which tokens begin a new one (None: all do).
 """
 
 from collections.abc import Callable
@@ -113,7 +113,7 @@ def mixed(
 
 
 def lookup(ids_NT: Tensor, glosses_NS: Tensor) -> Gloss:
-    """Glosses of the sentences `ids_NT`, found on the device by a 64-bit hash of their symbols.
+    """Glosses of the sentences `ids_NT`, found on the device by a 64-bit hash of their tokens.
 
     Of equal sentences the first one's gloss. Two of a million different ones share a hash with
     probability 3e-8.
@@ -130,12 +130,12 @@ def lookup(ids_NT: Tensor, glosses_NS: Tensor) -> Gloss:
 
 
 def longest_sentence(ids_NT: Tensor, space: SequenceSpace) -> int:
-    """Symbols of the longest one, without its end."""
+    """Tokens of the longest one, without its end."""
     return int(_word_mask(Batch(ids_NT), space).sum(1).max())
 
 
 def fit(ids_BT: Tensor, length: int, end_id: int | None) -> Tensor:
-    """Cut or filled with end symbols to `length` columns."""
+    """Cut or filled with end tokens to `length` columns."""
     missing = length - ids_BT.shape[1]
     if missing <= 0 or end_id is None:
         return ids_BT[:, :length]
@@ -159,15 +159,15 @@ def _word_index(ids_BT: Tensor, starts_word_V: Tensor | None) -> Tensor:
 
 
 def _per_word(draw: Callable[..., Tensor], index_BT: Tensor) -> Tensor:
-    """One number a word, spread over its columns."""
+    """One number per word, spread over its columns."""
     numbers_BT = draw(index_BT, dtype=torch.float32)
     return numbers_BT.gather(1, index_BT)
 
 
 def _in_order(ids_BT: Tensor, rank_BT: Tensor, kept_BT: Tensor, end_id: int | None) -> Tensor:
-    """The kept symbols by rank, and end symbols behind them.
+    """The kept tokens by rank, and end tokens behind them.
 
-    Where there is no end symbol what is not kept stands, out of place, at the end of its row.
+    Where there is no end token what is not kept stands, out of place, at the end of its row.
     """
     order_BT = rank_BT.masked_fill(~kept_BT, _LAST).argsort(dim=1, stable=True)
     ids_BT = ids_BT.gather(1, order_BT)

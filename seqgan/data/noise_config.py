@@ -12,12 +12,11 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class WordNoiseConfig(Config):
     """Drop and blank whole words, and shuffle them locally (Lample et al. 2018)."""
 
-    name: Literal["words"]
-    """Kind of noise."""
+    name: Literal["words"] = "words"
     drop: Share = 0.1
     """Probability that a word is left out; one word always stays."""
     blank: Share = 0.0
-    """Probability that a word is replaced by the unknown symbol."""
+    """Probability that a word is replaced by the unknown token."""
     shuffle: Annotated[float, Field(ge=0)] = 3.0
     """Words move by less than about so many places; 0: they stay where they are."""
     gloss: bool = False
@@ -32,8 +31,7 @@ class MixNoiseConfig(Config):
     in at random places, `copies` times.
     """
 
-    name: Literal["mix"]
-    """Kind of noise."""
+    name: Literal["mix"] = "mix"
     copies: Annotated[int, Field(gt=0)] = 2
     """Times that each word of the sample is put in."""
     ordered: bool = False

@@ -76,7 +76,7 @@ def _draw_splits(
 
 
 def _batch(ids_NT: Tensor, cond: Tensor | None = None) -> Batch:
-    """Sequences without an end symbol."""
+    """Sequences without an end token."""
     return Batch(ids_NT, torch.ones_like(ids_NT, dtype=torch.bool), cond)
 
 

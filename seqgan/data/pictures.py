@@ -1,6 +1,6 @@
 """Pictures ready for training: bytes and labels of four splits, and an account of them.
 
-    judge    trains feature extractors and classifiers only; no player ever sees it
+    extractor  trains the feature extractor only; no player ever sees it
     train    trains the players
     valid    evaluations during training, and selection
     test     final evaluations
@@ -8,9 +8,9 @@
 Decisions
 - The training pictures of a source are permuted by PCG64(split_seed), once. `share` takes a piece
   of that order, so that two disjoint shares are disjoint sets with all classes in both. Of the
-  piece, `judge_fraction` come first, then `valid_fraction`, then `test_fraction` unless the source
-  brings test pictures; the rest trains, cut by `max_train`. Test pictures that a source brings are
-  used whole and in their order, whatever the share.
+  piece, `extractor_fraction` come first, then `valid_fraction`, then `test_fraction` unless the
+  source brings test pictures; the rest trains, cut by `max_train`. Test pictures of a source
+  are used whole and in their order, whatever the share.
 - Drawn faces are no file to be cut: each split has its own count and its own seeds, which follow
   from NumPy's SeedSequence([seed, number of the split]).
 - A picture is converted to `colours`, scaled to `size` × `size` (or `shrink` of it, centred on
@@ -40,7 +40,7 @@ FACES_SIZE = 32
 """Height and width of drawn faces where the configuration leaves it open."""
 
 _MODES: dict[str, Literal["L", "RGB"]] = {"grey": "L", "rgb": "RGB"}
-_FACE_STREAMS = ("judge", "train", "valid", "test")
+_FACE_STREAMS = ("extractor", "train", "valid", "test")
 _WHOLE = [0.0, 1.0]
 
 
@@ -63,7 +63,7 @@ class Pictures:
     shape: tuple[int, int, int]
     label_names: tuple[str, ...]
     label_sizes: tuple[int, ...]
-    judge: PictureSet
+    extractor: PictureSet
     train: PictureSet
     valid: PictureSet
     test: PictureSet
@@ -74,7 +74,7 @@ def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2)
     """Read or draw, split, convert and count. `field` is where `config` stands, for messages.
 
     Raises `UserError` for sources that cannot be used, pictures that do not agree in size or
-    colours, a judge's split of fewer than two pictures, and others of fewer than `least`.
+    colours, a extractor's split of fewer than two pictures, and others of fewer than `least`.
     """
     _check_share(config, field)
     bits = 0
@@ -139,7 +139,7 @@ def _cut(config: PictureSetConfig, raw: RawPictures, field: str) -> dict[str, Pi
     classes_N = raw.train.classes_N
     pool = _to_set(x_NCHW[rows_N], None if classes_N is None else classes_N[rows_N])
     splits, start = {}, 0
-    for name in ("judge", "valid", "test") if raw.test is None else ("judge", "valid"):
+    for name in ("extractor", "valid", "test") if raw.test is None else ("extractor", "valid"):
         stop = start + round(getattr(config, f"{name}_fraction") * len(rows_N))
         splits[name] = _take(pool, start, stop)
         start = stop
@@ -240,8 +240,8 @@ def _check_counts(
     config: PictureSetConfig, splits: dict[str, PictureSet], where: str, field: str, least: int
 ) -> None:
     counts = {name: len(part.x_NCHW) for name, part in splits.items()}
-    for name in ("train", "judge", "valid", "test"):
-        needed = 2 if name == "judge" else least
+    for name in ("train", "extractor", "valid", "test"):
+        needed = 2 if name == "extractor" else least
         if counts[name] < needed:
             raise UserError(
                 f"{where}: the {name} split has {counts[name]} pictures and needs at least "
@@ -255,7 +255,7 @@ def _remedy(config: PictureSetConfig, name: str, field: str, needed: int, total:
     if isinstance(config.source, FacesSourceConfig):
         return f"raise {field}.source.{name}"
     if name == "train":
-        fractions = [f"{field}.{part}_fraction" for part in ("judge", "valid", "test")]
+        fractions = [f"{field}.{part}_fraction" for part in ("extractor", "valid", "test")]
         return f"give more pictures, or lower {', '.join(fractions)}"
     share = f" to {math.ceil(100 * needed / total) / 100}" if total > needed else ""
     if name == "test":
@@ -293,7 +293,7 @@ def _report(
     keys = {name: _picture_keys(split) for name, split in splits.items()}
     train_keys = set(keys["train"])
     report: dict[str, Any] = {"shape": list(shape), "labels": dict(zip(names, sizes, strict=True))}
-    for name in ("judge", "train", "valid", "test"):
+    for name in ("extractor", "train", "valid", "test"):
         report[name] = {
             "pictures": len(keys[name]),
             "duplicates": len(keys[name]) - len(set(keys[name])),

@@ -12,8 +12,7 @@ from seqgan.data.config import CorpusConfig, Length, Seed
 class JsonlPairsConfig(Config):
     """Files with a JSON object a line, one of its fields the prompt, another the response."""
 
-    name: Literal["jsonl"]
-    """Kind of source."""
+    name: Literal["jsonl"] = "jsonl"
     path: str
     """The training file, plain or .gz."""
     valid_path: str | None = None
@@ -29,8 +28,7 @@ class JsonlPairsConfig(Config):
 class HuggingFacePairsConfig(Config):
     """A dataset of the `datasets` library: a hub id, or a local folder or file."""
 
-    name: Literal["huggingface"]
-    """Kind of source."""
+    name: Literal["huggingface"] = "huggingface"
     dataset: str
     """Hub id, or a local path."""
     subset: str | None = None
@@ -59,8 +57,7 @@ class AlignedFilesConfig(Config):
 class AlignedPairsConfig(Config):
     """Prompts and responses in text files of their own, aligned line by line."""
 
-    name: Literal["lines"]
-    """Kind of source."""
+    name: Literal["lines"] = "lines"
     train: AlignedFilesConfig
     """The training files."""
     valid: AlignedFilesConfig | None = None
@@ -72,8 +69,7 @@ class AlignedPairsConfig(Config):
 class SmallTalkConfig(Config):
     """Posts and replies written by a grammar. Needs no file."""
 
-    name: Literal["small_talk"]
-    """Kind of source."""
+    name: Literal["small_talk"] = "small_talk"
     pairs: Annotated[int, Field(gt=1, le=100_000)] = 5_000
     """Pairs that are written, of all splits together."""
     seed: Seed = 0
@@ -88,18 +84,17 @@ PairSourceConfig = Annotated[
 
 class PromptedTextConfig(CorpusConfig):
     """Prompts and their responses over one vocabulary. With prompt_length 1 prompts are labels:
-    each has to be one symbol that the vocabulary knows."""
+    each has to be one token that the vocabulary knows."""
 
-    name: Literal["prompted_text"]
-    """Kind of data."""
+    name: Literal["prompted_text"] = "prompted_text"
     source: PairSourceConfig
     """Where the pairs come from."""
     prompt_length: Length = 32
-    """Symbols of a prompt at most; shorter ones are filled up in front."""
+    """Tokens of a prompt at most; shorter ones are filled up in front."""
     length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
-    """Columns of a response, the end symbol included."""
+    """Columns of a response, the end token included."""
     prompts: str | None = None
-    """A file of further prompts, without responses: one a line, or .jsonl with the source's field.
-    The generator's updates in phase `generator` answer these instead of those of the pairs."""
+    """A file of further prompts, without responses: one per line, or .jsonl with the source's
+    field. In phase `generator` the generator answers these instead of the prompts of the pairs."""
     score: list[Literal["bleu", "rouge"]] = ["bleu", "rouge"]
     """Scores of greedy responses against the true ones."""

@@ -3,13 +3,13 @@
 Decisions
 - One vocabulary, from the prompts and responses of the training split: what answers reads what it
   has been asked, token for token.
-- A prompt has `data.prompt_length` columns and no end symbol of its own. Shorter prompts are filled
-  up *in front*, by the end symbol, so that their last word stands beside the first of the answer.
+- A prompt has `data.prompt_length` columns and no end token of its own. Shorter prompts are filled
+  up *in front*, by the end token, so that their last word stands beside the first of the answer.
   Networks leave the fill out (`models/prompted.py`): how long a row is changes nothing.
 - A response takes one column a token and one for its end, as in `corpus.py`. A pair of which one
   part is too long is dropped whole; where `data.overlong=truncate`, either part keeps its first
   tokens.
-- With `data.prompt_length=1` prompts are labels: each has to be one symbol that the vocabulary
+- With `data.prompt_length=1` prompts are labels: each has to be one token that the vocabulary
   knows, and nothing is cut to make it one.
 """
 
@@ -146,7 +146,7 @@ class FittedPairs:
     pairs: Pairs
     prompts: list[list[int]]
     responses: list[list[int]]
-    """Without the end symbol, for which there may be no room."""
+    """Without the end token, for which there may be no room."""
     dropped: int
     truncated: int
     longest_prompt: int
@@ -176,7 +176,7 @@ class PairEncoder:
             row = long_rows[0]
             raise UserError(
                 f"{pairs.source}: line {pairs.numbers[row]} has a prompt of {len(prompts[row])} "
-                f"tokens and a response of {len(responses[row]) + 1} with its end symbol, but "
+                f"tokens and a response of {len(responses[row]) + 1} with its end token, but "
                 f"data.prompt_length={config.prompt_length}, data.length={config.length}; raise "
                 f"them (the longest need {longest_prompt} and {longest}), or set "
                 "data.overlong=drop or data.overlong=truncate"
@@ -230,12 +230,12 @@ class PairEncoder:
         where = f"{prompts.source}: line {prompts.numbers[row]}: the label {prompts.lines[row]!r}"
         if len(ids) != 1:
             raise UserError(
-                f"{where} is {len(ids)} symbols, but data.prompt_length=1; write it as one token, "
+                f"{where} is {len(ids)} tokens, but data.prompt_length=1; write it as one token, "
                 "or raise data.prompt_length"
             )
         if ids[0] == self._tokenizer.unk_id:
             raise UserError(
-                f"{where} is no symbol of the vocabulary; labels have to occur in the training "
+                f"{where} is no token of the vocabulary; labels have to occur in the training "
                 "pairs (see data.tokenizer.min_count and max_size)"
             )
 
@@ -262,7 +262,7 @@ def _describe(
     config: PromptedTextConfig,
     canonical: Canonical,
 ) -> dict[str, Any]:
-    """Counts by split, as `corpus.describe_splits` has them: `longest` counts the end symbol, and
+    """Counts by split, as `corpus.describe_splits` has them: `longest` counts the end token, and
     both longest stand for what was read, before drops and cuts."""
     prompts = {
         name: [canonical(line) for line in part.pairs.prompts] for name, part in splits.items()

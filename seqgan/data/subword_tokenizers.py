@@ -41,11 +41,11 @@ class SentencePieceTokenizer:
             self._processor.LoadFromSerializedProto(model)
         except RuntimeError as error:
             raise UserError(
-                f"{source}: not a SentencePiece model with an unknown symbol; train a new one"
+                f"{source}: not a SentencePiece model with an unknown token; train a new one"
             ) from error
-        if self.end_id < 0:  # an unknown symbol is there: the library loads no model without
+        if self.end_id < 0:  # an unknown token is there: the library loads no model without
             raise UserError(
-                f"{source}: the model has no end symbol; train it with eos_id set, or leave "
+                f"{source}: the model has no end token; train it with eos_id set, or leave "
                 f"data.tokenizer.model out to train one here"
             )
 
@@ -128,9 +128,9 @@ class SentencePieceTokenizer:
 class HfTokenizer:
     """The tokenizer of a network of the `transformers` library, from a folder or a hub id.
 
-    No symbol is put around a sentence. What ends one is the tokenizer's end symbol or, in BERT's
-    kind, its separator. Tokenizers of bytes know every text; the end symbol, which many of them
-    name as their unknown one, is then no unknown symbol. Special symbols that stand in a line are
+    No token is put around a sentence. What ends one is the tokenizer's end token or, in BERT's
+    kind, its separator. Tokenizers of bytes know every text; the end token, which many of them
+    name as their unknown one, is then no unknown token. Special tokens that stand in a line are
     read as the characters that they are written with.
     """
 
@@ -146,7 +146,7 @@ class HfTokenizer:
             end = self._tokenizer.sep_token_id
         if end is None:
             raise UserError(
-                f"data.tokenizer.path={path!r}: this tokenizer has neither an end symbol nor a "
+                f"data.tokenizer.path={path!r}: this tokenizer has neither an end token nor a "
                 "separator; name an eos_token in its tokenizer_config.json"
             )
         self.end_id: int = end
@@ -156,7 +156,7 @@ class HfTokenizer:
 
     def encode(self, line: str) -> list[int]:
         ids = self._tokenizer.encode(line, add_special_tokens=False, split_special_tokens=True)
-        # Where the vocabulary holds words, a line may still spell the end symbol.
+        # Where the vocabulary holds words, a line may still spell the end token.
         return [index for index in ids if index != self.end_id]
 
     def surface(self, line: str) -> list[str]:

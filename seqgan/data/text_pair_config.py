@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
-from seqgan.core.numbers import LONGEST, Drawn
+from seqgan.core.numbers import LONGEST, Sampled
 from seqgan.data.config import (
     Fraction,
     Length,
@@ -21,25 +21,24 @@ from seqgan.data.config import (
 
 
 class CipherDataConfig(Config):
-    """Plain text (side a) and cipher text of other sentences (side b), symbol by symbol."""
+    """Plain text (side a) and cipher text of other sentences (side b), token by token."""
 
-    name: Literal["cipher"]
-    """Kind of data."""
+    name: Literal["cipher"] = "cipher"
     path: str | None = None
-    """Sentences, one a line, plain or .gz; without a file the text is generated in code."""
+    """Sentences, one per line, plain or .gz; without a file the text is generated in code."""
     kind: Literal["substitution", "vigenere"] = "substitution"
-    """One permutation of the 27 symbols, or shifts that depend on the position in the window."""
+    """One permutation of the 27 tokens, or shifts that depend on the position in the window."""
     period: Annotated[int, Field(gt=0, le=26)] = 3
     """Length of a Vigenère key; a substitution has none."""
     key_seed: Seed = 0
     """Seed of the key."""
     length: Length = 100
-    """Symbols a window."""
-    train: Drawn = 10_000
+    """Tokens a window."""
+    train: Sampled = 10_000
     """Training windows of a side, at most: a file may have fewer."""
-    valid: Drawn = 200
+    valid: Sampled = 200
     """Validation windows, paired."""
-    test: Drawn = 500
+    test: Sampled = 500
     """Test windows, paired."""
     seed: Seed = 0
     """Seed of the generated text and of the order of sentences."""
@@ -56,8 +55,7 @@ class CipherDataConfig(Config):
 class EventsDataConfig(Config):
     """Articles (side a) and headlines (side b) about events, written by a grammar."""
 
-    name: Literal["events"]
-    """Kind of data."""
+    name: Literal["events"] = "events"
     train: Annotated[int, Field(gt=1, le=1_000_000)] = 20_000
     """Training articles, and as many training headlines of other events."""
     valid: Annotated[int, Field(gt=0, le=1_000_000)] = 500
@@ -80,7 +78,7 @@ class TextFilesConfig(Config):
     make unpaired text of a parallel corpus. auto, for both sides: that where lines of equal number
     belong together, else all."""
     length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
-    """Columns of a sentence, the end symbol included."""
+    """Columns of a sentence, the end token included."""
     overlong: Literal["error", "drop", "truncate"] = "error"
     """What to do with sentences that do not fit; drops and cuts are counted and reported."""
     max_train: Positive | None = None
@@ -99,16 +97,15 @@ class PairedFilesConfig(Config):
 class UnpairedTextConfig(Config):
     """Two kinds of text from files, never paired in training."""
 
-    name: Literal["unpaired_text"]
-    """Kind of data."""
+    name: Literal["unpaired_text"] = "unpaired_text"
     a: TextFilesConfig
     """The first kind; of articles and summaries, the articles."""
     b: TextFilesConfig
     """The second kind."""
     tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
-    """How a sentence is cut into symbols."""
+    """How a sentence is cut into tokens."""
     joint: bool = True
-    """One vocabulary for both sides, so that words can be copied; else one a side."""
+    """One vocabulary for both sides, so that words can be copied; else one per side."""
     valid: PairedFilesConfig | None = None
     """Paired validation text, for reports only; null: none, then `test` is null as well."""
     test: PairedFilesConfig | None = None
@@ -150,8 +147,7 @@ class UnpairedTextConfig(Config):
 class LanguagePairConfig(Config):
     """Two invented languages: b has other words than a for the same things, in another order."""
 
-    name: Literal["language_pair"]
-    """Kind of data."""
+    name: Literal["language_pair"] = "language_pair"
     words: Annotated[int, Field(ge=40, le=2_000)] = 200
     """Words of the lexicon, of all classes together."""
     train: Annotated[int, Field(gt=1, le=200_000)] = 20_000

@@ -25,11 +25,11 @@ class Tokenizer(Protocol):
 
     @property
     def unk_id(self) -> int:
-        """−1 where there is no such symbol."""
+        """−1 where there is no such token."""
         ...
 
     def encode(self, line: str) -> list[int]:
-        """The ids of a line, without the end symbol."""
+        """The ids of a line, without the end token."""
         ...
 
     def surface(self, line: str) -> list[str]:
@@ -37,7 +37,7 @@ class Tokenizer(Protocol):
         ...
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text before the first end symbol."""
+        """The text before the first end token."""
         ...
 
     def vocabulary(self) -> list[str]:

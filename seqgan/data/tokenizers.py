@@ -79,7 +79,7 @@ class WordTokenizer:
         self.split_punctuation = split_punctuation
         self._entries = [END, UNKNOWN, *words]
         self._ids = {word: index for index, word in enumerate(self._entries)}
-        del self._ids[END]  # text cannot spell the end symbol
+        del self._ids[END]  # text cannot spell the end token
 
     @classmethod
     def from_lines(cls, config: WordTokenizerConfig, lines: Iterable[str]) -> "WordTokenizer":
@@ -194,7 +194,7 @@ class CharTokenizer:
 class LetterTokenizer:
     """Space and a–z as ids 0 … 26, nothing else: whatever is no small letter reads as a space.
 
-    There is no end symbol, and spaces at either end are symbols like any other.
+    There is no end token, and spaces at either end are tokens like any other.
     """
 
     end_id: Any = None  # the corpora of words, for which the protocol says int, never meet it
@@ -303,9 +303,9 @@ def _most_frequent(counts: Counter[str], min_count: int, max_size: int | None) -
 
 
 def _check_entries(path: Path, entries: list[str]) -> None:
-    for symbol in (END, UNKNOWN):
-        if symbol not in entries:
-            raise UserError(f"{path}: the vocabulary lacks {symbol}; add a line that holds it")
+    for token in (END, UNKNOWN):
+        if token not in entries:
+            raise UserError(f"{path}: the vocabulary lacks {token}; add a line that holds it")
     entry, count = Counter(entries).most_common(1)[0]
     if count > 1:
         raise UserError(f"{path}: '{entry}' stands {count} times in the vocabulary; keep it once")

@@ -10,7 +10,7 @@ reports only, and neither training nor selection may change when the rows of one
 - Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
   pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
-- The vocabulary comes from the training splits: one of both sides together, or one a side.
+- The vocabulary comes from the training splits: one of both sides together, or one per side.
 - Training rows that pair are no error, since no row ever meets its number on the other side, but
   they make the task easier than truly unpaired text is: the report warns of it.
 """
@@ -151,7 +151,7 @@ def load_unpaired_text(
         **reports,
         "paired": config.valid is not None,
         "paired_rows": not config.aligned and rows_pair(keys["a"], keys["b"]),
-        "common_symbols": len(_symbols(sides["a"]) & _symbols(sides["b"])),
+        "common_tokens": len(_tokens(sides["a"]) & _tokens(sides["b"])),
         "shorter_articles": _shorter_articles(config, splits, canonical),
     }
     left_out = {
@@ -284,9 +284,9 @@ def _warnings(
     if any(blank.values()):
         counts = ", ".join(f"{count} of {name}" for name, count in blank.items())
         warnings.append(f"data.a, data.b: blank training lines were left out, {counts}")
-    if config.joint and not report["common_symbols"]:
+    if config.joint and not report["common_tokens"]:
         warnings.append(
-            "data.a, data.b: the training texts have no symbol in common, nothing that generator "
+            "data.a, data.b: the training texts have no token in common, nothing that generator "
             "pointer could copy or that noise mix could teach; check the files, or use neither"
         )
     return warnings
@@ -309,7 +309,7 @@ def _shorter_articles(
     }
 
 
-# ── Symbols ───────────────────────────────────────────────────────────────────────────────────
+# ── Tokens ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _build_tokenizers(
@@ -340,7 +340,7 @@ def encode_lines(lines: list[str], side: TextSide) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(ids_NT), torch.from_numpy(mask_NT)
 
 
-def _symbols(side: TextSide) -> set[str]:
+def _tokens(side: TextSide) -> set[str]:
     """What the training text of a side is written in."""
     vocabulary = side.tokenizer.vocabulary()
     special = {side.tokenizer.end_id, side.tokenizer.unk_id}

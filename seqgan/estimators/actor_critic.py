@@ -12,7 +12,7 @@ which is also what v is fitted to (least squares, its own player). λ = 1 is the
 with a learned baseline, unbiased at γ = 1; λ = 0 the one-step actor-critic. Below 1 the estimate is
 biased as long as v is not the true value of the present policy.
 
-Rewards are a causal critic's r_t; a critic of whole sentences pays at the last symbol. MaskGAN
+Rewards are a causal critic's r_t; a critic of whole sentences pays at the last token. MaskGAN
 (Fedus 2018) and the actor-critic GAN of Caccia et al. (2020) are of this kind.
 
 Deviation from Schulman: no trust region; `ppo.py` takes the same advantages.
@@ -28,7 +28,7 @@ from seqgan.estimators.config import GaeCreditConfig
 def lambda_returns(
     rollout: Rollout, reward: Reward, value_BT: Tensor, config: GaeCreditConfig
 ) -> Tensor:
-    """`returns_BT`: the λ-returns. `value_BT` is v before each symbol, without gradient."""
+    """`returns_BT`: the λ-returns. `value_BT` is v before each token, without gradient."""
     mask_BT = rollout.mask_BT
     with torch.no_grad():
         reward_BT = reward_per_step(rollout, reward)
@@ -36,7 +36,7 @@ def lambda_returns(
         columns: list[Tensor] = []
         return_B = next_value_B = torch.zeros_like(value_BT[:, 0])
         for time in reversed(range(value_BT.shape[1])):
-            ahead_B = (1 - config.trace) * next_value_B + config.trace * return_B
+            ahead_B = (1 - config.gae_lambda) * next_value_B + config.gae_lambda * return_B
             return_B = (reward_BT[:, time] + config.discount * ahead_B) * mask_BT[:, time]
             next_value_B = value_BT[:, time]
             columns.append(return_B)
@@ -44,7 +44,7 @@ def lambda_returns(
 
 
 def reward_per_step(rollout: Rollout, reward: Reward) -> Tensor:
-    """`reward_BT`, 0 behind the end; the value of a whole sentence is paid at its last symbol."""
+    """`reward_BT`, 0 behind the end; the value of a whole sentence is paid at its last token."""
     value = reward(rollout.tokens, rollout.mask_BT)
     mask_BT = rollout.mask_BT
     if value.dim() == 2:

@@ -1,6 +1,6 @@
-"""All-action policy gradient: the critic says what *every* next symbol is worth.
+"""All-action policy gradient: the critic says what *every* next token is worth.
 
-With q_t(a) the worth of symbol a after x_<t, r_t = q_t(x_t), and entropy weight α:
+With q_t(a) the worth of token a after x_<t, r_t = q_t(x_t), and entropy weight α:
 
     ∇ J = E Σ_t [ Σ_a ∇π_t(a) (q_t(a) − α log π_t(a))  +  ∇ log π_t(x_t) (F_t − b_t) ]
     F_t = Σ_{s > t} γ^{s−t} (r_s − α log π_s(x_s))
@@ -12,7 +12,7 @@ samples' F_t.
 
 γ = 0 keeps the exact part alone. With a critic of log-likelihoods, log M, and α = 1 its loss is
 Σ_t KL(π_t ‖ M_t) on the generator's own prefixes: cooperative training (CoT, Lu et al. 2019), where
-M is the mediator, trained on real and generated sentences alike. It leaves out how a symbol changes
+M is the mediator, trained on real and generated sentences alike. It leaves out how a token changes
 the prefixes to come; γ = 1 puts that in and estimates the gradient of KL(p_G ‖ M) itself.
 
 Deviations from CoT's code: the prefixes are fresh samples in every update.
@@ -28,11 +28,11 @@ from seqgan.core.modes import evaluating, frozen
 from seqgan.core.types import (
     ActionReward,
     Generator,
-    Request,
     Reward,
+    RewardTerm,
     Rollout,
+    SampleRequest,
     SequenceSpace,
-    Term,
 )
 from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.config import AllActionConfig
@@ -47,12 +47,12 @@ class AllAction:
         self._config = config
         self._space = space
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         return hard_samples(generator, self._space, request)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         assert not terms, "checked by Experiment: games adversarial and conditional have none"
         ids_BT1, mask_BT = rollout.ids_BT[..., None], rollout.mask_BT

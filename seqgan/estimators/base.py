@@ -10,13 +10,13 @@ from torch import Tensor
 from seqgan.core.modes import frozen
 from seqgan.core.types import (
     Generator,
-    Request,
     Reward,
+    RewardTerm,
     Rollout,
     Sample,
+    SampleRequest,
     SequenceSpace,
     Stats,
-    Term,
 )
 from seqgan.decoding import Ancestral, sample
 
@@ -29,7 +29,7 @@ class Surrogate:
     stats: Stats = field(default_factory=dict)
     baseline_loss: Tensor | None = None
     """The learned baseline's own loss, for its own player."""
-    again: "Callable[[], Surrogate] | None" = None
+    next_epoch: "Callable[[], Surrogate] | None" = None
     """After the update: the same samples once more, against the generator as it then is (PPO)."""
     parts: dict[str, Tensor] = field(default_factory=dict)
     """Where there are several rewards: the losses that `loss` is the sum of, by reward; a bonus is
@@ -37,7 +37,7 @@ class Surrogate:
 
 
 def pathwise_surrogate(
-    value: Tensor, stats: Stats, terms: Sequence[Term], sample: Sample
+    value: Tensor, stats: Stats, terms: Sequence[RewardTerm], sample: Sample
 ) -> Surrogate:
     """Raise `value`, the mean of the critic's reward, and each term's, through the samples."""
     parts = {"critic": -value}
@@ -49,7 +49,7 @@ def pathwise_surrogate(
 
 
 def hard_samples(
-    generator: Generator, space: SequenceSpace, request: Request, copies: int = 1
+    generator: Generator, space: SequenceSpace, request: SampleRequest, copies: int = 1
 ) -> Rollout:
     """Ancestral samples without gradient, `copies` for each requested row: row n·B + b is the
     n-th for condition b."""
@@ -67,14 +67,14 @@ class Estimator(Protocol):
     passes_gradient: bool
     """Whether a gradient passes through the samples into whatever reads them further on."""
 
-    def sample(self, generator: Any, request: Request) -> Any:
+    def sample(self, generator: Any, request: SampleRequest) -> Any:
         """Samples for the critic (a `core.types.Sample`), of the kind that `loss` understands.
 
         Pathwise estimators leave the gradient in `x`.
         """
         ...
 
-    def loss(self, generator: Any, rollout: Any, reward: Reward, *terms: Term) -> Surrogate:
+    def loss(self, generator: Any, rollout: Any, reward: Reward, *terms: RewardTerm) -> Surrogate:
         """`rollout` is what `sample` returned. To be raised: `reward`, and the terms beside it."""
         ...
 

@@ -8,7 +8,7 @@
     self_critical    b_t = G_t of the greedy sequence for the same condition (Rennie et al. 2017)
     learned          b_t = v(x_<t), a recurrent network trained by least squares
 
-Each is independent of the symbol it is subtracted for, so each is unbiased: the moving average
+Each is independent of the token it is subtracted for, so each is unbiased: the moving average
 knows past batches only, the greedy sequence the condition only, the learned one the prefix only.
 (A reward that couples the batch, such as a shuffled one, breaks that independence for
 leave-one-out.)
@@ -62,7 +62,7 @@ class LeaveOneOut:
 
 
 class MovingAverage:
-    """Bias-corrected exponential mean, one a column. A batch is used before it is averaged in."""
+    """Bias-corrected exponential mean, one per column. A batch is used before it is averaged in."""
 
     def __init__(self, decay: float, length: int, device: torch.device) -> None:
         self._decay = decay
@@ -109,13 +109,13 @@ def build_baseline(
 
 
 class LearnedBaseline:
-    """v(x_<t) from a network that maps sequences to one number before each symbol."""
+    """v(x_<t) from a network that maps sequences to one number before each token."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
 
     def predict(self, rollout: Rollout) -> Tensor:
-        """`value_BT`; column t has read the condition and the symbols before t."""
+        """`value_BT`; column t has read the condition and the tokens before t."""
         return self._network(rollout.ids_BT, rollout.cond)
 
     @staticmethod

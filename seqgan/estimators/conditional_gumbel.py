@@ -1,6 +1,6 @@
-"""Perturbed log-probabilities given their argmax: Gumbel noise seen from the symbol it chose.
+"""Perturbed log-probabilities given their argmax: Gumbel noise seen from the token it chose.
 
-z = log π + g with g ~ Gumbel(0, 1) has argmax b ~ π. With b given, and E ~ Exp(1) for each symbol
+z = log π + g with g ~ Gumbel(0, 1) has argmax b ~ π. With b given, and E ~ Exp(1) for each token
 (Maddison 2014, *A\\* sampling*; Tucker 2017, Paulus 2021):
 
     z_b = −log E_b                        the maximum of all: Gumbel(log Σ π = 0), whatever b is
@@ -18,7 +18,7 @@ from torch import Tensor
 from seqgan.decoding import gumbel_noise
 
 _IMPOSSIBLE = -1e30
-"""Stands for log 0, so that a symbol that cannot come stays finite: without gradient, never first.
+"""Stands for log 0, so that a token that cannot come stays finite: without gradient, never first.
 """
 
 
@@ -27,7 +27,7 @@ def conditional_gumbels(logp_RV: Tensor, ids_R: Tensor) -> Tensor:
 
     `logp_RV` are normalised log-probabilities; z is differentiable in them. One draw a row, from
     torch's global generator. (Rounding makes another entry equal to the maximum about once in 10⁷
-    draws: take the symbol from `ids_R`, not from z.)
+    draws: take the token from `ids_R`, not from z.)
     """
     logp_RV = logp_RV.float().clamp(min=_IMPOSSIBLE)
     log_e_RV = -gumbel_noise(logp_RV)

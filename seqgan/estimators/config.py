@@ -2,24 +2,23 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.numbers import Repeats, Temperature
+from seqgan.core.schedule import TemperatureSchedule, constant
 
 
 class SequenceCreditConfig(Config):
-    """Every symbol is credited with the value of the whole sequence."""
+    """Every token is credited with the value of the whole sequence."""
 
-    name: Literal["sequence"]
-    """Kind of credit."""
+    name: Literal["sequence"] = "sequence"
 
 
 class PerStepCreditConfig(Config):
     """Discounted sum of a causal critic's values from this step on."""
 
-    name: Literal["per_step"]
-    """Kind of credit."""
+    name: Literal["per_step"] = "per_step"
     discount: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
 
@@ -27,29 +26,26 @@ class PerStepCreditConfig(Config):
 class RolloutCreditConfig(Config):
     """Mean value of Monte-Carlo continuations from each prefix (SeqGAN)."""
 
-    name: Literal["rollout"]
-    """Kind of credit."""
+    name: Literal["rollout"] = "rollout"
     continuations: Repeats = 16
     """Continuations drawn for each prefix."""
 
 
 class WindowCreditConfig(Config):
-    """Sum of the values within a few columns: for symbols that do not depend on each other."""
+    """Sum of the values within a few columns: for tokens that do not depend on each other."""
 
-    name: Literal["window"]
-    """Kind of credit."""
+    name: Literal["window"] = "window"
     reach: Annotated[int, Field(ge=0)] = 2
-    """Columns to either side whose values a symbol is credited with; as far as the critic sees."""
+    """Columns to either side whose values a token is credited with; as far as the critic sees."""
 
 
 class GaeCreditConfig(Config):
     """Actor-critic: a learned value takes over from the returns, step by step; baseline learned."""
 
-    name: Literal["gae"]
-    """Kind of credit."""
+    name: Literal["gae"] = "gae"
     discount: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
-    trace: Annotated[float, Field(ge=0, le=1)] = 0.95
+    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
     """λ: 1 waits for the whole return, 0 believes the learned value of the next step. Below 1 is
     biased while that value is not right."""
 
@@ -67,40 +63,35 @@ CreditConfig = Annotated[
 class NoBaselineConfig(Config):
     """The bare return."""
 
-    name: Literal["none"]
-    """Kind of baseline."""
+    name: Literal["none"] = "none"
 
 
 class MovingAverageConfig(Config):
-    """Exponentially weighted mean of past returns, one a step."""
+    """Exponentially weighted mean of past returns, one per step."""
 
-    name: Literal["moving_average"]
-    """Kind of baseline."""
+    name: Literal["moving_average"] = "moving_average"
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Weight of the old mean when a new batch comes in."""
 
 
 class LeaveOneOutConfig(Config):
-    """Mean return of the other sequences of the batch, one a step."""
+    """Mean return of the other sequences of the batch, one per step."""
 
-    name: Literal["leave_one_out"]
-    """Kind of baseline."""
+    name: Literal["leave_one_out"] = "leave_one_out"
 
 
 class SelfCriticalConfig(Config):
     """Return of the greedy sequence, where there are conditions for the same one."""
 
-    name: Literal["self_critical"]
-    """Kind of baseline."""
+    name: Literal["self_critical"] = "self_critical"
 
 
 class LearnedBaselineConfig(Config):
     """A recurrent network that predicts the return from the prefix; trained by its own player."""
 
-    name: Literal["learned"]
-    """Kind of baseline."""
+    name: Literal["learned"] = "learned"
     embed: Annotated[int, Field(gt=0)] = 32
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     hidden: Annotated[int, Field(gt=0)] = 32
     """Width of the recurrent state."""
 
@@ -119,7 +110,6 @@ class CriticEstimatorConfig(Config):
     """What all estimators share that ask a critic."""
 
     name: str
-    """Kind of estimator."""
     reward: Literal["critic", "constant", "shuffled"] = "critic"
     """critic; or for null arms the constant 1, or the critic's values (where its score is
     back-propagated, their gradients) shuffled between the samples of the batch."""
@@ -132,7 +122,7 @@ class PolicyGradientConfig(CriticEstimatorConfig):
     """Sequences written for each condition of the batch; above 1 the leave-one-out baseline is
     the mean of the other sequences for the same condition."""
     credit: CreditConfig = SequenceCreditConfig(name="sequence")
-    """How the value of a sequence is spread over its symbols."""
+    """How the value of a sequence is spread over its tokens."""
     baseline: BaselineConfig = LeaveOneOutConfig(name="leave_one_out")
     """What is subtracted from a return to lower the variance of the gradient."""
     term_baseline: BaselineConfig | None = None
@@ -146,8 +136,7 @@ class PolicyGradientConfig(CriticEstimatorConfig):
 class ScoreFunctionConfig(PolicyGradientConfig):
     """REINFORCE and its relatives: reward times the gradient of the log-probability."""
 
-    name: Literal["score_function"]
-    """Kind of estimator."""
+    name: Literal["score_function"] = "score_function"
 
 
 ClipRange = Annotated[float, Field(gt=0, lt=1)]
@@ -156,10 +145,9 @@ ClipRange = Annotated[float, Field(gt=0, lt=1)]
 class PpoConfig(PolicyGradientConfig):
     """The same advantages used for several updates, with clipped likelihood ratios."""
 
-    name: Literal["ppo"]
-    """Kind of estimator."""
+    name: Literal["ppo"] = "ppo"
     clip: ClipRange = 0.2
-    """How far a symbol's likelihood ratio may leave 1 before it stops to count."""
+    """How far a token's likelihood ratio may leave 1 before it stops to count."""
     epochs: Repeats = 2
     """Generator updates from one batch of samples."""
 
@@ -167,15 +155,14 @@ class PpoConfig(PolicyGradientConfig):
 class GrpoConfig(CriticEstimatorConfig):
     """Rewards compared within the group of samples for one condition, clipped ratios."""
 
-    name: Literal["grpo"]
-    """Kind of estimator."""
+    name: Literal["grpo"] = "grpo"
     samples: Repeats = 1
     """Sequences written for each condition, a group; 1: the batch is one group."""
     normalised: bool = True
     """Divide by the group's standard deviation, and by each sentence's length (GRPO); false: by
     neither (Dr. GRPO)."""
     clip: ClipRange = 0.2
-    """How far a symbol's likelihood ratio may leave 1 before it stops to count."""
+    """How far a token's likelihood ratio may leave 1 before it stops to count."""
     epochs: Repeats = 1
     """Generator updates from one batch of samples."""
 
@@ -183,58 +170,21 @@ class GrpoConfig(CriticEstimatorConfig):
 class MaliganConfig(CriticEstimatorConfig):
     """Likelihood of own samples, weighted by the critic's density ratio over the batch."""
 
-    name: Literal["maligan"]
-    """Kind of estimator."""
+    name: Literal["maligan"] = "maligan"
     baseline: Annotated[float, Field(ge=0)] = 1.0
     """What is subtracted from B times a sample's normalised weight; 1 makes the sum zero."""
 
 
 class AllActionConfig(CriticEstimatorConfig):
-    """The critic's opinion of every symbol at every step, averaged exactly; for critic action."""
+    """The critic's opinion of every token at every step, averaged exactly; for critic action."""
 
-    name: Literal["all_action"]
-    """Kind of estimator."""
+    name: Literal["all_action"] = "all_action"
     discount: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Factor by which a later step's value counts less for each step it lies ahead; those values
     are sampled. 0: only the step's own value counts (cooperative training, biased)."""
     entropy: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the entropy, in nats; with a critic of log-likelihoods, 1 makes it the KL
     divergence to the critic's model."""
-
-
-class ConstantTemperature(Config):
-    """The same temperature at every update."""
-
-    name: Literal["constant"]
-    """How the temperature changes during training. `temperature: 0.7` is short for this one."""
-    value: Temperature = 0.7
-    """Temperature τ of the softmax; lower is closer to one-hot rows."""
-
-
-class AnnealedTemperature(Config):
-    """From `start` to `end` in `steps` generator updates, then constant."""
-
-    name: Literal["linear", "exponential"]
-    """Whether each update adds the same amount or multiplies by the same factor."""
-    start: Temperature
-    """Temperature τ of the first generator update."""
-    end: Temperature
-    """Temperature τ after `steps` generator updates."""
-    steps: Annotated[int, Field(gt=0)]
-    """Generator updates on the way from `start` to `end`."""
-
-
-def _constant(value: Any) -> Any:
-    """A plain number is a constant temperature."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"name": "constant", "value": value}
-    return value
-
-
-TemperatureConfig = Annotated[
-    Annotated[ConstantTemperature | AnnealedTemperature, Field(discriminator="name")],
-    BeforeValidator(_constant),
-]
 
 
 class RelaxedConfig(CriticEstimatorConfig):
@@ -247,17 +197,16 @@ class RelaxedConfig(CriticEstimatorConfig):
     """
 
     name: Literal["softmax", "soft_gumbel", "straight_through_gumbel", "straight_through"]
-    """Soft rows (softmax, soft_gumbel), or hard symbols whose gradient is that of soft rows."""
-    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+    """Soft rows (softmax, soft_gumbel), or hard tokens whose gradient is that of soft rows."""
+    temperature: TemperatureSchedule = constant(0.7)
     """Temperature τ of the softmax, by generator update."""
 
 
 class GumbelRaoConfig(CriticEstimatorConfig):
     """straight_through_gumbel with its noise averaged out, given the sample (Gumbel-Rao)."""
 
-    name: Literal["gumbel_rao"]
-    """Kind of estimator."""
-    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+    name: Literal["gumbel_rao"] = "gumbel_rao"
+    temperature: TemperatureSchedule = constant(0.7)
     """Temperature τ of the softmax in the gradient, by generator update."""
     samples: Repeats = 10
     """Draws K of the noise that are averaged; memory grows with it."""
@@ -266,29 +215,26 @@ class GumbelRaoConfig(CriticEstimatorConfig):
 class GappedConfig(CriticEstimatorConfig):
     """A hard sample; the gradient is that of a softmax in which it leads by a gap. No noise."""
 
-    name: Literal["gapped"]
-    """Kind of estimator."""
-    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=0.7)
+    name: Literal["gapped"] = "gapped"
+    temperature: TemperatureSchedule = constant(0.7)
     """Temperature τ of the softmax in the gradient, by generator update."""
     gap: Annotated[float, Field(gt=0)] = 1.0
-    """Least difference of the sampled symbol's logit from every other."""
+    """Least difference of the sampled token's logit from every other."""
 
 
 class ReinMaxConfig(CriticEstimatorConfig):
     """A hard sample whose gradient is right to second order (ReinMax)."""
 
-    name: Literal["reinmax"]
-    """Kind of estimator."""
-    temperature: TemperatureConfig = ConstantTemperature(name="constant", value=1.0)
+    name: Literal["reinmax"] = "reinmax"
+    temperature: TemperatureSchedule = constant(1.0)
     """Temperature τ, at least 1, by generator update; 1: second order, more: less variance."""
 
     @model_validator(mode="after")
     def _not_cold(self) -> Self:
-        tau = self.temperature
-        ends = (tau.value,) if isinstance(tau, ConstantTemperature) else (tau.start, tau.end)
-        if min(ends) < 1:
+        lowest = self.temperature.lowest
+        if lowest < 1:
             raise ValueError(
-                f"temperature={min(ends)}: reinmax has no second order below 1; use 1 or more"
+                f"temperature={lowest}: reinmax has no second order below 1; use 1 or more"
             )
         return self
 
@@ -296,8 +242,7 @@ class ReinMaxConfig(CriticEstimatorConfig):
 class ZeroTemperatureConfig(CriticEstimatorConfig):
     """The limit of gumbel_rao at temperature 0, in closed form: equals reinmax at temperature 1."""
 
-    name: Literal["zero_temperature"]
-    """Kind of estimator."""
+    name: Literal["zero_temperature"] = "zero_temperature"
 
 
 AnyRelaxedConfig = (
@@ -307,12 +252,11 @@ AnyRelaxedConfig = (
 
 
 class RebarConfig(CriticEstimatorConfig):
-    """The score function, less the critic's opinion of a relaxed symbol; unbiased."""
+    """The score function, less the critic's opinion of a relaxed token; unbiased."""
 
-    name: Literal["rebar"]
-    """Kind of estimator."""
+    name: Literal["rebar"] = "rebar"
     temperature: Temperature = 0.5
-    """Temperature λ of the relaxed symbol; where it is learned, its start."""
+    """Temperature λ of the relaxed token; where it is learned, its start."""
     eta: float = 1.0
     """Weight η of the control variate; where it is learned, its start."""
     learn: bool = True
@@ -320,32 +264,29 @@ class RebarConfig(CriticEstimatorConfig):
 
 
 class RelaxConfig(CriticEstimatorConfig):
-    """The score function, less a learned network's opinion of a relaxed symbol; unbiased."""
+    """The score function, less a learned network's opinion of a relaxed token; unbiased."""
 
-    name: Literal["relax"]
-    """Kind of estimator."""
+    name: Literal["relax"] = "relax"
     embed: Annotated[int, Field(gt=0)] = 32
-    """Width of the network's symbol embedding."""
+    """Width of the network's token embedding."""
     hidden: Annotated[int, Field(gt=0)] = 32
     """Width of its recurrent state and of its hidden layer."""
 
 
 class RaoBlackwellConfig(CriticEstimatorConfig):
-    """At each step the likeliest symbols are summed over and one of the rest is drawn; each of
+    """At each step the likeliest tokens are summed over and one of the rest is drawn; each of
     them is followed by a fresh continuation (Liu et al. 2019)."""
 
-    name: Literal["rao_blackwell"]
-    """Kind of estimator."""
+    name: Literal["rao_blackwell"] = "rao_blackwell"
     k: Annotated[int, Field(gt=0)] = 1
-    """How many symbols are summed over; a sentence of T symbols costs (k + 1)·T + 1 scores."""
+    """How many tokens are summed over; a sentence of T tokens costs (k + 1)·T + 1 scores."""
 
 
 class UnorderedSetConfig(CriticEstimatorConfig):
     """Sets of distinct sentences, sampled without replacement and weighted so that the gradient
     stays unbiased (Kool et al. 2020)."""
 
-    name: Literal["unordered_set"]
-    """Kind of estimator."""
+    name: Literal["unordered_set"] = "unordered_set"
     k: Annotated[int, Field(ge=2)] = 4
     """Sentences in a set; divides train.batch_size. With prompts each prompt has a set."""
 
@@ -354,12 +295,11 @@ class LeakGanConfig(CriticEstimatorConfig):
     """The critic's reward teaches the manager where to send the worker, which is rewarded for
     going there (LeakGAN); for generator leakgan."""
 
-    name: Literal["leakgan"]
-    """Kind of estimator."""
+    name: Literal["leakgan"] = "leakgan"
     credit: Annotated[SequenceCreditConfig | RolloutCreditConfig, Field(discriminator="name")] = (
         RolloutCreditConfig(name="rollout", continuations=4)
     )
-    """How the value of a sequence is spread over its symbols."""
+    """How the value of a sequence is spread over its tokens."""
     baseline: Annotated[
         NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig, Field(discriminator="name")
     ] = LeaveOneOutConfig(name="leave_one_out")
@@ -371,16 +311,14 @@ class LeakGanConfig(CriticEstimatorConfig):
 class PathwiseConfig(CriticEstimatorConfig):
     """Back-propagate through the sample itself: for pictures and points."""
 
-    name: Literal["pathwise"]
-    """Kind of estimator."""
+    name: Literal["pathwise"] = "pathwise"
 
 
 class DetachedConfig(Config):
     """No path at all: in a cycle game, the way back learns from what the way there writes
     (back-translation), and the way there learns nothing from it."""
 
-    name: Literal["detached"]
-    """Kind of estimator."""
+    name: Literal["detached"] = "detached"
     decoding: Literal["greedy", "sample"] = "greedy"
     """How the translations are written."""
 

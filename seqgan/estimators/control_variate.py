@@ -1,6 +1,6 @@
 """A control variate at every step: what REBAR and RELAX share.
 
-With the hard prefix x_<t, log π_t = log p(· | x_<t) and the symbol x_t, let z̃_t be log π_t plus
+With the hard prefix x_<t, log π_t = log p(· | x_<t) and the token x_t, let z̃_t be log π_t plus
 Gumbel noise, drawn given that its argmax is x_t (`conditional_gumbel.py`): a differentiable
 function of log π_t. Let z_t be the same numbers as log π_t + g with g held fixed: a Gumbel sample
 that chose x_t, reparameterised. Then
@@ -23,11 +23,11 @@ counter-examples.
 - One control variate on the whole relaxed sequence, c(z_1, …, z_T). The distribution of z_{t+1}
   depends on x_t, which jumps where another entry of z_t becomes the largest. A derivative with the
   noise held fixed does not see the jump, so that E[∇c(z)] is not ∇E[c(z)].
-- c_t of the prefix, the relaxed symbol t, and the continuation that was sampled after x_t. It
+- c_t of the prefix, the relaxed token t, and the continuation that was sampled after x_t. It
   depends on x_t, so again the derivative misses how z_t decides what comes.
 
 The estimate is formed as a gradient with respect to the logits: a number for each row, step and
-symbol, from a detached copy of them. The loss is linear in the generator's logits, with that
+token, from a detached copy of them. The loss is linear in the generator's logits, with that
 gradient. So log π_t alone carries gradient: neither other steps, nor the prefix, nor the critic.
 
 What is learned (η and λ, or the network c) descends on the mean squared norm of the estimate: its
@@ -56,7 +56,7 @@ class ControlVariate(Protocol):
     """c_t of all rows at some steps."""
 
     def __call__(self, z_BPV: Tensor, first: int) -> Tensor:
-        """`c_BP`: entry p knows the hard symbols in front of column `first` + p, and z[:, p].
+        """`c_BP`: entry p knows the hard tokens in front of column `first` + p, and z[:, p].
 
         Differentiable in z; twice, and in its parameters, where something is learned.
         """

@@ -1,4 +1,4 @@
-"""Credit: how the value of a sequence is spread over the symbols that made it.
+"""Credit: how the value of a sequence is spread over the tokens that made it.
 
 Every function returns `returns_BT`, the reward-to-go that multiplies ∇ log p(x_t | x_<t):
 
@@ -9,7 +9,7 @@ Every function returns `returns_BT`, the reward-to-go that multiplies ∇ log p(
     gae        a learned value takes over from the returns: `actor_critic.py`
 
 With γ = 1 the first three have the gradient of E[R] (of E[Σ_t r_t] for per_step) in expectation;
-γ < 1 is biased on purpose. `window` has that of E[mean_t r_t] where symbols are independent given
+γ < 1 is biased on purpose. `window` has that of E[mean_t r_t] where tokens are independent given
 the condition (a `ParallelGenerator`) and no r_s sees further than `reach`: what it leaves out has
 expectation 0. Elsewhere it is biased. Rewards enter without gradient.
 
@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end, mean_per_row
-from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace, Shared, Term
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SequenceSpace, SharedPrefix
 from seqgan.decoding import Ancestral, continuations
 from seqgan.estimators.config import (
     CreditConfig,
@@ -54,7 +54,7 @@ def returns(
 
 
 def value_per_sequence(
-    reward: Reward, tokens: Tensor, mask_BT: Tensor, shared: Shared | None = None
+    reward: Reward, tokens: Tensor, mask_BT: Tensor, shared: SharedPrefix | None = None
 ) -> Tensor:
     """`value_B`: a per-step reward is averaged over the steps that count."""
     value = reward(tokens, mask_BT, shared)
@@ -63,10 +63,10 @@ def value_per_sequence(
 
 def total_per_sequence(
     reward: Reward,
-    terms: Sequence[Term],
+    terms: Sequence[RewardTerm],
     tokens: Tensor,
     mask_BT: Tensor,
-    shared: Shared | None = None,
+    shared: SharedPrefix | None = None,
 ) -> Tensor:
     """`value_B` of the critic's reward plus that of each term times its weight."""
     total_B = value_per_sequence(reward, tokens, mask_BT, shared)
@@ -94,7 +94,7 @@ def per_step_returns(rollout: Rollout, reward: Reward, discount: float) -> Tenso
 
 
 def window_returns(rollout: Rollout, reward: Reward, reach: int) -> Tensor:
-    """Sums of the values around each column, over the number of symbols that count."""
+    """Sums of the values around each column, over the number of tokens that count."""
     mask_BT = rollout.mask_BT
     reward_BT = reward(rollout.tokens, mask_BT) * mask_BT / mask_BT.sum(1, keepdim=True)
     return F.pad(reward_BT, (reach, reach)).unfold(1, 2 * reach + 1, 1).sum(-1)
@@ -110,7 +110,7 @@ def rollout_returns(
     for prefix, ids_NBT in enumerate(ids_PNBT, start=1):
         ids_RT = ids_NBT.flatten(0, 1)
         mask_RT = mask_until_end(ids_RT, space.end_id)
-        value_R = value_per_sequence(reward, ids_RT, mask_RT, Shared(batch, prefix))
+        value_R = value_per_sequence(reward, ids_RT, mask_RT, SharedPrefix(batch, prefix))
         columns.append(value_R.view(copies, batch).mean(0))
     columns.append(value_per_sequence(reward, rollout.tokens, rollout.mask_BT))
     return torch.stack(columns, 1)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import Ancestral, Greedy, sample
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.config import DetachedConfig
@@ -30,13 +30,13 @@ class Detached:
         self._draw = Greedy() if config.decoding == "greedy" else Ancestral()
         self._space = space
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         with torch.no_grad(), frozen(generator):
             return sample(generator, self._space, request.rows, self._draw, request.cond)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         return Surrogate(torch.zeros((), device=rollout.ids_BT.device))
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows
-from seqgan.decoding import Drawn, at_temperature, sample_categorical, straight_through
+from seqgan.decoding import Sampled, at_temperature, sample_categorical, straight_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Gapped:
     temperature: float
     gap: float
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = repeat_rows(logits_BV.float(), copies)
         still_RV = logits_RV.detach()
         ids_R = sample_categorical(still_RV.softmax(-1), 1).flatten()
         top_R1 = still_RV.amax(-1, keepdim=True)
         moved_RV = torch.minimum(still_RV, top_R1 - self.gap).scatter(-1, ids_R[:, None], top_R1)
         soft_RV = at_temperature(moved_RV + (logits_RV - still_RV), self.temperature).softmax(-1)
-        return Drawn(straight_through(ids_R, soft_RV), ids_R)
+        return Sampled(straight_through(ids_R, soft_RV), ids_R)

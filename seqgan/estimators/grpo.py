@@ -22,7 +22,15 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
+from seqgan.core.types import (
+    Generator,
+    Reward,
+    RewardTerm,
+    Rollout,
+    SampleRequest,
+    SequenceSpace,
+    Stats,
+)
 from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.config import GrpoConfig
 from seqgan.estimators.credit import value_per_sequence
@@ -38,12 +46,12 @@ class Grpo:
         self._config = config
         self._space = space
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences without gradient: row n·B + b is member n of the group of condition b."""
         return hard_samples(generator, self._space, request, self._config.samples)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         value_B = self._values(generator, rollout, reward, terms)
         advantage_B = self._compare(value_B)
@@ -56,7 +64,7 @@ class Grpo:
         return self._epoch(generator, rollout, advantage_B, old_BT, self._config.epochs, stats)
 
     def _values(
-        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[Term]
+        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
     ) -> Tensor:
         with torch.no_grad(), frozen(generator):
             value_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)
@@ -92,7 +100,9 @@ class Grpo:
         again = None
         if left > 1:
             again = partial(self._epoch, generator, rollout, advantage_B, old_BT, left - 1)
-        return Surrogate(-objective_B.mean(), (stats or {}) | {"clipped": clipped}, again=again)
+        return Surrogate(
+            -objective_B.mean(), (stats or {}) | {"clipped": clipped}, next_epoch=again
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {}

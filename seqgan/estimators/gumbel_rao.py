@@ -9,7 +9,7 @@ Gumbel, averaged over K draws of the noise given that b is its argmax:
 The noise is a constant in this derivative: to differentiate it as well, as a control variate does,
 would leave out how b depends on o, and the mean would be another. As it stands, the mean is that of
 straight-through Gumbel at the same τ, and the variance falls with K: K = 1 has the same law,
-K → ∞ leaves what b and the other symbols cause. Memory grows as K · V.
+K → ∞ leaves what b and the other tokens cause. Memory grows as K · V.
 
 Deviations: none known. The noise is float32, its sums are taken in the log domain.
 """
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows
-from seqgan.decoding import Drawn, at_temperature, sample_categorical, straight_through
+from seqgan.decoding import Sampled, at_temperature, sample_categorical, straight_through
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 
 
@@ -31,7 +31,7 @@ class GumbelRao:
     temperature: float
     samples: int
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logp_RV = repeat_rows(logits_BV.float().log_softmax(-1), copies)
         ids_R = sample_categorical(logp_RV.detach().exp(), 1).flatten()
         slope_RV = logp_RV - logp_RV.detach()
@@ -41,4 +41,4 @@ class GumbelRao:
             soft_RV = (
                 soft_RV + at_temperature(noisy_RV, self.temperature).softmax(-1) / self.samples
             )
-        return Drawn(straight_through(ids_R, soft_RV), ids_R)
+        return Sampled(straight_through(ids_R, soft_RV), ids_R)

@@ -1,18 +1,18 @@
-"""LeakGAN: the critic rewards goals, goals reward symbols.
+"""LeakGAN: the critic rewards goals, goals reward tokens.
 
-    manager    −1/B Σ_b Σ_t  R_{t+c} · ahead_t                       where the better ones went
-    worker     −1/B Σ_b Σ_t  (followed_t − b_t) log p(x_t | x_<t)    where it was sent
+    manager    −1/B Σ_b Σ_t  R_{t+c} · alignment_t                       where the better ones went
+    worker     −1/B Σ_b Σ_t  (reward_t − b_t) log p(x_t | x_<t)    where it was sent
     rescaled   R_t = σ(δ (0.5 − rank_t / B))                         rank 1: the best at column t
 
 (Guo et al. 2018; the manager's loss is the transition policy gradient of Vezhnevets et al. 2017.)
 The generator has two halves, and `ahead` and `followed` are cosines of its goals and of the way
 that the critic's features went: `models/generators/leakgan.py`, with what is cut off from what. In
 short: the manager's parameters learn from the first loss only, the worker's from the second only;
-`followed`, R and the features carry no gradient. The critic's score reaches the symbols through
+`followed`, R and the features carry no gradient. The critic's score reaches the tokens through
 the goals, and in no other way.
 
-R_{t+c} is the return of the prefix at which the goal set before symbol t has been arrived at (c
-symbols on, or at the end of the sentence), so that a goal is worth what came of it. Returns are
+R_{t+c} is the return of the prefix at which the goal set before token t has been arrived at (c
+tokens on, or at the end of the sentence), so that a goal is worth what came of it. Returns are
 those of `credit.py`; the paper's are Monte-Carlo rollouts. Ranks are taken column by column over
 all sentences of the batch, those that have ended with their final return, and equal returns share
 their mean rank (the same sentence twice is worth the same). Ranks make the mean and the spread of
@@ -22,7 +22,7 @@ The phase `mle` teaches the worker the likelihood and the manager −mean ahead,
 real sentences (`games/mle.py`). Interleaved training is a schedule, such as 15 adversarial epochs
 and one of mle: [{repeat: N, phases: {critic: 5, generator: 15, mle: 1}}].
 
-As an estimate of ∇E[reward] this is biased in every respect: a symbol is paid for its own step
+As an estimate of ∇E[reward] this is biased in every respect: a token is paid for its own step
 only, and by a cosine; ranks couple the batch. What it is drawn to is agreement: all of the mass
 on one continuation, sent there and followed, is a fixed point whatever the critic thinks of it.
 Likelihood updates in between hold against that.
@@ -37,7 +37,7 @@ estimators.
 From the official code: δ is the paper's 12 (theirs 16), and every prefix sets a goal that is
 rewarded, not every c-th. Two faults of it are not repeated. Its rescaling does not sort: it numbers
 returns as they stand in the batch. And it reduces both cosines to their mean over the batch
-(`tf.losses.cosine_distance` is a scalar), so that its worker is paid alike for every symbol, and
+(`tf.losses.cosine_distance` is a scalar), so that its worker is paid alike for every token, and
 its manager by a sum of rewards, which the rescaling makes constant: by reading the code, nothing
 that the critic says, its features aside, reaches its generator. (Users saw constant rewards, issue
 17 of the official repository.)
@@ -50,7 +50,14 @@ from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import ManagedGenerator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.core.types import (
+    ManagedGenerator,
+    Reward,
+    RewardTerm,
+    Rollout,
+    SampleRequest,
+    SequenceSpace,
+)
 from seqgan.decoding import chosen_log_probs
 from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.baselines import build_baseline
@@ -68,12 +75,12 @@ class LeakGan:
         self._space = space
         self._baseline = build_baseline(config.baseline, space.length, 1, device)
 
-    def sample(self, generator: ManagedGenerator, request: Request) -> Rollout:
+    def sample(self, generator: ManagedGenerator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         return hard_samples(generator, self._space, request)
 
     def loss(
-        self, generator: ManagedGenerator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: ManagedGenerator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         assert not terms, "games with further rewards have other generators"
         ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
@@ -83,13 +90,13 @@ class LeakGan:
         with evaluating(generator):
             read = generator.read(ids_BT)
         logp_BT = chosen_log_probs(read.logits_BTV, ids_BT, mask_BT)
-        manager = -(arrived_BT * read.ahead_BT * mask_BT).sum(1).mean()
-        paid_BT = read.followed_BT - self._baseline(read.followed_BT, mask_BT)
+        manager = -(arrived_BT * read.manager_alignment_BT * mask_BT).sum(1).mean()
+        paid_BT = read.worker_reward_BT - self._baseline(read.worker_reward_BT, mask_BT)
         worker = -(paid_BT * logp_BT).sum(1).mean()
         stats = {
             "return": masked_mean(returns_BT, mask_BT),
-            "ahead": masked_mean(read.ahead_BT.detach(), mask_BT),
-            "followed": masked_mean(read.followed_BT, mask_BT),
+            "ahead": masked_mean(read.manager_alignment_BT.detach(), mask_BT),
+            "followed": masked_mean(read.worker_reward_BT, mask_BT),
             "length": mask_BT.sum(1).float().mean(),
         }
         return Surrogate(manager + worker, stats, parts={"manager": manager, "worker": worker})
@@ -115,9 +122,9 @@ def rescaled(returns_BT: Tensor, delta: float) -> Tensor:
 
 
 def at_arrival(worth_BT: Tensor, horizon: int) -> Tensor:
-    """Column t has the worth of the prefix c symbols after the one before symbol t, or of the last.
+    """Column t has the worth of the prefix c tokens after the one before token t, or of the last.
 
-    Column s of `worth_BT` is about the prefix that ends with symbol s.
+    Column s of `worth_BT` is about the prefix that ends with token s.
     """
     length = worth_BT.shape[1]
     arrival_T = torch.arange(length, device=worth_BT.device) + horizon - 1

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.config import MaliganConfig
 from seqgan.estimators.credit import value_per_sequence
@@ -38,12 +38,12 @@ class Maligan:
         self._baseline = config.baseline
         self._space = space
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         return hard_samples(generator, self._space, request)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         with torch.no_grad(), frozen(generator):
             logit_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.masks import mean_per_row
-from seqgan.core.types import ActionReward, Request, Reward, Sample, Shared, Term
+from seqgan.core.types import ActionReward, Reward, RewardTerm, Sample, SampleRequest, SharedPrefix
 from seqgan.estimators.base import Estimator, Surrogate
 
 
@@ -37,10 +37,12 @@ class NullArm:
         self._kind = reward
         self.passes_gradient = estimator.passes_gradient
 
-    def sample(self, generator: Any, request: Request) -> Any:
+    def sample(self, generator: Any, request: SampleRequest) -> Any:
         return self._estimator.sample(generator, request)
 
-    def loss(self, generator: Any, rollout: Sample, reward: Reward, *terms: Term) -> Surrogate:
+    def loss(
+        self, generator: Any, rollout: Sample, reward: Reward, *terms: RewardTerm
+    ) -> Surrogate:
         null: Reward = _Constant(reward)
         if self._kind == "shuffled":
             order_B = torch.rand(len(rollout.x), device=rollout.x.device).argsort()
@@ -60,7 +62,9 @@ class _Constant:
 
     reward: Reward
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
         one_B = torch.ones(len(x), device=x.device)
         return one_B + 0 * x.flatten(1).sum(1) if x.is_floating_point() else one_B
 
@@ -77,7 +81,9 @@ class _Shuffled:
     through: bool
     """Whether the estimator back-propagates the reward."""
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
         if x.is_floating_point():
             # Soft rows are either differentiated through, or read by a control variate.
             return self.reward(self._exchanging(x) if self.through else x, mask, shared)

@@ -15,7 +15,7 @@ sampled and the differentiated distribution have to agree.)
 
 from typing import Any
 
-from seqgan.core.types import Batch, DirectGenerator, Request, Reward, Term
+from seqgan.core.types import Batch, DirectGenerator, Reward, RewardTerm, SampleRequest
 from seqgan.estimators.base import Surrogate, pathwise_surrogate
 
 
@@ -24,13 +24,13 @@ class Pathwise:
 
     passes_gradient = True
 
-    def sample(self, generator: DirectGenerator, request: Request) -> Batch:
+    def sample(self, generator: DirectGenerator, request: SampleRequest) -> Batch:
         """Fresh noise, and what the generator makes of it under the requested conditions."""
         x = generator(generator.draw(request.rows), request.cond)
         return Batch(x, cond=request.cond)
 
     def loss(
-        self, generator: DirectGenerator, rollout: Batch, reward: Reward, *terms: Term
+        self, generator: DirectGenerator, rollout: Batch, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         value = reward(rollout.x, rollout.mask).mean()
         stats = {"return": value.detach()}

@@ -21,7 +21,15 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
+from seqgan.core.types import (
+    Generator,
+    Reward,
+    RewardTerm,
+    Rollout,
+    SampleRequest,
+    SequenceSpace,
+    Stats,
+)
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.config import PpoConfig
@@ -43,12 +51,12 @@ class Ppo:
         self._config = config
         self._score_function = ScoreFunction(config, space, device, value_network)
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         return self._score_function.sample(generator, request)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         found = self._score_function.advantages(generator, rollout, reward, *terms)
         again = partial(
@@ -60,7 +68,7 @@ class Ppo:
             self._config.epochs,
         )
         first = again(found.stats)
-        return Surrogate(first.loss, first.stats, found.baseline_loss, first.again)
+        return Surrogate(first.loss, first.stats, found.baseline_loss, first.next_epoch)
 
     def _epoch(
         self,
@@ -82,7 +90,7 @@ class Ppo:
         again = None
         if left > 1:
             again = partial(self._epoch, generator, rollout, advantage_BT, old_BT, left - 1)
-        return Surrogate(loss, (stats or {}) | {"clipped": clipped}, again=again)
+        return Surrogate(loss, (stats or {}) | {"clipped": clipped}, next_epoch=again)
 
     def state_dict(self) -> dict[str, Any]:
         return self._score_function.state_dict()
@@ -104,7 +112,7 @@ def behaviour_log_probs(generator: Generator, rollout: Rollout) -> Tensor:
 def clipped_objective(
     generator: Generator, rollout: Rollout, advantage_BT: Tensor, old_BT: Tensor, clip: float
 ) -> tuple[Tensor, Tensor]:
-    """min(ρA, clip(ρ)A), [B, T] and 0 behind the end, and the share of symbols that clipping
+    """min(ρA, clip(ρ)A), [B, T] and 0 behind the end, and the share of tokens that clipping
     silences."""
     logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
     ratio_BT = (logp_BT - old_BT).exp()
@@ -114,7 +122,7 @@ def clipped_objective(
     return objective_BT * rollout.mask_BT, masked_mean(silent_BT, rollout.mask_BT)
 
 
-def values_with_terms(value_B: Tensor, rollout: Rollout, terms: Iterable[Term]) -> Tensor:
+def values_with_terms(value_B: Tensor, rollout: Rollout, terms: Iterable[RewardTerm]) -> Tensor:
     """The critic's value of each sentence plus the weighted other rewards, without gradient."""
     for term in terms:
         value_B = value_B + term.weight * term.reward(rollout.tokens, rollout.mask_BT)

@@ -1,13 +1,13 @@
-"""Rao-Blackwell: at each step the likeliest symbols are summed over, and one of the rest is drawn.
+"""Rao-Blackwell: at each step the likeliest tokens are summed over, and one of the rest is drawn.
 
-With an ordinary sentence x, and for each of its columns t the set C_t of the k likeliest symbols
-after x_<t, of mass m_t, and r_t drawn from the other symbols in proportion to π:
+With an ordinary sentence x, and for each of its columns t the set C_t of the k likeliest tokens
+after x_<t, of mass m_t, and r_t drawn from the other tokens in proportion to π:
 
     ∇E[R] = E Σ_t [ Σ_{a ∈ C_t} (R_a − b) ∇π(a | x_<t) + (1 − m_t) (R_r − b) ∇log π(r_t | x_<t) ]
 
 R_a is the reward of the sentence x_<t, a, continued by one fresh ancestral sample; b = R(x) is
 that of the sentence itself. (Liu, Regier, Tripuraneni, Jordan & McAuliffe 2019, for one discrete
-variable: the estimate for a sampled symbol is replaced by its expectation given which of the rest
+variable: the estimate for a sampled token is replaced by its expectation given which of the rest
 it would be.) The loss is −1/B Σ_b Σ_t of the bracket; C_t, m_t, r_t, R and b carry no gradient.
 
 Unbiased: ∇E[R] = E Σ_t Σ_a Q(x_<t, a) ∇π(a | x_<t) (the policy gradient theorem), and given x_<t
@@ -15,8 +15,8 @@ R_a has the mean Q(x_<t, a), while Σ_{a ∉ C} Q ∇π = (1 − m) E_r[Q(x_<t, 
 multiplied with b has the mean Σ_a ∇π(a) = 0 given x_<t, and depends on r_t alone; b depends on
 x_≥t, which was drawn before and apart from it, so that given x_<t their product has mean 0 too.
 
-Where C_t leaves out one symbol or none, all that is random in a step is its continuations, and b
-cancels. Symbols of the last column, and those that end a sentence, have no continuation.
+Where C_t leaves out one token or none, all that is random in a step is its continuations, and b
+cancels. Tokens of the last column, and those that end a sentence, have no continuation.
 
 Cost: (k + 1)·T + 1 critic evaluations a sentence (k·T + 1 where k ≥ V), against 1 of REINFORCE.
 T is the longest sentence of the batch on a CPU, else all columns: what lies behind a sentence's
@@ -33,21 +33,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqgan.core.budget import wrote
+from seqgan.core.budget import count_tokens
 from seqgan.core.masks import longest, mask_until_end, masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.tree import repeat_rows
 from seqgan.core.types import (
     Generator,
-    Request,
     Reward,
+    RewardTerm,
     Rollout,
+    SampleRequest,
     SequenceSpace,
-    Shared,
+    SharedPrefix,
     StepOut,
-    Term,
 )
-from seqgan.decoding import Ancestral, Entry, decode, prefix_states, sample_categorical
+from seqgan.decoding import Ancestral, PrefixBatch, decode, prefix_states, sample_categorical
 from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.config import RaoBlackwellConfig
 from seqgan.estimators.credit import total_per_sequence
@@ -62,12 +62,12 @@ class RaoBlackwell:
         self._k = config.k
         self._space = space
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         return hard_samples(generator, self._space, request)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
         with torch.no_grad(), frozen(generator):
@@ -79,7 +79,7 @@ class RaoBlackwell:
         advantage_TNB = value_TNB - value_B
         with evaluating(generator):
             logp_TNB = _log_probs(generator, rollout, actions.ids_TNB)
-        # A symbol that cannot come weighs 0, and its log-probability is −∞.
+        # A token that cannot come weighs 0, and its log-probability is −∞.
         logp_TNB = logp_TNB.masked_fill(actions.weight_TNB == 0, 0.0)
         loss = -(actions.weight_TNB * advantage_TNB * logp_TNB).sum() / len(ids_BT)
         stats = {
@@ -90,14 +90,14 @@ class RaoBlackwell:
         return Surrogate(loss, stats)
 
     def _values(
-        self, ids_TRT: Tensor, actions: "Actions", reward: Reward, terms: Sequence[Term]
+        self, ids_TRT: Tensor, actions: "Actions", reward: Reward, terms: Sequence[RewardTerm]
     ) -> Tensor:
         """`R_TNB` of the sentences of all actions."""
         _, copies, batch = actions.ids_TNB.shape
         columns = []
         for time, ids_RT in enumerate(ids_TRT):
             mask_RT = mask_until_end(ids_RT, self._space.end_id)
-            value_R = total_per_sequence(reward, terms, ids_RT, mask_RT, Shared(batch, time))
+            value_R = total_per_sequence(reward, terms, ids_RT, mask_RT, SharedPrefix(batch, time))
             columns.append(value_R.view(copies, batch))
         return torch.stack(columns)
 
@@ -110,10 +110,10 @@ class RaoBlackwell:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The symbols that are tried at each column, N of them: the likeliest, then one of the rest."""
+    """The tokens that are tried at each column, N of them: the likeliest, then one of the rest."""
 
     ids_TNB: Tensor
-    """Behind the end of the sentence: the end symbol."""
+    """Behind the end of the sentence: the end token."""
     weight_TNB: Tensor
     """π(a) of the likeliest, the mass of the rest; 0 behind the end."""
     mass_TB: Tensor
@@ -156,13 +156,13 @@ def sentences_of(
     for time, (out, ids_NB) in enumerate(zip(outs, ids_TNB, strict=True)):
         ids_R = ids_NB.flatten()
         ids_TRT[time, :, time] = ids_R
-        wrote(len(ids_R))
+        count_tokens(len(ids_R))
         if time + 1 < space.length:
             goes_on_R = torch.ones_like(ids_R, dtype=torch.bool)
             if space.end_id is not None:
                 goes_on_R = ids_R != space.end_id
             out = generator.step(ids_R, repeat_rows(out.state, copies))
-            entries.append(Entry(time + 1, out, 1, goes_on_R))
+            entries.append(PrefixBatch(time + 1, out, 1, goes_on_R))
     if entries:
         rows_RT = ids_TRT.view(-1, space.length)
         drawn = decode(generator, entries, space.length, Ancestral(), space.end_id)
@@ -172,7 +172,7 @@ def sentences_of(
 
 
 def _log_probs(generator: Generator, rollout: Rollout, ids_TNB: Tensor) -> Tensor:
-    """`logp_TNB` of the actions in nats, after the sentence's own symbols. Keeps gradients."""
+    """`logp_TNB` of the actions in nats, after the sentence's own tokens. Keeps gradients."""
     logits_BTV = generator(rollout.ids_BT, rollout.cond).float()
     logp_TBV = logits_BTV.log_softmax(-1).transpose(0, 1)[: len(ids_TNB)]
     return logp_TBV.gather(-1, ids_TNB.transpose(1, 2)).transpose(1, 2)

@@ -1,12 +1,12 @@
-"""REBAR: the critic's own opinion of a relaxed symbol is the control variate of its step.
+"""REBAR: the critic's own opinion of a relaxed token is the control variate of its step.
 
     c_t(z) = value of (x_<t, softmax(z / λ)), cut off behind column t
 
 (Tucker et al. 2017.) `control_variate.py` has the estimator, what z is, why it is unbiased and
 which forms are not. The critic is frozen, reads soft rows, and is differentiated in its input. It
-is asked once for the sentences and once for each of their symbols.
+is asked once for the sentences and once for each of their tokens.
 
-- Cut off behind column t: the mask ends there, and later columns hold end symbols, as is the
+- Cut off behind column t: the mask ends there, and later columns hold end tokens, as is the
   contract of critics, or zeros where sentences do not end. A critic is never trained on half a
   sentence, so c_t may say little about R at early steps; η decides how far it is trusted.
 - Where a critic scores every step, R is the mean of the steps' values, as with credit `sequence`,
@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.modes import double_backward, frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import Ancestral, at_temperature, sample
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.config import RebarConfig
@@ -68,13 +68,13 @@ class Rebar:
         self._space = space
         self._scales = scales
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         with torch.no_grad(), frozen(generator):
             return sample(generator, self._space, request.rows, Ancestral(), request.cond)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         assert not terms, "for games without terms: checked by Experiment"
         control = partial(self._critic_of_prefixes, reward, rollout.ids_BT)
@@ -116,7 +116,7 @@ def relaxed_prefixes(
     ids_BT: Tensor, soft_BPV: Tensor, first: int, end_id: int | None
 ) -> tuple[Tensor, Tensor]:
     """`x_RTV` and `mask_RT`: row p·B + b is sentence b up to column t = `first` + p, where the
-    soft row stands. Behind it are end symbols or, without any, zeros; the mask is False there."""
+    soft row stands. Behind it are end tokens or, without any, zeros; the mask is False there."""
     batch, steps, vocab = soft_BPV.shape
     column_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
     step_P1 = first + torch.arange(steps, device=ids_BT.device)[:, None]

@@ -7,7 +7,7 @@ whatever the network says, and how it learns; `models/value.py` has the network 
 The critic is asked once, for the sentences themselves, and need not be differentiable.
 
 Deviations. The paper adds the network to the critic's value of the relaxed sample; this is its
-form for rewards that are known at hard symbols only (LAX with the conditional sample added). There
+form for rewards that are known at hard tokens only (LAX with the conditional sample added). There
 is no η, since the network has a scale of its own. It learns from the variance of the gradient
 with respect to the logits. z̃ = z in value, as in REBAR.
 """
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import Ancestral, sample
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.control_variate import control_variate_surrogate
@@ -33,13 +33,13 @@ class Relax:
         self._space = space
         self._network = network
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         with torch.no_grad(), frozen(generator):
             return sample(generator, self._space, request.rows, Ancestral(), request.cond)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         assert not terms, "for games without terms: checked by Experiment"
         learned = [p for p in self._network.parameters() if p.requires_grad]

@@ -7,14 +7,14 @@ softmax                  y_t = softmax(o_t/τ): the distribution itself, no nois
 soft_gumbel              y_t = softmax((o_t + g_t)/τ)  (Jang 2017, Maddison 2017). The critic and
                          the next step see soft rows: the gradient is exact for the *relaxed* game.
 straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gumbel. The critic
-                         sees hard symbols; the gradient is biased.
+                         sees hard tokens; the gradient is biased.
 straight_through         forward a sample of softmax(o_t), backward that of softmax(o_t/τ)
                          (Bengio 2013). At τ = 1 and length 1 exact where the value is linear in y.
 gumbel_rao, gapped, reinmax, zero_temperature
                          forward a sample of softmax(o_t), backward a better Jacobian, given the
                          sample: see the files of these names.
 
-The gradient also flows through the symbols fed back to the generator. (RelGAN's code cuts it
+The gradient also flows through the tokens fed back to the generator. (RelGAN's code cuts it
 there; that is a deviation of theirs.) τ follows a schedule that counts generator updates.
 The generator runs without dropout, as in the score-function estimators.
 """
@@ -23,8 +23,8 @@ from typing import Any
 
 from seqgan.core.masks import masked_mean, mean_per_row
 from seqgan.core.modes import evaluating
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
-from seqgan.decoding import Draw, GumbelSoftmax, Softmax, StraightThrough, sample
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
+from seqgan.decoding import GumbelSoftmax, Sampler, Softmax, StraightThrough, sample
 from seqgan.estimators.base import Surrogate, pathwise_surrogate
 from seqgan.estimators.config import (
     AnyRelaxedConfig,
@@ -36,7 +36,6 @@ from seqgan.estimators.config import (
 from seqgan.estimators.gapped import Gapped
 from seqgan.estimators.gumbel_rao import GumbelRao
 from seqgan.estimators.reinmax import ReinMax
-from seqgan.estimators.temperature import temperature_at
 from seqgan.estimators.zero_temperature import ZeroTemperature
 
 
@@ -55,14 +54,14 @@ class Relaxed:
         """τ of the next sample."""
         if isinstance(self._config, ZeroTemperatureConfig):
             return 0.0
-        return temperature_at(self._config.temperature, self._updates)
+        return self._config.temperature.at(self._updates)
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Relaxed sequences with their gradient."""
         with evaluating(generator):
             return sample(generator, self._space, request.rows, self._draw(), request.cond)
 
-    def _draw(self) -> Draw:
+    def _draw(self) -> Sampler:
         config, tau = self._config, self.temperature
         if isinstance(config, GumbelRaoConfig):
             return GumbelRao(tau, config.samples)
@@ -79,7 +78,7 @@ class Relaxed:
         return GumbelSoftmax(tau, hard=config.name == "straight_through_gumbel")
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         value = reward(rollout.tokens, rollout.mask_BT)
         value_B = value if value.dim() == 1 else mean_per_row(value, rollout.mask_BT)

@@ -14,7 +14,7 @@ Options that change what is estimated:
 - `whiten` subtracts the batch mean of the advantages and divides by their standard deviation:
   biased, since each sequence then scales the others' gradients.
 - `entropy_bonus` β adds β · mean_t H(p(· | x_<t)). Only the entropy of each step's own
-  distribution is differentiated, not the way earlier symbols change which prefixes are met
+  distribution is differentiated, not the way earlier tokens change which prefixes are met
   (the usual choice of actor-critic methods, Mnih 2016).
 - `reward` may replace the returns: `constant` by 1 everywhere; `shuffled` permutes them between the
   sequences of the batch, uniformly. Nothing about the data is left to learn, so whatever still
@@ -33,7 +33,15 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Stats, Term
+from seqgan.core.types import (
+    Generator,
+    Reward,
+    RewardTerm,
+    Rollout,
+    SampleRequest,
+    SequenceSpace,
+    Stats,
+)
 from seqgan.decoding import Greedy, sample, token_log_probs
 from seqgan.estimators.actor_critic import lambda_returns
 from seqgan.estimators.base import Surrogate, hard_samples
@@ -67,12 +75,12 @@ class ScoreFunction:
         self._baselines: dict[str, Baseline] = {}
         self._learned = LearnedBaseline(value_network) if value_network is not None else None
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient."""
         return hard_samples(generator, self._space, request, self._config.samples)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         found = self.advantages(generator, rollout, reward, *terms)
         stats = found.stats
@@ -86,14 +94,14 @@ class ScoreFunction:
         return Surrogate(loss, stats, found.baseline_loss, parts=losses if terms else {})
 
     def advantages(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> "Advantages":
-        """What each symbol is worth above its baseline, by reward."""
+        """What each token is worth above its baseline, by reward."""
         with evaluating(generator):
             return self._advantages(generator, rollout, reward, terms)
 
     def _advantages(
-        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[Term]
+        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
     ) -> "Advantages":
         greedy = self._greedy(generator, rollout)
         value_BT = self._learned.predict(rollout) if self._learned is not None else None
@@ -139,7 +147,7 @@ class ScoreFunction:
         return returns_BT
 
     def _term_advantage(
-        self, generator: Generator, rollout: Rollout, greedy: Rollout | None, term: Term
+        self, generator: Generator, rollout: Rollout, greedy: Rollout | None, term: RewardTerm
     ) -> tuple[Tensor, Tensor]:
         """(value, advantage) of a reward of whole sentences, at every column."""
         with torch.no_grad(), frozen(generator):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqgan.core.budget import wrote
+from seqgan.core.budget import count_tokens
 from seqgan.core.modes import frozen
 from seqgan.core.tree import gather_rows, repeat_rows
 from seqgan.core.types import Generator, SequenceSpace, StepOut
@@ -62,7 +62,7 @@ def sets_without_replacement(
         beam = _root(space, sets, members, out.logits_BV.device)
         for time in range(space.length):
             beam, parent_KG = _grow(beam, out.logits_BV, time, space.end_id)
-            wrote(members * sets)
+            count_tokens(members * sets)
             if time + 1 < space.length:
                 state = gather_rows(out.state, (parent_KG * sets + set_G).flatten())
                 out = generator.step(beam.ids_KGT[..., time].flatten(), state)
@@ -92,15 +92,15 @@ def _grow(beam: _Beam, logits_RV: Tensor, time: int, end_id: int | None) -> tupl
         step_KGV = torch.where(ended_KG1, only_end_V, step_KGV)
     noisy_KGV = step_KGV + gumbel_noise(step_KGV)
     # Conditioning keeps the order of a prefix's children: its best K are all that can be wanted.
-    noisy_KGC, symbol_KGC = noisy_KGV.topk(min(members, step_KGV.shape[-1]))
+    noisy_KGC, token_KGC = noisy_KGV.topk(min(members, step_KGV.shape[-1]))
     logp_KG1 = beam.logp_KG[..., None]
     g_KGC = _children(beam.g_KG[..., None], logp_KG1 + noisy_KGC)
     g_GK, child_GK = _by_set(g_KGC).topk(members)
-    logp_GK = _by_set(logp_KG1 + step_KGV.gather(-1, symbol_KGC)).gather(1, child_GK)
-    symbol_GK = _by_set(symbol_KGC).gather(1, child_GK)
-    parent_KG = child_GK.T // symbol_KGC.shape[-1]
+    logp_GK = _by_set(logp_KG1 + step_KGV.gather(-1, token_KGC)).gather(1, child_GK)
+    token_GK = _by_set(token_KGC).gather(1, child_GK)
+    parent_KG = child_GK.T // token_KGC.shape[-1]
     ids_KGT = beam.ids_KGT.gather(0, parent_KG[..., None].expand_as(beam.ids_KGT))
-    ids_KGT[..., time] = symbol_GK.T
+    ids_KGT[..., time] = token_GK.T
     return _Beam(ids_KGT, logp_GK.T, g_GK.T), parent_KG
 
 

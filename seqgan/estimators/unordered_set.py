@@ -47,7 +47,7 @@ from torch import Tensor
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace, Term
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Surrogate, hard_samples
 from seqgan.estimators.config import UnorderedSetConfig
@@ -64,12 +64,12 @@ class UnorderedSet:
         self._k = config.k
         self._space = space
 
-    def sample(self, generator: Generator, request: Request) -> Rollout:
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences, without gradient: not the sets, see the module's docstring."""
         return hard_samples(generator, self._space, request)
 
     def loss(
-        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: Term
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         rows, cond = len(rollout.ids_BT), rollout.cond
         sets = rows // self._k if cond is None else rows
@@ -82,7 +82,7 @@ class UnorderedSet:
         drawn: SentenceSets,
         cond: Tensor | None,
         reward: Reward,
-        *terms: Term,
+        *terms: RewardTerm,
     ) -> Surrogate:
         """The loss of given sets; `cond` has a row for each set. `reward` sees row k·G + g for
         member k of set g."""

@@ -23,18 +23,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.tree import repeat_rows
-from seqgan.decoding import Drawn, sample_categorical, straight_through
+from seqgan.decoding import Sampled, sample_categorical, straight_through
 
 
 @dataclass(frozen=True, slots=True)
 class ZeroTemperature:
     """See the module's docstring."""
 
-    def __call__(self, logits_BV: Tensor, copies: int) -> Drawn:
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logp_RV = repeat_rows(logits_BV.float().log_softmax(-1), copies)
         probs_RV = logp_RV.exp()
         still_RV = probs_RV.detach()
         ids_R = sample_categorical(still_RV, 1).flatten()
         away_RV = F.one_hot(ids_R, still_RV.shape[-1]) - still_RV  # e_b − π
         soft_RV = (probs_RV + away_RV * logp_RV.gather(-1, ids_R[:, None])) / 2
-        return Drawn(straight_through(ids_R, soft_RV), ids_R)
+        return Sampled(straight_through(ids_R, soft_RV), ids_R)

@@ -37,7 +37,7 @@ class Shown(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShownLines:
-    """Sentences, one a line."""
+    """Sentences, one per line."""
 
     lines: list[str]
 

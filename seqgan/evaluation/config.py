@@ -32,20 +32,27 @@ PICTURE_METRICS = (
     *("duplicates", "nearest_ratio", "copy_p_value"),
     *("label_accuracy", "label_distance", "valid_attributes", "attribute_distance"),
 )
-"""label_… by the judge, where pictures have labels (accuracy: where the generator is told them);
-the last two by detectors, for cartoon faces."""
+"""label_… by the extractor, where pictures have labels (accuracy: where the generator is given
+them); the last two by detectors, for cartoon faces."""
 CYCLE_METRICS = (
-    *("kept_a2b", "kept_b2a", "fid_a2b", "fid_b2a", "cycle_a", "cycle_b"),
+    *(
+        "label_preservation_a2b",
+        "label_preservation_b2a",
+        "fid_a2b",
+        "fid_b2a",
+        "cycle_a",
+        "cycle_b",
+    ),
     *("cycle_noisy_a", "cycle_noisy_b", "identity_a", "identity_b"),
 )
-"""What validation measures, by kind of data: the names a selection rule can use. What a judge
-measures carries the judge's name behind an @, which a rule may leave out."""
+"""What validation measures, by kind of data: the names a selection rule can use. What an extractor
+measures carries the feature extractor's name behind an @, which a rule may leave out."""
 TRANSLATION_METRICS = (
     "label_free",
     *(
         f"{name}_{way}"
         for way in ("a2b", "b2a")
-        for name in ("label_free", "lm_nll", "usage_kl", "round_trip", "shuffled")
+        for name in ("label_free", "lm_nll", "unigram_kl", "round_trip", "shuffled")
     ),
 )
 """Of translations: what needs no truth. Nothing is ever selected by a score against the truth."""
@@ -60,7 +67,7 @@ LEAST_NEIGHBOURS = 6
 """Samples that pictures and points are measured with: each has a fifth nearest neighbour."""
 
 
-class JudgeConfig(Config):
+class FeatureExtractorConfig(Config):
     """The network that pictures are measured with, trained on pictures that no player sees."""
 
     kind: Literal["auto", "labels", "rotations", "random"] = "auto"
@@ -101,15 +108,15 @@ class EvaluationConfig(Config):
     sweep_temperatures: list[Temperature] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
     """Temperatures of a sweep, each with top-p 1."""
     sweep_top_p: list[Annotated[float, Field(gt=0, le=1)]] = [0.8, 0.9]
-    """Top-p values of a sweep: draw from the likeliest symbols that hold this much probability."""
+    """Top-p values of a sweep: draw from the likeliest tokens that hold this much probability."""
     select: SelectionConfig = SelectionConfig()
     """Picks the checkpoint, never the initial network."""
     sweep_select: SelectionConfig = SelectionConfig(metric=DEFAULT_SWEEP_METRIC)
     """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid.
     For pictures name another one, such as fid."""
     ngram_order: Annotated[int, Field(ge=1, le=6)] = 3
-    """Symbols an n-gram model of translations looks at together; for cycles of text."""
-    judge: JudgeConfig = JudgeConfig()
+    """Tokens an n-gram model of translations looks at together; for cycles of text."""
+    feature_extractor: FeatureExtractorConfig = FeatureExtractorConfig()
     """The feature extractor of pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234
     """Seed of the generated sequences, the same in every evaluation."""

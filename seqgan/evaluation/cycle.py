@@ -2,15 +2,17 @@
 
 For the direction a → b, with F: a → b and G: b → a, on held-out pictures:
 
-    kept_a2b        share of labels that survive: a judge of kind b reads F(x), the truth is x's own
-                    label. Labels serve this number only, never training or selection by default
+    label_preservation_a2b
+                    share of labels that survive: an extractor of kind b reads F(x), the truth is
+                    x's own label. Labels serve this number only, never training or selection by
+                    default
     fid_a2b         Fréchet distance of F(x) to held-out pictures of b
     cycle_a         mean |G(F(x)) − x|, values from −1 to 1
     cycle_noisy_a   the same with N(0, 0.1²) added to F(x): a translator that hides the source in
                     faint patterns (steganography, Chu et al. 2017) loses it here
     identity_a      mean |G(x) − x| on pictures of a, which should stay as they are
 
-The real-data row has the judges' accuracy on real pictures (what `kept` can reach) and the
+The real-data row has the extractors' accuracy on real pictures (what `kept` can reach) and the
 distance of training to held-out pictures.
 """
 
@@ -28,7 +30,7 @@ from seqgan.evaluation import sheets
 from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, configured
-from seqgan.evaluation.judge import Judge
+from seqgan.evaluation.feature_extractor import FeatureExtractor
 from seqgan.evaluation.pictures import Detect
 from seqgan.metrics.frechet import frechet_distance
 
@@ -38,13 +40,13 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedKind:
+class MeasuredPictures:
     """One kind of pictures, and who reads them."""
 
     name: str
     """a or b."""
     pictures: Pictures
-    judge: Judge
+    extractor: FeatureExtractor
     detect: Detect | None
 
     def split(self, name: str) -> PictureSet:
@@ -52,27 +54,29 @@ class JudgedKind:
 
     def labels(self, x_NCHW: Tensor) -> Tensor:
         """Labels read in bytes; a detector's word counts more than a network's."""
-        return (self.detect or self.judge.labels)(x_NCHW)
+        return (self.detect or self.extractor.labels)(x_NCHW)
 
     @property
     def reader(self) -> str:
         """Suffix of a metric of what was read."""
-        return "" if self.detect else f"@{self.judge.name}"
+        return "" if self.detect else f"@{self.extractor.name}"
 
     @property
     def reads(self) -> bool:
-        return self.detect is not None or self.judge.reads_labels
+        return self.detect is not None or self.extractor.reads_labels
 
 
 class CycleEvaluator:
     """Measures pairs of translators (keys a2b and b2a)."""
 
-    def __init__(self, a: JudgedKind, b: JudgedKind, device: torch.device, seed: int) -> None:
+    def __init__(
+        self, a: MeasuredPictures, b: MeasuredPictures, device: torch.device, seed: int
+    ) -> None:
         self._kinds = (a, b)
         self._device = device
         self._seed = seed
         self.notes: dict[str, object] = {
-            f"judge_{kind.name}": kind.judge.name for kind in self._kinds
+            f"extractor_{kind.name}": kind.extractor.name for kind in self._kinds
         }
 
     def settings(self, config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
@@ -96,10 +100,10 @@ class CycleEvaluator:
             way = f"{source.name}2{target.name}"
             if target.reads and real.labels_NA is not None:
                 right_NA = target.labels(real.x_NCHW) == real.labels_NA
-                metrics[f"kept_{way}{target.reader}"] = float(right_NA.float().mean())
-            features = target.judge.features
+                metrics[f"label_preservation_{way}{target.reader}"] = float(right_NA.float().mean())
+            features = target.extractor.features
             distance = frechet_distance(features(real.x_NCHW), features(train))
-            metrics[f"fid_{way}@{target.judge.name}"] = distance
+            metrics[f"fid_{way}@{target.extractor.name}"] = distance
         return metrics
 
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
@@ -129,8 +133,8 @@ class CycleEvaluator:
         generators: nn.ModuleDict,
         split: str,
         samples: int,
-        source: JudgedKind,
-        target: JudgedKind,
+        source: MeasuredPictures,
+        target: MeasuredPictures,
     ) -> Metrics:
         into, back = _ways(generators, source, target)
         part, way = source.split(split), f"{source.name}2{target.name}"
@@ -139,14 +143,14 @@ class CycleEvaluator:
         with isolated(self._seed):
             noisy = y + NOISE_STD * torch.randn_like(y)
         made = to_bytes(y)
-        features = target.judge.features
+        features = target.extractor.features
         real = features(target.split(split).x_NCHW[:samples])
         metrics: Metrics = {
-            f"fid_{way}@{target.judge.name}": frechet_distance(real, features(made))
+            f"fid_{way}@{target.extractor.name}": frechet_distance(real, features(made))
         }
         if target.reads and part.labels_NA is not None:
             kept_NA = target.labels(made) == part.labels_NA[:samples]
-            metrics[f"kept_{way}{target.reader}"] = float(kept_NA.float().mean())
+            metrics[f"label_preservation_{way}{target.reader}"] = float(kept_NA.float().mean())
         return metrics | {
             f"cycle_{source.name}": _difference(self._translate(back, y), x),
             f"cycle_noisy_{source.name}": _difference(self._translate(back, noisy), x),
@@ -160,7 +164,9 @@ class CycleEvaluator:
         return torch.cat([generator(x.new_zeros(len(x), 0), x).float().cpu() for x in blocks])
 
 
-def _ways(generators: nn.ModuleDict, source: JudgedKind, target: JudgedKind) -> tuple[Any, Any]:
+def _ways(
+    generators: nn.ModuleDict, source: MeasuredPictures, target: MeasuredPictures
+) -> tuple[Any, Any]:
     """The generator into the target, and the one back."""
     return generators[f"{source.name}2{target.name}"], generators[f"{target.name}2{source.name}"]
 

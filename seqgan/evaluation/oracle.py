@@ -1,6 +1,6 @@
 """Evaluation against an oracle: both densities are known, so divergences are too.
 
-Per symbol, in nats (`jsd` is a sequence's):
+Per token, in nats (`jsd` is a sequence's):
 
     nll_oracle   E_G[−log p_oracle]     what the oracle thinks of samples; sharpening buys it
     nll_SPLIT    E_oracle[−log p_G]     held-out likelihood, the counterweight
@@ -153,7 +153,7 @@ class OracleEvaluator:
         return {}
 
     def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
-        """Symbols as numbers, behind their prompts."""
+        """Tokens as numbers, behind their prompts."""
         fake = self._sample(generator, "valid", SHOWN, setting)
         lines = [" ".join(map(str, row)) for row in fake.x.tolist()]
         if fake.cond is not None:

@@ -1,15 +1,15 @@
 """Evaluation of pictures by a network that was trained here, on pictures that no player sees.
 
-    fid, kid                     distances of the judge's features to those of held-out pictures
+    fid, kid                     distances of the extractor's features to those of held-out pictures
     precision, recall, density, coverage   the same features' nearest neighbours
     duplicates, nearest_ratio, copy_p_value   nearest *training* pictures (metrics/memorisation.py)
-    label_distance_NAME          total variation between the labels the judge reads in generated
+    label_distance_NAME          total variation between the labels the extractor reads in generated
                                  pictures and the true ones of the reference
-    label_accuracy_NAME          share whose label, as the judge reads it, is the one asked for
+    label_accuracy_NAME          share whose label, as the extractor reads it, is the one asked for
                                  (where the generator is told labels)
     valid_attributes, attribute_distance_NAME   cartoon faces only: read by rule, not by network
 
-Where there is a single label, its name is left out. What the judge measures carries its name
+Where there is a single label, its name is left out. What the extractor measures carries its name
 (`fid@cnn-1a2b3c4d`): such numbers compare runs with each other, never with those of other papers
 and their networks. The real-data row puts training pictures in the generated ones' place.
 """
@@ -29,7 +29,7 @@ from seqgan.decoding import generate
 from seqgan.evaluation import sheets
 from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
-from seqgan.evaluation.judge import Judge
+from seqgan.evaluation.feature_extractor import FeatureExtractor
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.faces import attribute_distances, valid_share
 from seqgan.metrics.frechet import frechet_distance
@@ -55,22 +55,22 @@ class PictureEvaluator:
         self,
         pictures: Pictures,
         space: ArraySpace,
-        judge: Judge,
+        extractor: FeatureExtractor,
         detect: Detect | None,
         device: torch.device,
         seed: int,
     ) -> None:
         self.space = space
         self._pictures = pictures
-        self._judge = judge
+        self._extractor = extractor
         self._detect = detect
         self._device = device
         self._seed = seed
         self._splits = {"valid": pictures.valid, "test": pictures.test}
         self._features: dict[str, Tensor] = {}
         self.notes: dict[str, object] = {
-            "judge": judge.name,
-            "judge_accuracy": self._judge_accuracy(),
+            "extractor": extractor.name,
+            "extractor_accuracy": self._extractor_accuracy(),
             "reference_pictures": {name: len(part.x_NCHW) for name, part in self._splits.items()},
         }
 
@@ -84,10 +84,10 @@ class PictureEvaluator:
         rows = min(samples, len(self._pictures.train.x_NCHW))
         asked_NA = self._asked(self._splits[split], rows)
         made = self._sample(generator, rows, setting, asked_NA)
-        fake_NF, real_NF = self._judge.features(made), self._features_of(split)
+        fake_NF, real_NF = self._extractor.features(made), self._features_of(split)
         copies = memorisation(fake_NF, real_NF, self._features_of("train"))
         metrics = self._measure(made, fake_NF, split, asked_NA)
-        return metrics | {self._by_judge(name): value for name, value in copies.items()}
+        return metrics | {self._by_extractor(name): value for name, value in copies.items()}
 
     def real(self, split: str, samples: int) -> Metrics:
         """Training pictures in the generator's place."""
@@ -124,26 +124,26 @@ class PictureEvaluator:
     ) -> Metrics:
         """What generated and real pictures share; whether real ones are copies makes no sense."""
         reference, real_NF = self._splits[split], self._features_of(split)
-        by_judge: Metrics = {
+        by_extractor: Metrics = {
             "fid": frechet_distance(real_NF, fake_NF),
             "kid": kernel_distance(real_NF, fake_NF),
             **prdc(real_NF, fake_NF),
         }
-        if self._judge.reads_labels and reference.labels_NA is not None:
-            by_judge |= self._label_metrics(made_NCHW, reference.labels_NA, asked_NA)
-        metrics = {self._by_judge(name): value for name, value in by_judge.items()}
+        if self._extractor.reads_labels and reference.labels_NA is not None:
+            by_extractor |= self._label_metrics(made_NCHW, reference.labels_NA, asked_NA)
+        metrics = {self._by_extractor(name): value for name, value in by_extractor.items()}
         if self._detect is not None:
             assert reference.labels_NA is not None, "faces have labels"
             metrics |= _attribute_metrics(self._detect(made_NCHW), reference.labels_NA)
         return metrics
 
-    def _by_judge(self, name: str) -> str:
-        return f"{name}@{self._judge.name}"
+    def _by_extractor(self, name: str) -> str:
+        return f"{name}@{self._extractor.name}"
 
     def _label_metrics(
         self, made_NCHW: Tensor, true_NA: Tensor, asked_NA: Tensor | None
     ) -> Metrics:
-        read_NA = self._judge.labels(made_NCHW)
+        read_NA = self._extractor.labels(made_NCHW)
         sizes = self._pictures.label_sizes
         metrics: Metrics = {}
         for column, (suffix, classes) in enumerate(zip(self._suffixes, sizes, strict=True)):
@@ -162,15 +162,15 @@ class PictureEvaluator:
     def _features_of(self, name: str) -> Tensor:
         if name not in self._features:
             part = self._splits.get(name, self._pictures.train)
-            self._features[name] = self._judge.features(part.x_NCHW)
+            self._features[name] = self._extractor.features(part.x_NCHW)
         return self._features[name]
 
-    def _judge_accuracy(self) -> dict[str, float]:
-        """Of the judge on test pictures: what `label_accuracy` can reach."""
+    def _extractor_accuracy(self) -> dict[str, float]:
+        """Of the feature extractor on test pictures: what `label_accuracy` can reach."""
         test = self._pictures.test
-        if not self._judge.reads_labels or test.labels_NA is None:
+        if not self._extractor.reads_labels or test.labels_NA is None:
             return {}
-        accuracy = self._judge.accuracy(test.x_NCHW, test.labels_NA)
+        accuracy = self._extractor.accuracy(test.x_NCHW, test.labels_NA)
         return dict(zip(self._pictures.label_names, accuracy, strict=True))
 
     # ── Drawing ───────────────────────────────────────────────────────────────────────────────

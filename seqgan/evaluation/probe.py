@@ -20,9 +20,9 @@ else it is a leave-one-out estimate from many batches, and its own standard erro
 estimators that sum a causal critic's values (credit per_step or gae, all_action), their sum.
 
 Relaxed estimators estimate the gradient of another game, the relaxed one; their bias says how far
-that leads from the game with symbols.
+that leads from the game with tokens.
 
-Evaluations of the critic and symbols written are those of one estimate, seconds include the
+Evaluations of the critic and tokens written are those of one estimate, seconds include the
 backward pass. Learned baselines and control variates are fitted first, on batches of their own.
 """
 
@@ -34,10 +34,10 @@ from math import inf
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.budget import Budget, spending
+from seqgan.core.budget import Budget, counting
 from seqgan.core.masks import mask_until_end
 from seqgan.core.rng import isolated
-from seqgan.core.types import Generator, Request, Reward, Rollout, SequenceSpace
+from seqgan.core.types import Generator, Reward, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator, hard_samples
 from seqgan.evaluation.probe_config import ProbeConfig
@@ -87,8 +87,8 @@ class ProbeRow:
     snr: float
     cosine: float
     cosine_mean: float
-    scored: float
-    symbols: float
+    critic_calls: float
+    tokens: float
     seconds: float
     reference_error: float
 
@@ -97,7 +97,7 @@ def probe_gradients(
     generator: Generator,
     space: SequenceSpace,
     probed: list[Probed],
-    request: Request,
+    request: SampleRequest,
     reward: Reward,
     config: ProbeConfig,
     done: Callable[[], None] = lambda: None,
@@ -124,7 +124,7 @@ def probe_gradients(
 def _reference(
     generator: Generator,
     space: SequenceSpace,
-    request: Request,
+    request: SampleRequest,
     reward: Reward,
     summed: bool,
     config: ProbeConfig,
@@ -163,7 +163,7 @@ def listed_gradient(
 
 
 def listed_sentences(space: SequenceSpace) -> Tensor:
-    """Every distinct sentence; behind the first end symbol stand end symbols."""
+    """Every distinct sentence; behind the first end token stand end tokens."""
     ids_RT = all_sequences(space.vocab_size, space.length)
     if space.end_id is None:
         return ids_RT
@@ -171,7 +171,7 @@ def listed_sentences(space: SequenceSpace) -> Tensor:
 
 
 def _leave_one_out(
-    generator: Generator, space: SequenceSpace, request: Request, reward: Reward, summed: bool
+    generator: Generator, space: SequenceSpace, request: SampleRequest, reward: Reward, summed: bool
 ) -> Tensor:
     rollout = hard_samples(generator, space, request)
     value_B = _values(reward, rollout, summed)
@@ -196,7 +196,7 @@ def _values(reward: Reward, rollout: Rollout, summed: bool) -> Tensor:
 def _measure(
     generator: Generator,
     one: Probed,
-    request: Request,
+    request: SampleRequest,
     reward: Reward,
     config: ProbeConfig,
     reference: Reference,
@@ -205,7 +205,7 @@ def _measure(
     samples = config.samples
     budget = Budget()
     started = time.perf_counter()
-    with spending(budget):
+    with counting(budget):
         moments = _Moments(reference.gradient_P, samples)
         for gradient_P in _estimates(generator, one, request, reward, samples):
             moments.add(gradient_P)
@@ -217,22 +217,24 @@ def _measure(
         moments.snr(),
         moments.cosine(),
         moments.cosine_of_mean(),
-        budget.scored / samples,
-        budget.symbols / samples,
+        budget.critic_calls / samples,
+        budget.tokens / samples,
         seconds / samples,
         reference.error,
     )
 
 
 def _estimates(
-    generator: Generator, one: Probed, request: Request, reward: Reward, samples: int
+    generator: Generator, one: Probed, request: SampleRequest, reward: Reward, samples: int
 ) -> Iterator[Tensor]:
     for _ in range(samples):
         rollout = one.estimator.sample(generator, request)
         yield _gradient(one.estimator.loss(generator, rollout, reward).loss, generator)
 
 
-def _fit(generator: Generator, one: Probed, request: Request, reward: Reward, updates: int) -> None:
+def _fit(
+    generator: Generator, one: Probed, request: SampleRequest, reward: Reward, updates: int
+) -> None:
     if one.network is None or not updates:
         return
     optimizer = torch.optim.Adam(one.network.parameters(), lr=FIT_RATE)

@@ -35,7 +35,7 @@ from seqgan.core.types import Batch, Generator, Rollout
 from seqgan.data.prompted_text import PromptedSplit, PromptedText
 from seqgan.data.unknown_tokens import unk_rates
 from seqgan.data.unpaired_text import Scorer
-from seqgan.decoding import Ancestral, Draw, Greedy, held_out_log_probs, sample
+from seqgan.decoding import Ancestral, Greedy, Sampler, held_out_log_probs, sample
 from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
@@ -98,7 +98,7 @@ class PromptedTextEvaluator:
             )
 
     @torch.no_grad()
-    def _answer(self, generator: Generator, part: PromptedSplit, draw: Draw) -> Rollout:
+    def _answer(self, generator: Generator, part: PromptedSplit, draw: Sampler) -> Rollout:
         assert part.batch.cond is not None
         blocks = [
             sample(generator, self.space, len(cond), draw, cond.to(self._device))

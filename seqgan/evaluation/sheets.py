@@ -39,7 +39,7 @@ SCATTER_REACH = 1.5
 LEAST_SINE = 1e-4
 
 Generate = Callable[[Tensor], Tensor]
-"""From `z_BL` to samples, one a row."""
+"""From `z_BL` to samples, one per row."""
 
 
 def grid(x_NCHW: Tensor, columns: int) -> Image.Image:

@@ -3,11 +3,11 @@
 For a direction x ∈ X → Y with F: X → Y and G: Y → X, on held-out text, decoded greedily. What needs
 no truth, and may pick checkpoints:
 
-    lm_nll_WAY      nats a symbol of F(x) under an n-gram model of Y's training text: is it fluent?
-    usage_kl_WAY    KL(symbols of F(x) ‖ symbols of Y's training text) in nats: are they used as in
+    lm_nll_WAY      nats per token of F(x) under an n-gram model of Y's training text: is it fluent?
+    unigram_kl_WAY    KL(tokens of F(x) ‖ tokens of Y's training text) in nats: are they used as in
                     Y? (A model that writes one fluent sentence for ever has a low lm_nll.)
-    round_trip_WAY  nats a symbol of x under G given F(x): is the source still in there?
-    label_free_WAY  lm_nll + usage_kl, plus round_trip where a way back is trained
+    round_trip_WAY  nats per token of x under G given F(x): is the source still in there?
+    label_free_WAY  lm_nll + unigram_kl, plus round_trip where a way back is trained
     label_free      the sum over the directions that are played
 
 and what audits it:
@@ -16,7 +16,7 @@ and what audits it:
                     where F(x) says nothing of x, far above it where F(x) carries x, seen or unseen
     copied_WAY      share of the translation's words that stand in its source
     distinct_WAY    different translations / translations
-    length_WAY      mean symbols a translation, without the end
+    length_WAY      mean tokens a translation, without the end
 
 Scores against the truth come from the data's own scorer, for reports only: they are not among the
 names that a selection rule can use. The real-data row puts the reference in the translation's
@@ -41,15 +41,15 @@ from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN, EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, configured
 from seqgan.evaluation.written import written_lines
-from seqgan.metrics.ngram_lm import NgramModel, usage_kl
+from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
 from seqgan.metrics.translation import copied_share
 from seqgan.translate import translate
 
 AT_ONCE = 250
 """Sentences translated at a time."""
 
-LM_SYMBOLS = 2_000_000
-"""Training symbols that an n-gram model counts at most."""
+LM_TOKENS = 2_000_000
+"""Training tokens that an n-gram model counts at most."""
 
 
 class TranslationEvaluator:
@@ -89,7 +89,7 @@ class TranslationEvaluator:
             part = _first(_split(source, split), samples)
             rollout = self._translate(generators[way], way, part)
             found = self._fluency(way, rollout.ids_BT, rollout.mask_BT)
-            score = found["lm_nll"] + found["usage_kl"]
+            score = found["lm_nll"] + found["unigram_kl"]
             if self._cycle:
                 back = generators[_reverse(way)]
                 found["round_trip"] = self._nats(back, rollout.ids_BT, part)
@@ -165,7 +165,7 @@ class TranslationEvaluator:
 
     @torch.no_grad()
     def _nats(self, generator: Any, given_NT: Tensor, part: EncodedSplit) -> float:
-        """Mean over sentences of −log p(sentence | given) a symbol."""
+        """Mean over sentences of −log p(sentence | given) a token."""
         total = 0.0
         blocks = zip(
             given_NT.split(AT_ONCE),
@@ -189,7 +189,7 @@ class TranslationEvaluator:
         kept = mask if target.space.end_id is None else mask & (ids != target.space.end_id)
         return {
             "lm_nll": float(nll_NT.sum() / mask.sum()),
-            "usage_kl": usage_kl(ids, mask, *real, target.space.vocab_size),
+            "unigram_kl": unigram_kl(ids, mask, *real, target.space.vocab_size),
             "distinct": len({row.tobytes() for row in ids}) / len(ids),
             "length": float(kept.sum(1).mean()),
         }
@@ -245,10 +245,10 @@ def _language_model(side: TextSide, order: int) -> NgramModel:
     vocab = side.space.vocab_size
     if (vocab + 1) ** order >= 2**63:
         raise UserError(
-            f"evaluation.ngram_order={order}: too many symbols ({vocab}) to count so long n-grams "
+            f"evaluation.ngram_order={order}: too many tokens ({vocab}) to count so long n-grams "
             "of; lower it"
         )
-    rows = max(1, LM_SYMBOLS // side.space.length)
+    rows = max(1, LM_TOKENS // side.space.length)
     model = NgramModel(order, vocab)
     model.fit(side.train.ids_NT[:rows].numpy(), side.train.mask_NT[:rows].numpy())
     return model

@@ -10,7 +10,7 @@
 
 While one player learns the others are frozen: no gradient, no dropout, no change of buffers.
 The critic therefore rewards in evaluation mode. What the critic is shown is what the estimator
-makes: hard symbols for score functions, soft or straight-through rows for pathwise ones, pictures.
+makes: hard tokens for score functions, soft or straight-through rows for pathwise ones, pictures.
 
 With conditions both players are told the labels, or the prompts, of a real batch, and the critic
 has a third kind of input: real samples with a wrong one (Reed et al. 2016, GAN-CLS). Without it
@@ -36,8 +36,8 @@ from seqgan.core.modes import frozen
 from seqgan.core.types import (
     Batch,
     Critic,
-    Request,
     Reward,
+    SampleRequest,
     Space,
     Stateful,
     Stats,
@@ -114,7 +114,7 @@ class AdversarialGame:
     def _update_critic(self) -> Updates:
         real = self._stream.next()
         with torch.no_grad(), frozen(self._generator.module):
-            request = Request(len(real.x), real.cond)
+            request = SampleRequest(len(real.x), real.cond)
             fake = self._estimator.sample(self._generator.module, request)
         loss, stats = critic_update(
             self._critic.module,
@@ -138,7 +138,7 @@ class AdversarialGame:
         value of `objective`. `real` are real sentences, wherever any are looked at."""
         rows = self._stream.batch_size
         with frozen(self._critic.module):
-            rollout = self._estimator.sample(self._generator.module, Request(rows, cond))
+            rollout = self._estimator.sample(self._generator.module, SampleRequest(rows, cond))
             reward = self._reward(objective, real, cond)
             if self._demonstrations is not None:
                 assert real is not None

@@ -3,7 +3,7 @@
     phase reconstruct   loss = E_x[ E_{z ~ q(·|x)} ‖x − G(z)‖² / 2σ²  +  KL(q(·|x) ‖ N(0, I)) ]
 
 with q(z|x) = N(μ(x), diag exp s(x)), KL = ½ Σ (μ² + e^s − 1 − s), σ = `decoder_std`: the negative
-evidence bound in nats a sample up to the constant D log(σ√2π)  (Kingma & Welling 2014). σ is not
+evidence bound in nats per sample up to the constant D log(σ√2π)  (Kingma & Welling 2014). σ is not
 learned; it decides how much detail the code has to carry, so it is stated beside every result.
 A sample is the decoder's mean: the Gaussian noise around it is not drawn, as is usual for
 pictures.
@@ -63,6 +63,6 @@ class AutoencodeGame:
 
 
 def kl_to_standard_normal(mean_BL: Tensor, log_variance_BL: Tensor) -> Tensor:
-    """KL(N(μ, diag e^s) ‖ N(0, I)) in nats a sample: [B]."""
+    """KL(N(μ, diag e^s) ‖ N(0, I)) in nats per sample: [B]."""
     terms_BL = mean_BL.square() + log_variance_BL.exp() - 1 - log_variance_BL
     return 0.5 * terms_BL.sum(1)

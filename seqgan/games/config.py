@@ -1,38 +1,16 @@
 """Configuration of games: who plays, and for what besides the objective."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.schedule import ShareSchedule, WeightSchedule, constant
 from seqgan.data.noise_config import NoiseConfig
 from seqgan.objectives.config import DivergenceName
 
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class ScheduledSamplingConfig(Config):
-    """How often the generator reads its own symbol instead of the real one, while it learns."""
-
-    start: Share = 0.0
-    """Probability at the first generator update, for each symbol."""
-    end: Share
-    """Probability after `steps` generator updates."""
-    steps: Annotated[int, Field(gt=0)]
-    """Generator updates on the way, linear."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _constant(cls, tree: Any) -> Any:
-        """A plain number is a probability that never changes."""
-        if isinstance(tree, int | float) and not isinstance(tree, bool):
-            return {"start": tree, "end": tree, "steps": 1}
-        return tree
-
-    def probability(self, updates: int) -> float:
-        """The probability after so many generator updates."""
-        return self.start + min(1.0, updates / self.steps) * (self.end - self.start)
 
 
 class AnyGameConfig(Config):
@@ -47,22 +25,19 @@ class AnyGameConfig(Config):
 class MleGameConfig(AnyGameConfig):
     """A sequence generator alone, by likelihood."""
 
-    name: Literal["mle"]
-    """Kind of game."""
-    scheduled_sampling: ScheduledSamplingConfig | None = None
-    """Feed the generator's own symbols back during training (a baseline, not a likelihood); a plain
-    number is a constant probability. Null: real symbols only."""
+    name: Literal["mle"] = "mle"
+    scheduled_sampling: ShareSchedule | None = None
+    """Probability with which the generator reads its own token instead of the real one, by
+    generator update (a baseline, not a likelihood). Null: real tokens only."""
 
 
 class DemonstrationsConfig(Config):
     """Real sentences among the generator's samples, with a reward that no critic decides."""
 
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of real sentences in the first batch of the phase `generator`."""
+    share: ShareSchedule
+    """Share of real sentences in a batch, by visit of the phase `generator`."""
     reward: float = 2.0
     """The reward of each of them."""
-    steps: Annotated[int, Field(gt=0)]
-    """Visits of the phase `generator` in which the share falls linearly to 0."""
 
 
 class EvolutionConfig(Config):
@@ -83,8 +58,7 @@ class AdversarialGameConfig(AnyGameConfig):
 
     adversarial_phases = frozenset({"generator", "evolve"})
 
-    name: Literal["adversarial"]
-    """Kind of game."""
+    name: Literal["adversarial"] = "adversarial"
     mle_weight: Weight = 0.0
     """Weight of the likelihood loss on real data, added to every adversarial generator update."""
     demonstrations: DemonstrationsConfig | None = None
@@ -98,8 +72,7 @@ class ConditionalGameConfig(AnyGameConfig):
 
     adversarial_phases = frozenset({"generator", "evolve"})
 
-    name: Literal["conditional"]
-    """Kind of game."""
+    name: Literal["conditional"] = "conditional"
     mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of (real sample, wrong label or prompt) in the critic's loss on fakes; the rest is
     generated. 0: such pairs are not shown."""
@@ -113,8 +86,7 @@ class ConditionalGameConfig(AnyGameConfig):
 class AutoencodeGameConfig(AnyGameConfig):
     """A generator alone, as the decoder of an autoencoder: the reference without a critic."""
 
-    name: Literal["autoencode"]
-    """Kind of game."""
+    name: Literal["autoencode"] = "autoencode"
     variational: bool = True
     """Encode to a Gaussian and pull it towards N(0, I) (VAE); false: plain codes."""
     decoder_std: Annotated[float, Field(gt=0)] = 0.1
@@ -123,48 +95,28 @@ class AutoencodeGameConfig(AnyGameConfig):
     """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
 
 
-class RampConfig(Config):
-    """A weight that changes from `start` to `end` in `steps` generator updates."""
-
-    start: Weight
-    """Weight at the first generator update."""
-    end: Weight
-    """Weight after `steps` generator updates."""
-    steps: Annotated[int, Field(gt=0)]
-    """Generator updates (of every phase) on the way."""
-
-
-def weight_at(weight: float | RampConfig, updates: float) -> float:
-    """The weight after so many generator updates."""
-    if not isinstance(weight, RampConfig):
-        return weight
-    share = min(1.0, updates / weight.steps)
-    return weight.start + share * (weight.end - weight.start)
-
-
 class CycleGameConfig(AnyGameConfig):
     """Two generators that translate between two kinds of samples, and a critic for each kind."""
 
     adversarial_phases = frozenset({"generator"})
     adversarial_name = "cycle phase"
 
-    name: Literal["cycle"]
-    """Kind of game."""
+    name: Literal["cycle"] = "cycle"
     directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
     """Ways that are to deceive a critic; the other one then only recovers what they translated."""
     adversarial_weight: Weight = 1.0
     """Weight of the critics' rewards; 0: the generators do not listen to them."""
-    cycle_weight: Weight | RampConfig = 10.0
+    cycle_weight: WeightSchedule = constant(10.0)
     """Weight of the distance between a sample and its translation there and back; 0: one-way."""
-    identity_weight: Weight | RampConfig = 5.0
+    identity_weight: WeightSchedule = constant(5.0)
     """Weight of the distance between a sample and what the generator into its kind makes of it;
     of sequences, makes of its noisy version (`noise`)."""
     noise: NoiseConfig | None = None
     """What is done to a sequence that the generator into its kind writes again; null: nothing."""
     bijection_weight: Weight = 0.0
-    """Weight of the penalty on symbols that are written for several others; generator lexicon."""
+    """Weight of the penalty on tokens that are written for several others; generator lexicon."""
     fluency_weight: Weight = 0.0
-    """Weight of the nats a symbol that a language model of the kind needs for a translation (LM
+    """Weight of the nats per token that a language model of the kind needs for a translation (LM
     prior). The models are trained in the phase `language_model`, which then has to come first."""
     coverage_weight: Weight = 0.0
     """Weight of the attention that falls again where it has been; generator pointer."""
@@ -177,8 +129,7 @@ class CycleGameConfig(AnyGameConfig):
 class PairedGameConfig(AnyGameConfig):
     """Translators alone, by likelihood of true pairs (`data.aligned`): the supervised ceiling."""
 
-    name: Literal["paired"]
-    """Kind of game."""
+    name: Literal["paired"] = "paired"
     directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
     """Ways that are taught."""
 
@@ -188,15 +139,14 @@ class InfillGameConfig(AnyGameConfig):
 
     adversarial_phases = frozenset({"generator"})
 
-    name: Literal["infill"]
-    """Kind of game."""
+    name: Literal["infill"] = "infill"
     shares: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.25, 1.0]
-    """Least and greatest share of a sentence's symbols that is blanked; 1: all, which is what the
+    """Least and greatest share of a sentence's tokens that is blanked; 1: all, which is what the
     generator is evaluated on."""
     contiguous: bool = True
-    """Blank one run of symbols; false: each symbol by itself."""
+    """Blank one run of tokens; false: each token by itself."""
     mle_weight: Weight = 0.0
-    """Weight of the likelihood loss of the blanked symbols, added to every adversarial generator
+    """Weight of the likelihood loss of the blanked tokens, added to every adversarial generator
     update."""
 
     @model_validator(mode="after")
@@ -212,8 +162,7 @@ class RewardGameConfig(AnyGameConfig):
     adversarial_phases = frozenset({"generator"})
     adversarial_name = "reward phase"
 
-    name: Literal["reward"]
-    """Kind of game."""
+    name: Literal["reward"] = "reward"
     scorer: Literal["bleu", "oracle"]
     """bleu: of each sentence against training sentences. oracle: log-density under the oracle that
     the data come from, in nats; tells what the estimator can do with the truth."""
@@ -229,8 +178,7 @@ class JsdganGameConfig(AnyGameConfig):
     adversarial_phases = frozenset({"generator"})
     adversarial_name = "divergence phase"
 
-    name: Literal["jsdgan"]
-    """Kind of game."""
+    name: Literal["jsdgan"] = "jsdgan"
 
 
 class DgsanGameConfig(AnyGameConfig):
@@ -238,8 +186,7 @@ class DgsanGameConfig(AnyGameConfig):
 
     adversarial_phases = frozenset({"generator"})
 
-    name: Literal["dgsan"]
-    """Kind of game."""
+    name: Literal["dgsan"] = "dgsan"
 
 
 CriticFreeGameConfig = MleGameConfig | RewardGameConfig | JsdganGameConfig | DgsanGameConfig

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from seqgan.core.budget import scored
+from seqgan.core.budget import count_critic_calls
 from seqgan.core.masks import masked_mean
-from seqgan.core.types import Critic, Sample, Scores, Shared, Space, Stats
+from seqgan.core.types import Critic, Sample, Scores, SharedPrefix, Space, Stats
 from seqgan.objectives.base import Objective
 from seqgan.objectives.config import GradientPenaltyConfig, PenaltyConfig, R1Config
 from seqgan.objectives.penalties import gradient_penalty, r1
@@ -14,7 +14,7 @@ from seqgan.objectives.penalties import gradient_penalty, r1
 
 def score(critic: Critic, sample: Sample) -> Scores:
     """The critic's opinion of samples under their conditions."""
-    scored(len(sample.x))
+    count_critic_calls(len(sample.x))
     return critic(sample.x, sample.mask, sample.cond)
 
 
@@ -58,13 +58,13 @@ def _penalty(
 ) -> Tensor | None:
     """The penalties that are terms of the loss; constraints act elsewhere."""
     if isinstance(penalty, GradientPenaltyConfig):
-        scored(len(real.x))
+        count_critic_calls(len(real.x))
         rows = slice(len(real.x))  # one for each real sample, where there are several a condition
         real_x, fake_x = space.continuous(real.x), space.continuous(fake.x[rows])
         mask = None if real.mask is None or fake.mask is None else real.mask | fake.mask[rows]
         return gradient_penalty(critic, real_x, fake_x, mask, penalty, real.cond)
     if isinstance(penalty, R1Config):
-        scored(len(real.x))
+        count_critic_calls(len(real.x))
         return r1(critic, space.continuous(real.x), real.mask, penalty, real.cond)
     return None
 
@@ -81,22 +81,24 @@ class CriticReward:
     real: Scores | None = None
     cond: Tensor | None = None
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
-        scored(len(x))
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
+        count_critic_calls(len(x))
         cond = _copies(self.cond, len(x))
         if shared is None:
             scores = self.critic(x, mask, cond)
         else:
             assert mask is not None, "continuations are sequences"
             scores = self.critic.score_continuations(x, mask, shared, cond)
-        return self.objective.value(scores, self.real)
+        return self.objective.reward(scores, self.real)
 
     def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """See `ActionReward`. Only critics that look at symbols one by one know it."""
-        scored(len(ids_BT))
+        """See `ActionReward`. Only critics that look at tokens one by one know it."""
+        count_critic_calls(len(ids_BT))
         scores = self.critic(ids_BT, mask_BT, _copies(self.cond, len(ids_BT)))
         assert scores.q_BTV is not None, "checked by Experiment"
-        return self.objective.value(Scores(scores.q_BTV))
+        return self.objective.reward(Scores(scores.q_BTV))
 
 
 def _copies(cond: Tensor | None, rows: int) -> Tensor | None:

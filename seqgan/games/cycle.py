@@ -20,15 +20,15 @@ the second one is given the translation and learns d(G(ŷ), x) directly. With th
 
 Nothing here knows what is translated: generators, critics, data, estimators, noise and the
 distance d are handed in. `distance(generator, given, target)` is how badly `generator` recovers
-`target` from `given`, one number a sample: for pictures the mean absolute difference, for
-sequences nats a symbol. Noise belongs to sequences (denoising autoencoder); without it the term is
+`target` from `given`, one number per sample: for pictures the mean absolute difference, for
+sequences nats per token. Noise belongs to sequences (denoising autoencoder); without it the term is
 CycleGAN's identity loss.
 
 Both generators are one player, both critics another: each pair has one optimizer, as in the
 official code. Keys of the pairs: a2b and b2a; a and b. `directions` may leave one way out: then
 it only serves to recover what the other way made of its source (summaries), and its critic rests.
 
-Fluency is the nats a symbol that a language model of the target side needs for a translation (the
+Fluency is the nats per token that a language model of the target side needs for a translation (the
 LM prior of He et al. 2020 and of Baziotis et al. 2019, without their entropy term), carried by the
 estimator like any other reward. Coverage (See et al. 2017, as Wang & Lee use it) is what a
 pointer's attention spends on places it has attended to before; it needs no estimator.
@@ -55,19 +55,19 @@ from seqgan.core.types import (
     Batch,
     Generator,
     ParallelGenerator,
-    Request,
     Reward,
+    RewardTerm,
     Sample,
-    Shared,
+    SampleRequest,
+    SharedPrefix,
     Space,
     Stateful,
     Stats,
-    Term,
 )
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator
-from seqgan.games.config import CycleGameConfig, weight_at
+from seqgan.games.config import CycleGameConfig
 from seqgan.games.critics import CriticReward, critic_update, score
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.pool import Pool
@@ -226,18 +226,20 @@ class CycleGame:
 
     def _fixed_translation(self, visit: _Visit) -> Sample:
         """What the generators write now, without gradient."""
-        request = Request(len(visit.source.x), visit.source.x)
+        request = SampleRequest(len(visit.source.x), visit.source.x)
         with torch.no_grad(), frozen(self._generators.module):
             return visit.side.estimator.sample(visit.into, request)
 
     def _lessons(self, visit: _Visit) -> tuple[dict[str, Tensor], Stats]:
         """The generators' losses in one direction, by name, and what is worth logging."""
         config, estimator = self._config, visit.side.estimator
-        weight = weight_at(config.cycle_weight, self._generators.updates)
-        terms = [Term("cycle", self._recovery(visit), weight)] if weight else []
+        weight = config.cycle_weight.at(self._generators.updates)
+        terms = [RewardTerm("cycle", self._recovery(visit), weight)] if weight else []
         if config.fluency_weight:
-            terms.append(Term("fluency", self._fluency(visit), config.fluency_weight))
-        translation = estimator.sample(visit.into, Request(len(visit.source.x), visit.source.x))
+            terms.append(RewardTerm("fluency", self._fluency(visit), config.fluency_weight))
+        translation = estimator.sample(
+            visit.into, SampleRequest(len(visit.source.x), visit.source.x)
+        )
         surrogate = estimator.loss(visit.into, translation, self._realism(visit), *terms)
         losses = dict(surrogate.parts) or {"critic": surrogate.loss}
         stats = dict(surrogate.stats)
@@ -255,7 +257,7 @@ class CycleGame:
     def _direct_losses(self, visit: _Visit, translation: Any) -> dict[str, tuple[float, Tensor]]:
         """(weight, loss) of what reaches the generator without an estimator, by name."""
         config = self._config
-        identity_weight = weight_at(config.identity_weight, self._generators.updates)
+        identity_weight = config.identity_weight.at(self._generators.updates)
         losses: dict[str, tuple[float, Tensor]] = {}
         if identity_weight:
             losses["identity"] = identity_weight, self._identity(visit)
@@ -285,17 +287,17 @@ class CycleGame:
         as a critic's is: the way back learns elsewhere."""
         learns_here = visit.side.estimator.passes_gradient
 
-        def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        def reward(x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None) -> Tensor:
             with nullcontext() if learns_here else evaluating(visit.back):
                 return -self._distance(visit.back, x, visit.source)
 
         return reward
 
     def _fluency(self, visit: _Visit) -> Reward:
-        """Nats a symbol under the language model, negative; differentiable in soft rows."""
+        """Nats per token under the language model, negative; differentiable in soft rows."""
         model = self._language_model(visit.side)
 
-        def reward(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+        def reward(x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None) -> Tensor:
             assert mask is not None, "sequences have masks"
             logp_BTV = model(x).float().log_softmax(-1)
             chosen_BTV = visit.side.space.continuous(x)
@@ -324,7 +326,7 @@ def trimmed(batch: Batch, generator: nn.Module) -> Batch:
     return Batch(batch.x[:, :columns], batch.mask[:, :columns], batch.cond)
 
 
-def _nothing(x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+def _nothing(x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None) -> Tensor:
     """No reward, in every column where there are columns: credit by columns reads it too."""
     return torch.zeros(x.shape[:1] if mask is None else mask.shape, device=x.device)
 
@@ -355,8 +357,8 @@ def mean_absolute_difference(generator: nn.Module, given: Tensor, target: Sample
     return (made - target.x).abs().flatten(1).mean(1)
 
 
-def nats_per_symbol(generator: Generator, given: Tensor, target: Sample) -> Tensor:
-    """For sequences: −log p(target | given) over the symbols of the target: [B]."""
+def nats_per_token(generator: Generator, given: Tensor, target: Sample) -> Tensor:
+    """For sequences: −log p(target | given) over the tokens of the target: [B]."""
     assert target.mask is not None, "sequences have masks"
     logp_BT = token_log_probs(generator, target.x, target.mask, cond=given)
     return -mean_per_row(logp_BT, target.mask)

@@ -1,7 +1,7 @@
 """Demonstrations: real sentences among the generator's samples, with a constant reward.
 
     first ⌊share_v · B⌉ rows of a batch: real sentences with reward `reward`;  the rest: as ever
-    share_v = share · max(0, 1 − v / steps),   v = former visits of the phase `generator`
+    share_v = share.at(v),   v = former visits of the phase `generator`
 
 TextGAIL (Wu et al. 2021) mixes them into the samples of PPO, so that a generator whose samples are
 all bad still sees what is good. The estimator treats them as if the generator had written them:
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Batch, Reward, Rollout, Shared
+from seqgan.core.types import Batch, Reward, Rollout, SharedPrefix
 from seqgan.games.config import DemonstrationsConfig
 
 
@@ -35,7 +35,7 @@ class Demonstrations:
         Row b of `real` has the condition of row b of `rollout`, where there are any.
         """
         batch = len(rollout.ids_BT)
-        share = self._config.share * max(0.0, 1 - self._visits / self._config.steps)
+        share = self._config.share.at(self._visits)
         self._visits += 1
         rows = round(share * batch)
         if not rows:
@@ -62,7 +62,9 @@ class _PartlyConstant:
     rows: int
     value: float
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
         value = self.reward(x, mask, shared)
         blocks = value.unflatten(0, (-1, self.batch))
         shown_B = torch.arange(self.batch, device=value.device) < self.rows

@@ -14,7 +14,7 @@ expectation is half the likelihood's of whole sentences: −½ E_real ∇log p +
 which the second part is 0 on average. As p_new learns, real sentences saturate (d ≫ 0) until the
 next snapshot, and what p_old writes too often is pushed down.
 
-Deviations: the published code compares symbol by symbol, here whole sentences are compared, as in
+Deviations: the published code compares token by token, here whole sentences are compared, as in
 its text; a snapshot is a phase of the schedule. The old generator samples and scores without
 dropout.
 """

@@ -12,10 +12,10 @@ samples easily, as it can when they have collapsed. On text: CatGAN and its abla
 al. 2020). λ = .001 in both.
 
 Deviations. One parent survives, as in E-GAN by default. `quality` is the mean of the game's own
-value (σ(D) with `objective.value: prob`, as published), the same for all children. CatGAN takes the
-likelihood of real data for diversity, and its mutations are relativistic. lsgan acts on logits, not
-on σ(D). All children of a visit, and their samples for the fitness, are made with the same random
-numbers and real sentences: they differ by their mutation alone.
+reward (σ(D) with `objective.reward: prob`, as published), the same for all children. CatGAN takes
+the likelihood of real data for diversity, and its mutations are relativistic. lsgan acts on logits,
+not on σ(D). All children of a visit, and their samples for the fitness, are made with the same
+random numbers and real sentences: they differ by their mutation alone.
 
 One number a child is read from the device, so a GPU waits for each.
 """
@@ -30,7 +30,7 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.rng import isolated
-from seqgan.core.types import Batch, Critic, Request, Sample, Stateful
+from seqgan.core.types import Batch, Critic, Sample, SampleRequest, Stateful
 from seqgan.data.stream import Batches
 from seqgan.estimators.base import Estimator
 from seqgan.games.adversarial import AdversarialGame
@@ -100,7 +100,7 @@ class EvolutionaryGame:
     def _fitness(self, real: Batch) -> Tensor:
         """Of the present generator, a scalar."""
         with torch.no_grad(), frozen(self._generator.module):
-            request = Request(len(real.x), real.cond)
+            request = SampleRequest(len(real.x), real.cond)
             fake = self._estimator.sample(self._generator.module, request)
         return fitness(self._critic.module, self._objective, real, fake, self._diversity)
 
@@ -115,6 +115,6 @@ def fitness(
         loss = objective.critic_loss(of_real, of_fake)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         with torch.no_grad():
-            quality = masked_mean(objective.value(of_fake, of_real), of_fake.mask_BT)
+            quality = masked_mean(objective.reward(of_fake, of_real), of_fake.mask_BT)
     norm = torch.stack([g.norm() for g in gradients if g is not None]).norm()
     return quality - diversity * norm.clamp(min=torch.finfo(torch.float32).tiny).log()

@@ -1,6 +1,6 @@
 """Maximum likelihood: the generator alone, and the yardstick of every adversarial arm.
 
-loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of symbols       (nats a symbol, pads excluded)
+loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of tokens       (nats per token, pads excluded)
 
 With scheduled sampling some of the prefixes are the generator's own: `scheduled_sampling.py`.
 """
@@ -11,10 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from seqgan.core.masks import masked_mean
+from seqgan.core.schedule import ShareSchedule
 from seqgan.core.types import Batch, Generator, ManagedGenerator, Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.decoding import chosen_log_probs, token_log_probs
-from seqgan.games.config import ScheduledSamplingConfig
 from seqgan.games.scheduled_sampling import scheduled_sampling_loss
 from seqgan.training.player import Player
 
@@ -26,7 +26,7 @@ class MleGame:
         self,
         generator: Player[Generator],
         stream: Stream | FreshStream,
-        scheduled_sampling: ScheduledSamplingConfig | None = None,
+        scheduled_sampling: ShareSchedule | None = None,
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generator}
         self._stream = stream
@@ -40,7 +40,7 @@ class MleGame:
         schedule, generator = self._scheduled_sampling, self._generator
         if schedule is None:
             return real_loss(generator.module, real)
-        probability = schedule.probability(generator.updates)
+        probability = schedule.at(generator.updates)
         return scheduled_sampling_loss(generator.module, real, probability), {}
 
     def stateful(self) -> dict[str, Stateful]:
@@ -48,7 +48,7 @@ class MleGame:
 
 
 def likelihood_loss(generator: Generator, batch: Batch) -> Tensor:
-    """Mean negative log-likelihood a symbol, in nats; columns behind the end do not count."""
+    """Mean negative log-likelihood a token, in nats; columns behind the end do not count."""
     assert batch.mask is not None, "sequences have masks"
     logp_BT = token_log_probs(generator, batch.x, batch.mask, cond=batch.cond)
     return -logp_BT.sum() / batch.mask.sum()
@@ -66,5 +66,5 @@ def real_loss(generator: Generator, batch: Batch) -> tuple[Tensor, Stats]:
     read = generator.read(batch.x)
     logp_BT = chosen_log_probs(read.logits_BTV, batch.x, batch.mask)
     likelihood = -logp_BT.sum() / batch.mask.sum()
-    ahead = masked_mean(read.ahead_BT, batch.mask)
+    ahead = masked_mean(read.manager_alignment_BT, batch.mask)
     return likelihood - ahead, {"nll_train": likelihood.detach(), "ahead": ahead.detach()}

@@ -1,6 +1,6 @@
 """Translators taught by true pairs: the supervised ceiling of unsupervised translation.
 
-    phase mle   −1/N Σ log p(y | x), nats a symbol, for each way that is taught
+    phase mle   −1/N Σ log p(y | x), nats per token, for each way that is taught
 
 The two streams have to give pairs, row for row: `data.aligned`, and one seed for both.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqgan.core.types import Stateful, Stats
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.games.config import PairedGameConfig
-from seqgan.games.cycle import nats_per_symbol, trimmed
+from seqgan.games.cycle import nats_per_token, trimmed
 from seqgan.training.player import Player
 
 
@@ -41,7 +41,7 @@ class PairedGame:
         for way in self._directions:
             source, target = pairs[way]
             generator: Any = self._generators.module[way]
-            losses[way] = nats_per_symbol(generator, source.x, target).mean()
+            losses[way] = nats_per_token(generator, source.x, target).mean()
         stats = {way: loss.detach() for way, loss in losses.items()}
         yield self._generators, torch.stack(list(losses.values())).sum(), stats
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from torch import Tensor
 
-from seqgan.core.budget import scored
-from seqgan.core.types import Request, Reward, Shared, Stateful
+from seqgan.core.budget import count_critic_calls
+from seqgan.core.types import Reward, SampleRequest, SharedPrefix, Stateful
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.estimators.base import Estimator
 from seqgan.games.mle import likelihood_loss
@@ -59,12 +59,14 @@ class RewardGame:
 
     def _update_generator(self) -> Updates:
         module = self._generator.module
-        rollout = self._estimator.sample(module, Request(self._stream.batch_size))
+        rollout = self._estimator.sample(module, SampleRequest(self._stream.batch_size))
         surrogate = self._estimator.loss(module, rollout, self._counted)
         baseline = self.players.get("baseline")
         yield from surrogate_updates(surrogate, self._generator, baseline)
 
-    def _counted(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def _counted(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
         """The reward, on the account that critics' scores go on."""
-        scored(len(x))
+        count_critic_calls(len(x))
         return self._reward(x, mask, shared)

@@ -1,12 +1,12 @@
 """Scheduled sampling: likelihood of real sentences after prefixes that are partly the model's own.
 
-    loss = −Σ_{b,t} log p(x_bt | u_b,<t) / number of symbols      (nats a symbol, pads excluded)
+    loss = −Σ_{b,t} log p(x_bt | u_b,<t) / number of tokens      (nats per token, pads excluded)
     u_bt = x_bt with probability 1 − ε, else a sample of p(· | u_b,<t)
 
-Bengio et al. 2015. The published ε counts the real symbols, here it counts the model's own. Which
-symbol is read is decided anew for each column. No gradient passes through a sampled symbol, nor
+Bengio et al. 2015. The published ε counts the real tokens, here it counts the model's own. Which
+token is read is decided anew for each column. No gradient passes through a sampled token, nor
 through the decision. At ε = 0 this is the likelihood, and it is the only ε at which it is: the
-objective is improper (Huszár 2015). At ε = 1 no real symbol is ever read, and the optimum is the
+objective is improper (Huszár 2015). At ε = 1 no real token is ever read, and the optimum is the
 product of each column's marginal distribution, a model of words without sentences.
 
 Deviations: ε is a straight line in generator updates (published: linear, exponential or inverse
@@ -33,6 +33,6 @@ def scheduled_sampling_loss(generator: Generator, batch: Batch, probability: flo
 
 
 def _mixed(real_B: Tensor, logits_BV: Tensor, probability: float) -> Tensor:
-    """The real symbol of each row, or with `probability` one of the model's own."""
+    """The real token of each row, or with `probability` one of the model's own."""
     own_B = sample_categorical(logits_BV.detach().float().softmax(-1), 1)[0]
     return torch.where(torch.rand(len(real_B), device=real_B.device) < probability, own_B, real_B)

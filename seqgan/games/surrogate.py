@@ -26,8 +26,8 @@ def surrogate_updates(
     if surrogate.baseline_loss is not None:
         assert baseline is not None, "whoever builds a learned baseline makes it a player"
         yield baseline, surrogate.baseline_loss, {}
-    while surrogate.again is not None:
-        surrogate = surrogate.again()
+    while surrogate.next_epoch is not None:
+        surrogate = surrogate.next_epoch()
         yield generator, *_with(surrogate, extra_loss)
 
 

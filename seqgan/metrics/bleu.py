@@ -58,9 +58,9 @@ class Corpus:
     def from_masked(
         cls, ids_NT: NDArray, mask_NT: NDArray[np.bool_], end_id: int | None = None
     ) -> "Corpus":
-        """Take the columns where the mask is True, without the end symbols if `end_id` is given.
+        """Take the columns where the mask is True, without the end tokens if `end_id` is given.
 
-        The end counts as a symbol in likelihoods, but it is no word: with it in, every pair of
+        The end counts as a token in likelihoods, but it is no word: with it in, every pair of
         sentences would have n-grams in common.
         """
         keep_NT = mask_NT.astype(bool)

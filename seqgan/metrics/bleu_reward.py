@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Shared
+from seqgan.core.types import SharedPrefix
 from seqgan.metrics.bleu import (
     Corpus,
     Floats,
@@ -96,13 +96,15 @@ def _tables(references: Corpus, vocab_size: int, max_order: int) -> list[_Table]
 
 
 class BleuReward:
-    """`core.types.Reward`: BLEU of each row against the references. The end symbol is no word."""
+    """`core.types.Reward`: BLEU of each row against the references. The end token is no word."""
 
     def __init__(self, scorer: BleuScorer, end_id: int | None) -> None:
         self._scorer = scorer
         self._end_id = end_id
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
         assert mask is not None, "sequences have masks"
         hypotheses = Corpus.from_masked(x.cpu().numpy(), mask.cpu().numpy(), self._end_id)
         return torch.from_numpy(self._scorer(hypotheses)).to(x.device, torch.float32)

@@ -1,9 +1,9 @@
 """Classical attacks on ciphers from unpaired text: the rows that every table of learned ones needs.
 
-All return decoding tables [period, V]: the guess for cipher symbol c in column t of a window is
+All return decoding tables [period, V]: the guess for cipher token c in column t of a window is
 table[t mod period, c]. All read cipher text and *other* plain text, never a pair.
 
-frequency_match   the k-th most frequent cipher symbol is the k-th most frequent plain one, in each
+frequency_match   the k-th most frequent cipher token is the k-th most frequent plain one, in each
                   residue of the column. (The baseline of Gomez et al. 2018.)
 hill_climb        raises the bigram log-likelihood Σ_r Σ_ij C_r[i, j] · L[k_r(i), k_{r+1}(j)] by the
                   best swap of two entries of a table k_r, until none helps (after Jakobsen 1995).
@@ -68,21 +68,21 @@ def hill_climb(
 def solve_vigenere(cipher_ids_NT: NDArray, plain_ids_NT: NDArray, vocab: int, period: int) -> Ints:
     """The decoding table [period, V] of shifts that fit best, each residue by itself.
 
-    The fit is the likelihood of the symbols; chi-squared, the textbook's choice, gives most of its
+    The fit is the likelihood of the tokens; chi-squared, the textbook's choice, gives most of its
     weight to the rarest ones.
     """
     cipher_PV = _usage(np.asarray(cipher_ids_NT), vocab, period)
     plain_V = _usage(np.asarray(plain_ids_NT), vocab, 1)[0] + 0.5
-    # Row s decodes by shifting back s symbols.
+    # Row s decodes by shifting back s tokens.
     decoded_VV = (np.arange(vocab) - np.arange(vocab)[:, None]) % vocab
     fit_PV = cipher_PV @ np.log(plain_V)[decoded_VV].T
     return decoded_VV[fit_PV.argmax(axis=1)]
 
 
 def coincidences(cipher_ids_NT: NDArray, max_period: int) -> Floats:
-    """For each period from 1 the index of coincidence: how often two symbols of one residue agree.
+    """For each period from 1 the index of coincidence: how often two tokens of one residue agree.
 
-    The mean over residues; [max_period]. About 1/V for uniform symbols; at the true period and its
+    The mean over residues; [max_period]. About 1/V for uniform tokens; at the true period and its
     multiples as high as in the plain text, whatever the tables are.
     """
     cipher = np.asarray(cipher_ids_NT)
@@ -103,7 +103,7 @@ def index_of_coincidence(cipher_ids_NT: NDArray, max_period: int) -> int:
 
 
 def _usage(ids_NT: NDArray, vocab: int, period: int) -> Ints:
-    """How often each symbol stands in each residue of the column: [period, V]."""
+    """How often each token stands in each residue of the column: [period, V]."""
     residue_T = np.arange(ids_NT.shape[1]) % period
     keys = (residue_T * vocab + ids_NT).ravel()
     return np.bincount(keys, minlength=period * vocab).reshape(period, vocab)
@@ -133,9 +133,9 @@ def _climb(table: Ints, counts_PVV: Floats, log_p_VV: Floats) -> float:
 def _gains(table: Ints, counts_PVV: Floats, log_p_VV: Floats, row: int) -> Floats:
     """What each swap of two entries of one row of the table adds to the likelihood: [V, V].
 
-    Entries of the row are first symbols of the pairs that begin in its residue, and second ones of
+    Entries of the row are first tokens of the pairs that begin in its residue, and second ones of
     those that begin one before. With period 1 these are the same pairs, and the four of the two
-    symbols with each other need their own account.
+    tokens with each other need their own account.
     """
     before = (row - 1) % len(table)
     after = (row + 1) % len(table)

@@ -21,8 +21,8 @@ MAX_ENUMERATED = 70_000
 
 def all_sequences(vocab_size: int, length: int) -> Tensor:
     """`ids_RT`: every sequence, in lexicographic order; R = V^T."""
-    symbols = [torch.arange(vocab_size)] * length
-    return torch.cartesian_prod(*symbols).view(-1, length)
+    tokens = [torch.arange(vocab_size)] * length
+    return torch.cartesian_prod(*tokens).view(-1, length)
 
 
 def exact_divergences(logp_R: Tensor, logq_R: Tensor) -> dict[str, float]:

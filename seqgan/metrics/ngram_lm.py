@@ -1,18 +1,18 @@
-"""An interpolated n-gram language model on ids, and the divergence of symbol usage.
+"""An interpolated n-gram language model on ids, and the divergence of token usage.
 
 Witten–Bell smoothing (Witten & Bell 1991, method C; interpolated as in Chen & Goodman 1999):
 
     p_k(w | h) = (c(h w) + t(h) · p_{k-1}(w | h')) / (c(h) + t(h)),     p_0(w) = 1 / V,
 
-h the last k − 1 symbols, h' without the oldest, c the counts and t(h) the number of different
-symbols that followed h; where h was never seen, p_k = p_{k-1}. Each p_k(· | h) sums to one over
-the V symbols and is positive for each. Witten–Bell and not Kneser–Ney, because it has no discount
+h the last k − 1 tokens, h' without the oldest, c the counts and t(h) the number of different
+tokens that followed h; where h was never seen, p_k = p_{k-1}. Each p_k(· | h) sums to one over
+the V tokens and is positive for each. Witten–Bell and not Kneser–Ney, because it has no discount
 that must be estimated from counts of counts, which letters of a small alphabet do not have.
 
 Decisions
-- The mask says what counts: with `mask_until_end` the end symbol is predicted like any other, and
+- The mask says what counts: with `mask_until_end` the end token is predicted like any other, and
   nothing behind it is counted. Masks are a prefix of each row.
-- A sentence is preceded by start symbols, of an id of their own (V) that is never predicted.
+- A sentence is preceded by start tokens, of an id of their own (V) that is never predicted.
 - An n-gram is one integer in base V + 1, so that a sort counts and a binary search looks up;
   (V + 1)^order must fit into 63 bits.
 """
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Counts:
-    """The n-grams of one order, and the contexts (an n-gram without its last symbol)."""
+    """The n-grams of one order, and the contexts (an n-gram without its last token)."""
 
     gram: Ints
     """Keys, ascending; so are those of the contexts."""
@@ -39,7 +39,7 @@ class _Counts:
 
 
 class NgramModel:
-    """p(symbol | the `order` − 1 symbols before it), for `vocab_size` symbols."""
+    """p(token | the `order` − 1 tokens before it), for `vocab_size` tokens."""
 
     def __init__(self, order: int, vocab_size: int) -> None:
         if order < 1:
@@ -54,14 +54,14 @@ class NgramModel:
         self._orders: list[_Counts] = []
 
     def fit(self, ids_NT: NDArray, mask_NT: NDArray) -> "NgramModel":
-        """Count the symbols where the mask is True. Replaces earlier counts; returns itself."""
+        """Count the tokens where the mask is True. Replaces earlier counts; returns itself."""
         self._orders = [
             _count(grams, self.vocab_size + 1) for grams in self._grams(ids_NT, mask_NT)
         ]
         return self
 
     def nll_NT(self, ids_NT: NDArray, mask_NT: NDArray) -> Floats:
-        """−log p of every symbol in nats, 0 where the mask is False."""
+        """−log p of every token in nats, 0 where the mask is False."""
         p = np.full(int(np.count_nonzero(mask_NT)), 1 / self.vocab_size)
         for counts, grams in zip(self._fitted(), self._grams(ids_NT, mask_NT), strict=True):
             count = _look_up(counts.gram, counts.count, grams)
@@ -79,7 +79,7 @@ class NgramModel:
         return self._orders
 
     def _grams(self, ids_NT: NDArray, mask_NT: NDArray) -> list[Ints]:
-        """For every order the keys of the n-grams that end at the symbols that count."""
+        """For every order the keys of the n-grams that end at the tokens that count."""
         ids_NT = np.asarray(ids_NT, dtype=np.int64)
         mask_NT = np.asarray(mask_NT, dtype=bool)
         rows, columns = ids_NT.shape
@@ -94,18 +94,20 @@ class NgramModel:
         return grams
 
 
-def usage_kl(ids_a: NDArray, mask_a: NDArray, ids_b: NDArray, mask_b: NDArray, vocab: int) -> float:
-    """KL(a ‖ b) in nats of how often the symbols are used: a generated, b real.
+def unigram_kl(
+    ids_a: NDArray, mask_a: NDArray, ids_b: NDArray, mask_b: NDArray, vocab: int
+) -> float:
+    """KL(a ‖ b) in nats of how often the tokens are used: a generated, b real.
 
-    Each symbol gets half an occurrence more than it has, so that the value is finite.
+    Each token gets half an occurrence more than it has, so that the value is finite.
     """
     p, q = _usage(ids_a, mask_a, vocab), _usage(ids_b, mask_b, vocab)
     return float((p * np.log(p / q)).sum())
 
 
 def _usage(ids: NDArray, mask: NDArray, vocab: int) -> Floats:
-    symbols = np.asarray(ids)[np.asarray(mask, dtype=bool)]
-    count = np.bincount(symbols, minlength=vocab) + 0.5
+    tokens = np.asarray(ids)[np.asarray(mask, dtype=bool)]
+    count = np.bincount(tokens, minlength=vocab) + 0.5
     return count / count.sum()
 
 

@@ -29,7 +29,7 @@ from seqgan.models.config import (
 from seqgan.models.critics.action import ActionCritic
 from seqgan.models.critics.classes import ClassesCritic
 from seqgan.models.critics.cnn import CnnCritic
-from seqgan.models.critics.company import CompanyCritic
+from seqgan.models.critics.co_occurrence import CoOccurrenceCritic
 from seqgan.models.critics.hf import HfCritic
 from seqgan.models.critics.local import LocalCritic
 from seqgan.models.critics.mlp import MlpCritic, MlpTrunk
@@ -77,7 +77,7 @@ _CRITICS: dict[str, Callable[[SequenceSpace, Any], Critic]] = {
     "transformer": TransformerCritic,
     "pairwise": PairwiseCritic,
     "local": LocalCritic,
-    "company": CompanyCritic,
+    "co_occurrence": CoOccurrenceCritic,
     "hf": HfCritic,
 }
 _TRUNKS: dict[str, Callable[[ArraySpace, Any], Trunk]] = {
@@ -124,7 +124,7 @@ def build_translators(config: GeneratorConfig, space: SpacePair) -> nn.ModuleDic
     if isinstance(config, LexiconConfig):
         if a.length != b.length:
             raise UserError(
-                "generator.name=lexicon: writes as many symbols as it reads, but the two kinds "
+                "generator.name=lexicon: writes as many tokens as it reads, but the two kinds "
                 f"have {a.length} and {b.length} columns; make their lengths equal, or use pointer"
             )
         return nn.ModuleDict({"a2b": Lexicon(a, b, config), "b2a": Lexicon(b, a, config)})
@@ -144,7 +144,7 @@ def build_critic(config: CriticConfig, space: Space) -> Critic:
         widest = max(getattr(config, "widths", [0]))
         if widest > space.length:
             raise UserError(
-                f"critic.widths has {widest}, longer than the sequences ({space.length} symbols); "
+                f"critic.widths has {widest}, longer than the sequences ({space.length} tokens); "
                 "drop the wider windows and their filters"
             )
         critic = _CRITICS[config.name](with_room(space), config)

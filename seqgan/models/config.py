@@ -25,9 +25,8 @@ class RnnGeneratorConfig(Config):
     """One or more recurrent layers over an embedding, a linear read-out."""
 
     name: Literal["lstm", "gru"]
-    """Kind of recurrent generator."""
     embed: Positive = 32
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     hidden: Positive = 32
     """Width of the recurrent state."""
     layers: Layers = 1
@@ -41,16 +40,15 @@ class RnnGeneratorConfig(Config):
 class PairwiseGeneratorConfig(Config):
     """A GRU whose logits also compare every earlier column with what may come."""
 
-    name: Literal["pairwise"]
-    """Kind of generator."""
+    name: Literal["pairwise"] = "pairwise"
     embed: Positive = 32
-    """Width of the symbol embedding of the recurrent part."""
+    """Width of the token embedding of the recurrent part."""
     hidden: Positive = 64
     """Width of the recurrent state."""
     dropout: Fraction = 0.0
     """Of the recurrent part: probability of zeroing an entry of embedding and output."""
     compare: Positive = 16
-    """Width of the symbol embedding that is compared."""
+    """Width of the token embedding that is compared."""
     channels: Positive = 4
     """Bilinear similarities learned side by side."""
 
@@ -58,10 +56,9 @@ class PairwiseGeneratorConfig(Config):
 class _TransformerConfig(Config):
     """What transformers have in common."""
 
-    name: Literal["transformer"]
-    """Kind of network."""
+    name: Literal["transformer"] = "transformer"
     width: Positive = 64
-    """Width of the symbol embedding and of every layer's output."""
+    """Width of the token embedding and of every layer's output."""
     layers: Layers = 2
     """Transformer blocks, each reading the one below."""
     heads: Positive = 4
@@ -83,10 +80,9 @@ class TransformerGeneratorConfig(_TransformerConfig):
 class RelationalGeneratorConfig(Config):
     """A relational memory core: memory slots that attend to each other and to the input."""
 
-    name: Literal["relational"]
-    """Kind of generator."""
+    name: Literal["relational"] = "relational"
     embed: Positive = 32
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     slots: Positive = 1
     """Rows of the memory."""
     heads: Positive = 2
@@ -102,16 +98,15 @@ class RelationalGeneratorConfig(Config):
 class LeakGanGeneratorConfig(Config):
     """A manager that reads the critic's features and sets goals, a worker that follows them."""
 
-    name: Literal["leakgan"]
-    """Kind of generator."""
+    name: Literal["leakgan"] = "leakgan"
     embed: Positive = 32
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     hidden: Positive = 32
     """Width of the recurrent states of manager and worker."""
     goal: Positive = 16
-    """Numbers in the embedding of the goals, and in that of each symbol that they choose from."""
+    """Numbers in the embedding of the goals, and in that of each token that they choose from."""
     horizon: Positive = 4
-    """Symbols that a goal looks ahead, and for which it is followed."""
+    """Tokens that a goal looks ahead, and for which it is followed."""
 
 
 class LoraConfig(Config):
@@ -131,8 +126,7 @@ class LoraConfig(Config):
 class _HfConfig(Config):
     """What networks of the `transformers` library have in common."""
 
-    name: Literal["hf"]
-    """Kind of network."""
+    name: Literal["hf"] = "hf"
     path: str
     """Hub id such as `distilgpt2`, or a local folder. Resuming and sampling read it again."""
     random_init: bool = False
@@ -174,10 +168,9 @@ SEQUENCE_TRANSLATORS = ("lexicon", "pointer", "encoder_decoder")
 
 
 class MlpCriticConfig(Config):
-    """Sees a sample as one flat vector: points, small pictures, short sequences of few symbols."""
+    """Sees a sample as one flat vector: points, small pictures, short sequences of few tokens."""
 
-    name: Literal["mlp"]
-    """Kind of critic."""
+    name: Literal["mlp"] = "mlp"
     hidden: Positive = 128
     """Units of each hidden layer."""
     layers: Layers = 2
@@ -187,12 +180,11 @@ class MlpCriticConfig(Config):
 class CnnCriticConfig(Config):
     """The SeqGAN critic: convolutions of many widths, max over time, a highway layer."""
 
-    name: Literal["cnn"]
-    """Kind of critic."""
+    name: Literal["cnn"] = "cnn"
     embed: Positive = 64
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     widths: list[Positive] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20]
-    """Window widths, in symbols; none may exceed the sequence length."""
+    """Window widths, in tokens; none may exceed the sequence length."""
     filters: list[Positive] = [100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160]
     """Filters of each width."""
     highways: Annotated[int, Field(ge=0, le=1_000)] = 1
@@ -209,14 +201,13 @@ class CnnCriticConfig(Config):
 class RelganCriticConfig(Config):
     """The RelGAN critic: many narrow embeddings, each read by the same convolutions."""
 
-    name: Literal["relgan"]
-    """Kind of critic."""
+    name: Literal["relgan"] = "relgan"
     representations: Positive = 64
     """Embeddings of a sentence, each of which gets a logit; the score is their mean."""
     embed: Positive = 1
     """Width of each embedding."""
     widths: list[Positive] = [2, 3, 4, 5]
-    """Window widths, in symbols; none may exceed the sequence length."""
+    """Window widths, in tokens; none may exceed the sequence length."""
     filters: list[Positive] = [300, 300, 300, 300]
     """Filters of each width."""
     hidden: Positive = 100
@@ -239,14 +230,13 @@ def _check_filters(widths: list[int], filters: list[int]) -> None:
 
 
 class RnnCriticConfig(Config):
-    """A causal recurrent critic: one score a step, which has seen the symbols up to there."""
+    """A causal recurrent critic: one score per step, which has seen the tokens up to there."""
 
-    name: Literal["rnn"]
-    """Kind of critic."""
+    name: Literal["rnn"] = "rnn"
     cell: Literal["lstm", "gru"] = "gru"
-    """Kind of recurrent layer."""
+    """The recurrent cell."""
     embed: Positive = 64
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     hidden: Positive = 64
     """Width of the recurrent state."""
     layers: Layers = 1
@@ -254,22 +244,21 @@ class RnnCriticConfig(Config):
     dropout: Fraction = 0.0
     """Probability of zeroing an entry of the embedding and of each layer's output."""
     from_generator: bool = False
-    """Read what an lstm or gru generator of the same sizes reads, start symbol and all, so that
+    """Read what an lstm or gru generator of the same sizes reads, start token and all, so that
     the phase `copy_critic` can copy its embedding and its layers into the critic."""
 
 
 class ActionCriticConfig(Config):
-    """A causal recurrent critic that scores every symbol that may come next."""
+    """A causal recurrent critic that scores every token that may come next."""
 
-    name: Literal["action"]
-    """Kind of critic."""
+    name: Literal["action"] = "action"
     reads: Literal["logits", "log_likelihood", "surprise"] = "logits"
-    """What the score of a symbol is: free, its log-likelihood under this network as a language
+    """What the score of a token is: free, its log-likelihood under this network as a language
     model (the mediator of CoT), or the negative of that (DPGAN)."""
     cell: Literal["lstm", "gru"] = "gru"
-    """Kind of recurrent layer."""
+    """The recurrent cell."""
     embed: Positive = 64
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     hidden: Positive = 64
     """Width of the recurrent state."""
     dropout: Fraction = 0.0
@@ -277,19 +266,19 @@ class ActionCriticConfig(Config):
 
 
 class TransformerCriticConfig(_TransformerConfig):
-    """A transformer encoder with a summary position; with `causal`, one score a step."""
+    """A transformer encoder with a summary position; with `causal`, one score per step."""
 
     causal: bool = False
-    """Score every step from the symbols up to there, not the sequence as a whole."""
+    """Score every step from the tokens up to there, not the sequence as a whole."""
     from_generator: bool = False
-    """Read what a transformer generator of the same sizes reads, start symbol and all, so that
+    """Read what a transformer generator of the same sizes reads, start token and all, so that
     the phase `copy_critic` can copy everything but its read-out into the critic; causal only."""
 
     @model_validator(mode="after")
     def _only_causal_ones_start_from_a_generator(self) -> Self:
         if self.from_generator and not self.causal:
             raise ValueError(
-                "from_generator=true, but a generator's layers see earlier symbols only; set "
+                "from_generator=true, but a generator's layers see earlier tokens only; set "
                 "causal=true, or from_generator=false"
             )
         return self
@@ -298,10 +287,9 @@ class TransformerCriticConfig(_TransformerConfig):
 class PairwiseCriticConfig(Config):
     """Compares every pair of positions by a learned bilinear form, then reads the table."""
 
-    name: Literal["pairwise"]
-    """Kind of critic."""
+    name: Literal["pairwise"] = "pairwise"
     embed: Positive = 16
-    """Width of the symbol embedding."""
+    """Width of the token embedding."""
     channels: Positive = 4
     """Bilinear similarities learned side by side."""
     hidden: Positive = 128
@@ -309,12 +297,11 @@ class PairwiseCriticConfig(Config):
 
 
 class LocalCriticConfig(Config):
-    """Convolutions that score every column by the few symbols around it."""
+    """Convolutions that score every column by the few tokens around it."""
 
-    name: Literal["local"]
-    """Kind of critic."""
+    name: Literal["local"] = "local"
     width: Positive = 64
-    """Width of the symbol embedding and of every layer."""
+    """Width of the token embedding and of every layer."""
     windows: Annotated[list[Positive], Field(min_length=1)] = [3, 3]
     """Width of each convolution, in columns; odd."""
 
@@ -331,23 +318,22 @@ class LocalCriticConfig(Config):
         return self
 
 
-class CompanyCriticConfig(Config):
+class CoOccurrenceCriticConfig(Config):
     """A score for every word from the words it shares a sentence with, in whatever order."""
 
-    name: Literal["company"]
-    """Kind of critic."""
+    name: Literal["co_occurrence"] = "co_occurrence"
     width: Positive = 64
-    """Width of the symbol embedding; the rank of what it can know of pairs of words."""
+    """Width of the token embedding; the rank of what it can know of pairs of words."""
 
 
 class HfCriticConfig(_HfConfig):
-    """A network of the `transformers` library with a read-out of its own: one score a sequence."""
+    """A network of the `transformers` library with a read-out of its own: a score per sequence."""
 
     kind: Literal["encoder", "causal"]
     """encoder: reads in both directions, such as BERT. causal: a language model, such as GPT-2,
-    which scores at the last symbol that counts."""
+    which scores at the last token that counts."""
     pooling: Literal["mean", "first"] = "mean"
-    """What an encoder's score is read from: the mean over the symbols, or a summary column that
+    """What an encoder's score is read from: the mean over the tokens, or a summary column that
     stands in front of them."""
     from_generator: bool = False
     """Start, by the phase `copy_critic`, from the present layers of an hf generator with the same
@@ -364,10 +350,9 @@ class HfCriticConfig(_HfConfig):
 
 
 class ClassesCriticConfig(Config):
-    """Tells k categories and generated samples apart; the label is a prompt of one symbol."""
+    """Tells k categories and generated samples apart; the label is a prompt of one token."""
 
-    name: Literal["classes"]
-    """Kind of critic."""
+    name: Literal["classes"] = "classes"
     trunk: Annotated[
         MlpCriticConfig | CnnCriticConfig | RelganCriticConfig, Field(discriminator="name")
     ]
@@ -383,7 +368,7 @@ CriticConfig = Annotated[
     | TransformerCriticConfig
     | PairwiseCriticConfig
     | LocalCriticConfig
-    | CompanyCriticConfig
+    | CoOccurrenceCriticConfig
     | ClassesCriticConfig
     | HfCriticConfig
     | DcganCriticConfig
@@ -400,7 +385,7 @@ SEQUENCE_CRITICS = (
     "transformer",
     "pairwise",
     "local",
-    "company",
+    "co_occurrence",
     "classes",
     "hf",
 )

@@ -3,8 +3,8 @@
     p(x | c) = Π_t p(x_t | c, x_<t) at blank columns,   1 at the others if x_t = c_t, else 0
 
 Any prompted generator becomes one (MaskGAN, Fedus et al. 2018): the prompt is the whole sentence,
-in which one further symbol, V, stands for a blank. At columns that are given the distribution is
-all on the given symbol, so sampling, densities and every estimator are right without a word: there
+in which one further token, V, stands for a blank. At columns that are given the distribution is
+all on the given token, so sampling, densities and every estimator are right without a word: there
 is nothing to choose and no gradient. Blanks are never written, and an end never before a column
 that is given.
 
@@ -26,7 +26,7 @@ _IMPOSSIBLE = -1e4
 
 
 def with_blanks(space: SequenceSpace) -> SequenceSpace:
-    """Sentences after their blanked versions, in V + 1 symbols: what the networks inside read."""
+    """Sentences after their blanked versions, in V + 1 tokens: what the networks inside read."""
     return replace(space, vocab_size=space.vocab_size + 1, prompt=space.length)
 
 
@@ -68,12 +68,12 @@ class InfillingGenerator(Generator):
         return StepOut(logits_BV.masked_fill(~possible_BV, _IMPOSSIBLE), state)
 
     def _possible(self, cond_BT: Tensor) -> Tensor:
-        """`possible_BTV`: which symbols may stand where, from this column on."""
+        """`possible_BTV`: which tokens may stand where, from this column on."""
         blank_BT = cond_BT == self.vocab_size
         given_BTV = F.one_hot(cond_BT, self.vocab_size + 1)[..., : self.vocab_size].bool()
         possible_BTV = given_BTV | blank_BT[..., None]
         if self._end_id is not None:
             given_BT = ~blank_BT
-            ahead_BT = given_BT.flip(1).cumsum(1).flip(1) > given_BT.long()
-            possible_BTV[..., self._end_id] &= ~(blank_BT & ahead_BT)
+            manager_alignment_BT = given_BT.flip(1).cumsum(1).flip(1) > given_BT.long()
+            possible_BTV[..., self._end_id] &= ~(blank_BT & manager_alignment_BT)
         return possible_BTV

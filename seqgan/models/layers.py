@@ -43,7 +43,7 @@ class Trunk(Protocol):
 
 
 class TokenEmbedding(nn.Embedding):
-    """A vector for each symbol; a point of the simplex gets the mean of the vectors under it."""
+    """A vector for each token; a point of the simplex gets the mean of the vectors under it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., E] of ids [...] (long) or simplices [..., V] (float)."""
@@ -81,7 +81,7 @@ class Highway(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """One LSTM or GRU layer that reads a whole sequence or one symbol at a time.
+    """One LSTM or GRU layer that reads a whole sequence or one token at a time.
 
     Each gate has *one* trainable bias; torch's second one stays at zero. (In a GRU the bias of
     the candidate therefore stands outside the reset gate's product.)
@@ -115,7 +115,7 @@ class Recurrent(nn.Module):
         return self
 
     def zero_state(self, batch: int) -> RecurrentState:
-        """The state before the first symbol."""
+        """The state before the first token."""
         h_BH = self.weights[1].new_zeros(batch, self.hidden)
         return (h_BH, h_BH) if self.cell == "lstm" else (h_BH,)
 
@@ -135,7 +135,7 @@ class Recurrent(nn.Module):
     def step(
         self, x_BE: Tensor, state: RecurrentState | None = None
     ) -> tuple[Tensor, RecurrentState]:
-        """`h_BH` and the state after one more symbol; None starts from zeros."""
+        """`h_BH` and the state after one more token; None starts from zeros."""
         if state is None:
             state = self.zero_state(len(x_BE))
         if self.cell == "lstm":

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.array_files import array_names, read_array
-from seqgan.core.budget import free_of_charge
+from seqgan.core.budget import uncounted
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.config import (
@@ -38,7 +38,7 @@ from seqgan.models.prompted import PromptedGenerator
 
 
 class Oracle(Protocol):
-    """Sequences of full length, without an end symbol."""
+    """Sequences of full length, without an end token."""
 
     space: SequenceSpace
 
@@ -47,7 +47,7 @@ class Oracle(Protocol):
         ...
 
     def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logp_B`, exact, in nats a sequence. Oracles without prompts ignore `cond`."""
+        """`logp_B`, exact, in nats per sequence. Oracles without prompts ignore `cond`."""
         ...
 
 
@@ -79,7 +79,7 @@ class NetworkOracle:
 
     @torch.no_grad()
     def sample(self, rows: int, cond: Tensor | None = None) -> Tensor:
-        with free_of_charge():
+        with uncounted():
             return sample(self._network, self.space, rows, Ancestral(), cond).ids_BT
 
     def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -100,21 +100,21 @@ class ConditionalOracle:
         self._answers = NetworkOracle(PromptedGenerator(network, self.space), self.space, device)
         self._prompts = NetworkOracle(network, SequenceSpace(vocab_size, prompt), device)
         self._uniform = config.prompts == "uniform"
-        self._symbols = config.labels or vocab_size
+        self._tokens = config.labels or vocab_size
         self._device = device
 
     def prompts(self, rows: int) -> Tensor:
         """`cond` [rows, P] from torch's global generator."""
         if not self._uniform:
             return self._prompts.sample(rows)
-        return torch.randint(self._symbols, (rows, self.space.prompt), device=self._device)
+        return torch.randint(self._tokens, (rows, self.space.prompt), device=self._device)
 
     def answers(self, cond: Tensor) -> Tensor:
         """`ids_BT`, one for each prompt, from torch's global generator."""
         return self._answers.sample(len(cond), cond)
 
     def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`log p(x | c)` [B], exact, in nats a sequence."""
+        """`log p(x | c)` [B], exact, in nats per sequence."""
         return self._answers.log_prob(ids_BT, cond)
 
 
@@ -154,7 +154,7 @@ def _trainable(network: RnnGenerator) -> list[tuple[str, torch.nn.Parameter]]:
 
 
 def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
-    """The paper's LSTM: row vectors, one bias a gate, and word 0 as the start symbol."""
+    """The paper's LSTM: row vectors, one bias a gate, and word 0 as the start token."""
     path = Path(config.path)
     try:
         present = array_names(path)
@@ -259,7 +259,7 @@ class HalvesOracle:
 class BracketsOracle:
     """Balanced strings over k kinds of brackets, all equally likely.
 
-    Symbol i < k opens kind i, symbol k + i closes it. There are Catalan(T/2) · k^(T/2) of them.
+    Token i < k opens kind i, token k + i closes it. There are Catalan(T/2) · k^(T/2) of them.
     Sampling walks the string with the number of completions of every (columns left, depth).
     """
 
@@ -296,16 +296,16 @@ class BracketsOracle:
 def is_balanced(row: list[int], pairs: int) -> bool:
     """Whether every bracket is closed by its own kind, in order."""
     stack: list[int] = []
-    for symbol in row:
-        if symbol < pairs:
-            stack.append(symbol)
-        elif not stack or stack.pop() != symbol - pairs:
+    for token in row:
+        if token < pairs:
+            stack.append(token)
+        elif not stack or stack.pop() != token - pairs:
             return False
     return not stack
 
 
 def _open_shares(length: int) -> Tensor:
-    """[columns left, depth] → share of completions whose next symbol opens a bracket.
+    """[columns left, depth] → share of completions whose next token opens a bracket.
 
     The kinds cancel: every completion of equal shape has equally many choices of kinds.
     """

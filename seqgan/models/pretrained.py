@@ -1,6 +1,6 @@
-"""Networks of the `transformers` library: loading them, and reading symbols with them.
+"""Networks of the `transformers` library: loading them, and reading tokens with them.
 
-Symbols always enter as vectors (`inputs_embeds`), so that ids and points of the simplex take one
+Tokens always enter as vectors (`inputs_embeds`), so that ids and points of the simplex take one
 way through the network. Parameters are float32 and come from safetensors files only: nothing is
 unpickled, and no code of a hub repository is run.
 """
@@ -26,7 +26,7 @@ def load_network(
 
     `field` is where `config` stands in the configuration. Raises `UserError` where nothing can be
     loaded, where parameters are missing from the file (the library would draw them at random),
-    or where the network has fewer symbols than `space`.
+    or where the network has fewer tokens than `space`.
     """
     transformers = import_transformers(f"{field}.name='hf'")
     causal_lm, trunk = transformers.AutoModelForCausalLM, transformers.AutoModel
@@ -57,7 +57,7 @@ def load_network(
     known = len(network.get_input_embeddings().weight)
     if space.vocab_size > known:
         raise UserError(
-            f"{field}.path={config.path!r} knows {known} symbols, but the data have "
+            f"{field}.path={config.path!r} knows {known} tokens, but the data have "
             f"{space.vocab_size}; take its own tokenizer (data.tokenizer.name=hf), or a larger "
             "network"
         )
@@ -94,22 +94,22 @@ def check_columns(network: Any, columns: int, causal: bool, field: str, path: st
     return output_BTE.shape[-1]
 
 
-def start_symbol(network: Any, field: str, path: str) -> int:
-    """The id that stands in front of every sentence: the network's begin symbol, or its end."""
+def start_token(network: Any, field: str, path: str) -> int:
+    """The id that stands in front of every sentence: the network's begin token, or its end."""
     for name in ("bos_token_id", "eos_token_id"):
-        symbol = getattr(network.config, name, None)
-        if isinstance(symbol, list):  # several symbols may end a text
-            symbol = symbol[0]
-        if symbol is not None:
-            return symbol
+        token = getattr(network.config, name, None)
+        if isinstance(token, list):  # several tokens may end a text
+            token = token[0]
+        if token is not None:
+            return token
     raise UserError(
         f"{field}.path={path!r}: its config.json names neither bos_token_id nor eos_token_id, so "
-        "there is no start symbol; add one of them to the file"
+        "there is no start token; add one of them to the file"
     )
 
 
 def embed(network: Any, tokens: Tensor) -> Tensor:
-    """[..., E] of ids [...] (long) or simplices [..., V] (float) over the first V symbols."""
+    """[..., E] of ids [...] (long) or simplices [..., V] (float) over the first V tokens."""
     table = network.get_input_embeddings()
     if not tokens.is_floating_point():
         return table(tokens)
@@ -120,7 +120,7 @@ def embed(network: Any, tokens: Tensor) -> Tensor:
     return tokens @ table(torch.arange(vocab, device=tokens.device))
 
 
-def column_of(network: Any, symbol: int, batch: int) -> Tensor:
-    """[B, 1, E]: the same symbol in every row."""
+def column_of(network: Any, token: int, batch: int) -> Tensor:
+    """[B, 1, E]: the same token in every row."""
     weight = network.get_input_embeddings().weight
-    return embed(network, torch.full((batch, 1), symbol, device=weight.device))
+    return embed(network, torch.full((batch, 1), token, device=weight.device))

@@ -4,7 +4,7 @@
 
 The generator is a decoder-only one over prompt and answer in one row; the critic sees the same
 row. Both are made for P more columns and know nothing about prompts. Labels are prompts of one
-symbol.
+token.
 
 A prompt has P columns; where the data fill it up (in front, see `data/prompted_text.py`), nothing
 is computed from the fill: states stay as they were, positions begin at the first real token,
@@ -24,7 +24,7 @@ from seqgan.core.types import (
     Hidden,
     Scores,
     SequenceSpace,
-    Shared,
+    SharedPrefix,
     State,
     StepOut,
 )
@@ -47,7 +47,7 @@ class PromptedGenerator(Generator):
         self.fill_id = space.end_id
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Read the prompts `cond` [B, P]; the logits are those of the answer's first symbol."""
+        """Read the prompts `cond` [B, P]; the logits are those of the answer's first token."""
         assert cond is not None, "needs a prompt"
         fill_B = count_fill(cond, self.fill_id)
         return self.inner.read_prompt(cond, fill_B, self.inner.start(batch))
@@ -97,14 +97,14 @@ class PromptedCritic(Critic):
         return _of_answers(scores, lambda scores: take_columns(scores, first_B, length))
 
     def score_continuations(
-        self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared, cond: Tensor | None = None
+        self, ids_RT: Tensor, mask_RT: Tensor, shared: SharedPrefix, cond: Tensor | None = None
     ) -> Scores:
         """Prompts are part of what continuations share."""
         if self.inner.counts_from_first:
             return self(ids_RT, mask_RT, cond)
         assert cond is not None, "needs a prompt"
         visible = self._visible(mask_RT, count_fill(cond, self.fill_id))
-        inner_shared = Shared(shared.batch, shared.columns + self.prompt)
+        inner_shared = SharedPrefix(shared.batch, shared.columns + self.prompt)
         scores = self.inner.score_continuations(_joined(ids_RT, cond), visible, inner_shared)
         columns = slice(self.prompt, None)
         return _of_answers(scores, lambda scores: scores[:, columns])

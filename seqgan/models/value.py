@@ -9,7 +9,7 @@ from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
 class PrefixReader(nn.Module):
-    """`h_BTH`; column t has read the symbols before t, never symbol t itself."""
+    """`h_BTH`; column t has read the tokens before t, never token t itself."""
 
     def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class PrefixReader(nn.Module):
 
 
 class PrefixValue(nn.Module):
-    """A return predicted before each symbol: the learned baseline of score functions."""
+    """A return predicted before each token: the learned baseline of score functions."""
 
     def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class PrefixValue(nn.Module):
 
 
 class RelaxedValue(nn.Module):
-    """RELAX's control variate: hard symbols before column t and a relaxed one at t, to a number.
+    """RELAX's control variate: hard tokens before column t and a relaxed one at t, to a number.
 
         c_t = wᵀ tanh(A h_t + B softmax(z_t / λ) + b) + a
 
@@ -58,7 +58,7 @@ class RelaxedValue(nn.Module):
         super().__init__()
         self.reader = PrefixReader(space, embed, hidden)
         self.of_prefix = nn.Linear(hidden, hidden)
-        self.of_symbol = TokenEmbedding(space.vocab_size, hidden)
+        self.of_token = TokenEmbedding(space.vocab_size, hidden)
         self.log_temperature = nn.Parameter(torch.zeros(()))
         self.readout = nn.Linear(hidden, 1)
         nn.init.zeros_(self.readout.weight)
@@ -67,5 +67,5 @@ class RelaxedValue(nn.Module):
     def forward(self, ids_BT: Tensor, z_BTV: Tensor, cond: Tensor | None = None) -> Tensor:
         """`c_BT`; `z_BTV` are perturbed log-probabilities, of which column t sees z[:, t] only."""
         soft_BTV = (z_BTV / self.log_temperature.exp()).softmax(-1)
-        h_BTH = self.of_prefix(self.reader(ids_BT, cond)) + self.of_symbol(soft_BTV)
+        h_BTH = self.of_prefix(self.reader(ids_BT, cond)) + self.of_token(soft_BTV)
         return self.readout(h_BTH.tanh()).squeeze(-1)

@@ -21,7 +21,7 @@ class Objective(Protocol):
 
     @property
     def needs_real(self) -> bool:
-        """Whether `value` compares with a batch of real samples."""
+        """Whether `reward` compares with a batch of real samples."""
         ...
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
@@ -32,7 +32,7 @@ class Objective(Protocol):
         """
         ...
 
-    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+    def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """Worth of each sample to the generator, in the shape of `fake.score` ([R] or [R, T]).
 
         Its mean has the objective's gradient: through the samples for pathwise estimators, and as

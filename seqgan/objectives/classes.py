@@ -13,7 +13,7 @@ baseline, which the penalty makes small where samples are good. The sign does ma
 used reimplementation minimises −G · (1 − D).
 
 Deviations: one generator, told its label, instead of k. The paper differentiates G · (1 − D) at
-*sampled* symbols, that is E[G ∇ log G · (1 − D)], the gradient of Σ ½ G²·(1 − D) (recalled, not
+*sampled* tokens, that is E[G ∇ log G · (1 − D)], the gradient of Σ ½ G²·(1 − D) (recalled, not
 checked); here it is the gradient of the expectation.
 """
 
@@ -38,6 +38,6 @@ class Classes:
         of_fakes = [-features(fake).log_softmax(-1)[:, -1].mean() for fake in fakes]
         return real_loss + shared_out(of_fakes, shares)
 
-    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+    def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """−(1 − P(c | x)): [R]."""
         return torch.sigmoid(fake.score.float()) - 1

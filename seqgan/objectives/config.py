@@ -10,7 +10,7 @@ from seqgan.core.numbers import Repeats
 DivergenceName = Literal[
     "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
 ]
-ValueName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
+RewardName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
 class DivergenceConfig(Config):
@@ -18,7 +18,7 @@ class DivergenceConfig(Config):
 
     name: DivergenceName
     """The loss of both players; formulas are in seqgan/objectives/divergences.py."""
-    value: ValueName = "objective"
+    reward: RewardName = "objective"
     """The generator's value of a score d: the objective's own, or prob σ(d), log_prob log σ(d),
     logit d, centred 2σ(d)−1, ratio exp(d) = D/(1−D). Arms that are compared should share it."""
     paired: bool = False
@@ -32,8 +32,7 @@ Width = Annotated[float, Field(gt=0)]
 class MmdConfig(Config):
     """The critic's features of both kinds have the same distribution (TextGAN)."""
 
-    name: Literal["mmd"]
-    """Kind of objective."""
+    name: Literal["mmd"] = "mmd"
     weight: Annotated[float, Field(gt=0)] = 0.1
     """Weight of the discrepancy in the critic's loss, beside the GAN loss of its scores."""
     widths: Annotated[list[Width], Field(min_length=1)] = [1.0, 2.0, 4.0, 8.0, 16.0]
@@ -43,8 +42,7 @@ class MmdConfig(Config):
 class TransportConfig(Config):
     """Features of generated samples lie, in direction, where those of real ones do (FM-GAN)."""
 
-    name: Literal["transport"]
-    """Kind of objective."""
+    name: Literal["transport"] = "transport"
     proximal: Annotated[float, Field(gt=0)] = 0.5
     """How far one iteration may move the plan; less is further. Costs are between 0 and 2."""
     iterations: Repeats = 20
@@ -54,8 +52,7 @@ class TransportConfig(Config):
 class RankConfig(Config):
     """Generated samples rank beside real ones by how much they are like references (RankGAN)."""
 
-    name: Literal["rank"]
-    """Kind of objective."""
+    name: Literal["rank"] = "rank"
     gamma: Annotated[float, Field(gt=0)] = 10.0
     """Factor of the cosine in the softmax; more is a sharper ranking."""
     references: Annotated[int, Field(gt=0)] = 16
@@ -66,8 +63,7 @@ class ClassesConfig(Config):
     """The critic tells categories and generated samples apart; being taken for anything but a real
     sample of the own category is a penalty (SentiGAN)."""
 
-    name: Literal["classes"]
-    """Kind of objective."""
+    name: Literal["classes"] = "classes"
 
 
 ObjectiveConfig = Annotated[
@@ -79,8 +75,7 @@ ObjectiveConfig = Annotated[
 class WeightClipConfig(Config):
     """Clamp every critic parameter after each of its updates (WGAN)."""
 
-    name: Literal["weight_clip"]
-    """Kind of penalty."""
+    name: Literal["weight_clip"] = "weight_clip"
     limit: Annotated[float, Field(gt=0)] = 0.01
     """Largest absolute value that a parameter may have."""
 
@@ -88,8 +83,7 @@ class WeightClipConfig(Config):
 class GradientPenaltyConfig(Config):
     """weight · E(‖∇D(x̂)‖ − target)² on points between real and generated (WGAN-GP)."""
 
-    name: Literal["gradient_penalty"]
-    """Kind of penalty."""
+    name: Literal["gradient_penalty"] = "gradient_penalty"
     weight: Annotated[float, Field(gt=0)] = 10.0
     """Factor of the penalty in the critic's loss."""
     target: Annotated[float, Field(ge=0)] = 1.0
@@ -99,8 +93,7 @@ class GradientPenaltyConfig(Config):
 class R1Config(Config):
     """weight/2 · E‖∇D(x)‖² at real sequences."""
 
-    name: Literal["r1"]
-    """Kind of penalty."""
+    name: Literal["r1"] = "r1"
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Factor of the penalty in the critic's loss, before the half."""
 
@@ -108,8 +101,7 @@ class R1Config(Config):
 class SpectralNormConfig(Config):
     """Divide every weight matrix of the critic by its largest singular value."""
 
-    name: Literal["spectral_norm"]
-    """Kind of penalty."""
+    name: Literal["spectral_norm"] = "spectral_norm"
     iterations: Repeats = 1
     """Power iterations in each forward pass in training mode (not in each update)."""
 

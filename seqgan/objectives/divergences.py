@@ -15,7 +15,7 @@ With d = D(x) a logit or an unbounded score, means over real (r) and generated (
 Sources: Goodfellow 2014 (both of the first two), Mao 2017, Lim & Ye 2017, Arjovsky 2017,
 Jolicoeur-Martineau 2019, Lu 2019 (whose critic is a language model M of both kinds of sentences).
 
-`Objective.value` is the hinge of the project: one value a sample, whose mean has the objective's
+`Objective.reward` is the hinge of the project: one value per sample, whose mean has the objective's
 gradient. Score-function estimators take it as the reward; pathwise ones back-propagate it.
 Everything is computed in float32 from logits (softplus), so that log σ(d) keeps its gradient of 1
 at d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
@@ -48,7 +48,7 @@ class _Terms:
 
     real_loss: Pointwise
     fake_loss: Pointwise
-    value: Pointwise
+    reward: Pointwise
 
 
 def _minus_log_sigmoid(d: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ _POINTWISE: dict[str, _Terms] = {
     "cooperative": _Terms(lambda d: -0.5 * d, lambda d: -0.5 * d, _logit),
 }
 
-_VALUES: dict[str, Pointwise] = {
+_REWARDS: dict[str, Pointwise] = {
     "prob": torch.sigmoid,
     "log_prob": F.logsigmoid,
     "logit": _logit,
@@ -86,14 +86,14 @@ class Divergence:
 
     def __init__(self, config: DivergenceConfig) -> None:
         self._name = config.name
-        self._value = config.value
+        self._reward = config.reward
         self._paired = config.paired
         self.relativistic = config.name == "rsgan"
 
     @property
     def needs_real(self) -> bool:
-        """Whether `value` compares with real scores."""
-        return self.relativistic and self._value == "objective"
+        """Whether `reward` compares with real scores."""
+        return self.relativistic and self._reward == "objective"
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
         """The critic's loss, a scalar. Steps behind an end do not count."""
@@ -109,17 +109,17 @@ class Divergence:
         real_loss = masked_mean(terms.real_loss(real_score), real.mask_BT)
         return real_loss + masked_mean(terms.fake_loss(fake_score), fake.mask_BT)
 
-    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+    def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """Worth of each score to the generator, in the shape of `fake.score` ([R] or [R, T]).
 
         `real` are the scores of a batch of B real samples. Rows of `fake` are copies of the batch,
         block after block, so that with `paired` row n·B + b has real sample b as its partner.
         """
         score = fake.score.float()
-        if self._value != "objective":
-            return _VALUES[self._value](score)
+        if self._reward != "objective":
+            return _REWARDS[self._reward](score)
         if not self.relativistic:
-            return _POINTWISE[self._name].value(score)
+            return _POINTWISE[self._name].reward(score)
         assert real is not None, "rsgan compares with real scores"
         if self._paired:
             return F.logsigmoid(score - _repeat(real.score.float(), len(score)))

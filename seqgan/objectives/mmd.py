@@ -19,7 +19,7 @@ minus, as above; the published code has it with a plus, so that its critic helps
 
 Deviations. The unbiased MMD² (i ≠ j) where the paper keeps the constant k(f, f); widths are
 standard deviations; no reconstruction of the noise from the features, as our generators of text
-draw their noise symbol by symbol instead of once a sentence.
+draw their noise token by token instead of once a sentence.
 
 With a score function the values couple the batch: value_j contains −2 k(f_j, f_i) / (B − 1), so
 that leave-one-out is biased. It takes 1 / (B − 1) of the repulsion between generated samples away:
@@ -61,7 +61,7 @@ class Mmd:
         gan = self._gan.critic_loss(real, *fakes, shares=shares)
         return gan - self._weight * shared_out(apart, shares)
 
-    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+    def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """The witness of each generated sample: [R]."""
         assert real is not None, "compares with real features"
         real_BF = features(real)

@@ -9,7 +9,7 @@ The norm is over one sample's dimensions (time and vocabulary, or pixels), never
 and ε is drawn once a sample. Token sequences enter as one-hot rows (`Space.continuous`). With
 conditions, both ends of a mixture have the same one.
 
-Sequences of unequal length: behind its end a sequence holds one-hot end symbols, so both are
+Sequences of unequal length: behind its end a sequence holds one-hot end tokens, so both are
 defined on all T columns and the mixture is taken column by column; the mixture's mask is the
 union of the two. A per-step critic's score is its mean over the steps that count.
 """
@@ -62,7 +62,7 @@ def gradient_norm(
 
 
 def score_per_sample(scores: Scores) -> Tensor:
-    """One score a sample: a per-step critic's mean over the steps that count."""
+    """One score per sample: a per-step critic's mean over the steps that count."""
     if scores.mask_BT is None:
         return scores.score
     return mean_per_row(scores.score, scores.mask_BT)

@@ -61,7 +61,7 @@ class Rank:
         fake_logit = self._logits(fake_NBF, reference_UF, other_CF)
         return -_log_mean_sigmoid(real_logit).mean() - _log_mean_sigmoid(-fake_logit).mean()
 
-    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+    def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """The log of each generated sample's rank: [R]."""
         assert real is not None, "ranks beside real samples"
         reference_UF, other_CF = self._split(real)

@@ -55,7 +55,7 @@ class Transport:
         distances = [self._own_costs(fake, real)[0].mean() for fake in fakes]
         return -shared_out(distances, shares)
 
-    def value(self, fake: Scores, real: Scores | None = None) -> Tensor:
+    def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """Minus each generated sample's potential, with the gradient of its cost: [R]."""
         assert real is not None, "compares with real features"
         own_NB, potential_NB = self._own_costs(fake, real)

@@ -35,7 +35,7 @@ PICTURE_BYTES = 6_000_000
 """What the pictures of a page may take, encoded; beyond it the progress is left out."""
 
 SHEETS = {
-    "samples": ("Samples", "Drawn at the end, unselected."),
+    "samples": ("Samples", "Sampled at the end, unselected."),
     "interpolation": (
         "Interpolation",
         "Each row leads from one noise vector to another: a sudden change is a seam in what was "
@@ -62,8 +62,8 @@ class _RunRow:
     step: str
     generator_updates: str
     critic_updates: str
-    symbols: str
-    scored: str
+    tokens: str
+    critic_calls: str
     seconds: str
 
 
@@ -349,8 +349,8 @@ def _run_row(arm: Arm, run: Run) -> _RunRow:
         step=_count(line.get("step")),
         generator_updates=_count(line.get("generator_updates")),
         critic_updates=_count(line.get("critic_updates")),
-        symbols=_count(line.get("symbols")),
-        scored=_count(line.get("scored")),
+        tokens=_count(line.get("tokens")),
+        critic_calls=_count(line.get("critic_calls")),
         seconds=f"{line['seconds']:.1f}" if "seconds" in line else ABSENT,
     )
 

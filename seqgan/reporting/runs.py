@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqgan.core.config import read_yaml, reason
 from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
-from seqgan.core.former_names import present_name
+from seqgan.core.renamed import new_metric, upgrade_budget, upgrade_config, upgrade_report
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.run_lines import read_run_lines
 from seqgan.core.saved_files import read_json_object
@@ -26,8 +26,8 @@ from seqgan.core.yaml_text import read_scalar
 from seqgan.reporting.statistics import Value
 
 REAL_DATA = "real data"
-SPENT = ("symbols", "scored", "seconds")
-"""The axes of equal budgets: symbols written, samples scored, seconds of training."""
+SPENT = ("tokens", "critic_calls", "seconds")
+"""The axes of equal budgets: tokens written, samples scored, seconds of training."""
 REPORTED, TOTAL = "_reported", "_total"
 SPENT_REPORTED = tuple(axis + REPORTED for axis in SPENT)
 """Up to the checkpoint that is reported."""
@@ -173,7 +173,7 @@ def read_run(path: Path) -> Run:
     evaluation = path / "evaluation.json"
     final = None
     if evaluation.exists():
-        final = read_json_object(evaluation, "run 'seqgan evaluate' again")
+        final = upgrade_budget(read_json_object(evaluation, "run 'seqgan evaluate' again"))
     if final is not None:
         _check_rows(final.get("rows"), evaluation)
         _check_shown(final, evaluation)
@@ -183,6 +183,7 @@ def read_run(path: Path) -> Run:
     samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
     pictures = _find_pictures(path)
     data, space = (_read_optional(path / name) for name in ("data.json", "space.json"))
+    data = upgrade_report(data)
     outcome = _read_outcome(final or {}, evaluation)
     return Run(path, config, info, train, evals, final, samples, pictures, data, space, *outcome)
 
@@ -221,10 +222,11 @@ def _read_config(path: Path) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise UserError(f"{path / 'config.yaml'}: {reason(error)}; {remedy}") from error
     assert isinstance(config, dict)  # read_yaml accepts nothing else
+    config = upgrade_config({str(key): value for key, value in config.items()})
     whole = isinstance(config.get("data"), dict) and isinstance(config.get("seed", 0), int)
     if not whole or not isinstance(config.get("estimator"), dict | None):
         raise UserError(f"{path / 'config.yaml'}: describes no experiment; {remedy}")
-    return {str(key): value for key, value in config.items()}
+    return config
 
 
 def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
@@ -262,7 +264,7 @@ def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     data = str((config.get("data") or {}).get("name"))
     for row in rows:
         old = row.get("metrics", {})
-        row["metrics"] = {present_name(data, name): value for name, value in old.items()}
+        row["metrics"] = {new_metric(name, data): value for name, value in old.items()}
 
 
 def _check_rows(rows: Any, path: Path) -> None:

@@ -60,7 +60,7 @@ def sample_sd(values: list[float]) -> float:
 
 
 def summarise(values: Iterable[Value]) -> Summary:
-    """Mean and interval of the values of one metric, one a seed."""
+    """Mean and interval of the values of one metric, one per seed."""
     given = list(values)
     present = [x for x in map(number, given) if x is not None]
     finite = [x for x in present if math.isfinite(x)]

@@ -35,7 +35,7 @@ def print_probe(found: dict[str, Any]) -> None:
     """What the probe found: a row an estimator, and what the critic knows."""
     table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
     table.add_column("estimator", no_wrap=True)
-    for header in ("bias", "spread", "snr", "cosine", "scored", "symbols", "ms"):
+    for header in ("bias", "spread", "snr", "cosine", "critic_calls", "tokens", "ms"):
         table.add_column(header, justify="right", no_wrap=True)
     for row in found["estimators"]:
         table.add_row(
@@ -44,8 +44,8 @@ def print_probe(found: dict[str, Any]) -> None:
             f"{row['variance'] ** 0.5:.3f}",
             f"{row['snr']:.2f}",
             f"{row['cosine']:.3f}",
-            f"{row['scored']:.0f}",
-            f"{row['symbols']:.0f}",
+            f"{row['critic_calls']:.0f}",
+            f"{row['tokens']:.0f}",
             f"{1e3 * row['seconds']:.1f}",
         )
     console = table_console()

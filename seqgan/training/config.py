@@ -1,10 +1,11 @@
 """Configuration of players, schedules and the training loop."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.schedule import WeightSchedule
 
 Positive = Annotated[int, Field(gt=0)]
 Visits = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -29,21 +30,15 @@ class PlayerConfig(Config):
     """adam is AdamW (weight decay decoupled); in sgd and rmsprop weight_decay is an L2 term."""
     lr: Annotated[float, Field(ge=0)] = 1e-3
     """Step size of the optimizer; 0: the player takes part and takes no step."""
-    decay: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = None
-    """Updates of this player between which lr falls linearly to 0, e.g. [5000, 10000]; null: never.
-    At the second number and behind it the player stands still."""
+    lr_decay: WeightSchedule | None = None
+    """Factor on lr by update of this player, e.g. {start: 1, end: 0, after: 5000, steps: 5000};
+    at 0 the player stands still. Null: always 1."""
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = [0.9, 0.999]
     """Decay rates of the first and second moment; adam only."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Strength with which parameters are pulled towards 0; see `optimizer`."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     """Largest norm of the gradient over all parameters; null: not clipped."""
-
-    @model_validator(mode="after")
-    def _decay_runs_forwards(self) -> Self:
-        if self.decay is not None and self.decay[0] >= self.decay[1]:
-            raise ValueError(f"decay={self.decay}: the first update must lie before the second")
-        return self
 
 
 class GeneratorPlayerConfig(PlayerConfig):

@@ -124,12 +124,11 @@ class Player(Generic[ModuleT]):
 
     def _set_rate(self) -> None:
         """The step size of this update; a plain number, so nothing waits for the device."""
-        if self._config.decay is None:
+        if self._config.lr_decay is None:
             return
-        start, end = self._config.decay
-        share = (end - max(self.updates, start)) / (end - start)
+        factor = self._config.lr_decay.at(self.updates)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.lr * max(share, 0.0)
+            group["lr"] = self._config.lr * factor
 
     @torch.no_grad()
     def _norms(self) -> tuple[Tensor, Tensor]:

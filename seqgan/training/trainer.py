@@ -25,18 +25,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from seqgan.core.budget import Budget, spending
+from seqgan.core.budget import Budget, counting
 from seqgan.core.device import autocast
 from seqgan.core.errors import UserError, terminate, warn
 from seqgan.core.metric_names import find
 from seqgan.core.progress import progress_bar
+from seqgan.core.renamed import new_metric
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stateful, Stats
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.config import TrainConfig
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player, raise_if_not_finite
 from seqgan.training.runlog import RunLog
-from seqgan.training.schedule import Schedule
 
 Metrics = dict[str, float | None]
 
@@ -61,8 +62,8 @@ class Selection:
     mode: str = "min"
     patience: int | None = None
     """Steps without a better value after which training stops; None: it never does."""
-    former: str | None = None
-    """What earlier versions called the metric; None: the same."""
+    data: str | None = None
+    """The run's data.name, for what earlier versions called the metric."""
 
     def waited_long_enough(self, best: dict[str, Any] | None, step: int) -> bool:
         """Whether the best checkpoint is so old that training stops at `step`."""
@@ -74,9 +75,7 @@ class Selection:
 
     def renamed(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
         """A selection that an earlier version made, by the metric's present name."""
-        if best is None or self.former is None or best["metric"] != self.former:
-            return best
-        return {**best, "metric": self.metric}
+        return best and {**best, "metric": new_metric(best["metric"], self.data)}
 
     def better(self, value: float, best: float) -> bool:
         return value < best if self.mode == "min" else value > best
@@ -98,7 +97,7 @@ class Trainer:
     """
 
     game: Game
-    schedule: Schedule
+    schedule: PhaseSchedule
     config: TrainConfig
     device: torch.device
     folder: Path
@@ -203,7 +202,7 @@ class Trainer:
         """The game's losses, computed under autocast; backward passes stay outside of it."""
         updates = self.game.updates(phase)
         while True:
-            with autocast(self.device, self.config.precision), spending(self.budget):
+            with autocast(self.device, self.config.precision), counting(self.budget):
                 update = next(updates, None)
             if update is None:
                 return
@@ -263,12 +262,12 @@ class Trainer:
         metrics = self.evaluate(self.step)
         line = {"kind": "eval", "split": "valid", **self._position(), "metrics": metrics}
         log.write(line if due else {**line, "at_stop": True})
-        value = self._judged_by(metrics)
+        value = self._measured_by(metrics)
         tell("" if value is None else f"{self.selection.metric} {value:.4g}", milestone=True)
         self._clock = time.perf_counter()
         return self._select(value, due)
 
-    def _judged_by(self, metrics: Metrics) -> float | None:
+    def _measured_by(self, metrics: Metrics) -> float | None:
         """The metric that the rule looks at; None without a rule, or without its value."""
         rule = self.selection
         name = find(rule.metric, metrics) if rule.metric else None

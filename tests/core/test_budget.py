@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from tiny_runs import metric_lines, train
 
-from seqgan.core.budget import Budget, free_of_charge, scored, spending, wrote
+from seqgan.core.budget import Budget, count_critic_calls, count_tokens, counting, uncounted
 
 
 @pytest.mark.parametrize(
-    ("overrides", "symbols", "samples"),
+    ("overrides", "tokens", "samples"),
     [
         # A round: 8 sentences for the critic and 8 for the generator; 16 and 8 are scored.
         ({}, 4 * 16 * 3, 4 * 24),
@@ -18,7 +18,7 @@ from seqgan.core.budget import Budget, free_of_charge, scored, spending, wrote
         ({"data.fresh": True, "data.train": 12}, 4 * 16 * 3, 4 * 24),
         ({"estimator": {"name": "soft_gumbel"}}, 4 * 16 * 3, 4 * 24),
         ({"penalties": [{"name": "gradient_penalty"}]}, 4 * 16 * 3, 4 * 32),
-        # Two continuations of each of two prefixes: 8 · 2 · (2 + 1) more symbols, 32 more scores.
+        # Two continuations of each of two prefixes: 8 · 2 · (2 + 1) more tokens, 32 more scores.
         (
             {
                 "estimator": {
@@ -33,24 +33,24 @@ from seqgan.core.budget import Budget, free_of_charge, scored, spending, wrote
     ],
     ids=["plain", "fresh data", "relaxed", "penalty", "rollouts", "likelihood"],
 )
-def test_symbols_and_scores_are_counted(
-    tmp_path: Path, overrides: dict[str, Any], symbols: int, samples: int
+def test_tokens_and_scores_are_counted(
+    tmp_path: Path, overrides: dict[str, Any], tokens: int, samples: int
 ) -> None:
     last = metric_lines(train(tmp_path / "run", overrides))[-1]
-    assert (last["symbols"], last["scored"]) == (symbols, samples)
+    assert (last["tokens"], last["critic_calls"]) == (tokens, samples)
 
 
 def test_an_account_is_open_inside_only_and_one_at_a_time() -> None:
     outer, inner = Budget(), Budget()
-    wrote(7)
-    with spending(outer):
-        wrote(1)
-        with spending(inner):
-            wrote(10)
-            scored(3)
-        with free_of_charge():
-            wrote(100)
-        scored(2)
-    wrote(7)
-    assert (outer.symbols, outer.scored) == (1, 2)
-    assert (inner.symbols, inner.scored) == (10, 3)
+    count_tokens(7)
+    with counting(outer):
+        count_tokens(1)
+        with counting(inner):
+            count_tokens(10)
+            count_critic_calls(3)
+        with uncounted():
+            count_tokens(100)
+        count_critic_calls(2)
+    count_tokens(7)
+    assert (outer.tokens, outer.critic_calls) == (1, 2)
+    assert (inner.tokens, inner.critic_calls) == (10, 3)

@@ -60,7 +60,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ),
         (
             {"estimator": {"name": "soft_gumbel", "temperature": -1}},
-            ["estimator.temperature.value=-1", "greater than or equal to 0.000001"],
+            ["estimator.temperature.start=-1", "greater than or equal to 0.000001"],
         ),
         (
             {"estimator": {"name": "soft_gumbel", "reward": "shufled"}},
@@ -140,7 +140,7 @@ def complaint(overrides: dict[str, Any]) -> str:
             {**PICTURES, "evaluation.select": {"metric": "fidd"}},
             ["evaluation.select.metric='fidd'", "did you mean 'fid'"],
         ),
-        ({"players.generator.decay": [5, 5]}, ["decay=[5, 5]", "before the second"]),
+        ({"players.generator.decay": [5, 9]}, ["decay=[5, 9]", "write lr_decay: {start: 1"]),
         (
             {"estimator.credit": {"name": "per_step"}},
             ["estimator.credit.name=per_step", "critic.name=mlp", "use critic rnn"],
@@ -148,7 +148,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"train.batch_size": 1}, ["train.batch_size=1", "leave-one-out", "at least 2"]),
         (
             {"critic": {"name": "cnn", "widths": [1, 4], "filters": [2, 2]}},
-            ["critic.widths", "4", "3 symbols", "drop"],
+            ["critic.widths", "4", "3 tokens", "drop"],
         ),
         (
             {"critic": {"name": "cnn", "widths": [1, 2], "filters": [2]}},
@@ -368,7 +368,7 @@ RICH = {
     ],
     "estimator": {
         "name": "soft_gumbel",
-        "temperature": {"name": "linear", "start": 1.0, "end": 1e-5, "steps": 3},
+        "temperature": {"start": 1.0, "end": 1e-5, "steps": 3},
     },
     "critic": {"name": "cnn", "widths": [1, 2], "filters": [4, 4]},
     "run.dir": "a folder: with #signs",
@@ -421,8 +421,9 @@ def test_the_walk_reaches_unions_lists_and_nested_classes() -> None:
 
 @pytest.mark.parametrize("model", CLASSES, ids=lambda model: model.__name__)
 def test_every_field_is_documented(model: type[Config]) -> None:
+    """But `name`: the documentation of its value is the class's."""
     bare = [name for name, field in model.model_fields.items() if not field.description]
-    assert bare == []
+    assert set(bare) <= {"name"}
 
 
 def test_every_field_is_in_the_print_out() -> None:

@@ -296,7 +296,7 @@ def given_splits(write: Write, **fields: Any) -> TextDataConfig:
 
 def test_overlong_sentences_are_an_error_that_says_where_and_what_to_do(write: Write) -> None:
     message = (
-        r"train\.txt: line 3 has 6 tokens with its end symbol, but data\.length=4; raise "
+        r"train\.txt: line 3 has 6 tokens with its end token, but data\.length=4; raise "
         r"data\.length \(the longest line needs 6\), or set data\.overlong=drop or "
         r"data\.overlong=truncate"
     )

@@ -44,14 +44,14 @@ def test_bytes_spell_every_line_and_never_the_end(of_bytes, line) -> None:
     assert len("".join(tokenizer.vocabulary()[i] for i in ids)) >= len(line)
 
 
-def test_an_end_that_is_called_unknown_too_is_no_unknown_symbol(of_bytes) -> None:
+def test_an_end_that_is_called_unknown_too_is_no_unknown_token(of_bytes) -> None:
     tokenizer = HfTokenizer(of_bytes)
     assert tokenizer.end_id == 0
     assert tokenizer.unk_id == -1
     assert tokenizer.vocab_size == len(tokenizer.vocabulary()) == 270
 
 
-def test_a_separator_ends_what_has_no_end_symbol(of_words) -> None:
+def test_a_separator_ends_what_has_no_end_token(of_words) -> None:
     tokenizer = HfTokenizer(of_words)
     assert (tokenizer.end_id, tokenizer.unk_id, tokenizer.vocab_size) == (3, 1, 9)
     assert tokenizer.encode("The cats sat") == [4, 5, 6, 7]  # and nothing around them
@@ -109,5 +109,5 @@ def test_what_cannot_be_loaded_is_said_in_one_line(path) -> None:
 
 def test_a_tokenizer_that_ends_nothing_is_refused(tmp_path: Path) -> None:
     path = write_word_tokenizer(tmp_path, pad_token="[PAD]")
-    with pytest.raises(UserError, match="neither an end symbol nor a separator"):
+    with pytest.raises(UserError, match="neither an end token nor a separator"):
         HfTokenizer(path)

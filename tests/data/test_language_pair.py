@@ -19,7 +19,7 @@ from seqgan.data.language_pair import (
     load_language_pair,
 )
 from seqgan.data.lexicons import (
-    company_lexicon,
+    co_occurrence_lexicon,
     frequency_lexicon,
     prior_logits,
     word_by_word,
@@ -163,7 +163,7 @@ def test_baselines(data: UnpairedText) -> None:
     assert scores["true_lexicon"]["word_accuracy"] == 1.0
     assert scores["true_lexicon"]["exact"] < 0.5
     assert 0.2 < scores["frequency_lexicon"]["word_accuracy"] < 0.9
-    assert scores["company_lexicon"]["word_accuracy"] > 0.95
+    assert scores["co_occurrence_lexicon"]["word_accuracy"] > 0.95
 
 
 def test_accuracy_of_a_lexicon(data: UnpairedText) -> None:
@@ -198,7 +198,7 @@ def test_a_word_counts_as_known_where_most_of_its_sentences_have_its_translation
 @pytest.mark.parametrize("way", ["a2b", "b2a"])
 def test_company_tells_what_words_mean_whatever_the_order(data: UnpairedText, way: str) -> None:
     assert isinstance(data.scorer, LanguagePairScorer)
-    truth, found = data.scorer.of(way), company_lexicon(data, way)
+    truth, found = data.scorer.of(way), co_occurrence_lexicon(data, way)
     right = sum(found.get(word) == meaning for word, meaning in truth.items())
     assert right >= 0.9 * len(truth)
     assert len(set(found.values())) == len(found)
@@ -211,7 +211,7 @@ def test_company_of_vocabularies_of_different_size(data: UnpairedText) -> None:
     lines = [line for line in side.lines if rare not in line.split()]
     assert 0 < len(lines) < len(side.lines)
     fewer = replace(data, b=replace(data.b, train=replace(side, lines=lines)))
-    found = company_lexicon(fewer)
+    found = co_occurrence_lexicon(fewer)
     assert rare not in found.values()
     assert sum(found.get(a) == b for a, b in lexicon.items()) >= 0.85 * len(lexicon)
 

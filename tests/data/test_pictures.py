@@ -25,7 +25,7 @@ from seqgan.data.idx_files import parse_idx
 from seqgan.data.picture_sources import read_folder
 from seqgan.data.pictures import Pictures, PictureSet, load_pictures, load_unpaired
 
-SPLITS = ("judge", "train", "valid", "test")
+SPLITS = ("extractor", "train", "valid", "test")
 IMAGES = Path(__file__).parents[2].parent / "shared" / "data" / "images"
 N, H, W, K = 100, 5, 4, 4
 
@@ -80,8 +80,8 @@ def test_splits_are_disjoint_complete_and_keep_their_labels(digits: Path) -> Non
     assert pictures.shape == (1, H, W)
     assert (pictures.label_names, pictures.label_sizes) == (("class",), (K,))
     counts = {name: len(split.x_NCHW) for name, split in splits(pictures).items()}
-    assert counts == {"judge": 50, "train": 45, "valid": 5, "test": 10}
-    seen = [i for name in ("judge", "train", "valid") for i in firsts(getattr(pictures, name))]
+    assert counts == {"extractor": 50, "train": 45, "valid": 5, "test": 10}
+    seen = [i for name in ("extractor", "train", "valid") for i in firsts(getattr(pictures, name))]
     assert sorted(seen) == list(range(N))
     assert firsts(pictures.test) == list(range(200, 210))
     for name, split in splits(pictures).items():
@@ -95,16 +95,16 @@ def test_splits_are_disjoint_complete_and_keep_their_labels(digits: Path) -> Non
 def test_the_order_is_the_documented_one(digits: Path) -> None:
     order = np.random.Generator(np.random.PCG64(3)).permutation(N).tolist()
     pictures = load(npz(digits), split_seed=3)
-    assert firsts(pictures.judge) == order[:50]
+    assert firsts(pictures.extractor) == order[:50]
     assert firsts(pictures.valid) == order[50:55]
     assert firsts(pictures.train) == order[55:]
-    assert set(pictures.judge.labels_NA[:, 0].tolist()) == set(range(K))
+    assert set(pictures.extractor.labels_NA[:, 0].tolist()) == set(range(K))
 
 
 def test_test_pictures_are_held_out_where_none_are_given(digits: Path) -> None:
-    pictures = load(npz(digits, test=None), judge_fraction=0.3, test_fraction=0.2, max_train=7)
+    pictures = load(npz(digits, test=None), extractor_fraction=0.3, test_fraction=0.2, max_train=7)
     assert [len(split.x_NCHW) for split in splits(pictures).values()] == [30, 7, 5, 20]
-    uncut = load(npz(digits, test=None), judge_fraction=0.3, test_fraction=0.2)
+    uncut = load(npz(digits, test=None), extractor_fraction=0.3, test_fraction=0.2)
     assert firsts(pictures.train) == firsts(uncut.train)[:7]
     seen = [i for split in splits(uncut).values() for i in firsts(split)]
     assert sorted(seen) == list(range(N))
@@ -118,8 +118,8 @@ def test_splits_repeat_and_depend_on_the_seed(digits: Path) -> None:
 def test_shares_are_disjoint_and_have_all_classes(digits: Path) -> None:
     seen: dict[str, list[int]] = {}
     for key, share in (("a", [0.0, 0.45]), ("b", [0.45, 1.0])):
-        pictures = load(npz(digits), share=share, judge_fraction=0.2)
-        parts = (pictures.judge, pictures.train, pictures.valid)
+        pictures = load(npz(digits), share=share, extractor_fraction=0.2)
+        parts = (pictures.extractor, pictures.train, pictures.valid)
         seen[key] = [i for part in parts for i in firsts(part)]
         for part in parts:
             assert torch.equal(part.labels_NA[:, 0], torch.tensor(firsts(part)) * K // N)
@@ -156,7 +156,7 @@ def test_the_account(tmp_path: Path) -> None:
     assert report["test"]["in_train"] == sum(i in set(train) for i in firsts(pictures.test))
     all_train = load(
         npz(tmp_path / "a.npz", test_labels=None, train_labels=None),
-        judge_fraction=0.02,
+        extractor_fraction=0.02,
         valid_fraction=0.02,
     )
     assert all_train.report["train"]["duplicates"] >= 1
@@ -181,7 +181,7 @@ def converted(tmp_path: Path, picture: np.ndarray, **fields: Any) -> torch.Tenso
     path = tmp_path / "one.npz"
     np.savez(path, x=np.stack([picture] * 20))
     source = npz(path, train="x", train_labels=None, test=None)
-    return load(source, judge_fraction=0.3, valid_fraction=0.2, **fields).train.x_NCHW[0]
+    return load(source, extractor_fraction=0.3, valid_fraction=0.2, **fields).train.x_NCHW[0]
 
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
@@ -233,7 +233,7 @@ def test_shrunk_pictures_are_centred_on_black_and_inverted_last(tmp_path: Path) 
 
 # ── Faces ─────────────────────────────────────────────────────────────────────────────────────
 
-FACES = {"name": "faces", "train": 40, "judge": 30, "valid": 20, "test": 10}
+FACES = {"name": "faces", "train": 40, "extractor": 30, "valid": 20, "test": 10}
 
 
 def test_faces_have_exact_attributes_and_a_seed_for_each_split() -> None:
@@ -527,7 +527,7 @@ def test_the_report_says_which_bits_count_where_files_have_sixteen(tmp_path: Pat
         kind: load_pictures(
             PictureSetConfig(
                 source=FolderSourceConfig(name="folder", path=str(tmp_path / kind)),
-                judge_fraction=0.2,
+                extractor_fraction=0.2,
                 valid_fraction=0.2,
                 test_fraction=0.2,
             )
@@ -604,10 +604,18 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     [
         (1, {}, r"/set: the train split has 1 pictures and needs at least 2; give more pictures"),
         (1, {"share": [0.0, 0.3]}, r"the train split has 0 pictures"),
-        (3, {"judge_fraction": 0.2}, r"the judge split has 1 .*raise data\.judge_fraction"),
-        (40, {"judge_fraction": 0.99}, r"train split has 0 .*lower data\.judge_fraction"),
+        (
+            3,
+            {"extractor_fraction": 0.2},
+            r"the feature extractor split has 1 .*raise data\.extractor_fraction",
+        ),
+        (40, {"extractor_fraction": 0.99}, r"train split has 0 .*lower data\.extractor_fraction"),
         (20, {}, r"the valid split has 1 pictures .*raise data\.valid_fraction to 0\.1$"),
-        (40, {"judge_fraction": 0.9}, r"train split has 0 .*lower data\.judge_fraction, data\.va"),
+        (
+            40,
+            {"extractor_fraction": 0.9},
+            r"train split has 0 .*lower data\.extractor_fraction, data\.va",
+        ),
         (40, {"max_train": 1}, r"the train split has 1 .*raise data\.max_train"),
         (40, {"share": [0.6, 0.4]}, r"data\.share=\[0\.6, 0\.4\]: is empty"),
     ],

@@ -146,7 +146,7 @@ def test_max_train_keeps_the_first_pairs(tmp_path: Path) -> None:
     assert pairs_of(part)["test"] == pairs_of(whole)["test"]
 
 
-# ── Symbols ───────────────────────────────────────────────────────────────────────────────────
+# ── Tokens ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_prompts_are_filled_in_front_and_responses_behind(tmp_path: Path) -> None:
@@ -340,15 +340,15 @@ def test_aligned_files_that_are_not(tmp_path: Path) -> None:
         load({"name": "lines", "train": {"prompts": path["q"], "responses": path["gap"]}})
 
 
-def test_labels_are_one_known_symbol(tmp_path: Path) -> None:
+def test_labels_are_one_known_token(tmp_path: Path) -> None:
     rows = [{"prompt": "big cats", "response": word} for word in "abcd"]
-    with pytest.raises(UserError, match=r"line \d: the label 'big cats' is 2 symbols"):
+    with pytest.raises(UserError, match=r"line \d: the label 'big cats' is 2 tokens"):
         load(jsonl(tmp_path / "x.jsonl", rows), prompt_length=1, overlong="truncate")
     rows = [{"prompt": label, "response": "b"} for label in ("cats", "dogs")]
     unseen = write_jsonl(tmp_path / "v", [{"prompt": "birds", "response": "b"}])
     source = jsonl(tmp_path / "y.jsonl", rows, valid_path=unseen, test_path=unseen)
     every = {"name": "word", "min_count": 1}
-    with pytest.raises(UserError, match=r"v: line 1: the label 'birds' is no symbol"):
+    with pytest.raises(UserError, match=r"v: line 1: the label 'birds' is no token"):
         load(source, prompt_length=1, tokenizer=every)
 
 

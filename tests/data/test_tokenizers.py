@@ -90,7 +90,7 @@ def test_word_options_off_leave_the_text_alone() -> None:
     assert tokenizer.decode(tokenizer.encode(line)) == "Don't go, Ann."
 
 
-def test_text_cannot_spell_the_end_symbol() -> None:
+def test_text_cannot_spell_the_end_token() -> None:
     tokenizer = WordTokenizer.from_lines(word_config(), LINES)
     assert tokenizer.encode("a <eos> zebra <unk> b") == [2, 1, 1, 1, 3]
 
@@ -344,7 +344,7 @@ def test_a_model_trained_elsewhere_keeps_its_ids(prose: list[str], tmp_path: Pat
 def test_a_model_without_an_end_is_refused(prose: list[str], tmp_path: Path) -> None:
     path = tmp_path / "endless.model"
     train_foreign_model(prose, path, eos_id=-1)
-    with pytest.raises(UserError, match=r"endless\.model: .*no end symbol; train it with eos_id"):
+    with pytest.raises(UserError, match=r"endless\.model: .*no end token; train it with eos_id"):
         build_tokenizer(piece_config(model=str(path)), [])
 
 

@@ -74,7 +74,7 @@ def test_halves_of_a_parallel_corpus_and_paired_files(write: Write) -> None:
     assert text.b.test.lines == german[:30]
     assert text.paired
     assert not text.report["paired_rows"]
-    assert text.report["common_symbols"] > 0
+    assert text.report["common_tokens"] > 0
     assert text.report["warnings"] == []
     for split in ("train", "valid", "test"):
         for side in (text.a, text.b):
@@ -93,7 +93,7 @@ def test_a_vocabulary_for_each_side(write: Write) -> None:
     text = load(*sides, joint=False)
     assert text.a.tokenizer is not text.b.tokenizer
     assert not set(GERMAN) & set(text.a.tokenizer.vocabulary())
-    assert text.report["common_symbols"] == load(*sides).report["common_symbols"]
+    assert text.report["common_tokens"] == load(*sides).report["common_tokens"]
     again = load_unpaired_text(config(*sides, joint=False), (text.a.tokenizer, text.b.tokenizer))
     assert again.report == text.report
 
@@ -139,7 +139,7 @@ def test_rows_that_pair_are_noticed_by_words_or_by_length_alone(write: Write) ->
     assert "take=odd" in paired["warnings"][0]
     wordless = [line.rpartition(" ")[0] for line in german]  # nothing in common but length
     text = load(write("en", english), write("de2", wordless), score=["bleu"])
-    assert text.report["common_symbols"] == 0
+    assert text.report["common_tokens"] == 0
     assert text.report["paired_rows"]
     same_words = [line.split()[-1] + " null" for line in english]  # nothing but a word
     assert load(write("en", english), write("de3", same_words)).report["paired_rows"]
@@ -278,11 +278,11 @@ def test_articles_that_are_shorter_than_their_summaries(write: Write) -> None:
     assert load(*both, valid=valid, test=test).report["shorter_articles"] == {}
 
 
-def test_sides_without_a_common_symbol(write: Write) -> None:
+def test_sides_without_a_common_token(write: Write) -> None:
     """Where both have one vocabulary, which is there for copying."""
     sides = write("a", ["x y", "y z", "z", "x"]), write("b", ["p q", "q", "r p", "r"])
     (warning,) = warnings_of(load(*sides))
-    assert "no symbol in common" in warning
+    assert "no token in common" in warning
     assert warnings_of(load(*sides, joint=False)) == []
     assert warnings_of(load(sides[0], write("c", ["p q", "q x", "q", "p"]))) == []
 

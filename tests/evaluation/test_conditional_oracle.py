@@ -73,13 +73,13 @@ def test_uniform_prompts_are_uniform() -> None:
     assert chi_square_is_plausible(counts, torch.full((V**P,), 1 / V**P))
 
 
-def test_labels_are_the_first_symbols() -> None:
+def test_labels_are_the_first_tokens() -> None:
     torch.manual_seed(0)
     counts = oracle_of(prompt=1, labels=2).prompts(5000)[:, 0].bincount(minlength=V)
     assert chi_square_is_plausible(counts, torch.tensor([0.5, 0.5, 0.0]))
 
 
-def test_prompts_of_the_network_are_its_own_first_symbols() -> None:
+def test_prompts_of_the_network_are_its_own_first_tokens() -> None:
     torch.manual_seed(0)
     network = random_network(config_of().oracle).eval()
     rows = all_sequences(V, P)
@@ -275,7 +275,7 @@ def test_oracles_without_prompts_are_measured_as_before() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"labels": 4}, ["labels=4", "only 3 symbols"]),
+        ({"labels": 4}, ["labels=4", "only 3 tokens"]),
         ({"labels": 2, "prompts": "network"}, ["labels=2", "prompts to uniform"]),
     ],
 )

@@ -13,9 +13,9 @@ from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, DirectGenerator
 from seqgan.data.config import FacesSourceConfig, PictureSetConfig
 from seqgan.data.pictures import Pictures, load_pictures
-from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
+from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.decoding_grid import DecodingSetting
-from seqgan.evaluation.judge import JudgeSpec, cached_judge
+from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
 from seqgan.evaluation.pictures import PictureEvaluator, listed_labels
 from seqgan.metrics.faces import detect
 
@@ -27,14 +27,14 @@ COPIES = {"duplicates", "nearest_ratio", "copy_p_value"}
 
 def faces(palette: str = "day", seed: int = 0) -> Pictures:
     source = FacesSourceConfig(
-        name="faces", palette=palette, train=ROWS, judge=2000, valid=50, test=ROWS, seed=seed
+        name="faces", palette=palette, train=ROWS, extractor=2000, valid=50, test=ROWS, seed=seed
     )
     return load_pictures(PictureSetConfig(source=source))
 
 
-def judge_of(pictures: Pictures) -> Any:
-    spec = JudgeSpec("labels", pictures.label_sizes, 3, updates=60)
-    return cached_judge(spec, pictures.judge.x_NCHW, pictures.judge.labels_NA, CPU)
+def extractor_of(pictures: Pictures) -> Any:
+    spec = ExtractorSpec("labels", pictures.label_sizes, 3, updates=60)
+    return cached_extractor(spec, pictures.extractor.x_NCHW, pictures.extractor.labels_NA, CPU)
 
 
 def detector(palette: str = "day") -> Callable[[Tensor], Tensor]:
@@ -47,8 +47,8 @@ def pictures() -> Pictures:
 
 
 @pytest.fixture(scope="module")
-def judge(pictures: Pictures) -> Any:
-    return judge_of(pictures)
+def extractor(pictures: Pictures) -> Any:
+    return extractor_of(pictures)
 
 
 class Fixed(DirectGenerator):
@@ -67,12 +67,12 @@ class Fixed(DirectGenerator):
 
 def measured(
     pictures: Pictures,
-    judge: Any,
+    extractor: Any,
     give: Callable[[int, Tensor | None], Tensor],
     told: bool = False,
 ) -> dict[str, float | None]:
     space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
-    evaluator = PictureEvaluator(pictures, space, judge, detector(), CPU, 0)
+    evaluator = PictureEvaluator(pictures, space, extractor, detector(), CPU, 0)
     metrics = evaluator.generated(Fixed(give), "test", ROWS, DecodingSetting())
     return {base(name): value for name, value in metrics.items()}
 
@@ -92,8 +92,10 @@ def generators(pictures: Pictures) -> dict[str, Callable[[int, Tensor | None], T
     }
 
 
-def test_controls(pictures: Pictures, judge: Any) -> None:
-    found = {name: measured(pictures, judge, give) for name, give in generators(pictures).items()}
+def test_controls(pictures: Pictures, extractor: Any) -> None:
+    found = {
+        name: measured(pictures, extractor, give) for name, give in generators(pictures).items()
+    }
     real, one, copier = found["real"], found["one"], found["copier"]
     for name in ("noise", "mean", "one"):
         assert found[name]["fid"] > 20 * real["fid"]
@@ -110,21 +112,23 @@ def test_controls(pictures: Pictures, judge: Any) -> None:
 
 
 def test_label_accuracy_is_against_the_labels_that_were_asked_for(
-    pictures: Pictures, judge: Any
+    pictures: Pictures, extractor: Any
 ) -> None:
     from seqgan.data.faces import draw_faces
 
-    obeying = measured(pictures, judge, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
-    ignoring = measured(pictures, judge, lambda rows, c: faces(seed=9).train.x_NCHW[:rows], True)
+    obeying = measured(pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
+    ignoring = measured(
+        pictures, extractor, lambda rows, c: faces(seed=9).train.x_NCHW[:rows], True
+    )
     for label, chance in (("hair_colour", 0.45), ("eye_colour", 0.55)):
         assert obeying[f"label_accuracy_{label}"] > 0.9
         assert ignoring[f"label_accuracy_{label}"] < chance
-    plain = measured(pictures, judge, lambda rows, c: faces(seed=9).train.x_NCHW[:rows])
+    plain = measured(pictures, extractor, lambda rows, c: faces(seed=9).train.x_NCHW[:rows])
     assert not [name for name in plain if name.startswith("label_accuracy")]
 
 
 def test_one_face_for_each_combination_obeys_and_is_caught_by_recall(
-    pictures: Pictures, judge: Any
+    pictures: Pictures, extractor: Any
 ) -> None:
     """Attributes all right, and nothing else varies: what an obedient collapsed generator does."""
     from seqgan.data.faces import draw_faces
@@ -134,8 +138,8 @@ def test_one_face_for_each_combination_obeys_and_is_caught_by_recall(
         each = [draw_faces(label[None], 32, "day", 3) for label in cond]
         return torch.cat(each)
 
-    found = measured(pictures, judge, prototypes, told=True)
-    varied = measured(pictures, judge, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
+    found = measured(pictures, extractor, prototypes, told=True)
+    varied = measured(pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
     assert found["valid_attributes"] == 1.0
     assert found["attribute_distance"] < 0.1
     for name in ("recall", "coverage"):
@@ -144,7 +148,7 @@ def test_one_face_for_each_combination_obeys_and_is_caught_by_recall(
 
 @pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
 def test_a_sheet_shows_the_same_noise_and_labels_at_every_call(
-    pictures: Pictures, judge: Any, told: bool
+    pictures: Pictures, extractor: Any, told: bool
 ) -> None:
     class Noisy(Fixed):
         def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -153,7 +157,9 @@ def test_a_sheet_shows_the_same_noise_and_labels_at_every_call(
 
     space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
     generator = Noisy(lambda rows, _: pictures.train.x_NCHW[:rows])
-    evaluators = [PictureEvaluator(pictures, space, judge, detector(), CPU, s) for s in (0, 0, 1)]
+    evaluators = [
+        PictureEvaluator(pictures, space, extractor, detector(), CPU, s) for s in (0, 0, 1)
+    ]
     shown = []
     for evaluator in evaluators:
         torch.rand(7)
@@ -162,15 +168,15 @@ def test_a_sheet_shows_the_same_noise_and_labels_at_every_call(
     assert evaluators[0].show(generator, DecodingSetting()).image.tobytes() == shown[0]
 
 
-def test_the_real_row_is_measured_like_a_generator(pictures: Pictures, judge: Any) -> None:
+def test_the_real_row_is_measured_like_a_generator(pictures: Pictures, extractor: Any) -> None:
     space = ArraySpace(pictures.shape)
-    evaluator = PictureEvaluator(pictures, space, judge, detector(), CPU, 0)
+    evaluator = PictureEvaluator(pictures, space, extractor, detector(), CPU, 0)
     row = evaluator.real("test", ROWS)
-    copies = measured(pictures, judge, lambda rows, _: pictures.train.x_NCHW[:rows])
+    copies = measured(pictures, extractor, lambda rows, _: pictures.train.x_NCHW[:rows])
     assert set(copies) - {base(name) for name in row} == COPIES
     for name, value in row.items():
         assert value == pytest.approx(copies[base(name)])
-    assert find("fid", row) == f"fid@{judge.name}"
+    assert find("fid", row) == f"fid@{extractor.name}"
 
 
 def test_listed_labels_run_through_every_combination() -> None:
@@ -193,10 +199,10 @@ class Way(torch.nn.Module):
 
 
 @pytest.fixture(scope="module")
-def kinds(pictures: Pictures, judge: Any) -> tuple[JudgedKind, JudgedKind]:
+def kinds(pictures: Pictures, extractor: Any) -> tuple[MeasuredPictures, MeasuredPictures]:
     night = faces("night", seed=1)
-    a = JudgedKind("a", pictures, judge, detector())
-    return a, JudgedKind("b", night, judge_of(night), detector("night"))
+    a = MeasuredPictures("a", pictures, extractor, detector())
+    return a, MeasuredPictures("b", night, extractor_of(night), detector("night"))
 
 
 def translated(kinds: Any, a2b: Any, b2a: Any) -> dict[str, float | None]:
@@ -209,7 +215,7 @@ def translated(kinds: Any, a2b: Any, b2a: Any) -> dict[str, float | None]:
 def test_doing_nothing_keeps_the_cycle_and_fails_the_rest(kinds: Any) -> None:
     found = translated(kinds, lambda x: x, lambda x: x)
     assert found["cycle_a"] == found["identity_b"] == 0
-    assert found["kept_a2b"] < 0.6  # the rules for night faces read little by day
+    assert found["label_preservation_a2b"] < 0.6  # the rules for night faces read little by day
     assert found["fid_a2b"] > 20
     # Noise of standard deviation 0.1 has a mean absolute value of 0.1 √(2/π).
     assert found["cycle_noisy_a"] == pytest.approx(0.1 * (2 / torch.pi) ** 0.5, rel=0.02)
@@ -222,18 +228,18 @@ def test_a_true_translation_keeps_the_labels_and_one_picture_does_not(kinds: Any
     to_night = to_unit(draw_faces(a.pictures.test.labels_NA, 32, "night", 5))
     to_day = to_unit(draw_faces(b.pictures.test.labels_NA, 32, "day", 5))
     found = translated(kinds, lambda x: to_night[: len(x)], lambda x: to_day[: len(x)])
-    assert found["kept_a2b"] > 0.97
-    assert found["kept_b2a"] > 0.97
+    assert found["label_preservation_a2b"] > 0.97
+    assert found["label_preservation_b2a"] > 0.97
     assert found["fid_a2b"] < 3
     one = translated(kinds, lambda x: to_night[:1].expand_as(x), lambda x: to_day[:1].expand_as(x))
-    assert one["kept_a2b"] < 0.7
+    assert one["label_preservation_a2b"] < 0.7
 
 
 def test_the_real_row_is_what_the_readers_can_reach(kinds: Any) -> None:
     evaluator = CycleEvaluator(*kinds, CPU, 0)
     row = evaluator.real("test", ROWS)
-    assert row["kept_a2b"] > 0.99
-    assert row[f"fid_a2b@{kinds[1].judge.name}"] < 3
+    assert row["label_preservation_a2b"] > 0.99
+    assert row[f"fid_a2b@{kinds[1].extractor.name}"] < 3
 
 
 def test_a_hidden_message_is_lost_in_noise(kinds: Any) -> None:

@@ -22,7 +22,7 @@ from tiny_runs import assert_same_run, train, write_config
 from torch import Tensor
 
 from seqgan.cli import run
-from seqgan.core.types import Batch, Request, Rollout, Scores, SequenceSpace
+from seqgan.core.types import Batch, Rollout, SampleRequest, Scores, SequenceSpace
 from seqgan.estimators.base import Surrogate
 from seqgan.evaluation import probe
 from seqgan.evaluation.critic_signal import critic_signal
@@ -55,7 +55,7 @@ class Noisy:
     def __init__(self, space: SequenceSpace, reward: Any, scale: float, noise: float) -> None:
         self._space, self._reward, self._scale, self._noise = space, reward, scale, noise
 
-    def sample(self, generator: Any, request: Request) -> Rollout:
+    def sample(self, generator: Any, request: SampleRequest) -> Rollout:
         ids_BT = torch.zeros(request.rows, self._space.length, dtype=torch.long)
         return Rollout(ids_BT, ids_BT, torch.ones_like(ids_BT, dtype=torch.bool))
 
@@ -78,7 +78,7 @@ def test_bias_spread_and_cosine_are_those_that_were_put_in() -> None:
         Probed("short", Noisy(FIXED, reward, 0.7, noise), False),
         Probed("exact", Noisy(FIXED, reward, 1.0, 0.0), False),
     ]
-    rows = probe_gradients(generator, FIXED, probed, Request(4), reward, probe_config())
+    rows = probe_gradients(generator, FIXED, probed, SampleRequest(4), reward, probe_config())
     right, short, exact = rows
     assert right["bias"] < 4 * right["bias_error"] + 1e-9
     assert short["bias"] == pytest.approx(0.3, abs=4 * short["bias_error"])
@@ -105,7 +105,7 @@ def test_without_listing_the_reference_is_sampled_and_says_how_well() -> None:
 
     probed = [Probed("nothing", Twice(space, reward, 1.0, 0.0), False)]
     config = probe_config(samples=40, reference_batches=400)
-    (row,) = probe_gradients(generator, space, probed, Request(64), reward, config)
+    (row,) = probe_gradients(generator, space, probed, SampleRequest(64), reward, config)
     assert row["bias"] == pytest.approx(1.0, abs=1e-3), "nothing misses all of the gradient"
     assert 0 < row["reference_error"] < 0.5
 
@@ -121,7 +121,7 @@ def test_the_sampled_reference_has_the_mean_that_listing_gives(
     for rows in batches_of(ids_RT, 2):
         batch = rollout_of(ids_RT[list(rows)], FIXED)
         monkeypatch.setattr(probe, "hard_samples", lambda *_, batch=batch: batch)
-        found_P = probe._leave_one_out(generator, FIXED, Request(2), reward, False)
+        found_P = probe._leave_one_out(generator, FIXED, SampleRequest(2), reward, False)
         total_P = total_P + prob_R[list(rows)].prod() * found_P
     assert_same_vector(total_P, listed_gradient(generator, FIXED, reward, False))
 
@@ -148,7 +148,7 @@ def test_the_sampled_reference_is_of_other_samples_than_the_estimates(
     rollout = rollout_of(sentences(FIXED)[[0, 4]], FIXED)
 
     class Listening(Noisy):
-        def sample(self, generator: Any, request: Request) -> Rollout:
+        def sample(self, generator: Any, request: SampleRequest) -> Rollout:
             seeds["estimate"].add(torch.initial_seed())
             return rollout
 
@@ -160,7 +160,7 @@ def test_the_sampled_reference_is_of_other_samples_than_the_estimates(
     monkeypatch.setattr(probe, "hard_samples", samples)
     config = probe_config(samples=40, reference_batches=40)
     probed = [Probed("exact", Listening(FIXED, reward, 1.0, 0.0), False)]
-    probe_gradients(generator, FIXED, probed, Request(2), reward, config)
+    probe_gradients(generator, FIXED, probed, SampleRequest(2), reward, config)
     assert len(seeds["reference"]) == len(seeds["estimate"]) == 1
     assert seeds["reference"] != seeds["estimate"]
 
@@ -168,13 +168,13 @@ def test_the_sampled_reference_is_of_other_samples_than_the_estimates(
 # ── The critic's signal ───────────────────────────────────────────────────────────────────────
 
 
-class FirstSymbol(torch.nn.Module):
+class FirstToken(torch.nn.Module):
     def forward(self, x: Tensor, mask: Tensor, cond: Tensor | None = None) -> Scores:
         return Scores(x[:, 0].float() - 1.5)
 
 
 def batch(*first: int) -> Batch:
-    ids_BT = torch.tensor([[symbol, 0] for symbol in first])
+    ids_BT = torch.tensor([[token, 0] for token in first])
     return Batch(ids_BT, torch.ones_like(ids_BT, dtype=torch.bool))
 
 
@@ -182,7 +182,7 @@ def test_the_signal_is_counted_by_hand() -> None:
     fake = batch(0, 1, 2, 3)
     rollout = Rollout(fake.x, fake.x, fake.mask)
     found = critic_signal(
-        FirstSymbol(), batch(2, 3, 3, 3), batch(0, 2, 3, 1), rollout, lambda ids: -ids[:, 0].float()
+        FirstToken(), batch(2, 3, 3, 3), batch(0, 2, 3, 1), rollout, lambda ids: -ids[:, 0].float()
     )
     assert found["rank_correlation"] == pytest.approx(-1.0)
     assert found["accuracy_train"] == pytest.approx(0.75)  # 4 of 4 real, 2 of 4 generated
@@ -191,7 +191,7 @@ def test_the_signal_is_counted_by_hand() -> None:
     assert found["auc_held_out"] == pytest.approx(wins / 16)
 
 
-class EverySymbol(torch.nn.Module):
+class EveryToken(torch.nn.Module):
     """A causal critic: the score of a step is its token's id less 2."""
 
     def forward(self, x: Tensor, mask: Tensor, cond: Tensor | None = None) -> Scores:
@@ -211,7 +211,7 @@ def test_the_signal_of_a_causal_critic_is_its_mean_until_the_end() -> None:
     held_out = samples([0], [0, 3], [4, 2, 3])  # -2, -1/2, 1
     fake = samples([2], [0, 1], [3, 0, 0])  # 0, -3/2, -1
     rollout = Rollout(fake.x, fake.x, fake.mask)
-    found = critic_signal(EverySymbol(), seen, held_out, rollout, None)
+    found = critic_signal(EveryToken(), seen, held_out, rollout, None)
     assert found["rank_correlation"] is None
     assert found["accuracy_train"] == pytest.approx((2 / 3 + 2 / 3) / 2)
     assert found["accuracy_held_out"] == pytest.approx((1 / 3 + 2 / 3) / 2)
@@ -240,8 +240,8 @@ def test_the_command_writes_a_table_a_file_and_a_figure(tmp_path: Path, capsys) 
     found = json.loads((tmp_path / "out" / "probe.json").read_text())
     assert [row["label"] for row in found["estimators"]] == ["loo", "straight-through", "relax"]
     assert found["reference"] == "listed"
-    assert {row["scored"] for row in found["estimators"]} == {8.0}
-    assert {row["symbols"] for row in found["estimators"]} == {24.0}
+    assert {row["critic_calls"] for row in found["estimators"]} == {8.0}
+    assert {row["tokens"] for row in found["estimators"]} == {24.0}
     assert -1 <= found["critic"]["rank_correlation"] <= 1
     assert (tmp_path / "out" / "probe.png").stat().st_size > 5_000
 

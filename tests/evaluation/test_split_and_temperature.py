@@ -31,7 +31,7 @@ from seqgan.data.points import TEST_STREAM, VALID_STREAM, draw_points
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import load_prompted_text
 from seqgan.evaluation import oracle as oracle_module
-from seqgan.evaluation.cycle import CycleEvaluator, JudgedKind
+from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import PictureEvaluator
@@ -293,7 +293,7 @@ def test_points() -> None:
 SHAPE = (1, 4, 4)
 
 
-class BrightnessJudge:
+class BrightnessExtractor:
     """Its features are the pixels; the class of a picture is whether it is bright."""
 
     name = "stub"
@@ -323,7 +323,7 @@ def two_shades(flip: bool = False) -> Pictures:
         SHAPE,
         ("class",),
         (2,),
-        judge=shades(*dark, 8, 0),
+        extractor=shades(*dark, 8, 0),
         train=shades(90, 130, 20, 0),
         valid=shades(*valid, 20, int(flip)),
         test=shades(*test, 20, 1 - int(flip)),
@@ -334,9 +334,9 @@ def two_shades(flip: bool = False) -> Pictures:
 @pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
 def test_pictures(told: bool) -> None:
     pictures = two_shades()
-    judge: Any = BrightnessJudge()
+    extractor: Any = BrightnessExtractor()
     space = ArraySpace(SHAPE, (2,) if told else ())
-    evaluator = PictureEvaluator(pictures, space, judge, None, CPU, 0)
+    evaluator = PictureEvaluator(pictures, space, extractor, None, CPU, 0)
     for made in ("valid", "test"):
         for split in ("valid", "test"):
             generator = Listening(to_unit(getattr(pictures, made).x_NCHW))
@@ -371,22 +371,24 @@ class Way(nn.Module):
 def test_translated_pictures(split: str) -> None:
     """Valid is dark on side a and bright on side b; in the test splits it is the converse."""
     kinds = {"a": two_shades(), "b": two_shades(flip=True)}
-    judge: Any = BrightnessJudge()
+    extractor: Any = BrightnessExtractor()
     evaluator = CycleEvaluator(
-        *(JudgedKind(name, pictures, judge, None) for name, pictures in kinds.items()), CPU, 0
+        *(MeasuredPictures(name, pictures, extractor, None) for name, pictures in kinds.items()),
+        CPU,
+        0,
     )
     a, b = (getattr(pictures, split) for pictures in kinds.values())
     ways = nn.ModuleDict({"a2b": Way(to_unit(b.x_NCHW)), "b2a": Way(0.0)})
     metrics = evaluator.generated(ways, split, 20, DecodingSetting())
     found = {base(name): value for name, value in metrics.items()}
     assert found["fid_a2b"] == pytest.approx(0, abs=1e-3)
-    assert found["kept_a2b"] == 0  # it writes b's shade, whatever it reads
+    assert found["label_preservation_a2b"] == 0  # it writes b's shade, whatever it reads
     assert found["fid_b2a"] > 100
-    assert found["kept_b2a"] == float(split == "valid")  # 0.0 is byte 128: bright
+    assert found["label_preservation_b2a"] == float(split == "valid")  # 0.0 is byte 128: bright
     assert found["cycle_a"] == pytest.approx(float(to_unit(a.x_NCHW).abs().mean()), rel=1e-5)
     assert found["identity_a"] == pytest.approx(found["cycle_a"])
     assert found["cycle_b"] == 0  # the way back writes the sources themselves
     real = {base(name): value for name, value in evaluator.real(split, 20).items()}
-    assert real["kept_a2b"] == real["kept_b2a"] == 1
+    assert real["label_preservation_a2b"] == real["label_preservation_b2a"] == 1
     near, far = ("fid_b2a", "fid_a2b") if split == "valid" else ("fid_a2b", "fid_b2a")
     assert real[near] < real[far] / 10  # the training pictures of both are dark

@@ -104,7 +104,7 @@ def test_the_true_key_reaches_everything(cipher: UnpairedText) -> None:
     for way in WAYS:
         assert found[f"accuracy_{way}"] == 1
         # It writes the references themselves.
-        for name in ("lm_nll", "usage_kl", "distinct", "length"):
+        for name in ("lm_nll", "unigram_kl", "distinct", "length"):
             assert found[f"{name}_{way}"] == real[f"{name}_{way}"]
         assert 0 <= found[f"usage_kl_{way}"] < 0.02
         assert found[f"round_trip_{way}"] < 1e-4
@@ -128,7 +128,7 @@ def test_the_true_lexicon_reaches_everything(languages: UnpairedText) -> None:
     for way in WAYS:
         for name in ("lexicon", "word_accuracy", "exact"):
             assert found[f"{name}_{way}"] == 1
-        for name in ("lm_nll", "usage_kl", "distinct", "length"):
+        for name in ("lm_nll", "unigram_kl", "distinct", "length"):
             assert found[f"{name}_{way}"] == real[f"{name}_{way}"]
         assert 4 <= found[f"length_{way}"] <= 12  # words, without the end
         assert found[f"copied_{way}"] == 0
@@ -173,7 +173,7 @@ def test_one_fluent_sentence_for_ever_has_a_low_lm_nll_and_is_found_out(
     assert found["label_free"] > good["label_free"] + 2
 
 
-def test_symbols_in_the_right_shares_without_order_are_not_fluent(cipher: UnpairedText) -> None:
+def test_tokens_in_the_right_shares_without_order_are_not_fluent(cipher: UnpairedText) -> None:
     """A wrong one-to-one table is used like the language only where the shares agree."""
     evaluator = evaluator_of(cipher, ("b2a",))
     good = evaluator.generated(true_tables(cipher), "test", 100, SETTING)
@@ -207,7 +207,7 @@ def test_shuffled_is_round_trip_where_the_source_is_ignored_and_far_above_elsewh
     assert carried["shuffled_a2b"] > carried["round_trip_a2b"] + 10
 
 
-def test_round_trip_and_shuffled_are_means_over_sentences_of_nats_a_symbol(
+def test_round_trip_and_shuffled_are_means_over_sentences_of_nats_a_token(
     languages: UnpairedText,
 ) -> None:
     """Sentence by sentence; and `shuffled` gives each sentence the translation before its own."""
@@ -246,7 +246,7 @@ def test_label_free_is_the_documented_sum(
 ) -> None:
     evaluator = evaluator_of(cipher, ways, cycle)
     found = evaluator.generated(random_tables(cipher), "valid", 50, SETTING)
-    parts = ("lm_nll", "usage_kl", "round_trip") if cycle else ("lm_nll", "usage_kl")
+    parts = ("lm_nll", "unigram_kl", "round_trip") if cycle else ("lm_nll", "unigram_kl")
     total = 0.0
     for way in ways:
         assert found[f"label_free_{way}"] == pytest.approx(sum(found[f"{p}_{way}"] for p in parts))

@@ -18,7 +18,7 @@ from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.written import written_lines
 from seqgan.experiment import load_run
-from seqgan.produce import TextRequest, transform_lines
+from seqgan.produce import TransformOptions, transform_lines
 
 CPU = torch.device("cpu")
 LINES = ["the cat sees the dog", "a dog sees the cat", "the dog sees a cat"] * 3
@@ -143,6 +143,6 @@ def test_transform_shows_the_sources_words(
 
     monkeypatch.setattr("seqgan.produce.load_generator", copiers)
     lines = ["zoe sees cid", "cid hears quaggas", ""]
-    request = TextRequest("a2b", beam, None)
+    request = TransformOptions("a2b", beam, None)
     made = [text for text, _ in transform_lines(load_run(finished), finished, lines, request)]
     assert made == lines

@@ -21,7 +21,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Request, Rollout, Scores, SequenceSpace, Shared
+from seqgan.core.types import Rollout, SampleRequest, Scores, SequenceSpace, SharedPrefix
 from seqgan.decoding import Ancestral, continuations, sample, sequence_log_probs
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import GrpoConfig, RelaxedConfig, ScoreFunctionConfig
@@ -80,7 +80,7 @@ def all_prompts(space: SequenceSpace) -> Tensor:
 
 def answers_logits(generator: PromptedGenerator, ids_BT: Tensor, cond: Tensor) -> Tensor:
     """`logits_BTV` from the network inside, row by row: those behind the prompt, which begins with
-    its first symbol that is no end."""
+    its first token that is no end."""
     rows = []
     for ids_T, prompt in zip(ids_BT, cond.tolist(), strict=True):
         while generator.fill_id is not None and prompt[:1] == [generator.fill_id]:
@@ -122,7 +122,7 @@ def test_the_step_loop_and_forward_are_the_answers_columns_of_the_joint_row(name
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_answers_depend_on_every_symbol_of_the_prompt(name) -> None:
+def test_answers_depend_on_every_token_of_the_prompt(name) -> None:
     generator = make_generator(ENDING, name)
     ids_BT = torch.tensor([[0, 2, 1]])
     logits = [generator(ids_BT, torch.tensor([prompt])) for prompt in ([0, 0], [2, 0], [0, 2])]
@@ -164,7 +164,7 @@ def test_samples_have_the_enumerated_distribution_of_their_own_prompt() -> None:
 
 
 def test_continuations_of_a_prefix_are_drawn_behind_the_same_prompt() -> None:
-    """The last symbol, drawn again after each first symbol, has p(x_2 | c, x_1)."""
+    """The last token, drawn again after each first token, has p(x_2 | c, x_1)."""
     generator, prompts = make_generator(SPACE), all_prompts(SPACE)
     ids_BT = torch.tensor([[0, 0], [1, 1], [2, 2]])
     torch.manual_seed(0)
@@ -235,7 +235,7 @@ def test_continuations_are_scored_behind_their_prompts(name) -> None:
     ids_RT = torch.tensor([[0, 2, 1], [2, 0, 1], [0, 0, 2], [2, 2, 2]])
     cond = torch.tensor([[0, 1], [2, 2]]).repeat(2, 1)
     mask_RT = mask_of(ids_RT, ENDING.end_id)
-    shared = critic.score_continuations(ids_RT, mask_RT, Shared(2, 1), cond)
+    shared = critic.score_continuations(ids_RT, mask_RT, SharedPrefix(2, 1), cond)
     torch.testing.assert_close(shared.score, critic(ids_RT, mask_RT, cond).score)
 
 
@@ -383,7 +383,7 @@ def test_leave_one_out_subtracts_the_others_of_the_same_prompt() -> None:
 @pytest.mark.parametrize("make", [rloo, dr_grpo], ids=["rloo", "grpo"])
 def test_samples_of_a_prompt_stand_block_after_block(make) -> None:
     generator, cond = make_generator(SPACE), all_prompts(SPACE)
-    rollout = make(SPACE, 4).sample(generator, Request(3, cond))
+    rollout = make(SPACE, 4).sample(generator, SampleRequest(3, cond))
     assert torch.equal(rollout.cond, cond.repeat(4, 1))
     assert rollout.ids_BT.shape == (12, 2)
 
@@ -398,7 +398,7 @@ def test_sampled_gradients_have_the_enumerated_mean(credit) -> None:
     for seed in range(32):
         torch.manual_seed(seed)
         estimator = score_function(SPACE, samples=4, credit=credits[credit])
-        rollout = estimator.sample(generator, Request(len(cond), cond))
+        rollout = estimator.sample(generator, SampleRequest(len(cond), cond))
         estimates.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
     expected = gradient(objective(generator, SPACE, all_prompts(SPACE)), generator)
     assert_mean_is(torch.stack(estimates), expected, relative=0.05)
@@ -406,17 +406,15 @@ def test_sampled_gradients_have_the_enumerated_mean(credit) -> None:
 
 def test_a_relaxed_sample_passes_its_gradient_behind_the_prompt() -> None:
     """Soft rows with a prompt of ids: straight-through is exact for a reward that is linear in the
-    last symbol, here with T = 1 so that nothing is fed back."""
+    last token, here with T = 1 so that nothing is fed back."""
     space = SequenceSpace(vocab_size=3, length=1, prompt=2)
     generator = make_generator(space)
     cond = torch.tensor([[0, 1]]).repeat(20_000, 1)
     weight_V = torch.tensor([1.0, -2.0, 0.5])
-    config = RelaxedConfig.model_validate(
-        {"name": "straight_through", "temperature": {"name": "constant", "value": 1.0}}
-    )
+    config = RelaxedConfig.model_validate({"name": "straight_through", "temperature": 1.0})
     estimator = Relaxed(config, space)
     torch.manual_seed(0)
-    rollout = estimator.sample(generator, Request(len(cond), cond))
+    rollout = estimator.sample(generator, SampleRequest(len(cond), cond))
     loss = estimator.loss(generator, rollout, lambda x, *_: (x @ weight_V)[:, 0]).loss
     probs_V = generator.inner(torch.cat([cond[:1], cond[:1, :1]], 1))[0, 2].softmax(-1)
     expected = gradient(-(probs_V * weight_V).sum(), generator)
@@ -428,7 +426,7 @@ def test_the_best_bradley_terry_critic_is_the_log_density_ratio() -> None:
     d = log p/q plus any constant, and nowhere near it."""
     real, fake = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 2, 2])
     pairs = torch.cartesian_prod(real, fake)
-    objective = Divergence(DivergenceConfig(name="rsgan", value="logit"))
+    objective = Divergence(DivergenceConfig(name="rsgan", reward="logit"))
     ratio = (torch.tensor([2.0, 1.0, 1.0]) / torch.tensor([1.0, 1.0, 2.0])).log()
     for d, best in ((ratio, True), (ratio + 0.7, True), (2 * ratio, False), (-ratio, False)):
         d = d.clone().requires_grad_()
@@ -436,6 +434,6 @@ def test_the_best_bradley_terry_critic_is_the_log_density_ratio() -> None:
         (slope,) = torch.autograd.grad(loss, d)
         assert (float(slope.norm()) < 1e-6) == best
     # Its raw score is what a student is paid: in the mean over q, minus KL(q‖p).
-    paid = objective.value(Scores(ratio[fake])).mean()
+    paid = objective.reward(Scores(ratio[fake])).mean()
     q_R = torch.tensor([0.25, 0.25, 0.5])
     torch.testing.assert_close(paid, -(q_R * -ratio).sum())

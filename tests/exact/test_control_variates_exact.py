@@ -1,6 +1,6 @@
 """REBAR and RELAX against gradients that are enumerated over all sentences.
 
-Three proofs: the loss is what the equation says, symbol by symbol (same noise, a loop); its mean
+Three proofs: the loss is what the equation says, token by token (same noise, a loop); its mean
 gradient is that of E[R]; what is learned descends on the measured square (finite differences). Two
 tempting forms for sequences are built here too, and are wrong.
 """
@@ -24,7 +24,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan.core.modes import frozen
-from seqgan.core.types import Request, Reward, SequenceSpace
+from seqgan.core.types import Reward, SampleRequest, SequenceSpace
 from seqgan.estimators import rebar
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 from seqgan.estimators.config import RebarConfig, ScoreFunctionConfig
@@ -151,7 +151,7 @@ def sampled(
     gradients = []
     for seed in range(batches):
         torch.manual_seed(seed)
-        rollout = estimator.sample(generator, Request(rows))
+        rollout = estimator.sample(generator, SampleRequest(rows))
         gradients.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
     return torch.stack(gradients)
 
@@ -206,7 +206,7 @@ def given_argmax(logp_BTV: Tensor, ids_BT: Tensor) -> Tensor:
 
 
 def cut_off(row_T: Tensor, step: int, soft_V: Tensor, space: SequenceSpace) -> Tensor:
-    """[1, T, V]: hard, then soft at `step`, then end symbols or nothing."""
+    """[1, T, V]: hard, then soft at `step`, then end tokens or nothing."""
     x_TV = F.one_hot(row_T, space.vocab_size).float()
     x_TV[step:] = 0
     if space.end_id is not None:
@@ -239,7 +239,7 @@ def network_says(network: RelaxedValue, space: SequenceSpace) -> Callable[..., T
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("name", ["mlp", "rnn", "mlp, step by step", "relax"])
-def test_the_loss_is_the_equation_symbol_by_symbol(name, space, monkeypatch) -> None:
+def test_the_loss_is_the_equation_token_by_token(name, space, monkeypatch) -> None:
     """(R − η c(z̃)) log π + η c(z) − η c(z̃), with the noise that the estimator drew."""
     if one_by_one := name.endswith("step by step"):
         name = "mlp"
@@ -313,7 +313,7 @@ def form_gradients(name: str, generator: nn.Module, reward: Reward) -> Tensor:
     gradients = []
     for seed in range(30):
         torch.manual_seed(seed)
-        ids_BT = reinforce(FIXED).sample(generator, Request(5000)).ids_BT
+        ids_BT = reinforce(FIXED).sample(generator, SampleRequest(5000)).ids_BT
         gradients.append(gradient(form(name, generator, ids_BT, reward), generator))
     return torch.stack(gradients)
 
@@ -326,7 +326,7 @@ def test_the_forms_below_are_built_rightly() -> None:
 
 
 @pytest.mark.parametrize(("name", "relative"), [("whole", 0.1), ("continued", 0.1)])
-def test_a_control_variate_that_depends_on_later_symbols_is_biased(name, relative) -> None:
+def test_a_control_variate_that_depends_on_later_tokens_is_biased(name, relative) -> None:
     generator, reward = PrefixTable(FIXED, sharpness=0.7), CriticValue("mlp", FIXED)
     samples_KD = form_gradients(name, generator, reward)
     expected_D = enumerated(generator, FIXED, reward)
@@ -336,8 +336,8 @@ def test_a_control_variate_that_depends_on_later_symbols_is_biased(name, relativ
     assert error_D.norm() > relative * expected_D.norm()
 
 
-def test_behind_its_own_continuation_a_symbol_is_credited_with_nothing() -> None:
-    """Where the last symbol alone is paid, the wrong control variate is the reward itself."""
+def test_behind_its_own_continuation_a_token_is_credited_with_nothing() -> None:
+    """Where the last token alone is paid, the wrong control variate is the reward itself."""
     generator = PrefixTable(FIXED, sharpness=0.7)
     weight_V = torch.tensor([1.0, -2.0, 0.5])
 
@@ -345,7 +345,7 @@ def test_behind_its_own_continuation_a_symbol_is_credited_with_nothing() -> None
         rows = x if x.is_floating_point() else F.one_hot(x, 3).float()
         return (rows * mask[..., None])[:, -1] @ weight_V
 
-    first = slice(0, 3)  # the logits of the first symbol
+    first = slice(0, 3)  # the logits of the first token
     assert enumerated(generator, FIXED, reward)[first].norm() > 0.01
     assert form_gradients("continued", generator, reward)[:, first].abs().max() < 1e-6
 
@@ -366,7 +366,7 @@ def train(
     optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
     torch.manual_seed(99)
     for _ in range(80):
-        rollout = estimator.sample(generator, Request(200))
+        rollout = estimator.sample(generator, SampleRequest(200))
         baseline_loss = estimator.loss(generator, rollout, reward).baseline_loss
         optimizer.zero_grad()
         baseline_loss.backward()
@@ -413,7 +413,7 @@ def test_what_is_learned_descends_on_the_square_of_the_estimate(name, at_once, m
         estimator = Rebar(config, ENDING, module)
     else:
         estimator = Relax(ENDING, module)
-    rollout = reinforce(ENDING).sample(generator, Request(300))
+    rollout = reinforce(ENDING).sample(generator, SampleRequest(300))
 
     def surrogate():
         torch.manual_seed(4)
@@ -473,7 +473,7 @@ def test_each_loss_reaches_its_own_player_only(name) -> None:
         config = RebarConfig(name="rebar")
         module = RebarScales(config)
         estimator = Rebar(config, ENDING, module)
-    rollout = estimator.sample(generator, Request(50))
+    rollout = estimator.sample(generator, SampleRequest(50))
     with frozen(value.critic):
         surrogate = estimator.loss(generator, rollout, value)
     players = {"generator": generator, "baseline": module, "critic": value.critic}
@@ -488,7 +488,7 @@ def test_each_loss_reaches_its_own_player_only(name) -> None:
 def test_nothing_is_learned_where_the_scales_are_fixed() -> None:
     generator, reward = make_generator("gru", ENDING), CriticValue("mlp", ENDING)
     estimator = rebar_of(ENDING)
-    surrogate = estimator.loss(generator, estimator.sample(generator, Request(4)), reward)
+    surrogate = estimator.loss(generator, estimator.sample(generator, SampleRequest(4)), reward)
     assert surrogate.baseline_loss is None
 
 
@@ -510,7 +510,7 @@ def test_what_stands_behind_the_end_does_not_matter(name) -> None:
 
 @pytest.mark.parametrize("name", ["rebar-learned", "relax"])
 def test_steps_behind_the_end_have_no_estimate(name) -> None:
-    """A sentence that ends at once reaches the distribution of the first symbol alone."""
+    """A sentence that ends at once reaches the distribution of the first token alone."""
     generator, reward = PrefixTable(ENDING), CriticValue("mlp", ENDING)
     rollout = rollout_of(torch.tensor([[1, 1, 1]]), ENDING)
     loss = estimator_of(name, ENDING).loss(generator, rollout, reward).loss

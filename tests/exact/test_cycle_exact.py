@@ -22,7 +22,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, Request, Rollout, SequenceSpace, StepOut, Term
+from seqgan.core.types import Generator, RewardTerm, Rollout, SampleRequest, SequenceSpace, StepOut
 from seqgan.estimators.config import DetachedConfig, RelaxedConfig, ScoreFunctionConfig
 from seqgan.estimators.detached import Detached
 from seqgan.estimators.relaxed import Relaxed
@@ -37,7 +37,7 @@ ENDING = SequenceSpace(vocab_size=3, length=2, end_id=1)
 FIXED = SequenceSpace(vocab_size=2, length=3)
 SPACES = {"ending": ENDING, "fixed": FIXED}
 SOURCES = torch.tensor([[0], [2]])
-"""One symbol of three says what to write."""
+"""One token of three says what to write."""
 WEIGHT = 0.7
 
 NONE = {"name": "none"}
@@ -141,8 +141,8 @@ def estimator_of(space: SequenceSpace, baseline: dict, **options: Any) -> ScoreF
     return ScoreFunction(ScoreFunctionConfig.model_validate(config), space, CPU)
 
 
-def term_of(space: SequenceSpace, cond: Tensor) -> Term:
-    return Term("cycle", Recovery(space, cond), WEIGHT)
+def term_of(space: SequenceSpace, cond: Tensor) -> RewardTerm:
+    return RewardTerm("cycle", Recovery(space, cond), WEIGHT)
 
 
 # ── Two rewards, two baselines ────────────────────────────────────────────────────────────────
@@ -227,7 +227,7 @@ def test_sampled_gradients_have_the_enumerated_mean(names: str) -> None:
     for seed in range(24):
         torch.manual_seed(seed)
         estimator = estimator_of(space, baseline, term_baseline=term_baseline)
-        rollout = estimator.sample(generator, Request(len(cond), cond))
+        rollout = estimator.sample(generator, SampleRequest(len(cond), cond))
         assert rollout.cond is cond
         found = estimator.loss(generator, rollout, SentenceReward(space), term_of(space, cond))
         estimates.append(gradient(found.loss, generator))
@@ -304,7 +304,7 @@ def test_each_rewards_moving_average_is_its_own_and_survives_a_checkpoint() -> N
         return torch.full((len(x),), -20.0)
 
     first = estimator_of(space, MOVING)
-    term = Term("cycle", recovery, WEIGHT)
+    term = RewardTerm("cycle", recovery, WEIGHT)
     before = first.loss(generator, rollout, reward, term)
     assert gradient(before.loss, generator).norm() > 0.1
     second = estimator_of(space, MOVING)
@@ -315,7 +315,7 @@ def test_each_rewards_moving_average_is_its_own_and_survives_a_checkpoint() -> N
             assert gradient(loss, generator, retain_graph=True).abs().max() < 1e-5
 
 
-# ── Symbols that do not depend on each other ──────────────────────────────────────────────────
+# ── Tokens that do not depend on each other ──────────────────────────────────────────────────
 
 LETTERS = SequenceSpace(vocab_size=3, length=4)
 WORDS = SequenceSpace(vocab_size=3, length=4, end_id=2)
@@ -328,7 +328,7 @@ def lexicon(space: SequenceSpace, seed: int = 0) -> Lexicon:
 
 
 def texts(space: SequenceSpace) -> Tensor:
-    """One source; where there are ends it has three symbols and its end."""
+    """One source; where there are ends it has three tokens and its end."""
     return torch.tensor([[0, 1, 1, 0]] if space.end_id is None else [[0, 1, 2, 2]])
 
 
@@ -401,7 +401,7 @@ def test_in_long_texts_window_credit_has_less_variance_than_the_value_of_the_who
         for seed in range(40):
             torch.manual_seed(seed)
             estimator = estimator_of(space, LOO, credit=credit)
-            rollout = estimator.sample(generator, Request(100, cond))
+            rollout = estimator.sample(generator, SampleRequest(100, cond))
             samples.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
         means.append(torch.stack(samples).mean(0))
         spreads.append(torch.stack(samples).var(0))
@@ -434,13 +434,15 @@ def relaxed_gradient(name: str, tau: float) -> tuple[Tensor, Tensor, Any]:
     value_R = linear_value(one_hot) + WEIGHT * linear_recovery(one_hot)
     expected = gradient(-(parallel_probs(generator, rollout) * value_R).sum(), generator)
     estimator = relaxed(name, tau)
-    made = estimator.sample(generator, Request(5, cond.expand(5, -1)))
-    found = estimator.loss(generator, made, linear_value, Term("cycle", linear_recovery, WEIGHT))
+    made = estimator.sample(generator, SampleRequest(5, cond.expand(5, -1)))
+    found = estimator.loss(
+        generator, made, linear_value, RewardTerm("cycle", linear_recovery, WEIGHT)
+    )
     return gradient(found.loss, generator, retain_graph=True), expected, found
 
 
 @pytest.mark.parametrize("name", ["softmax", "straight_through"])
-def test_linear_rewards_of_independent_symbols_have_the_exact_gradient(name: str) -> None:
+def test_linear_rewards_of_independent_tokens_have_the_exact_gradient(name: str) -> None:
     """At τ = 1, whatever was drawn; at another temperature not."""
     torch.manual_seed(0)
     actual, expected, found = relaxed_gradient(name, 1.0)
@@ -453,7 +455,7 @@ def test_linear_rewards_of_independent_symbols_have_the_exact_gradient(name: str
 
 def test_softmax_rows_are_the_distribution_itself() -> None:
     generator, cond = lexicon(LETTERS), texts(LETTERS)
-    made = relaxed("softmax", 1.0).sample(generator, Request(1, cond))
+    made = relaxed("softmax", 1.0).sample(generator, SampleRequest(1, cond))
     torch.testing.assert_close(made.tokens, generator.emit(cond).softmax(-1))
     assert torch.equal(made.ids_BT, generator.emit(cond).argmax(-1))
 
@@ -470,11 +472,11 @@ def test_detached_asks_nobody_and_teaches_nothing(decoding: str) -> None:
     config = DetachedConfig.model_validate({"name": "detached", "decoding": decoding})
     estimator = Detached(config, LETTERS)
     cond = texts(LETTERS).expand(300, -1)
-    made = estimator.sample(generator, Request(300, cond))
+    made = estimator.sample(generator, SampleRequest(300, cond))
     assert not made.tokens.requires_grad
     assert not made.tokens.is_floating_point()
     greedy_BT = generator.emit(cond).argmax(-1)
     assert torch.equal(made.ids_BT, greedy_BT) == (decoding == "greedy")
-    found = estimator.loss(generator, made, never_asked, Term("cycle", never_asked))
+    found = estimator.loss(generator, made, never_asked, RewardTerm("cycle", never_asked))
     assert float(found.loss) == 0
     assert not found.loss.requires_grad

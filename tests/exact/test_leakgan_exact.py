@@ -14,7 +14,7 @@ from torch import Tensor
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
-from seqgan.core.types import Batch, Critic, Request, Rollout, SequenceSpace
+from seqgan.core.types import Batch, Critic, Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators import leakgan as module
 from seqgan.estimators.config import LeakGanConfig
 from seqgan.estimators.leakgan import LeakGan, at_arrival, rescaled
@@ -41,7 +41,7 @@ def make_pair() -> tuple[LeakGanGenerator, Critic]:
     config = LeakGanGeneratorConfig(name="leakgan", embed=4, hidden=5, goal=3, horizon=HORIZON)
     generator = build_leakgan(config, critic_config, ENDING)
     critic = build_critic(critic_config, ENDING).eval()
-    generator.listen_to(critic)
+    generator.sync_critic_features(critic)
     return generator.eval(), critic
 
 
@@ -102,7 +102,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def test_a_goal_is_worth_the_prefix_where_it_has_arrived() -> None:
-    """Column s is the prefix that ends with symbol s; goal 0 is set before symbol 0."""
+    """Column s is the prefix that ends with token s; goal 0 is set before token 0."""
     worth_BT = torch.tensor([[10.0, 11.0, 12.0, 13.0, 14.0]])
     assert at_arrival(worth_BT, 1).tolist() == [[10, 11, 12, 13, 14]]
     assert at_arrival(worth_BT, 3).tolist() == [[12, 13, 14, 14, 14]]
@@ -114,7 +114,7 @@ def test_a_goal_is_worth_the_prefix_where_it_has_arrived() -> None:
 
 @pytest.mark.parametrize("baseline", ["none", "leave_one_out"])
 def test_both_losses_by_loops(monkeypatch: pytest.MonkeyPatch, baseline: str) -> None:
-    """Returns that differ in every column; a sum over symbols, a mean over the batch."""
+    """Returns that differ in every column; a sum over tokens, a mean over the batch."""
     generator, _ = make_pair()
     torch.manual_seed(3)
     returns_BT = torch.randn(4, 5)
@@ -122,13 +122,13 @@ def test_both_losses_by_loops(monkeypatch: pytest.MonkeyPatch, baseline: str) ->
     estimator = make_estimator(delta=7.0, baseline={"name": baseline})
     found = estimator.loss(generator, some_rollout(), SentenceReward(ENDING))
     read, mask_BT = generator.read(IDS_BT), mask_of(IDS_BT, ENDING.end_id)
-    followed = read.followed_BT.tolist()
+    followed = read.worker_reward_BT.tolist()
     logp_BT = log_probs(generator, IDS_BT, ENDING.end_id)
     manager = worker = 0.0
     for b, t in mask_BT.nonzero().tolist():
         arrival = min(t + HORIZON - 1, 4)
         rank = 1 + int((returns_BT[:, arrival] > returns_BT[b, arrival]).sum())
-        manager -= sigmoid(7 * (0.5 - rank / 4)) * read.ahead_BT[b, t].item() / 4
+        manager -= sigmoid(7 * (0.5 - rank / 4)) * read.manager_alignment_BT[b, t].item() / 4
         others = [followed[other][t] for other in range(4) if other != b]
         paid = followed[b][t] - (np.mean(others) if baseline == "leave_one_out" else 0)
         worker -= paid * logp_BT[b, t].item() / 4
@@ -169,7 +169,7 @@ def test_one_step_on_the_managers_loss_turns_goals_to_the_better_sentence() -> N
     gains = []
     for rewards in ([1.0, 0.0], [0.0, 1.0]):
         generator, _ = make_pair()
-        before = generator.read(ids_BT).ahead_BT[:, 0]
+        before = generator.read(ids_BT).manager_alignment_BT[:, 0]
         found = make_estimator().loss(generator, rollout, lambda *_, r=rewards: torch.tensor(r))
         goal = generator.goal
         weights = [goal.weight, goal.bias]
@@ -177,7 +177,7 @@ def test_one_step_on_the_managers_loss_turns_goals_to_the_better_sentence() -> N
             weights, torch.autograd.grad(found.parts["manager"], weights), strict=True
         ):
             weight.data.sub_(0.05 * gradient)
-        gains.append(generator.read(ids_BT).ahead_BT[:, 0] - before)
+        gains.append(generator.read(ids_BT).manager_alignment_BT[:, 0] - before)
     assert gains[0][0] > gains[1][0]
     assert gains[0][1] < gains[1][1]
 
@@ -187,14 +187,14 @@ def test_the_phase_mle_teaches_likelihood_and_goals_of_real_sentences() -> None:
     mask_BT = mask_of(IDS_BT, ENDING.end_id)
     loss, stats = real_loss(generator, Batch(IDS_BT, mask_BT))
     nll = -log_probs(generator, IDS_BT, ENDING.end_id).sum() / mask_BT.sum()
-    ahead = generator.read(IDS_BT).ahead_BT[mask_BT].mean()
+    ahead = generator.read(IDS_BT).manager_alignment_BT[mask_BT].mean()
     assert loss.item() == pytest.approx((nll - ahead).item(), rel=1e-4)
     assert stats["nll_train"].item() == pytest.approx(nll.item(), rel=1e-4)
 
 
 def test_samples_are_hard_and_carry_no_gradient() -> None:
     generator, _ = make_pair()
-    rollout = make_estimator().sample(generator, Request(5))
+    rollout = make_estimator().sample(generator, SampleRequest(5))
     assert rollout.tokens is rollout.ids_BT
     assert rollout.ids_BT.dtype == torch.long
     assert torch.equal(rollout.mask_BT, mask_of(rollout.ids_BT, ENDING.end_id))

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from seqgan.build.estimator import build_estimator, build_value_network
-from seqgan.core.types import Batch, Request, Rollout, SequenceSpace, Shared
+from seqgan.core.types import Batch, Rollout, SampleRequest, SequenceSpace, SharedPrefix
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.config import EstimatorConfig
 from seqgan.estimators.null_arm import NullArm, _Shuffled
@@ -49,7 +49,9 @@ class Taste:
         self.weight = torch.randn(SPACE.length * SPACE.vocab_size, 6, generator=stream)
         self.worth_BTV = torch.randn(ROWS, SPACE.length, SPACE.vocab_size, generator=stream) + 1
 
-    def __call__(self, x: Tensor, mask: Tensor | None, shared: Shared | None = None) -> Tensor:
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
         soft = x if x.is_floating_point() else F.one_hot(x, SPACE.vocab_size).float()
         assert mask is not None
         read = (soft * mask[..., None]).flatten(1)
@@ -71,7 +73,7 @@ def gradient_of(
 ) -> Tensor:
     """With the same samples and the same noise at every call. `told` None: the taste itself."""
     torch.manual_seed(7)
-    rollout = estimator.sample(generator, Request(ROWS))
+    rollout = estimator.sample(generator, SampleRequest(ROWS))
     torch.manual_seed(8)
     loss = estimator.loss(generator, rollout, told or Taste()).loss
     return gradient(loss, generator)
@@ -90,7 +92,7 @@ def test_the_mean_over_all_orders_is_what_no_reward_at_all_gives(name: str) -> N
     )
     taste = Taste()
 
-    def nothing(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def nothing(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         return taste(x, mask) * float(x.is_floating_point() and not through)
 
     nothing.actions = lambda ids_BT, mask_BT: torch.zeros_like(taste.worth_BTV)  # type: ignore[attr-defined]
@@ -117,7 +119,7 @@ def test_a_shuffled_reward_pushes_another_way_at_every_loss(name: str) -> None:
     torch.manual_seed(7)
     found = []
     for _ in range(3):
-        rollout = estimator.sample(generator, Request(ROWS))
+        rollout = estimator.sample(generator, SampleRequest(ROWS))
         found.append(gradient(estimator.loss(generator, rollout, Taste()).loss, generator))
     assert all(vector.isfinite().all() and vector.norm() > 1e-4 for vector in found)
     assert not torch.allclose(found[0], found[1])
@@ -128,7 +130,7 @@ def test_a_gradient_that_all_samples_share_does_not_survive() -> None:
     weight = torch.randn(SPACE.length, SPACE.vocab_size, generator=torch.Generator().manual_seed(2))
     generator = make_generator("gru", SPACE)
 
-    def linear(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def linear(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         return (x * weight).sum((1, 2))
 
     assert gradient_of(generator, build("soft_gumbel"), linear).norm() > 0.01
@@ -155,7 +157,7 @@ def test_continuations_go_with_the_sample_that_they_continue() -> None:
     order_B = torch.tensor([1, 2, 0])
     told = _Shuffled(lambda x, mask, shared: x[:, 0].float(), order_B, through=False)
     ids_RT = torch.tensor([[1], [2], [6], [10], [40], [70]])  # two copies of three sentences
-    value_R = told(ids_RT, torch.ones_like(ids_RT, dtype=torch.bool), Shared(3, 1))
+    value_R = told(ids_RT, torch.ones_like(ids_RT, dtype=torch.bool), SharedPrefix(3, 1))
     assert value_R.tolist() == [-1, 3, -2, 0, 30, -30]
 
 
@@ -163,7 +165,7 @@ def test_the_state_is_the_estimators_own() -> None:
     """A checkpoint does not care whether an arm is a null arm."""
     estimator, plain = build("soft_gumbel", "shuffled"), build("soft_gumbel")
     generator = make_generator("gru", SPACE)
-    rollout: Rollout = estimator.sample(generator, Request(ROWS))
+    rollout: Rollout = estimator.sample(generator, SampleRequest(ROWS))
     estimator.loss(generator, rollout, Taste())
     assert estimator.state_dict() == {"updates": 1}
     plain.load_state_dict(estimator.state_dict())

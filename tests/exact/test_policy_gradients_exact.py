@@ -28,7 +28,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan.core.types import Request, Rollout, SequenceSpace
+from seqgan.core.types import Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators.actor_critic import lambda_returns
 from seqgan.estimators.all_action import AllAction
 from seqgan.estimators.config import (
@@ -138,8 +138,8 @@ def test_the_entropy_bonus_of_every_epoch_raises_the_entropy() -> None:
 
     assert_is_the_bonus(first.loss)
     nudge(generator)
-    assert first.again is not None
-    assert_is_the_bonus(first.again().loss)
+    assert first.next_epoch is not None
+    assert_is_the_bonus(first.next_epoch().loss)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -150,8 +150,8 @@ def test_later_epochs_clip_the_ratio_to_the_generator_that_wrote_the_samples(spa
     first = ppo(space, baseline=LOO, epochs=2, clip=0.1).loss(generator, rollout, reward)
     old_BT = log_probs(generator, ids_BT, space.end_id).detach()
     nudge(generator)
-    assert first.again is not None
-    second = first.again()
+    assert first.next_epoch is not None
+    second = first.next_epoch()
     value_B = reward(ids_BT, rollout.mask_BT)
     advantage_B1 = (value_B - (value_B.sum() - value_B) / 3)[:, None]
     ratio_BT = (log_probs(generator, ids_BT, space.end_id) - old_BT).exp()
@@ -163,7 +163,7 @@ def test_later_epochs_clip_the_ratio_to_the_generator_that_wrote_the_samples(spa
     share = silent_BT[rollout.mask_BT].float().mean()
     assert 0 < float(share) < 1
     torch.testing.assert_close(second.stats["clipped"], share)
-    assert second.again is None, "two epochs were asked for"
+    assert second.next_epoch is None, "two epochs were asked for"
 
 
 def test_the_critic_is_asked_once_for_all_epochs() -> None:
@@ -178,8 +178,8 @@ def test_the_critic_is_asked_once_for_all_epochs() -> None:
         generator, rollout_of(sentences(FIXED)[:4], FIXED), counted
     )
     epochs = 1
-    while surrogate.again is not None:
-        surrogate, epochs = surrogate.again(), epochs + 1
+    while surrogate.next_epoch is not None:
+        surrogate, epochs = surrogate.next_epoch(), epochs + 1
     assert (len(asked), epochs) == (1, 3)
 
 
@@ -345,7 +345,7 @@ def test_with_the_optimal_critic_maligan_is_likelihood_of_the_data() -> None:
     estimator = Maligan(MaliganConfig(name="maligan"), FIXED)
     found = []
     for _ in range(60):
-        rollout = estimator.sample(generator, Request(4_000))
+        rollout = estimator.sample(generator, SampleRequest(4_000))
         found.append(gradient(estimator.loss(generator, rollout, logit).loss, generator))
     expected = gradient(-(p_R * log_probs(generator, ids_RT).sum(1)).sum(), generator)
     assert_mean_is(torch.stack(found), expected, relative=0.05, slack=0.01)
@@ -355,7 +355,7 @@ def test_with_the_optimal_critic_maligan_is_likelihood_of_the_data() -> None:
 
 
 class FixedValue(nn.Module):
-    """v before each symbol: any function of the prefix."""
+    """v before each token: any function of the prefix."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -366,14 +366,14 @@ class FixedValue(nn.Module):
         return self.scale * before.cumsum(1).float().sin()
 
 
-@pytest.mark.parametrize("trace", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("gae_lambda", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("kind", [SentenceReward, PrefixReward])
-def test_lambda_returns_are_generalised_advantages(trace, kind) -> None:
+def test_lambda_returns_are_generalised_advantages(gae_lambda, kind) -> None:
     """G_t − v_t = Σ_l (γλ)^l δ_{t+l}, by loops; v is 0 behind the end."""
     reward, discount = kind(ENDING), 0.9
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1], [2, 1, 1], [0, 0, 2]]), ENDING)
     value_BT = FixedValue()(rollout.ids_BT).detach()
-    config = GaeCreditConfig(name="gae", discount=discount, trace=trace)
+    config = GaeCreditConfig(name="gae", discount=discount, gae_lambda=gae_lambda)
     found_BT = lambda_returns(rollout, reward, value_BT, config) - value_BT
     given = reward(rollout.ids_BT, rollout.mask_BT)
     for row, length in enumerate(rollout.mask_BT.sum(1).tolist()):
@@ -383,33 +383,37 @@ def test_lambda_returns_are_generalised_advantages(trace, kind) -> None:
         v = [*value_BT[row, :length].tolist(), 0.0]
         delta = [r[t] + discount * v[t + 1] - v[t] for t in range(length)]
         for t in range(length):
-            expected = sum((discount * trace) ** (s - t) * delta[s] for s in range(t, length))
+            expected = sum((discount * gae_lambda) ** (s - t) * delta[s] for s in range(t, length))
             assert float(found_BT[row, t]) == pytest.approx(expected, abs=1e-5)
 
 
-def mean_of_n_step_returns(r: list[float], v: list[float], discount: float, trace: float) -> float:
+def mean_of_n_step_returns(
+    r: list[float], v: list[float], discount: float, gae_lambda: float
+) -> float:
     """The λ-return of the first step as (1 − λ) Σ_n λ^(n−1) G_n, where the last G_n, the whole
     return, has all of the remaining weight; G_n = Σ_{k<n} γ^k r_k + γ^n v_n."""
     total = 0.0
     for n in range(1, len(r) + 1):
         return_n = sum(discount**k * r[k] for k in range(n))
         if n < len(r):
-            return_n = (1 - trace) * (return_n + discount**n * v[n])
-        total += trace ** (n - 1) * return_n
+            return_n = (1 - gae_lambda) * (return_n + discount**n * v[n])
+        total += gae_lambda ** (n - 1) * return_n
     return total
 
 
-@pytest.mark.parametrize(("trace", "discount"), [(1.0, 1.0), (0.6, 1.0), (1.0, 0.8), (0.6, 0.8)])
+@pytest.mark.parametrize(
+    ("gae_lambda", "discount"), [(1.0, 1.0), (0.6, 1.0), (1.0, 0.8), (0.6, 0.8)]
+)
 @pytest.mark.parametrize("kind", [SentenceReward, PrefixReward])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_actor_critic_has_the_gradient_of_lambda_returns(space, kind, trace, discount) -> None:
+def test_actor_critic_has_the_gradient_of_lambda_returns(space, kind, gae_lambda, discount) -> None:
     """Σ_t ∇log π(x_t) (G_t − v_t), by listing. With λ = γ = 1 any value leaves it unbiased, and
     only then."""
     generator, reward, network = make_generator("gru", space), kind(space), FixedValue()
     config = ScoreFunctionConfig.model_validate(
         {
             "name": "score_function",
-            "credit": {"name": "gae", "trace": trace, "discount": discount},
+            "credit": {"name": "gae", "gae_lambda": gae_lambda, "discount": discount},
             "baseline": {"name": "learned"},
         }
     )
@@ -432,12 +436,12 @@ def test_actor_critic_has_the_gradient_of_lambda_returns(space, kind, trace, dis
             r = [0.0] * (length - 1) + [float(given[row])]
         v = value_RT[row, :length].tolist()
         for t in range(length):
-            lambda_return = mean_of_n_step_returns(r[t:], v[t:], discount, trace)
+            lambda_return = mean_of_n_step_returns(r[t:], v[t:], discount, gae_lambda)
             weight_RT[row, t] = prob_R[row].detach() * (lambda_return - v[t])
     assert_same_vector(actual, gradient(-(weight_RT * logp_RT).sum(), generator, True))
     whole_R = given if given.dim() == 1 else (given * mask_RT).sum(1)
     unbiased = gradient(-(prob_R * whole_R).sum(), generator)
-    if trace == discount == 1:
+    if gae_lambda == discount == 1:
         assert_same_vector(actual, unbiased)
     else:
         assert (actual - unbiased).norm() > 0.02 * unbiased.norm()
@@ -448,14 +452,14 @@ def test_the_value_is_fitted_to_the_lambda_return_and_learns_alone() -> None:
     config = ScoreFunctionConfig.model_validate(
         {
             "name": "score_function",
-            "credit": {"name": "gae", "trace": 0.5},
+            "credit": {"name": "gae", "gae_lambda": 0.5},
             "baseline": {"name": "learned"},
         }
     )
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1]]), ENDING)
     surrogate = ScoreFunction(config, ENDING, CPU, network).loss(generator, rollout, reward)
     value_BT = network(rollout.ids_BT)
-    gae = GaeCreditConfig(name="gae", trace=0.5)
+    gae = GaeCreditConfig(name="gae", gae_lambda=0.5)
     target_BT = lambda_returns(rollout, reward, value_BT.detach(), gae)
     expected = (value_BT - target_BT)[rollout.mask_BT].square().mean()
     torch.testing.assert_close(surrogate.baseline_loss, expected)
@@ -466,8 +470,8 @@ def test_the_value_is_fitted_to_the_lambda_return_and_learns_alone() -> None:
 # ── All actions ───────────────────────────────────────────────────────────────────────────────
 
 
-class SymbolReward:
-    """An arbitrary worth of every symbol after every prefix."""
+class TokenReward:
+    """An arbitrary worth of every token after every prefix."""
 
     def __init__(self, space: SequenceSpace) -> None:
         stream = torch.Generator().manual_seed(0)
@@ -498,7 +502,7 @@ def test_all_action_has_the_gradient_of_discounted_returns(space, alpha, discoun
 
     At γ = 1 that is the gradient of E[Σ_t r_t] + α E[Σ_t H(π_t)], which below 1 it is not.
     """
-    generator, reward = make_generator("gru", space), SymbolReward(space)
+    generator, reward = make_generator("gru", space), TokenReward(space)
     estimator = all_action(space, entropy=alpha, discount=discount)
     total = expected_loss(
         generator, space, 2, lambda rollout: estimator.loss(generator, rollout, reward).loss
@@ -532,7 +536,7 @@ def test_each_rollouts_all_action_gradient_holds_what_comes_later_fixed() -> Non
     nothing.
     """
     alpha, discount = 0.8, 0.5
-    generator, reward = make_generator("gru", ENDING), SymbolReward(ENDING)
+    generator, reward = make_generator("gru", ENDING), TokenReward(ENDING)
     ids_BT = torch.tensor([[0, 2, 1], [2, 1, 1]])
     rollout = rollout_of(ids_BT, ENDING)
     loss = (
@@ -572,7 +576,7 @@ def test_discount_zero_is_the_divergence_to_the_mediator_at_prefixes_held_fixed(
 
 
 def test_all_action_has_less_variance_than_leave_one_out() -> None:
-    generator, reward = make_generator("gru", FIXED), SymbolReward(FIXED)
+    generator, reward = make_generator("gru", FIXED), TokenReward(FIXED)
     config = ScoreFunctionConfig.model_validate(
         {"name": "score_function", "credit": {"name": "per_step"}, "baseline": LOO}
     )
@@ -613,8 +617,8 @@ def test_generators_are_differentiated_without_dropout(name: str) -> None:
         surrogate = METHODS[name](FIXED).loss(generator, rollout, one_or_many(FIXED, name))
         assert float(surrogate.stats.get("clipped", torch.zeros(()))) == 0
         losses = [surrogate.loss]
-        if surrogate.again is not None:
-            losses.append(surrogate.again().loss)
+        if surrogate.next_epoch is not None:
+            losses.append(surrogate.next_epoch().loss)
         found.append(torch.stack(losses))
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
@@ -622,5 +626,5 @@ def test_generators_are_differentiated_without_dropout(name: str) -> None:
 
 
 def one_or_many(space: SequenceSpace, name: str) -> Any:
-    """A reward of sentences; for the all-action method one of every symbol."""
-    return SymbolReward(space) if name == "all_action" else SentenceReward(space)
+    """A reward of sentences; for the all-action method one of every token."""
+    return TokenReward(space) if name == "all_action" else SentenceReward(space)

@@ -22,8 +22,15 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.budget import Budget, spending
-from seqgan.core.types import Request, Reward, Rollout, SequenceSpace, Shared, Term
+from seqgan.core.budget import Budget, counting
+from seqgan.core.types import (
+    Reward,
+    RewardTerm,
+    Rollout,
+    SampleRequest,
+    SequenceSpace,
+    SharedPrefix,
+)
 from seqgan.estimators import rao_blackwell
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.config import RaoBlackwellConfig, ScoreFunctionConfig
@@ -136,13 +143,13 @@ def test_sampled_gradients_have_the_enumerated_mean(name, space, k) -> None:
     estimator, estimates = estimator_of(space, k), []
     for seed in range(32):
         torch.manual_seed(100 + seed)
-        rollout = estimator.sample(generator, Request(512))
+        rollout = estimator.sample(generator, SampleRequest(512))
         estimates.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
     assert_mean_is(torch.stack(estimates), truth(generator, space, reward), relative=0.04)
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
-def test_one_symbol_long_it_is_exact_in_every_sentence_when_one_or_none_is_left_out(k) -> None:
+def test_one_token_long_it_is_exact_in_every_sentence_when_one_or_none_is_left_out(k) -> None:
     generator, reward = make_generator("gru", ONE), SentenceReward(ONE)
     for ids_BT in sentences(ONE).split(1):
         loss = estimator_of(ONE, k).loss(generator, rollout_of(ids_BT, ONE), reward).loss
@@ -157,13 +164,13 @@ def variance(estimator, generator: nn.Module, reward: Reward) -> float:
     estimates = []
     for seed in range(60):
         torch.manual_seed(seed)
-        rollout = estimator.sample(generator, Request(4))
+        rollout = estimator.sample(generator, SampleRequest(4))
         estimates.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
     return float(torch.stack(estimates).var(0).sum())
 
 
 @pytest.mark.parametrize("space", [FIXED, ENDING], ids=["fixed", "ending"])
-def test_summing_over_all_symbols_varies_less_than_sampling_one(space) -> None:
+def test_summing_over_all_tokens_varies_less_than_sampling_one(space) -> None:
     generator, reward = PrefixTable(space), SentenceReward(space)
     spread = {k: variance(estimator_of(space, k), generator, reward) for k in (1, 3)}
     for baseline in ("none", "leave_one_out"):
@@ -183,33 +190,33 @@ class Watched:
 
     def __init__(self, reward: Reward) -> None:
         self._reward = reward
-        self.asked: list[tuple[Tensor, Tensor, Shared | None]] = []
+        self.asked: list[tuple[Tensor, Tensor, SharedPrefix | None]] = []
 
-    def __call__(self, x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         self.asked.append((x, mask, shared))
         return self._reward(x, mask)
 
 
 def sampled(generator: nn.Module, space: SequenceSpace, rows: int) -> Rollout:
     torch.manual_seed(0)
-    return estimator_of(space, 1).sample(generator, Request(rows))
+    return estimator_of(space, 1).sample(generator, SampleRequest(rows))
 
 
 @pytest.mark.parametrize(("k", "actions"), [(1, 2), (2, 3), (3, 3), (9, 3)])
 def test_rows_are_copies_of_the_batch_that_differ_from_their_own_column_on(k, actions) -> None:
-    """And a sentence of T symbols costs (k + 1)·T + 1 scores, k·T + 1 where k is V or more."""
+    """And a sentence of T tokens costs (k + 1)·T + 1 scores, k·T + 1 where k is V or more."""
     generator, reward = make_generator("gru", FIXED), Watched(SentenceReward(FIXED))
     rollout = sampled(generator, FIXED, 20)
-    with spending(budget := Budget()):
+    with counting(budget := Budget()):
         estimator_of(FIXED, k).loss(generator, rollout, reward)
     assert sum(len(x) for x, _, _ in reward.asked) == 20 * (actions * 3 + 1)
-    assert budget.symbols == 20 * actions * (3 + 2 + 1)
+    assert budget.tokens == 20 * actions * (3 + 2 + 1)
     (base, _, nothing), *columns = reward.asked
     assert torch.equal(base, rollout.ids_BT)
     assert nothing is None
     logits_BTV = generator(rollout.ids_BT)
     for time, (ids_RT, mask_RT, shared) in enumerate(columns):
-        assert shared == Shared(20, time)
+        assert shared == SharedPrefix(20, time)
         assert mask_RT.all()
         ids_NBT = ids_RT.view(actions, 20, 3)
         for ids_BT in ids_NBT:
@@ -236,11 +243,11 @@ def test_no_row_goes_on_behind_its_end() -> None:
 
 
 def test_columns_behind_the_end_of_a_sentence_weigh_nothing() -> None:
-    """A reward of the first symbol alone, all symbols summed over: exact in every sentence. What
+    """A reward of the first token alone, all tokens summed over: exact in every sentence. What
     stands behind the end would be worth 1e6."""
     generator = PrefixTable(ENDING)
 
-    def reward(ids: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def reward(ids: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         return (ids[:, 0] == 1).float() + 1e6 * ((ids != 1) & ~mask).any(1)
 
     expected = truth(generator, ENDING, reward)
@@ -274,7 +281,7 @@ def test_rewards_belong_to_the_sentence_of_their_row() -> None:
     """Even and odd rows are paid by different tables."""
     generator, tables = PrefixTable(FIXED), [SentenceReward(FIXED, seed) for seed in (0, 1)]
 
-    def reward(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def reward(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         values_2R = torch.stack([table(x, mask) for table in tables])
         row_R = torch.arange(len(x))
         return values_2R[row_R % 500 % 2, row_R]  # 500: the batch
@@ -282,23 +289,23 @@ def test_rewards_belong_to_the_sentence_of_their_row() -> None:
     estimator, estimates = estimator_of(FIXED, 2), []
     for seed in range(32):
         torch.manual_seed(seed)
-        rollout = estimator.sample(generator, Request(500))
+        rollout = estimator.sample(generator, SampleRequest(500))
         estimates.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
     expected = torch.stack([truth(generator, FIXED, table) for table in tables]).mean(0)
     assert_mean_is(torch.stack(estimates), expected, relative=0.04)
 
 
 def test_conditions_are_told_to_the_generator() -> None:
-    """Sentences of one symbol, all of them summed over: exact for each row's own condition."""
+    """Sentences of one token, all of them summed over: exact for each row's own condition."""
     generator, tables = ToldTable(ONE), [SentenceReward(ONE, seed) for seed in (3, 4)]
     cond_B1 = torch.tensor([[0], [1], [1]])
 
-    def reward(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def reward(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         kind_R = cond_B1[:, 0].repeat(len(x) // 3)
         return torch.stack([table(x, mask) for table in tables])[kind_R, torch.arange(len(x))]
 
     estimator = estimator_of(ONE, 3)
-    rollout = estimator.sample(generator, Request(3, cond_B1))
+    rollout = estimator.sample(generator, SampleRequest(3, cond_B1))
     actual = gradient(estimator.loss(generator, rollout, reward).loss, generator)
     expected = [
         truth(table, ONE, paid) * share
@@ -312,7 +319,7 @@ def test_terms_enter_the_reward_with_their_weight() -> None:
     reward, extra = SentenceReward(ENDING, 0), SentenceReward(ENDING, 1)
     rollout, estimator = sampled(generator, ENDING, 16), estimator_of(ENDING, 1)
     torch.manual_seed(3)
-    both = estimator.loss(generator, rollout, reward, Term("extra", extra, 0.3)).loss
+    both = estimator.loss(generator, rollout, reward, RewardTerm("extra", extra, 0.3)).loss
     torch.manual_seed(3)
     one = estimator.loss(generator, rollout, lambda x, m, *_: reward(x, m) + 0.3 * extra(x, m)).loss
     torch.testing.assert_close(both, one)
@@ -325,7 +332,7 @@ def test_a_per_step_reward_counts_by_its_mean_over_the_steps_that_count() -> Non
     generator, reward = make_generator("gru", ENDING), PrefixReward(ENDING, on_pads=1e3)
     rollout, estimator = sampled(generator, ENDING, 16), estimator_of(ENDING, 1)
 
-    def mean(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def mean(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         return torch.stack(
             [row[:n].mean() for row, n in zip(reward(x, mask), mask.sum(1), strict=True)]
         )
@@ -339,7 +346,7 @@ def test_a_per_step_reward_counts_by_its_mean_over_the_steps_that_count() -> Non
 # ── Edges and modes ───────────────────────────────────────────────────────────────────────────
 
 
-def test_symbols_that_cannot_come_have_no_part() -> None:
+def test_tokens_that_cannot_come_have_no_part() -> None:
     """A logit of −∞ has the gradient of one so low that its probability rounds to 0."""
     gradients = []
     for lowest in (-1e4, float("-inf")):

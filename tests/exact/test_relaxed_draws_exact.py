@@ -24,8 +24,8 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from seqgan.build.estimator import build_estimator
-from seqgan.core.types import Request, SequenceSpace
-from seqgan.decoding import Draw, GumbelSoftmax, StraightThrough, sample, sample_categorical
+from seqgan.core.types import SampleRequest, SequenceSpace
+from seqgan.decoding import GumbelSoftmax, Sampler, StraightThrough, sample, sample_categorical
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 from seqgan.estimators.config import EstimatorConfig
 from seqgan.estimators.gapped import Gapped
@@ -44,8 +44,8 @@ LOGITS_4 = torch.tensor([0.3, 1.2, -0.8, 0.1])
 # ── Tools ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def row_jacobians(draw: Draw, logits_V: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """The symbols of independent rows, and ∂x/∂o of each: `ids_R`, `jacobian_RVV`."""
+def row_jacobians(draw: Sampler, logits_V: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """The tokens of independent rows, and ∂x/∂o of each: `ids_R`, `jacobian_RVV`."""
     logits_RV = logits_V.expand(rows, -1).clone().requires_grad_()
     drawn = draw(logits_RV, 1)
     columns = [
@@ -55,19 +55,21 @@ def row_jacobians(draw: Draw, logits_V: Tensor, rows: int) -> tuple[Tensor, Tens
     return drawn.ids_R, torch.stack(columns, 1)
 
 
-def row_gradients(draw: Draw, logits_V: Tensor, rows: int, value: Value) -> tuple[Tensor, Tensor]:
-    """The symbols of independent rows, and ∂value(x)/∂o of each: `ids_R`, `gradient_RV`."""
+def row_gradients(
+    draw: Sampler, logits_V: Tensor, rows: int, value: Value
+) -> tuple[Tensor, Tensor]:
+    """The tokens of independent rows, and ∂value(x)/∂o of each: `ids_R`, `gradient_RV`."""
     logits_RV = logits_V.expand(rows, -1).clone().requires_grad_()
     drawn = draw(logits_RV, 1)
     return drawn.ids_R, torch.autograd.grad(value(drawn.x).sum(), logits_RV)[0]
 
 
-def of_each_symbol(ids_R: Tensor, per_row: Tensor, vocab_size: int) -> Tensor:
-    """What belongs to each symbol, from the first row that drew it; all such rows agree."""
+def of_each_token(ids_R: Tensor, per_row: Tensor, vocab_size: int) -> Tensor:
+    """What belongs to each token, from the first row that drew it; all such rows agree."""
     first_V = torch.stack([(ids_R == b).nonzero()[0, 0] for b in range(vocab_size)])
-    per_symbol = per_row[first_V]
-    torch.testing.assert_close(per_row, per_symbol[ids_R])
-    return per_symbol
+    per_token = per_row[first_V]
+    torch.testing.assert_close(per_row, per_token[ids_R])
+    return per_token
 
 
 def polynomial(degree: int) -> Value:
@@ -87,7 +89,7 @@ def polynomial(degree: int) -> Value:
     return value
 
 
-def slope_at_symbols(value: Value, vocab_size: int) -> Tensor:
+def slope_at_tokens(value: Value, vocab_size: int) -> Tensor:
     """∇value at e_b, for each b: `slope_VV`."""
     rows_VV = torch.eye(vocab_size).requires_grad_()
     return torch.autograd.grad(value(rows_VV).sum(), rows_VV)[0]
@@ -128,7 +130,7 @@ def gapped_jacobian(tau: float, gap: float) -> Jacobian:
     return jacobian
 
 
-DEFINED: dict[str, tuple[Draw, Jacobian]] = {
+DEFINED: dict[str, tuple[Sampler, Jacobian]] = {
     "straight_through": (StraightThrough(1.0), straight_through_jacobian),
     "reinmax": (ReinMax(1.0), reinmax_jacobian(1.0)),
     "reinmax τ=1.6": (ReinMax(1.6), reinmax_jacobian(1.6)),
@@ -138,7 +140,7 @@ DEFINED: dict[str, tuple[Draw, Jacobian]] = {
 }
 """Draws whose Jacobian the sample determines."""
 
-DRAWS: dict[str, Draw] = {name: draw for name, (draw, _) in DEFINED.items()}
+DRAWS: dict[str, Sampler] = {name: draw for name, (draw, _) in DEFINED.items()}
 DRAWS["gumbel_rao"] = GumbelRao(0.7, 3)
 
 
@@ -148,15 +150,15 @@ def test_the_jacobian_given_the_sample_is_the_defined_one(name, logits_V) -> Non
     torch.manual_seed(0)
     draw, jacobian = DEFINED[name]
     size = len(logits_V)
-    actual_VVV = of_each_symbol(*row_jacobians(draw, logits_V, 500), size)
+    actual_VVV = of_each_token(*row_jacobians(draw, logits_V, 500), size)
     expected_VVV = torch.stack([jacobian(logits_V, b) for b in range(size)])
     torch.testing.assert_close(actual_VVV, expected_VVV, atol=1e-6, rtol=1e-5)
 
 
 def test_the_gapped_logits_worked_out_by_hand() -> None:
-    """o = (0, 1, −2), gap 1. The second symbol leads by 1 already: nothing moves."""
+    """o = (0, 1, −2), gap 1. The second token leads by 1 already: nothing moves."""
     torch.manual_seed(0)
-    jacobian_VVV = of_each_symbol(
+    jacobian_VVV = of_each_token(
         *row_jacobians(Gapped(1.0, 1.0), torch.tensor([0.0, 1.0, -2.0]), 500), 3
     )
     for b, moved in enumerate([(1.0, 0.0, -2.0), (0.0, 1.0, -2.0), (0.0, 0.0, 1.0)]):
@@ -195,8 +197,8 @@ def test_the_mean_is_exact_up_to_its_order_and_not_beyond(name, order) -> None:
         logits_V = LOGITS_4.clone().requires_grad_()
         expectation = logits_V.softmax(0) @ value(torch.eye(4))
         (truth_V,) = torch.autograd.grad(expectation, logits_V)
-        of_symbol_VV = of_each_symbol(*row_gradients(DRAWS[name], LOGITS_4, 500, value), 4)
-        error = float((prob_V @ of_symbol_VV - truth_V).norm() / truth_V.norm())
+        of_token_VV = of_each_token(*row_gradients(DRAWS[name], LOGITS_4, 500, value), 4)
+        error = float((prob_V @ of_token_VV - truth_V).norm() / truth_V.norm())
         assert error < 1e-5 if degree <= order else error > 0.02
 
 
@@ -285,7 +287,7 @@ def straight_through_gumbel_by_quadrature() -> Tensor:
     return total_V * step**2
 
 
-def gumbel_gradients(draw: Draw, seed: int, rows: int = 200_000) -> Tensor:
+def gumbel_gradients(draw: Sampler, seed: int, rows: int = 200_000) -> Tensor:
     torch.manual_seed(seed)
     return row_gradients(draw, LOGITS_3, rows, value_with_slopes)[1].double()
 
@@ -312,15 +314,15 @@ def test_gumbel_rao_has_less_variance_the_more_samples() -> None:
 
 
 def test_gumbel_rao_tends_to_the_zero_temperature_jacobian() -> None:
-    """The mean Jacobian given each symbol, and how far a higher temperature is from it."""
+    """The mean Jacobian given each token, and how far a higher temperature is from it."""
     rows, size = 600_000, len(LOGITS_3)
 
-    def given_symbol(tau: float) -> list[Tensor]:
+    def given_token(tau: float) -> list[Tensor]:
         torch.manual_seed(0)
         ids_R, jacobian_RVV = row_jacobians(GumbelRao(tau, 4), LOGITS_3, rows)
         return [jacobian_RVV[ids_R == b].flatten(1).double() for b in range(size)]
 
-    cold, warm = given_symbol(0.02), given_symbol(2.0)
+    cold, warm = given_token(0.02), given_token(2.0)
     for b in range(size):
         limit_D = zero_temperature_jacobian(LOGITS_3, b).flatten().double()
         assert_mean_is(cold[b], limit_D, relative=0.06, slack=0.02)
@@ -332,19 +334,19 @@ def test_gumbel_rao_tends_to_the_zero_temperature_jacobian() -> None:
 SETTINGS = {
     "straight_through": {
         "name": "straight_through",
-        "temperature": {"name": "constant", "value": 1.0},
+        "temperature": 1.0,
     },
-    "reinmax τ=1.6": {"name": "reinmax", "temperature": {"name": "constant", "value": 1.6}},
+    "reinmax τ=1.6": {"name": "reinmax", "temperature": 1.6},
     "zero_temperature": {"name": "zero_temperature"},
     "gapped by 0.4": {
         "name": "gapped",
         "gap": 0.4,
-        "temperature": {"name": "constant", "value": 1.3},
+        "temperature": 1.3,
     },
     "gumbel_rao": {
         "name": "gumbel_rao",
         "samples": 3,
-        "temperature": {"name": "constant", "value": 0.7},
+        "temperature": 0.7,
     },
 }
 
@@ -367,7 +369,7 @@ def curved_value(x_BTV: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name in DEFINED])
 @pytest.mark.parametrize("network", ["gru", "transformer"])
 def test_whole_sequences_have_the_enumerated_expectation(network, name) -> None:
-    """Σ_x p(x) ∇value(x): symbols are fed back, and each carries its J into all that follows.
+    """Σ_x p(x) ∇value(x): tokens are fed back, and each carries its J into all that follows.
 
     The estimator's own samples contain every sentence; one row of each is weighed with its
     probability, so that its estimate has no sampling error.
@@ -392,7 +394,7 @@ def test_whole_sequences_have_the_enumerated_expectation(network, name) -> None:
 
     torch.manual_seed(0)
     estimator = estimator_of(name, space)
-    rollout = estimator.sample(generator, Request(20_000))
+    rollout = estimator.sample(generator, SampleRequest(20_000))
     weight_B = torch.zeros(20_000)
     for ids_T, prob in zip(ids_RT, prob_R, strict=True):
         weight_B[(rollout.ids_BT == ids_T).all(1).nonzero()[0]] = prob * 20_000
@@ -402,19 +404,19 @@ def test_whole_sequences_have_the_enumerated_expectation(network, name) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_configuration_makes_the_draw_that_it_names(name) -> None:
-    """The same random numbers give the same symbols and gradient, with an end symbol too."""
+    """The same random numbers give the same tokens and gradient, with an end token too."""
     space = SequenceSpace(vocab_size=4, length=3, end_id=2)
     generator = make_generator("gru", space)
-    gradients, symbols = [], []
+    gradients, tokens = [], []
     for sampled in (
-        lambda: estimator_of(name, space).sample(generator, Request(50)),
+        lambda: estimator_of(name, space).sample(generator, SampleRequest(50)),
         lambda: sample(generator, space, 50, DRAWS[name]),
     ):
         torch.manual_seed(0)
         rollout = sampled()
-        symbols.append(rollout.tokens)
+        tokens.append(rollout.tokens)
         gradients.append(gradient(curved_value(rollout.tokens).sum(), generator))
-    assert torch.equal(*symbols)
+    assert torch.equal(*tokens)
     assert torch.equal(*gradients)
     assert gradients[0].norm() > 0
 
@@ -437,7 +439,7 @@ def test_reinmax_refuses_a_temperature_below_one(temperature) -> None:
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_the_symbols_are_samples_of_the_softmax_exactly_one_hot(name) -> None:
+def test_the_tokens_are_samples_of_the_softmax_exactly_one_hot(name) -> None:
     torch.manual_seed(0)
     drawn = DRAWS[name](LOGITS_4[None].requires_grad_(), 50_000)
     assert torch.equal(drawn.x, F.one_hot(drawn.ids_R, 4).float())
@@ -447,7 +449,7 @@ def test_the_symbols_are_samples_of_the_softmax_exactly_one_hot(name) -> None:
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_row_n_times_batch_plus_b_is_copy_n_of_row_b(name) -> None:
-    """In the symbols, and in where the gradient goes."""
+    """In the tokens, and in where the gradient goes."""
     torch.manual_seed(0)
     sure_BV = 12.0 * torch.eye(4)[[2, 0, 3]]
     assert DRAWS[name](sure_BV, 3).ids_R.tolist() == [2, 0, 3] * 3

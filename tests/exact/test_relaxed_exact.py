@@ -23,7 +23,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan.core.types import Request, SequenceSpace
+from seqgan.core.types import SampleRequest, SequenceSpace
 from seqgan.decoding import GumbelSoftmax, StraightThrough, gumbel_noise, sample
 from seqgan.estimators.config import GumbelRaoConfig, RelaxedConfig
 from seqgan.estimators.relaxed import Relaxed
@@ -54,7 +54,7 @@ def sampled_gradients(
     gradients = []
     for seed in range(batches):
         torch.manual_seed(seed)
-        rollout = estimator.sample(generator, Request(rows))
+        rollout = estimator.sample(generator, SampleRequest(rows))
         loss = estimator.loss(generator, rollout, lambda x, mask: value(x)).loss
         gradients.append(gradient(loss, generator))
     return torch.stack(gradients)
@@ -72,7 +72,7 @@ def test_straight_through_is_exact_for_a_linear_value_at_length_one() -> None:
     expected = gradient(-(prob_V * weight_V).sum(), generator)
     estimator = estimator_of("straight_through", space, tau=1.0)
     for rows in (1, 7):
-        rollout = estimator.sample(generator, Request(rows))
+        rollout = estimator.sample(generator, SampleRequest(rows))
         loss = estimator.loss(generator, rollout, lambda x, m: x[:, 0] @ weight_V).loss
         assert_same_vector(gradient(loss, generator), expected)
 
@@ -127,7 +127,7 @@ def by_quadrature(
 @pytest.mark.parametrize("length", [1, 2])
 @pytest.mark.parametrize("name", ["soft_gumbel", "straight_through_gumbel", "gumbel_rao"])
 def test_gumbel_estimators_have_the_expectation_that_quadrature_gives(name, length, tau) -> None:
-    """Gumbel-Rao has that of straight-through Gumbel in whole sequences too: given the symbols,
+    """Gumbel-Rao has that of straight-through Gumbel in whole sequences too: given the tokens,
     the steps' Jacobians are independent, and the gradient is linear in each."""
     space = SequenceSpace(vocab_size=2, length=length)
     generator, value = make_generator("gru", space), curved_value(space)
@@ -189,8 +189,8 @@ def test_temperature_follows_its_schedule_by_generator_updates(config, values) -
         resumed = Relaxed(settings, space)
         resumed.load_state_dict(estimator.state_dict())
         assert resumed.temperature == estimator.temperature
-        estimator.sample(generator, Request(2))
-        rollout = estimator.sample(generator, Request(2))
+        estimator.sample(generator, SampleRequest(2))
+        rollout = estimator.sample(generator, SampleRequest(2))
         estimator.loss(generator, rollout, lambda x, m: x[:, 0, 0])
 
 
@@ -200,7 +200,7 @@ def test_lower_temperature_makes_sharper_rows() -> None:
     peaks = []
     for tau in (5.0, 1.0, 0.05):
         torch.manual_seed(0)
-        rollout = estimator_of("soft_gumbel", space, tau).sample(generator, Request(500))
+        rollout = estimator_of("soft_gumbel", space, tau).sample(generator, SampleRequest(500))
         torch.testing.assert_close(rollout.tokens.sum(-1), torch.ones(500, 2))
         assert torch.equal(rollout.tokens.argmax(-1), rollout.ids_BT)
         peaks.append(float(rollout.tokens.detach().amax(-1).mean()))
@@ -220,14 +220,16 @@ DRAWS = {
 def test_hard_rows_are_exactly_one_hot_in_front(name) -> None:
     space = SequenceSpace(vocab_size=5, length=4)
     torch.manual_seed(0)
-    rollout = estimator_of(name, space, 0.7).sample(make_generator("gru", space), Request(200))
+    rollout = estimator_of(name, space, 0.7).sample(
+        make_generator("gru", space), SampleRequest(200)
+    )
     assert torch.equal(rollout.tokens, F.one_hot(rollout.ids_BT, 5).float())
     assert rollout.tokens.requires_grad
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_the_symbol_fed_back_carries_gradient(name) -> None:
-    """A value of the second symbol alone reaches the logits of the first."""
+def test_the_token_fed_back_carries_gradient(name) -> None:
+    """A value of the second token alone reaches the logits of the first."""
     space = SequenceSpace(vocab_size=3, length=2)
     generator = make_generator("gru", space)
     first_logits = []
@@ -247,7 +249,7 @@ def test_the_symbol_fed_back_carries_gradient(name) -> None:
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_rows_behind_the_end_are_the_end_symbol_and_carry_no_gradient(name) -> None:
+def test_rows_behind_the_end_are_the_end_token_and_carry_no_gradient(name) -> None:
     space = SequenceSpace(vocab_size=3, length=4, end_id=2)
     generator = make_generator("gru", space)
     torch.manual_seed(0)
@@ -262,7 +264,7 @@ def test_rows_behind_the_end_are_the_end_symbol_and_carry_no_gradient(name) -> N
     weight = torch.randn(3)
     behind = (rollout.tokens @ weight * behind_BT).sum()
     assert (gradient(behind, generator, retain_graph=True) == 0).all()
-    # While the end symbol itself does carry one.
+    # While the end token itself does carry one.
     ends_BT = rollout.mask_BT & (rollout.ids_BT == 2)
     assert gradient((rollout.tokens @ weight * ends_BT).sum(), generator).norm() > 1e-4
 
@@ -272,7 +274,7 @@ def test_a_value_per_step_counts_until_the_end_only() -> None:
     generator = make_generator("gru", space)
     estimator = estimator_of("straight_through", space, 1.0)
     torch.manual_seed(0)
-    rollout = estimator.sample(generator, Request(32))
+    rollout = estimator.sample(generator, SampleRequest(32))
     step_BT = torch.randn(32, 4)
     loss = estimator.loss(generator, rollout, lambda x, m: torch.where(m, step_BT, 1e6)).loss
     rows = [step_BT[b][rollout.mask_BT[b]].mean() for b in range(32)]
@@ -299,7 +301,7 @@ def test_the_reward_is_raised_not_lowered(name) -> None:
     before = expectation()
     torch.manual_seed(0)
     for _ in range(30):
-        loss = estimator.loss(generator, estimator.sample(generator, Request(64)), value).loss
+        loss = estimator.loss(generator, estimator.sample(generator, SampleRequest(64)), value).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -17,7 +17,7 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Batch, Critic, Rollout, Scores, SequenceSpace, Shared
+from seqgan.core.types import Batch, Critic, Rollout, Scores, SequenceSpace, SharedPrefix
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, prefix_states
 from seqgan.estimators.config import ScoreFunctionConfig
@@ -46,7 +46,7 @@ def sampled(generator: nn.Module, space: SequenceSpace, rows: int, seed: int = 0
 @pytest.mark.parametrize("copies", [1, 3])
 @pytest.mark.parametrize("space", BOTH.values(), ids=BOTH)
 @pytest.mark.parametrize("name", ["lstm", "gru", "transformer"])
-def test_continuation_p_n_b_starts_with_p_plus_1_symbols_of_sentence_b(name, space, copies) -> None:
+def test_continuation_p_n_b_starts_with_p_plus_1_tokens_of_sentence_b(name, space, copies) -> None:
     generator = make_generator(name, space)
     rollout = sampled(generator, space, 6)
     ids_PNBT = continuations(generator, space, rollout, copies, Ancestral())
@@ -56,7 +56,7 @@ def test_continuation_p_n_b_starts_with_p_plus_1_symbols_of_sentence_b(name, spa
             assert torch.equal(ids_PNBT[p, n, :, : p + 1], rollout.ids_BT[:, : p + 1])
 
 
-def test_a_reward_of_the_first_symbol_comes_back_to_its_sentence_at_every_position() -> None:
+def test_a_reward_of_the_first_token_comes_back_to_its_sentence_at_every_position() -> None:
     generator = make_generator("gru", SPACE)
     rollout = sampled(generator, SPACE, 50)
     value_V = torch.tensor([0.25, -3.0, 7.0])
@@ -186,8 +186,8 @@ def test_rollout_returns_estimate_the_enumerated_value_of_every_prefix(space) ->
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "transformer", "table"])
-def test_prefix_states_start_from_the_start_symbol(name) -> None:
-    """Entry t is the distribution after the first t symbols, so entry 0 that after none."""
+def test_prefix_states_start_from_the_start_token(name) -> None:
+    """Entry t is the distribution after the first t tokens, so entry 0 that after none."""
     generator = PrefixTable(SPACE) if name == "table" else make_generator(name, SPACE)
     ids_BT = sentences(SPACE)[[4, 40, 77]]
     outs = prefix_states(generator, ids_BT)
@@ -215,9 +215,9 @@ def test_a_prefix_that_has_ended_continues_as_itself() -> None:
 def test_what_continuations_share_is_the_prefix_and_no_token_more(space) -> None:
     generator = make_generator("gru", space)
     rollout = sampled(generator, space, 6)
-    told: list[Shared | None] = []
+    told: list[SharedPrefix | None] = []
 
-    def reward(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def reward(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         told.append(shared)
         if shared is not None:
             prefix = rollout.ids_BT[:, : shared.columns].repeat(len(x) // shared.batch, 1)
@@ -225,7 +225,7 @@ def test_what_continuations_share_is_the_prefix_and_no_token_more(space) -> None
         return torch.zeros(len(x))
 
     rollout_returns(generator, space, rollout, reward, copies=4)
-    assert told == [Shared(6, 1), Shared(6, 2), Shared(6, 3), None]
+    assert told == [SharedPrefix(6, 1), SharedPrefix(6, 2), SharedPrefix(6, 3), None]
 
 
 def test_the_critic_sees_the_mask_of_each_continuation_not_that_of_its_sentence() -> None:
@@ -243,7 +243,7 @@ def test_the_critic_sees_the_mask_of_each_continuation_not_that_of_its_sentence(
         assert torch.equal(mask_BT, mask_of(tokens, ENDING.end_id))
 
 
-def test_sequences_of_one_symbol_need_no_continuation() -> None:
+def test_sequences_of_one_token_need_no_continuation() -> None:
     space = SequenceSpace(vocab_size=3, length=1)
     generator = make_generator("gru", space)
     rollout = sampled(generator, space, 5)

@@ -27,7 +27,7 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan.core.types import Request, Reward, Rollout, SequenceSpace
+from seqgan.core.types import Reward, Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators.baselines import MovingAverage
 from seqgan.estimators.config import ScoreFunctionConfig
 from seqgan.estimators.score_function import ScoreFunction
@@ -167,7 +167,7 @@ def test_sampled_gradients_have_the_enumerated_mean(name, space, variant) -> Non
     for seed in range(32):
         estimator = estimator_of(space, credit, baseline)
         torch.manual_seed(100 + seed)
-        rollout = estimator.sample(generator, Request(2048))
+        rollout = estimator.sample(generator, SampleRequest(2048))
         loss = estimator.loss(generator, rollout, reward).loss
         estimates.append(gradient(loss, generator))
     expected = gradient(objective(generator, space, reward), generator)
@@ -431,7 +431,7 @@ def test_learned_baseline_is_subtracted_at_its_own_step_and_learns_by_least_squa
 
 
 @pytest.mark.parametrize("column", range(3))
-def test_learned_value_never_reads_the_symbol_it_is_subtracted_for(column) -> None:
+def test_learned_value_never_reads_the_token_it_is_subtracted_for(column) -> None:
     torch.manual_seed(0)
     network = PrefixValue(FIXED, 3, 4)
     ids_BT = torch.tensor([[0, 1, 2], [2, 2, 0]])
@@ -464,7 +464,7 @@ def test_what_a_causal_critic_says_about_pads_changes_nothing(credit, baseline, 
 
 
 def test_pads_carry_no_loss() -> None:
-    """A sentence that ends at once has the gradient of its first symbol alone."""
+    """A sentence that ends at once has the gradient of its first token alone."""
     generator = make_generator("gru", ENDING)
     rollout = rollout_of(torch.tensor([[1, 1, 1]]), ENDING)
     estimator = estimator_of(ENDING, SEQUENCE, NONE)

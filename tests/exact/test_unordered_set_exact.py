@@ -28,9 +28,9 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.core.budget import Budget, spending
+from seqgan.core.budget import Budget, counting
 from seqgan.core.errors import UserError
-from seqgan.core.types import Request, Reward, SequenceSpace, Shared, Term
+from seqgan.core.types import Reward, RewardTerm, SampleRequest, SequenceSpace, SharedPrefix
 from seqgan.estimators.config import ScoreFunctionConfig, UnorderedSetConfig
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.estimators.stochastic_beam import SentenceSets, log1mexp, sets_without_replacement
@@ -296,7 +296,7 @@ def variance(estimator, generator: nn.Module, reward: Reward) -> float:
     estimates = []
     for seed in range(100):
         torch.manual_seed(seed)
-        rollout = estimator.sample(generator, Request(4))
+        rollout = estimator.sample(generator, SampleRequest(4))
         estimates.append(gradient(estimator.loss(generator, rollout, reward).loss, generator))
     return float(torch.stack(estimates).var(0).sum())
 
@@ -322,7 +322,7 @@ def test_sets_are_averaged_and_each_row_gets_its_own_reward() -> None:
     members = [ids_RT[rows] for rows in ([0, 4], [8, 2], [5, 4])]
     estimator = estimator_of(FIXED, 2)
 
-    def reward(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def reward(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         row_R = torch.arange(len(x))
         return torch.stack([table(x, mask) for table in tables])[row_R % 3, row_R]
 
@@ -355,12 +355,12 @@ def test_with_conditions_each_has_a_set_of_its_own() -> None:
     generator, tables = ToldTable(TINY), [SentenceReward(TINY, seed) for seed in (3, 4)]
     cond_B1 = torch.tensor([[0], [1], [1]])
 
-    def reward(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def reward(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         kind_R = cond_B1[:, 0].repeat(len(x) // 3)
         return torch.stack([table(x, mask) for table in tables])[kind_R, torch.arange(len(x))]
 
     estimator = estimator_of(TINY, 4)
-    rollout = estimator.sample(generator, Request(3, cond_B1))
+    rollout = estimator.sample(generator, SampleRequest(3, cond_B1))
     assert torch.equal(rollout.cond, cond_B1)
     actual = gradient(estimator.loss(generator, rollout, reward).loss, generator)
     expected = [
@@ -374,7 +374,7 @@ def test_terms_enter_the_reward_with_their_weight() -> None:
     generator, drawn = make_generator("gru", ENDING), sets_of(sentences(ENDING)[[0, 3, 5, 7]])
     reward, extra = SentenceReward(ENDING, 0), SentenceReward(ENDING, 1)
     loss_of = estimator_of(ENDING, 4).loss_of_sets
-    both = loss_of(generator, drawn, None, reward, Term("extra", extra, 0.3)).loss
+    both = loss_of(generator, drawn, None, reward, RewardTerm("extra", extra, 0.3)).loss
     one = loss_of(generator, drawn, None, lambda x, m, *_: reward(x, m) + 0.3 * extra(x, m)).loss
     torch.testing.assert_close(both, one)
     without = loss_of(generator, drawn, None, reward).loss
@@ -384,7 +384,7 @@ def test_terms_enter_the_reward_with_their_weight() -> None:
 def test_a_per_step_reward_counts_by_its_mean_over_the_steps_that_count() -> None:
     generator, reward = make_generator("gru", ENDING), PrefixReward(ENDING, on_pads=1e3)
 
-    def mean(x: Tensor, mask: Tensor, shared: Shared | None = None) -> Tensor:
+    def mean(x: Tensor, mask: Tensor, shared: SharedPrefix | None = None) -> Tensor:
         rows = zip(reward(x, mask), mask.sum(1), strict=True)
         return torch.stack([row[:n].mean() for row, n in rows])
 
@@ -464,8 +464,8 @@ def test_a_set_may_have_every_sentence_but_none_twice(space, more) -> None:
     assert (drawn.ids_KGT[count:] == drawn.ids_KGT[0]).all()
 
 
-def test_symbols_that_cannot_come_never_come() -> None:
-    """One symbol out of three is impossible, so there are four sentences of two symbols."""
+def test_tokens_that_cannot_come_never_come() -> None:
+    """One token out of three is impossible, so there are four sentences of two tokens."""
     generator = PrefixTable(FIXED)
     for table in generator.tables:
         table.data[:, 2] = float("-inf")
@@ -490,9 +490,9 @@ def test_sets_belong_to_their_condition() -> None:
 
 
 def test_every_column_of_every_member_is_written() -> None:
-    with spending(budget := Budget()):
+    with counting(budget := Budget()):
         sets_without_replacement(make_generator("gru", ENDING), ENDING, 5, 4)
-    assert budget.symbols == 5 * 4 * 3
+    assert budget.tokens == 5 * 4 * 3
 
 
 # ── Samples, modes, configuration ─────────────────────────────────────────────────────────────
@@ -502,7 +502,7 @@ def test_the_critic_is_shown_ordinary_samples() -> None:
     """Not members of sets, which are more equal than they should be."""
     generator, ids_RT = make_generator("gru", FIXED), sentences(FIXED)
     torch.manual_seed(0)
-    rollout = estimator_of(FIXED, 4).sample(generator, Request(20_000))
+    rollout = estimator_of(FIXED, 4).sample(generator, SampleRequest(20_000))
     counts = Counter(map(tuple, rollout.ids_BT.tolist()))
     probs_R = log_probs(generator, ids_RT).sum(1).exp().detach()
     counts_R = torch.tensor([counts[tuple(ids)] for ids in ids_RT.tolist()])

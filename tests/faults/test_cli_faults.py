@@ -164,7 +164,7 @@ def test_lines_that_are_too_long(refuses: Refuses, place: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["<unk>", "<eos>"])
-def test_a_vocabulary_without_a_needed_symbol(missing: str, refuses: Refuses, place: Path) -> None:
+def test_a_vocabulary_without_a_needed_token(missing: str, refuses: Refuses, place: Path) -> None:
     entries = [entry for entry in ("<eos>", "<unk>", "a", "dog") if entry != missing]
     (place / "vocabulary.txt").write_text("\n".join(entries) + "\n")
     tokenizer = {"name": "word", "vocabulary": "vocabulary.txt"}
@@ -179,7 +179,7 @@ def test_a_corpus_without_enough_sentences(refuses: Refuses, place: Path) -> Non
 
 def test_a_critic_that_is_wider_than_the_sentences(refuses: Refuses, place: Path) -> None:
     overrides = text(place) | {"critic": {"name": "cnn", "widths": [1, 7], "filters": [2, 2]}}
-    assert_names(refuses.training(overrides), "critic.widths", "7", "6 symbols")
+    assert_names(refuses.training(overrides), "critic.widths", "7", "6 tokens")
 
 
 # ── Run folders ───────────────────────────────────────────────────────────────────────────────

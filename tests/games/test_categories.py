@@ -76,7 +76,7 @@ def test_a_sentence_is_a_penalty_unless_it_is_of_its_own_category() -> None:
     objective = Classes()
     logits_BK = torch.tensor([[9.0, 0.0, 0.0, 0.0], [0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 0.0, 9.0]])
     label_B1 = torch.zeros(3, 1, dtype=torch.long)
-    value_B = objective.value(Scores(log_odds(logits_BK, label_B1), features_BF=logits_BK))
+    value_B = objective.reward(Scores(log_odds(logits_BK, label_B1), features_BF=logits_BK))
     expected_B = logits_BK.softmax(-1)[:, 0] - 1
     torch.testing.assert_close(value_B, expected_B)
     own, other, generated = value_B.tolist()
@@ -173,7 +173,7 @@ def test_catgan_compares_with_real_sentences_of_the_same_category_and_evolves() 
         ({"objective": {"name": "minimax"}}, "go together"),
         ({"critic": {"name": "mlp"}}, "go together"),
         ({"game": {"name": "conditional", "mismatched": 0.5}}, "set it to 0"),
-        ({"data.prompt": 2, "data.labels": None}, "prompts of one symbol"),
+        ({"data.prompt": 2, "data.labels": None}, "prompts of one token"),
     ],
 )
 def test_what_does_not_fit_is_refused(overrides: dict[str, Any], message: str) -> None:

@@ -166,9 +166,9 @@ def test_the_generator_is_rewarded_behind_the_prompts_it_was_told() -> None:
     start = generator.start
     generator.start = lambda batch, cond=None: told.append(cond) or start(batch, cond)
     list(game.updates("generator"))
-    ((_, judged),) = spy.asked
+    ((_, measured),) = spy.asked
     assert torch.equal(told[0], real.cond.repeat(2, 1))
-    assert torch.equal(judged, told[0])
+    assert torch.equal(measured, told[0])
 
 
 def test_a_student_is_compared_with_the_teachers_answer_to_the_same_prompt() -> None:
@@ -236,8 +236,8 @@ def test_prompts_without_responses_are_told_to_the_generator_alone(tmp_path: Pat
     further = game._prompts.next().x
     game._prompts.load_state_dict(position)
     list(game.updates("generator"))
-    ((_, judged),) = spy.asked
-    assert torch.equal(judged, further.repeat(2, 1))
+    ((_, measured),) = spy.asked
+    assert torch.equal(measured, further.repeat(2, 1))
     assert torch.equal(coming(game).x, real.x), "nobody needed a real pair"
     assert game._prompts.state_dict() != position
     list(game.updates("critic"))
@@ -307,9 +307,9 @@ FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "too short": (["data.prompt_length=2"], ["data.prompt_length=2", "data.overlong=drop"]),
     "window": (
         ["critic={name: cnn, embed: 4, widths: [7], filters: [4]}"],
-        ["critic.widths has 7", "6 symbols"],
+        ["critic.widths has 7", "6 tokens"],
     ),
-    "label": (["data.prompt_length=1"], ["line 1: the label 'the cat runs' is 3 symbols"]),
+    "label": (["data.prompt_length=1"], ["line 1: the label 'the cat runs' is 3 tokens"]),
     "metric": (
         ["evaluation.select.metric=bleu_4"],
         ["evaluation.select.metric='bleu_4'", "choose from: nll_valid"],

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Batch, Scores, SequenceSpace
-from seqgan.games.config import RampConfig, weight_at
 from seqgan.games.critics import critic_update
 from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
@@ -16,7 +15,7 @@ SPACE = SequenceSpace(vocab_size=9, length=3)
 WGAN = Divergence(DivergenceConfig(name="wgan"))
 
 
-class Symbols(nn.Module):
+class Tokens(nn.Module):
     """Every token's score is its id less 4.5; `whole` gives a sentence that of its first token."""
 
     def __init__(self, whole: bool) -> None:
@@ -39,7 +38,7 @@ WRONG = batch([7, 8, 8], [8, 8, 8], [6, 8, 8], lengths=[1, 1, 1])
 
 
 def logged(whole: bool, **options: Any) -> dict[str, float]:
-    critic: Any = Symbols(whole)
+    critic: Any = Tokens(whole)
     loss, stats = critic_update(critic, WGAN, [], SPACE, REAL, FAKE, **options)
     return {name: float(value) for name, value in stats.items()} | {"loss": float(loss)}
 
@@ -65,10 +64,3 @@ def test_wrong_conditions_have_their_share_of_the_loss_on_fakes() -> None:
     assert found["mismatched_score"] == pytest.approx((2.5 + 3.5 + 1.5) / 3)
     fakes = 0.75 * found["fake_score"] + 0.25 * found["mismatched_score"]
     assert found["loss"] == pytest.approx(fakes - found["real_score"])
-
-
-@pytest.mark.parametrize(("updates", "weight"), [(0, 0.5), (2, 1.0), (6, 2.0), (8, 2.5), (99, 2.5)])
-def test_a_ramp_goes_from_start_to_end_and_stays_there(updates: int, weight: float) -> None:
-    ramp = RampConfig(start=0.5, end=2.5, steps=8)
-    assert weight_at(ramp, updates) == pytest.approx(weight)
-    assert weight_at(7.0, updates) == 7.0

@@ -16,10 +16,10 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.language_pair import load_language_pair
-from seqgan.data.lexicons import company_lexicon
+from seqgan.data.lexicons import co_occurrence_lexicon
 from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.decoding import token_log_probs
-from seqgan.games.cycle import nats_per_symbol
+from seqgan.games.cycle import nats_per_token
 from seqgan.models.seq2seq.config import LexiconConfig, PointerConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.models.seq2seq.pointer import PointerGenerator, attend
@@ -187,19 +187,19 @@ def test_coverage_can_be_lowered_by_training_on_it() -> None:
 def test_what_is_known_beforehand_is_added_to_every_table() -> None:
     source, target = SequenceSpace(3, 4), SequenceSpace(3, 4)
     lexicon = Lexicon(source, target, LexiconConfig(name="lexicon", init_std=0.0, period=2))
-    lexicon.expect(torch.eye(3).flip(0))
+    lexicon.add_prior_logits(torch.eye(3).flip(0))
     assert lexicon.table_PUV.argmax(-1).tolist() == [[2, 1, 0]] * 2
 
 
 def test_a_game_starts_from_the_company_that_words_keep() -> None:
     data = load_language_pair(LanguagePairConfig(**LANGUAGES["data"]))
     game = make_game(
-        {**LANGUAGES, "generator": {"name": "lexicon", "company_prior": 9.0, "init_std": 0.0}}
+        {**LANGUAGES, "generator": {"name": "lexicon", "co_occurrence_prior": 9.0, "init_std": 0.0}}
     )
     for way, texts in (("a2b", (data.a, data.b)), ("b2a", (data.b, data.a))):
         table_UV = game.players["generator"].module[way].table_PUV[0].detach()
         words = [side.tokenizer.vocabulary() for side in texts]
-        found = company_lexicon(data, way)
+        found = co_occurrence_lexicon(data, way)
         assert found
         for word, row in zip(words[0], table_UV, strict=True):
             assert row.sum() == pytest.approx(9.0 if word in found else 0.0)
@@ -242,8 +242,8 @@ def test_pairs_teach_both_ways_the_documented_loss() -> None:
     ((_, loss, stats),) = game.updates("mle")
     ways: nn.ModuleDict = game.players["generator"].module
     wanted = {
-        "a2b": nats_per_symbol(ways["a2b"], of_a.x, Batch(of_b.x, of_b.mask)).mean(),
-        "b2a": nats_per_symbol(ways["b2a"], of_b.x, Batch(of_a.x, of_a.mask)).mean(),
+        "a2b": nats_per_token(ways["a2b"], of_a.x, Batch(of_b.x, of_b.mask)).mean(),
+        "b2a": nats_per_token(ways["b2a"], of_b.x, Batch(of_a.x, of_a.mask)).mean(),
     }
     for way, value in wanted.items():
         torch.testing.assert_close(stats[way], value.detach())

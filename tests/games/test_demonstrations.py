@@ -11,6 +11,7 @@ from torch import Tensor
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
+from seqgan.core.schedule import ShareSchedule
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.estimators.config import (
     NoBaselineConfig,
@@ -40,7 +41,8 @@ def worth_per_step(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Te
 
 
 def demonstrations(share: float = 0.4, reward: float = 2.0, steps: int = 4) -> Demonstrations:
-    return Demonstrations(DemonstrationsConfig(share=share, reward=reward, steps=steps))
+    falls = ShareSchedule(start=share, end=0, steps=steps)
+    return Demonstrations(DemonstrationsConfig(share=falls, reward=reward))
 
 
 def test_the_first_rows_are_real_and_the_others_as_written() -> None:
@@ -116,7 +118,7 @@ def test_continuations_of_a_demonstration_are_worth_as_much() -> None:
     assert not bool((found.total_BT[2:] == 2).any())
 
 
-GAME = {"name": "adversarial", "demonstrations": {"share": 0.5, "steps": 3}}
+GAME = {"name": "adversarial", "demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 3}}}
 
 
 def test_the_game_shows_its_real_sentences_for_so_many_visits() -> None:

@@ -1,5 +1,5 @@
 """DPGAN as its configuration makes it: a critic that is a language model M of generated sentences,
-and a generator that is paid the surprise −log M(y_t | y_<t) of each symbol that it wrote."""
+and a generator that is paid the surprise −log M(y_t | y_<t) of each token that it wrote."""
 
 from pathlib import Path
 
@@ -55,28 +55,28 @@ def surprise(critic: ActionCritic, ids_BT: Tensor) -> Tensor:
     return torch.stack(columns, 1)
 
 
-def only_write(game: AdversarialGame, symbol: int) -> None:
+def only_write(game: AdversarialGame, token: int) -> None:
     """A generator whose sentences no real one can be taken for."""
     readout = game.players["generator"].module.readout
     with torch.no_grad():
         readout.weight.zero_()
-        readout.bias.copy_(50.0 * torch.eye(VOCAB_SIZE)[symbol])
+        readout.bias.copy_(50.0 * torch.eye(VOCAB_SIZE)[token])
 
 
-def real_and_generated(shown: list[Tensor], symbol: int) -> tuple[Tensor, Tensor]:
-    (generated_BT,) = [x for x in shown if (x == symbol).all()]
-    (real_BT,) = [x for x in shown if not (x == symbol).all()]
+def real_and_generated(shown: list[Tensor], token: int) -> tuple[Tensor, Tensor]:
+    (generated_BT,) = [x for x in shown if (x == token).all()]
+    (real_BT,) = [x for x in shown if not (x == token).all()]
     return real_BT, generated_BT
 
 
 def test_the_critic_learns_to_expect_generated_sentences_and_not_real_ones(game) -> None:
     """Its loss is E_generated[surprise] − E_real[surprise]; a step lowers the one, raises the
     other."""
-    critic, symbol = critic_of(game), 7
-    only_write(game, symbol)
+    critic, token = critic_of(game), 7
+    only_write(game, token)
     shown = watch(critic)
     ((player, loss, _),) = game.updates("critic")
-    real_BT, generated_BT = real_and_generated(shown, symbol)
+    real_BT, generated_BT = real_and_generated(shown, token)
     of_real, of_generated = surprise(critic, real_BT), surprise(critic, generated_BT)
     expected = of_generated.mean() - of_real.mean()
     torch.testing.assert_close(loss, expected)
@@ -87,7 +87,7 @@ def test_the_critic_learns_to_expect_generated_sentences_and_not_real_ones(game)
     assert surprise(critic, real_BT).mean() > of_real.mean()
 
 
-def test_each_symbol_is_paid_the_surprise_from_there_on(game) -> None:
+def test_each_token_is_paid_the_surprise_from_there_on(game) -> None:
     """G_t = Σ_{s≥t} −log M(y_s | y_<s), less the mean of the other sentences' G_t."""
     critic, generator = critic_of(game), game.players["generator"].module
     shown = watch(critic)

@@ -25,7 +25,7 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     "moving average": {"name": "score_function", "baseline": {"name": "moving_average"}},
     "annealed temperature": {
         "name": "straight_through_gumbel",
-        "temperature": {"name": "linear", "start": 2.0, "end": 0.5, "steps": 3},
+        "temperature": {"start": 2.0, "end": 0.5, "steps": 3},
     },
 }
 
@@ -40,7 +40,7 @@ def make_game(
     experiment = tiny_experiment(
         {
             "game": {"name": "adversarial", "evolution": evolution, **(options or {})},
-            "objective": {"name": "non_saturating", "value": "prob"},
+            "objective": {"name": "non_saturating", "reward": "prob"},
             "estimator": estimator,
             "players": PLAYERS,
             "train.batch_size": 64,
@@ -170,10 +170,10 @@ LEAVE_ONE_OUT = {"baseline": {"name": "leave_one_out"}}
 ONCE = {"name": "ppo", "epochs": 1, **LEAVE_ONE_OUT}
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "likelihood": ({"mle_weight": 0.5}, ONCE),
-    "demonstrations": ({"demonstrations": {"share": 0.5, "steps": 3}}, ONCE),
+    "demonstrations": ({"demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 3}}}, ONCE),
     "epochs": ({}, {**ONCE, "epochs": 3}),
     "all": (
-        {"mle_weight": 0.5, "demonstrations": {"share": 0.5, "steps": 3}},
+        {"mle_weight": 0.5, "demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 3}}},
         {**ONCE, "epochs": 3},
     ),
 }
@@ -217,7 +217,9 @@ def test_each_option_changes_what_evolves(
 
 def test_children_see_the_same_number_of_demonstrations() -> None:
     """The share falls with each visit, not with each child."""
-    game = make_game(ONCE, options={"demonstrations": {"share": 0.5, "steps": 4}})
+    game = make_game(
+        ONCE, options={"demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 4}}}
+    )
     counts = []
     estimate = game._estimator.loss
 

@@ -33,7 +33,7 @@ TOLD = torch.tensor(
         [0, BLANK, BLANK, BLANK],
     ]
 )
-"""Sentences with blanks: all, holes, a given end, holes before a given last symbol, none."""
+"""Sentences with blanks: all, holes, a given end, holes before a given last token, none."""
 
 
 def make_infiller(name: str = "gru") -> InfillingGenerator:
@@ -206,7 +206,7 @@ def test_every_player_learns_in_its_phase_and_reads_the_blanks() -> None:
         trainable = {n for n, p in player.module.named_parameters() if p.requires_grad}
         assert moved[name] == trainable
         embeddings = [p for n, p in player.module.named_parameters() if "embedding.weight" in n]
-        assert embeddings[0].shape[0] == 5, "four symbols and the blank"
+        assert embeddings[0].shape[0] == 5, "four tokens and the blank"
 
 
 def test_critic_and_generator_are_told_the_same_blanked_sentences() -> None:

@@ -75,7 +75,7 @@ def test_batches_have_the_gradient_on_average() -> None:
 
 
 class Fixed(Generator):
-    """Gives every symbol of a sentence the same log-probability. It is not sampled."""
+    """Gives every token of a sentence the same log-probability. It is not sampled."""
 
     def __init__(self, logp: float) -> None:
         super().__init__()

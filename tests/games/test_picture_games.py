@@ -11,7 +11,7 @@ from torch import Tensor
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.modes import frozen
-from seqgan.core.types import Batch, Request
+from seqgan.core.types import Batch, SampleRequest
 from seqgan.games.autoencode import kl_to_standard_normal
 from seqgan.games.mismatched import wrong_labels
 from seqgan.games.pool import Pool
@@ -228,8 +228,8 @@ def test_the_generator_is_rewarded_under_the_labels_it_was_told() -> None:
     generator = game.players["generator"].module
     generator.register_forward_pre_hook(lambda module, inputs: told.append(inputs[1]))
     list(game.updates("generator"))
-    ((_, judged),) = spy.asked
-    assert torch.equal(told[0], judged)
+    ((_, measured),) = spy.asked
+    assert torch.equal(told[0], measured)
 
 
 def test_without_mismatched_pairs_the_critic_sees_two_kinds() -> None:
@@ -358,7 +358,7 @@ def test_the_generator_trains_in_training_mode_and_samples_for_the_critic_withou
 def test_pathwise_samples_carry_the_gradient_and_the_condition() -> None:
     game = make_game(CONDITIONAL)
     cond = torch.zeros(5, 5, dtype=torch.long)
-    sample: Batch = game._estimator.sample(game.players["generator"].module, Request(5, cond))
+    sample: Batch = game._estimator.sample(game.players["generator"].module, SampleRequest(5, cond))
     assert sample.x.requires_grad
     assert sample.cond is cond
     assert sample.mask is None

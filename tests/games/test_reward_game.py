@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
-from seqgan.core.budget import Budget, spending
+from seqgan.core.budget import Budget, counting
 from seqgan.core.errors import UserError
 from seqgan.games.reward import RewardGame
 from seqgan.metrics.bleu import Corpus, sentence_bleu
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_metric(order: int, vocab_size: int) -> None:
     assert len(np.unique(expected)) > 5
 
 
-def test_the_end_symbol_is_no_word() -> None:
+def test_the_end_token_is_no_word() -> None:
     scorer = BleuScorer(Corpus.from_lists([[1, 2], [2, 2, 1]]), 4, 2)
     ids_BT = torch.tensor([[1, 2, 3, 3], [2, 2, 1, 3], [3, 3, 3, 3], [0, 0, 0, 0]])
     mask_BT = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0], [1, 1, 1, 1]]).bool()
@@ -149,10 +149,10 @@ def test_who_moves_in_a_visit() -> None:
 
 def test_scores_are_counted() -> None:
     game, budget = make_game("bleu"), Budget()
-    with spending(budget):
+    with counting(budget):
         list(game.updates("generator"))
-    assert budget.scored == 8
-    assert budget.symbols == 8 * 3
+    assert budget.critic_calls == 8
+    assert budget.tokens == 8 * 3
 
 
 def test_shuffled_rewards_are_a_null_arm() -> None:

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.types import Batch, SequenceSpace, StepOut
-from seqgan.games.config import ScheduledSamplingConfig
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.scheduled_sampling import scheduled_sampling_loss
 from seqgan.training.player import Player
@@ -36,7 +35,7 @@ def batch_of(ids_BT: Tensor, end_id: int | None) -> Batch:
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_without_own_symbols_it_is_the_likelihood(name: str) -> None:
+def test_without_own_tokens_it_is_the_likelihood(name: str) -> None:
     generator, real = make_generator(name, SPACE), batch_of(sentences(SPACE), SPACE.end_id)
     plain, scheduled = likelihood_loss(generator, real), scheduled_sampling_loss(generator, real, 0)
     torch.testing.assert_close(scheduled, plain, rtol=1e-5, atol=1e-6)
@@ -59,7 +58,7 @@ class Recorder(nn.Module):
         return self.inner.step(x, state)
 
 
-def test_with_own_symbols_only_no_real_symbol_is_ever_read() -> None:
+def test_with_own_tokens_only_no_real_token_is_ever_read() -> None:
     fed = []
     for real in (torch.zeros(64, 3, dtype=torch.long), torch.ones(64, 3, dtype=torch.long)):
         torch.manual_seed(0)
@@ -68,7 +67,7 @@ def test_with_own_symbols_only_no_real_symbol_is_ever_read() -> None:
         fed.append(torch.stack(generator.fed, 1))
     assert torch.equal(fed[0], fed[1])
     assert len(fed[0].unique()) == 3
-    assert fed[0].shape == (64, 2), "the last symbol is predicted, not read"
+    assert fed[0].shape == (64, 2), "the last token is predicted, not read"
 
 
 def expected_loss(generator: PrefixTable, real_BT: Tensor, probability: float) -> Tensor:
@@ -103,7 +102,7 @@ def test_loss_and_gradient_are_those_of_the_enumeration(probability: float) -> N
     assert_mean_is(samples_KD, gradient(expected, generator), relative=0.02)
 
 
-def test_reading_only_its_own_symbols_it_wants_the_columns_apart() -> None:
+def test_reading_only_its_own_tokens_it_wants_the_columns_apart() -> None:
     """Improper (Huszár 2015): the data 00, 11 are unlearnt in favour of their marginals."""
     space = SequenceSpace(vocab_size=2, length=2)
     data_BT = torch.tensor([[0, 0], [1, 1]])
@@ -121,16 +120,8 @@ def test_reading_only_its_own_symbols_it_wants_the_columns_apart() -> None:
     assert float(gradient(expected_loss(marginals, data_BT, 1.0), marginals).norm()) < 1e-6
 
 
-def test_the_probability_is_a_straight_line_in_updates() -> None:
-    constant = ScheduledSamplingConfig.model_validate(0.25)
-    assert [constant.probability(updates) for updates in (0, 1, 9)] == [0.25] * 3
-    schedule = ScheduledSamplingConfig(start=0.2, end=0.8, steps=4)
-    found = [schedule.probability(updates) for updates in (0, 1, 2, 4, 100)]
-    assert found == pytest.approx([0.2, 0.35, 0.5, 0.8, 0.8])
-
-
 def test_the_game_asks_the_schedule_at_each_of_its_updates() -> None:
-    game_config = {"name": "mle", "scheduled_sampling": {"end": 1.0, "steps": 1}}
+    game_config = {"name": "mle", "scheduled_sampling": {"start": 0, "end": 1.0, "steps": 1}}
     nobody = dict.fromkeys(("critic", "objective", "estimator"))
     schedule = [{"repeat": 2, "phases": {"mle": 1}}]
     experiment = tiny_experiment({"game": game_config, "schedule": schedule, **nobody})

@@ -17,14 +17,14 @@ from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
+from seqgan.core.schedule import WeightSchedule
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.cipher import load_cipher
 from seqgan.data.noise import build_noise, fit, lookup, mixed, noisy_words
 from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
 from seqgan.data.subword_tokenizers import HfTokenizer
 from seqgan.data.unpaired_text import load_unpaired_text
-from seqgan.games.config import RampConfig, weight_at
-from seqgan.games.cycle import nats_per_symbol
+from seqgan.games.cycle import nats_per_token
 from seqgan.games.pool import Pool
 from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 ESTIMATORS: dict[str, dict[str, Any]] = {
     **{
-        name: {"name": name, "temperature": {"name": "constant", "value": 1.0}}
+        name: {"name": name, "temperature": 1.0}
         for name in (
             *("softmax", "soft_gumbel", "straight_through_gumbel", "straight_through"),
             *("gumbel_rao", "gapped", "reinmax"),
@@ -279,7 +279,7 @@ def rewind(game: Any) -> None:
 
 
 def by_hand(generator: Any, given: Tensor, target: Batch) -> Tensor:
-    """Mean over sentences of −log p a symbol, in a loop over sentences."""
+    """Mean over sentences of −log p a token, in a loop over sentences."""
     logp_BTV = generator(target.x, given).log_softmax(-1)
     rows = []
     for row, count in enumerate(target.mask.sum(1).tolist()):
@@ -470,14 +470,6 @@ def test_logging_gradient_norms_changes_no_update() -> None:
 # ── Weights that change ───────────────────────────────────────────────────────────────────────
 
 
-def test_a_ramp_is_linear_and_stays_at_its_end() -> None:
-    up = RampConfig(start=1.0, end=5.0, steps=4)
-    assert [weight_at(up, n) for n in (0, 1, 2, 3, 4, 5, 400)] == [1, 2, 3, 4, 5, 5, 5]
-    down = RampConfig(start=2.0, end=0.0, steps=2)
-    assert [weight_at(down, n) for n in (0, 1, 2, 9)] == [2, 1, 0, 0]
-    assert weight_at(0.3, 7) == 0.3
-
-
 def test_the_games_weights_follow_their_ramps_by_generator_updates_of_every_phase() -> None:
     ramps = {
         "cycle_weight": {"start": 0.0, "end": 4.0, "steps": 4},
@@ -493,7 +485,7 @@ def test_the_games_weights_follow_their_ramps_by_generator_updates_of_every_phas
         ((player, loss, stats),) = game.updates(phase)
         if phase == "generator":
             seen.append({key.removeprefix("b/") for key in stats} & {"cycle", "identity"})
-            wanted = [weight_at(RampConfig(**ramp), player.updates) for ramp in ramps.values()]
+            wanted = [WeightSchedule(**ramp).at(player.updates) for ramp in ramps.values()]
             parts = [stats.get("b/cycle", 0.0), stats.get("b/identity", 0.0)]
             expected = sum(w * float(part) for w, part in zip(wanted, parts, strict=True))
             assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
@@ -515,7 +507,7 @@ def test_a_pool_from_a_checkpoint_follows_the_samples_to_their_device() -> None:
 
 
 def test_the_pool_keeps_masks_with_their_rows() -> None:
-    """Row n holds its number in every column; its mask has n mod 7 + 1 symbols."""
+    """Row n holds its number in every column; its mask has n mod 7 + 1 tokens."""
     torch.manual_seed(0)
     pool = Pool(20)
     older = 0
@@ -745,7 +737,7 @@ def test_a_gloss_is_written_in_the_words_of_the_other_side(
     tokenizer: str, way: str, bases: dict[str, Any]
 ) -> None:
     """What the generator into a side is to repair: its sentence word for word in the vocabulary of
-    the side that it reads; a word that is unknown there is one unknown symbol, or copied."""
+    the side that it reads; a word that is unknown there is one unknown token, or copied."""
     cut = {"name": "word", "min_count": 3}
     if tokenizer == "sentencepiece":
         cut = {"name": "sentencepiece", "vocab_size": 25}
@@ -768,8 +760,8 @@ def test_a_gloss_is_written_in_the_words_of_the_other_side(
     assert play(build_game(experiment, data, CPU), "denoise")
 
 
-def test_glosses_are_found_by_the_symbols_of_a_sentence() -> None:
-    """Also where sentences differ in one symbol or in the order of two; of equal ones the first."""
+def test_glosses_are_found_by_the_tokens_of_a_sentence() -> None:
+    """Also where sentences differ in one token or in the order of two; of equal ones the first."""
     ids_NT = torch.cartesian_prod(*[torch.arange(7)] * 4)
     ids_NT = torch.cat([ids_NT, ids_NT[:5]])[torch.randperm(len(ids_NT) + 5)]
     gloss = lookup(ids_NT, torch.arange(len(ids_NT))[:, None])
@@ -780,7 +772,7 @@ def test_glosses_are_found_by_the_symbols_of_a_sentence() -> None:
 
 
 def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> None:
-    """Blanks are the unknown symbol of what is read, and pieces of its words stay together."""
+    """Blanks are the unknown token of what is read, and pieces of its words stay together."""
     cut = {"name": "sentencepiece", "vocab_size": 25}
     base = bases["encoder_decoder"] | {"data.joint": False, "data.tokenizer": cut}
     long = {"data.a.length": 24, "data.b.length": 24}
@@ -794,7 +786,7 @@ def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> 
     blanked = moved = 0
     for row, line in zip(data.noises[1](batch).tolist(), glosses, strict=True):
         words = [tuple(text.a.tokenizer.encode(word)) for word in line.split()]
-        seen = [symbol for symbol in row if symbol != text.a.space.end_id]
+        seen = [token for token in row if token != text.a.space.end_id]
         assert len(seen) == sum(map(len, words)), "nothing is dropped"
         orders = itertools.permutations(words)
         fits = [list(itertools.chain(*order)) for order in orders]
@@ -820,7 +812,7 @@ def test_noise_has_the_form_of_what_the_generator_usually_reads() -> None:
 
 
 def backgrounds() -> Tensor:
-    """Long texts of the symbols 30…39, which no sample has: 20 to 29 words."""
+    """Long texts of the tokens 30…39, which no sample has: 20 to 29 words."""
     torch.manual_seed(2)
     ids = torch.randint(30, 40, (50, 30))
     count = torch.randint(20, 30, (50,))
@@ -953,7 +945,7 @@ def test_a_game_denoises_what_the_noise_wrote_into_the_sentence_itself(
     assert not b.mask[:, columns:].any()
     assert read.shape == (8, 32)
     assert not torch.equal(read[:, :10], b.x)
-    expected = nats_per_symbol(ways["a2b"], read, b).mean()
+    expected = nats_per_token(ways["a2b"], read, b).mean()
     torch.testing.assert_close(loss, expected)
 
 
@@ -977,11 +969,11 @@ def test_mixed_texts_have_room_for_the_sample(
         make_game(EVENTS, game=game_of)
 
 
-# ── One symbol for one ────────────────────────────────────────────────────────────────────────
+# ── One token for one ────────────────────────────────────────────────────────────────────────
 
 
 def table_of(rows: list[int], space: SequenceSpace) -> Lexicon:
-    """A lexicon that is sure of what each symbol becomes."""
+    """A lexicon that is sure of what each token becomes."""
     lexicon = Lexicon(space, space, LexiconConfig(name="lexicon"))
     table = torch.full((1, space.vocab_size, space.vocab_size), -30.0)
     table[0, range(space.vocab_size), rows] = 30.0
@@ -998,10 +990,10 @@ def test_the_bijection_penalty_is_zero_for_a_permutation_only(end_id: int | None
     first, second = [v for v in range(4) if v != end_id][:2]
     twice = list(order)
     twice[second] = twice[first]
-    symbols = 4 if end_id is None else 3
-    # One symbol is written for two, another for none.
+    tokens = 4 if end_id is None else 3
+    # One token is written for two, another for none.
     penalty = float(table_of(twice, space).bijection().detach())
-    assert penalty == pytest.approx(2 / symbols, rel=1e-5)
+    assert penalty == pytest.approx(2 / tokens, rel=1e-5)
 
 
 @pytest.mark.parametrize(("sources", "targets"), [(3, 6), (6, 3)])
@@ -1016,7 +1008,7 @@ def test_unequal_vocabularies_share_their_tokens_out_evenly(sources: int, target
     assert float(lexicon.bijection().detach()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_bijection_penalty_pulls_two_symbols_apart() -> None:
+def test_the_bijection_penalty_pulls_two_tokens_apart() -> None:
     torch.manual_seed(0)
     lexicon = Lexicon(
         SequenceSpace(4, 3), SequenceSpace(4, 3), LexiconConfig(name="lexicon", init_std=0.5)

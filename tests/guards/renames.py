@@ -8,21 +8,87 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-KEYS: dict[str, str] = {}
+KEYS: dict[str, str] = {
+    "credit.trace": "gae_lambda",
+    "objective.value": "reward",
+    "generator.company_prior": "co_occurrence_prior",
+    "evaluation.judge": "feature_extractor",
+    "judge_fraction": "extractor_fraction",
+    "source.judge": "extractor",
+    **{
+        f"players.{player}.decay": "lr_decay"
+        for player in ("generator", "critic", "baseline", "language_model")
+    },
+}
 """Key of a configuration → its new name, at the same place: {"credit.trace": "gae_lambda"}."""
 
-VALUES: dict[str, dict[Any, Any]] = {}
+VALUES: dict[str, dict[Any, Any]] = {"critic.name": {"company": "co_occurrence"}}
 """Key, by its old name → {old value: new value}: {"critic.name": {"company": "cooccurrence"}}."""
 
-SHAPES: dict[str, Callable[[Any], Any]] = {}
+
+def _schedule(value: Any) -> Any:
+    """A plain number, or all fields of one that changes."""
+    if not isinstance(value, dict):
+        return value
+    if value.get("name") == "constant":
+        return value.get("value", 0.7)
+    shape = value.get("shape") or value.get("name", "linear")
+    whole = {"start": value.get("start", 0.0), "end": value["end"], "steps": value["steps"]}
+    if whole["start"] == whole["end"]:
+        return whole["end"]
+    return {**whole, "shape": shape, "after": value.get("after", 0)}
+
+
+def _rate(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    first, last = value
+    return {"start": 1.0, "end": 0.0, "steps": last - first, "shape": "linear", "after": first}
+
+
+def _demonstrations(value: Any) -> Any:
+    if not isinstance(value, dict) or "steps" not in value:
+        return value
+    share = {"start": value.get("share", 0.2), "end": 0.0, "steps": value["steps"]}
+    return {**{k: v for k, v in value.items() if k != "steps"}, "share": _schedule(share)}
+
+
+SHAPES: dict[str, Callable[[Any], Any]] = {
+    "temperature": _schedule,
+    "scheduled_sampling": _schedule,
+    "cycle_weight": _schedule,
+    "identity_weight": _schedule,
+    "demonstrations": _demonstrations,
+    **{
+        f"players.{player}.decay": _rate
+        for player in ("generator", "critic", "baseline", "language_model")
+    },
+}
 """Key, by its old name → what makes the new value of the old one, where that is more than a name.
 Is handed the value after the renaming of what is in it; has to leave a new value as it is."""
 
-METRICS: dict[str, str] = {}
+METRICS: dict[str, str] = {
+    "symbols": "tokens",
+    "scored": "critic_calls",
+    "common_symbols": "common_tokens",
+    "judge": "extractor",
+    **{f"usage_kl_{way}": f"unigram_kl_{way}" for way in ("a2b", "b2a")},
+    **{f"kept_{way}": f"label_preservation_{way}" for way in ("a2b", "b2a")},
+}
 """Metric, or a part of its name between / and @ → its new name: {"usage_kl": "unigram_kl"}. Holds
 for logs, results, and the metrics that configurations name."""
 
-PHRASES: dict[str, str] = {}
+PHRASES: dict[str, str] = {
+    "symbol": "token",
+    "score a sequence": "score per sequence",
+    "company_prior": "co_occurrence_prior",
+    "usage_kl": "unigram_kl",
+    "evaluation.judge": "evaluation.feature_extractor",
+    "judge_fraction": "extractor_fraction",
+    "objective.value": "objective.reward",
+    "credit.trace": "credit.gae_lambda",
+    "the judge": "the feature extractor",
+}
 """Part of a message or of a name of a parameter → what stands there now; the longest is replaced
 first: {"nats a symbol": "nats per token"}."""
 

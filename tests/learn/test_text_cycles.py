@@ -29,7 +29,7 @@ def test_a_vigenere_cipher_is_solved(period: int, tmp_path: Path) -> None:
 FROM_FREQUENCIES = (
     "generator={name: lexicon, frequency_prior: 2.0, init_std: 0.01}",
     "schedule=[{repeat: 1500, phases: {critic: 1, generator: 1}}]",
-    "players.generator.decay=[750,1500]",
+    "players.generator.lr_decay={start: 1, end: 0, after: 750, steps: 750}",
 )
 LANGUAGES = "translate/language_pair.yaml"
 
@@ -40,14 +40,14 @@ def test_windows_teach_a_lexicon_where_the_order_is_the_same(tmp_path: Path) -> 
 
 
 def test_company_teaches_a_lexicon_where_it_is_not(tmp_path: Path) -> None:
-    company = "critic={name: company}"
+    company = "critic={name: co_occurrence}"
     found, _ = trained(tmp_path / "languages", LANGUAGES, company, *FROM_FREQUENCIES)
     assert found["lexicon_a2b"] >= 0.9
     assert found["exact_a2b"] < 0.2  # and not the order
 
 
 def test_without_a_critic_that_learns_there_is_no_lexicon(tmp_path: Path) -> None:
-    deaf = ("critic={name: company}", "players.critic.lr=0")
+    deaf = ("critic={name: co_occurrence}", "players.critic.lr=0")
     found, _ = trained(tmp_path / "languages", LANGUAGES, *deaf, *FROM_FREQUENCIES)
     assert found["lexicon_a2b"] < 0.3
 

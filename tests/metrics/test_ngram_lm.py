@@ -6,13 +6,13 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from seqgan.metrics.ngram_lm import NgramModel, usage_kl
+from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
 
 VOCAB = 5
 
 
 def sentences(seed: int, rows: int = 40, columns: int = 9) -> tuple[np.ndarray, np.ndarray]:
-    """Ids with end symbol 0 and unequal use of the others; masks up to the end symbol."""
+    """Ids with end token 0 and unequal use of the others; masks up to the end token."""
     stream = np.random.RandomState(seed)
     ids_NT = stream.choice(VOCAB, size=(rows, columns), p=[0.15, 0.4, 0.3, 0.15, 0.0])
     ended_NT = np.cumsum(ids_NT == 0, axis=1) - (ids_NT == 0)
@@ -20,29 +20,29 @@ def sentences(seed: int, rows: int = 40, columns: int = 9) -> tuple[np.ndarray, 
 
 
 class DictionaryModel:
-    """The equation of the module, symbol by symbol."""
+    """The equation of the module, token by token."""
 
     def __init__(self, order: int, ids_NT: np.ndarray, mask_NT: np.ndarray) -> None:
         self.order = order
         self.followers: dict[tuple[int, ...], dict[int, int]] = defaultdict(dict)
         for ids, mask in zip(ids_NT.tolist(), mask_NT.tolist(), strict=True):
             history = [-1] * (order - 1)
-            for symbol, counts in zip(ids, mask, strict=True):
+            for token, counts in zip(ids, mask, strict=True):
                 if not counts:
                     break
                 for length in range(order):
                     seen = self.followers[tuple(history[len(history) - length :])]
-                    seen[symbol] = seen.get(symbol, 0) + 1
-                history.append(symbol)
+                    seen[token] = seen.get(token, 0) + 1
+                history.append(token)
 
-    def probability(self, symbol: int, history: list[int]) -> float:
+    def probability(self, token: int, history: list[int]) -> float:
         history = [-1] * (self.order - 1) + history
         p = 1 / VOCAB
         for length in range(self.order):
             seen = self.followers.get(tuple(history[len(history) - length :]), {})
             if seen:
                 total = sum(seen.values())
-                p = (seen.get(symbol, 0) + len(seen) * p) / (total + len(seen))
+                p = (seen.get(token, 0) + len(seen) * p) / (total + len(seen))
         return p
 
 
@@ -54,8 +54,8 @@ def test_it_equals_dictionaries_of_counts(order: int) -> None:
     slow = DictionaryModel(order, ids_NT, mask_NT)
     nll_NT = model.nll_NT(held_NT, held_mask_NT)
     for row, ids in enumerate(held_NT.tolist()):
-        for column, symbol in enumerate(ids):
-            expected = -math.log(slow.probability(symbol, ids[:column]))
+        for column, token in enumerate(ids):
+            expected = -math.log(slow.probability(token, ids[:column]))
             assert nll_NT[row, column] == pytest.approx(
                 expected if held_mask_NT[row, column] else 0.0, abs=1e-12
             )
@@ -64,10 +64,10 @@ def test_it_equals_dictionaries_of_counts(order: int) -> None:
 @pytest.mark.parametrize("history", [[], [1], [4, 4], [2, 1, 1], [3, 4, 1, 2]])
 def test_every_conditional_sums_to_one_and_is_positive(history: list[int]) -> None:
     model = NgramModel(3, VOCAB).fit(*sentences(0))
-    ids_NT = np.array([[*history, symbol] for symbol in range(VOCAB)])
+    ids_NT = np.array([[*history, token] for token in range(VOCAB)])
     p_V = np.exp(-model.nll_NT(ids_NT, np.ones_like(ids_NT, dtype=bool))[:, -1])
     assert p_V.sum() == pytest.approx(1.0)
-    assert (p_V > 0).all()  # symbol 4 stands nowhere in the text
+    assert (p_V > 0).all()  # token 4 stands nowhere in the text
 
 
 def test_what_stands_behind_the_end_changes_nothing() -> None:
@@ -80,7 +80,7 @@ def test_what_stands_behind_the_end_changes_nothing() -> None:
 
 
 def test_more_context_helps_where_there_is_structure() -> None:
-    ids_NT = (np.arange(12) + np.arange(30)[:, None]) % 4  # each symbol decides the next
+    ids_NT = (np.arange(12) + np.arange(30)[:, None]) % 4  # each token decides the next
     mask_NT = np.ones_like(ids_NT, dtype=bool)
     unigram, bigram = (
         np.exp(NgramModel(order, 4).fit(ids_NT, mask_NT).nll_NT(ids_NT, mask_NT).mean())
@@ -101,5 +101,5 @@ def test_usage_kl_by_hand() -> None:
     a, b = np.array([[0, 0, 1]]), np.array([[1, 1, 2]])
     all_a, part_b = np.ones((1, 3), dtype=bool), np.array([[True, True, False]])
     p, q = np.array([2.5, 1.5, 0.5]) / 4.5, np.array([0.5, 2.5, 0.5]) / 3.5
-    assert usage_kl(a, all_a, b, part_b, 3) == pytest.approx((p * np.log(p / q)).sum())
-    assert usage_kl(a, all_a, a, all_a, 3) == 0.0
+    assert unigram_kl(a, all_a, b, part_b, 3) == pytest.approx((p * np.log(p / q)).sum())
+    assert unigram_kl(a, all_a, a, all_a, 3) == 0.0

@@ -1,4 +1,4 @@
-"""The critic that scores every symbol that may come next."""
+"""The critic that scores every token that may come next."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def make(reads: str) -> ActionCritic:
 
 
 @pytest.mark.parametrize("reads", ["logits", "log_likelihood", "surprise"])
-def test_the_score_is_that_of_the_symbol_that_stands_there(reads) -> None:
+def test_the_score_is_that_of_the_token_that_stands_there(reads) -> None:
     critic, ids_BT = make(reads), torch.randint(5, (6, 4))
     scores = critic(ids_BT, MASK)
     assert scores.q_BTV is not None
@@ -33,7 +33,7 @@ def test_the_score_is_that_of_the_symbol_that_stands_there(reads) -> None:
     torch.testing.assert_close(rows.score, scores.score)
 
 
-def test_q_before_a_symbol_has_not_read_it() -> None:
+def test_q_before_a_token_has_not_read_it() -> None:
     critic, ids_BT = make("logits"), torch.randint(5, (6, 4))
     changed_BT = ids_BT.clone()
     changed_BT[:, 2] = (changed_BT[:, 2] + 1) % 5

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import double_backward
-from seqgan.core.types import Scores, SequenceSpace, Shared
+from seqgan.core.types import Scores, SequenceSpace, SharedPrefix
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
-    CompanyCriticConfig,
+    CoOccurrenceCriticConfig,
     CriticConfig,
     LocalCriticConfig,
     MlpCriticConfig,
@@ -21,7 +21,7 @@ from seqgan.models.config import (
     TransformerCriticConfig,
 )
 from seqgan.models.critics.cnn import CnnCritic
-from seqgan.models.critics.company import CompanyCritic
+from seqgan.models.critics.co_occurrence import CoOccurrenceCritic
 
 END = 0
 SPACE = SequenceSpace(vocab_size=6, length=5, end_id=END)
@@ -31,7 +31,7 @@ CONFIGS: dict[str, CriticConfig] = {
     "relgan": RelganCriticConfig(
         name="relgan", representations=3, embed=2, widths=[1, 2, 5], filters=[6, 5, 7], hidden=8
     ),
-    "company": CompanyCriticConfig(name="company", width=8),
+    "co_occurrence": CoOccurrenceCriticConfig(name="co_occurrence", width=8),
     "lstm": RnnCriticConfig(name="rnn", cell="lstm", embed=4, hidden=8, layers=2, dropout=0.2),
     "gru": RnnCriticConfig(name="rnn", cell="gru", embed=4, hidden=8, dropout=0.2),
     "summary": TransformerCriticConfig(name="transformer", width=8, heads=2, dropout=0.2),
@@ -110,7 +110,7 @@ def test_columns_behind_the_end_get_no_gradient(critic, ids_BT) -> None:
 
 
 def test_every_column_that_counts_matters(critic, ids_BT) -> None:
-    """Also the end symbol: where it stands is part of the sentence."""
+    """Also the end token: where it stands is part of the sentence."""
     mask_BT = mask_until_end(ids_BT, END)
     simplex_BTV = one_hot(ids_BT).requires_grad_()
     counted(critic(simplex_BTV, mask_BT)).square().sum().backward()
@@ -121,7 +121,7 @@ def test_every_column_that_counts_matters(critic, ids_BT) -> None:
 
 @pytest.mark.parametrize("name", PER_STEP)
 @pytest.mark.parametrize("column", range(SPACE.length))
-def test_a_step_score_has_seen_its_symbol_and_none_after(name, column, ids_BT) -> None:
+def test_a_step_score_has_seen_its_token_and_none_after(name, column, ids_BT) -> None:
     critic = build(name)
     mask_BT = torch.ones_like(ids_BT, dtype=torch.bool)
     changed_BT = ids_BT.clone()
@@ -243,7 +243,7 @@ def test_continuations_of_shared_prefixes_score_as_they_do_alone(columns, monkey
     ids_RT = torch.cat([prefix, torch.randint(9, (batch * copies, 7 - columns))], 1)
     mask_RT = mask_until_end(ids_RT, 0)
     with torch.no_grad():
-        ours = critic.score_continuations(ids_RT, mask_RT, Shared(batch, columns))
+        ours = critic.score_continuations(ids_RT, mask_RT, SharedPrefix(batch, columns))
         rows = zip(ids_RT.split(1), mask_RT.split(1), strict=True)
         alone = torch.cat([critic(row, mask).score for row, mask in rows])
     torch.testing.assert_close(ours.score, alone)
@@ -279,11 +279,11 @@ def test_a_window_reaches_as_far_as_its_configuration_says(windows, reach) -> No
 # ── Company ───────────────────────────────────────────────────────────────────────────────────
 
 
-def company(length: int) -> tuple[CompanyCritic, Tensor, Tensor]:
-    """A critic of company, and two sentences of which the second ends early."""
+def company(length: int) -> tuple[CoOccurrenceCritic, Tensor, Tensor]:
+    """A critic of co-occurrence, and two sentences of which the second ends early."""
     torch.manual_seed(0)
-    critic = CompanyCritic(
-        SequenceSpace(6, length, END), CompanyCriticConfig(name="company", width=8)
+    critic = CoOccurrenceCritic(
+        SequenceSpace(6, length, END), CoOccurrenceCriticConfig(name="co_occurrence", width=8)
     )
     ids_BT = torch.randint(1, 6, (2, length))
     ids_BT[1, 2:] = END

@@ -38,7 +38,7 @@ from seqgan.models.generators.hf import HfGenerator  # noqa: E402
 
 END = 2
 SPACE = SequenceSpace(vocab_size=9, length=6, end_id=END)
-"""Fewer symbols than the networks know."""
+"""Fewer tokens than the networks know."""
 BEGIN = 1
 LANGUAGE_MODELS = ["gpt2", "llama", "gemma"]
 Network = Callable[[str], str]
@@ -103,7 +103,7 @@ def close(actual: Tensor, expected: Tensor) -> None:
 # ── Generators ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_logits_are_those_of_the_library_behind_the_start_symbol(generator, ids_BT):
+def test_logits_are_those_of_the_library_behind_the_start_token(generator, ids_BT):
     """Its own forward pass over [begin, x_0, …], without a cache and without vectors."""
     plain = transformers.AutoModelForCausalLM.from_pretrained(
         generator.network.config.name_or_path, local_files_only=True
@@ -120,7 +120,7 @@ def test_step_loop_equals_forward(generator, ids_BT) -> None:
     close(step_logits(generator, ids_BT), generator(ids_BT))
 
 
-def test_step_loop_equals_forward_on_soft_symbols(generator) -> None:
+def test_step_loop_equals_forward_on_soft_tokens(generator) -> None:
     soft_BTV = torch.randn(3, SPACE.length, SPACE.vocab_size).softmax(-1)
     close(step_logits(generator, soft_BTV), generator(soft_BTV))
 
@@ -130,7 +130,7 @@ def test_ids_equal_their_one_hot_rows(generator, ids_BT) -> None:
 
 
 @pytest.mark.parametrize("column", [0, 3, 5])
-def test_a_symbol_changes_only_what_comes_after_it(generator, ids_BT, column) -> None:
+def test_a_token_changes_only_what_comes_after_it(generator, ids_BT, column) -> None:
     changed_BT = ids_BT.clone()
     changed_BT[:, column] = (changed_BT[:, column] + 1) % SPACE.vocab_size
     before, after = generator(ids_BT), generator(changed_BT)
@@ -139,7 +139,7 @@ def test_a_symbol_changes_only_what_comes_after_it(generator, ids_BT, column) ->
         assert not torch.allclose(after[:, time], before[:, time], atol=1e-3)
 
 
-def test_several_symbols_read_at_once_are_as_many_steps(generator, ids_BT) -> None:
+def test_several_tokens_read_at_once_are_as_many_steps(generator, ids_BT) -> None:
     out = generator.read_prompt(ids_BT[:, :4], None, generator.start(7))
     close(out.logits_BV, generator(ids_BT)[:, 4])
     close(generator.step(ids_BT[:, 4], out.state).logits_BV, generator(ids_BT)[:, 5])
@@ -182,7 +182,7 @@ def test_samples_have_the_enumerated_distribution(network) -> None:
 
 
 @pytest.mark.parametrize("loop", [False, True])
-def test_every_parameter_and_the_symbols_get_a_gradient(generator, ids_BT, loop) -> None:
+def test_every_parameter_and_the_tokens_get_a_gradient(generator, ids_BT, loop) -> None:
     simplex_BTV = one_hot(ids_BT).requires_grad_()
     logits_BTV = step_logits(generator, simplex_BTV) if loop else generator(simplex_BTV)
     logits_BTV.log_softmax(-1)[..., 0].sum().backward()
@@ -276,7 +276,7 @@ def test_a_missing_package_is_named_with_its_remedy(package, fields, network, mo
 
 
 def test_a_vocabulary_that_is_too_small_is_refused(network) -> None:
-    with pytest.raises(UserError, match=rf"knows {VOCAB} symbols, but the data have 13"):
+    with pytest.raises(UserError, match=rf"knows {VOCAB} tokens, but the data have 13"):
         make_generator(network("gpt2"), SequenceSpace(13, 4))
 
 
@@ -325,7 +325,7 @@ def test_a_network_that_sees_the_future_is_no_generator(network) -> None:
         make_critic(path, kind="causal")
 
 
-def test_a_network_without_a_start_symbol_is_no_generator(network) -> None:
+def test_a_network_without_a_start_token_is_no_generator(network) -> None:
     with pytest.raises(UserError, match="neither bos_token_id nor eos_token_id"):
         make_generator(network("bert"))
 
@@ -409,7 +409,7 @@ def hidden_of(path: str, ids_T: list[int]) -> Tensor:
         return plain(input_ids=torch.tensor([ids_T])).last_hidden_state[0]
 
 
-def test_a_causal_critic_reads_the_last_symbol_that_counts(network, ids_BT) -> None:
+def test_a_causal_critic_reads_the_last_token_that_counts(network, ids_BT) -> None:
     critic = make_critic(network("gpt2"), kind="causal")
     features_BF = critic(ids_BT, mask_until_end(ids_BT, END)).features_BF
     for row, length in enumerate([1, 2, 5, 6]):
@@ -425,7 +425,7 @@ def test_an_encoder_critic_reads_the_mean_over_the_sentence(network, ids_BT) -> 
         close(features_BF[row], hidden_TH.mean(0))
 
 
-def test_a_summary_column_begins_as_the_begin_symbol(network, ids_BT) -> None:
+def test_a_summary_column_begins_as_the_begin_token(network, ids_BT) -> None:
     critic = make_critic(network("bert with ends"), kind="encoder", pooling="first")
     features_BF = critic(ids_BT, mask_of(ids_BT, END)).features_BF
     for row, length in enumerate([1, 2, 5, 6]):

@@ -35,7 +35,7 @@ def make_pair(space: SequenceSpace, seed: int = 0) -> tuple[LeakGanGenerator, Cr
         for parameter in (*generator.parameters(), *critic.parameters()):
             if parameter.requires_grad:
                 parameter.mul_(2)
-    generator.listen_to(critic)
+    generator.sync_critic_features(critic)
     return generator.eval(), critic.eval()
 
 
@@ -65,7 +65,7 @@ def test_step_loop_equals_forward(space) -> None:
     close(generator.read(ids_BT).logits_BTV, generator(ids_BT))
 
 
-def test_step_loop_equals_forward_on_soft_symbols() -> None:
+def test_step_loop_equals_forward_on_soft_tokens() -> None:
     generator, _ = make_pair(FIXED)
     soft_BTV = torch.randn(4, FIXED.length, FIXED.vocab_size).softmax(-1)
     close(step_logits(generator, soft_BTV), generator(soft_BTV))
@@ -81,7 +81,7 @@ def test_ids_equal_their_one_hot_rows(space) -> None:
 
 
 @pytest.mark.parametrize("column", range(FIXED.length))
-def test_a_symbol_changes_only_what_comes_after_it(column) -> None:
+def test_a_token_changes_only_what_comes_after_it(column) -> None:
     generator, _ = make_pair(FIXED)
     ids_BT = some_ids(FIXED)
     changed_BT = ids_BT.clone()
@@ -127,7 +127,7 @@ def test_continuations_keep_their_prefixes() -> None:
 
 
 def test_logits_are_action_embeddings_times_the_embedded_sum_of_the_last_goals() -> None:
-    """O w by its definition: symbol v, row v of O [V, k]; goals from the loop over columns."""
+    """O w by its definition: token v, row v of O [V, k]; goals from the loop over columns."""
     generator, critic = make_pair(FIXED)
     ids_BT = some_ids(FIXED)
     goals = loop_goals(generator, critic, ids_BT, FIXED)
@@ -146,7 +146,7 @@ def test_logits_are_action_embeddings_times_the_embedded_sum_of_the_last_goals()
 
 
 def prefix_features(critic: Critic, ids_BT: Tensor, space: SequenceSpace) -> list[Tensor]:
-    """The critic's own features of the first 0, 1, … T symbols: columns behind them are masked."""
+    """The critic's own features of the first 0, 1, … T tokens: columns behind them are masked."""
     found = []
     for length in range(space.length + 1):
         mask_BT = mask_of(ids_BT, space.end_id)
@@ -186,10 +186,10 @@ def test_the_two_cosines_against_loops_in_numpy(space, horizon) -> None:
     for b, t in mask_BT.nonzero().tolist():
         arrival = min(t + horizon, space.length)
         expected = cosine(f[arrival][b] - f[t][b], g[t][b])
-        assert read.ahead_BT[b, t].item() == pytest.approx(expected, abs=1e-4)
+        assert read.manager_alignment_BT[b, t].item() == pytest.approx(expected, abs=1e-4)
         before = [s for s in range(t + 1) if t + 1 - s <= horizon]
         expected = np.mean([cosine(f[t + 1][b] - f[s][b], g[s][b]) for s in before])
-        assert read.followed_BT[b, t].item() == pytest.approx(expected, abs=1e-4)
+        assert read.worker_reward_BT[b, t].item() == pytest.approx(expected, abs=1e-4)
         compared += 1
     assert compared > 15
 
@@ -202,7 +202,9 @@ def test_behind_an_end_the_features_stand_still() -> None:
     assert torch.equal(f[3], f[6])
     goal = loop_goals(generator, critic, ids_BT, ENDING)[2]
     expected = cosine(f[3][0] - f[2][0], goal[0])
-    assert generator.read(ids_BT).ahead_BT[0, 2].item() == pytest.approx(expected, abs=1e-5)
+    assert generator.read(ids_BT).manager_alignment_BT[0, 2].item() == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_the_copy_is_no_parameter_and_is_saved() -> None:
@@ -226,7 +228,7 @@ def test_the_critic_is_heard_when_it_is_listened_to() -> None:
         for parameter in critic.parameters():
             parameter.add_(0.3)
     assert torch.equal(generator(ids_BT), before)
-    generator.listen_to(critic)
+    generator.sync_critic_features(critic)
     assert not torch.allclose(generator(ids_BT), before)
 
 
@@ -235,7 +237,7 @@ def test_of_normalised_layers_it_hears_the_weights_that_act() -> None:
     apply_spectral_norm(critic, 1)
     critic.train()
     before = copy.deepcopy(critic.state_dict())
-    generator.listen_to(critic)
+    generator.sync_critic_features(critic)
     assert critic.training
     for name, value in critic.state_dict().items():
         assert torch.equal(value, before[name]), "listening takes no power iteration"
@@ -248,7 +250,7 @@ def test_of_normalised_layers_it_hears_the_weights_that_act() -> None:
 def test_no_gradient_passes_through_features() -> None:
     generator, critic = make_pair(FIXED)
     soft_BTV = torch.randn(2, FIXED.length, FIXED.vocab_size).softmax(-1).requires_grad_()
-    generator.read(soft_BTV).ahead_BT.sum().backward()
+    generator.read(soft_BTV).manager_alignment_BT.sum().backward()
     assert soft_BTV.grad is None
     assert all(parameter.grad is None for parameter in critic.parameters())
 
@@ -260,9 +262,10 @@ def test_a_moving_average_copies_what_was_heard() -> None:
     with torch.no_grad():
         for parameter in critic.parameters():
             parameter.add_(0.3)
-    generator.listen_to(critic)
+    generator.sync_critic_features(critic)
     player.update(
-        -generator.read(some_ids(FIXED)).ahead_BT.sum() - generator(some_ids(FIXED)).sum()
+        -generator.read(some_ids(FIXED)).manager_alignment_BT.sum()
+        - generator(some_ids(FIXED)).sum()
     )
     with player.evaluated() as averaged:
         for name, buffer in averaged.leaked.named_buffers():

@@ -149,7 +149,7 @@ def test_balanced_strings_are_equally_likely_and_all_there() -> None:
     ids_RT = everything(4, 6)
 
     def shrinks_to_nothing(row: list[int]) -> bool:
-        text = "".join("([)]"[symbol] for symbol in row)
+        text = "".join("([)]"[token] for token in row)
         while "()" in text or "[]" in text:
             text = text.replace("()", "").replace("[]", "")
         return not text
@@ -196,7 +196,7 @@ def test_the_paper_oracle_is_its_published_equations_from_word_0() -> None:
 
 @needs_paper
 def test_the_paper_oracle_has_its_published_entropy() -> None:
-    """5.745 ± 0.02 nats a token at T = 20."""
+    """5.745 ± 0.02 nats per token at T = 20."""
     oracle = build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(PAPER)), CPU)
     with isolated(0):
         nll_B = -oracle.log_prob(oracle.sample(4000)) / 20

@@ -51,7 +51,7 @@ def test_a_column_sees_earlier_ones_only(generator) -> None:
 
 
 def test_the_comparison_is_the_formula(generator) -> None:
-    """logits − recurrent logits, by loops over columns, channels and symbols."""
+    """logits − recurrent logits, by loops over columns, channels and tokens."""
     ids_BT = torch.randint(5, (2, 6))
     extra = generator(ids_BT) - generator.recurrent(ids_BT)
     e_VE = generator.symbols.weight

@@ -14,13 +14,13 @@ import torch
 from enumeration import mask_of
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Generator, Scores, SequenceSpace, Shared
+from seqgan.core.types import Critic, Generator, Scores, SequenceSpace, SharedPrefix
 from seqgan.decoding import Ancestral, Greedy, continuations, sample
 from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
     ActionCriticConfig,
     CnnCriticConfig,
-    CompanyCriticConfig,
+    CoOccurrenceCriticConfig,
     HfCriticConfig,
     HfGeneratorConfig,
     LocalCriticConfig,
@@ -68,7 +68,7 @@ CRITICS: dict[str, Any] = {
     ),
     "pairwise": PairwiseCriticConfig(name="pairwise", embed=4, channels=2, hidden=8),
     "local": LocalCriticConfig(name="local", width=6, windows=[3, 3]),
-    "company": CompanyCriticConfig(name="company", width=6),
+    "co_occurrence": CoOccurrenceCriticConfig(name="co_occurrence", width=6),
     "rnn": RnnCriticConfig(name="rnn", embed=4, hidden=6),
     "started rnn": RnnCriticConfig(name="rnn", embed=4, hidden=6, from_generator=True),
     "action": ActionCriticConfig(name="action", embed=4, hidden=6),
@@ -284,7 +284,7 @@ def test_continuations_do_not_see_it(critics: list[Critic]) -> None:
     for critic, space in zip(critics, (SHORT, LONG), strict=True):
         cond = prompts(space).repeat(2, 1)
         with torch.no_grad():
-            shared = critic.score_continuations(ids_RT, mask_RT, Shared(5, 1), cond)
+            shared = critic.score_continuations(ids_RT, mask_RT, SharedPrefix(5, 1), cond)
             same(counted(shared), counted(critics[0](ids_RT, mask_RT, prompts(SHORT).repeat(2, 1))))
 
 

@@ -48,7 +48,7 @@ def test_step_loop_equals_forward(generator, ids_BT) -> None:
     close(step_logits(generator, ids_BT), generator(ids_BT))
 
 
-def test_step_loop_equals_forward_on_soft_symbols(generator) -> None:
+def test_step_loop_equals_forward_on_soft_tokens(generator) -> None:
     soft_BTV = torch.randn(4, SPACE.length, SPACE.vocab_size).softmax(-1)
     close(step_logits(generator, soft_BTV), generator(soft_BTV))
 
@@ -59,7 +59,7 @@ def test_ids_equal_their_one_hot_rows(generator, ids_BT) -> None:
 
 
 @pytest.mark.parametrize("column", range(SPACE.length))
-def test_a_symbol_changes_only_what_comes_after_it(generator, ids_BT, column) -> None:
+def test_a_token_changes_only_what_comes_after_it(generator, ids_BT, column) -> None:
     changed_BT = ids_BT.clone()
     changed_BT[:, column] = (changed_BT[:, column] + 1) % SPACE.vocab_size
     before, after = generator(ids_BT), generator(changed_BT)
@@ -77,7 +77,7 @@ def test_rows_of_the_state_continue_by_themselves(generator, ids_BT) -> None:
     close(copies, both.repeat(2, 1))
 
 
-def test_every_parameter_and_the_symbols_get_a_gradient(generator, ids_BT) -> None:
+def test_every_parameter_and_the_tokens_get_a_gradient(generator, ids_BT) -> None:
     simplex_BTV = F.one_hot(ids_BT, SPACE.vocab_size).float().requires_grad_()
     generator(simplex_BTV).log_softmax(-1)[..., 0].sum().backward()
     for name, parameter in generator.named_parameters():

@@ -51,7 +51,7 @@ def generator(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def cond_BS() -> Tensor:
-    """Sources of 6, 3, 1 and 6 symbols, one of which has no end symbol."""
+    """Sources of 6, 3, 1 and 6 tokens, one of which has no end token."""
     return torch.tensor(
         [[0, 1, 2, 3, 4, END], [5, 0, END, 2, 2, 1], [END, 0, 1, 2, 3, 4], [1, 2, 1, 2, 0, 5]]
     )
@@ -94,7 +94,7 @@ def test_step_loop_equals_forward(generator, cond_BS) -> None:
     close(step_loop(generator, ids_BT, cond_BS), logits_BTV)
 
 
-def test_step_loop_equals_forward_on_soft_symbols(generator, cond_BS) -> None:
+def test_step_loop_equals_forward_on_soft_tokens(generator, cond_BS) -> None:
     soft_BTV = soft_like(targets(generator), generator.vocab_size)
     soft_BSV = soft_like(cond_BS)
     logits_BTV = generator(soft_BTV, soft_BSV)
@@ -119,8 +119,8 @@ def test_what_stands_behind_the_end_of_the_source_changes_nothing(generator, con
     close(generator(ids_BT[1:2], cond_BS[1:2, :3]), expected[1:2])
 
 
-def test_every_visible_symbol_of_the_source_matters(generator, cond_BS) -> None:
-    """The first, the last and the end symbol itself too, and their order."""
+def test_every_visible_token_of_the_source_matters(generator, cond_BS) -> None:
+    """The first, the last and the end token itself too, and their order."""
     ids_BT = targets(generator)
     before = generator(ids_BT, cond_BS)
     for column in range(SOURCE.length):
@@ -134,7 +134,7 @@ def test_every_visible_symbol_of_the_source_matters(generator, cond_BS) -> None:
 
 
 @pytest.mark.parametrize("column", range(SPACE.length))
-def test_a_symbol_changes_only_what_comes_after_it(generator, cond_BS, column) -> None:
+def test_a_token_changes_only_what_comes_after_it(generator, cond_BS, column) -> None:
     ids_BT = targets(generator)
     changed_BT = ids_BT.clone()
     changed_BT[:, column] = (changed_BT[:, column] + 1) % generator.vocab_size
@@ -232,7 +232,7 @@ def test_dropout_acts_in_training_only(generator, cond_BS) -> None:
     assert not torch.equal(generator(ids_BT, cond_BS), generator(ids_BT, cond_BS))
 
 
-def test_without_an_end_symbol_every_column_is_visible(cond_BS) -> None:
+def test_without_an_end_token_every_column_is_visible(cond_BS) -> None:
     endless = SequenceSpace(7, 6)
     for config in (COPY, ATTENTION):
         torch.manual_seed(0)
@@ -298,7 +298,7 @@ def test_the_mixture_is_a_distribution(cond_BS) -> None:
     torch.testing.assert_close(total_BT, torch.ones_like(total_BT), rtol=0, atol=1e-5)
 
 
-def test_copied_symbols_add_up() -> None:
+def test_copied_tokens_add_up() -> None:
     weights_BTS = torch.tensor([[[0.2, 0.3, 0.5]]])
     copied_BTV = copy_distribution(weights_BTS, torch.tensor([[1, 0, 1]]), 3)
     torch.testing.assert_close(copied_BTV, torch.tensor([[[0.3, 0.7, 0.0]]]))
@@ -318,7 +318,7 @@ def test_the_encoder_reads_backwards_from_the_end(cond_BS) -> None:
 
 
 def test_the_pointer_learns_to_reverse() -> None:
-    """Five symbols of 12 and an end; the reversed sentences of the test were never seen."""
+    """Five tokens of 12 and an end; the reversed sentences of the test were never seen."""
     torch.manual_seed(0)
     space = SequenceSpace(13, 6, 12)
     config = PointerConfig(name="pointer", embed=32, hidden=48)
@@ -362,7 +362,7 @@ def _counting(function: Any, calls: list) -> Any:
     return counted
 
 
-def test_a_symbol_behind_the_last_column_is_refused(cond_BS) -> None:
+def test_a_token_behind_the_last_column_is_refused(cond_BS) -> None:
     generator = build_pair(ATTENTION, SOURCE, SPACE)["a2b"].eval()
     out = generator.start(4, cond_BS)
     for time in range(SPACE.length - 1):

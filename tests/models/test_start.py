@@ -57,7 +57,7 @@ def ids_BT() -> Tensor:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_critic_then_knows_what_the_generator_knows(name, ids_BT) -> None:
-    """Its score behind symbol t, read out like symbol 3, is the logit of 3 as symbol t + 1."""
+    """Its score behind token t, read out like token 3, is the logit of 3 as token t + 1."""
     generator, critic = make_generator(name), make_critic(name)
     start_from_generator(critic, generator)
     with torch.no_grad():
@@ -151,7 +151,7 @@ def test_a_language_model_is_copied_as_it_is_now(folder, ids_BT) -> None:
             parameter.mul_(1.1)
     start_from_generator(critic, generator)
     mask_BT = all_true(ids_BT)
-    mask_BT[:, 3:] = False  # the last symbol that counts stands in column 2
+    mask_BT[:, 3:] = False  # the last token that counts stands in column 2
     with torch.no_grad():
         features_BF = critic(ids_BT, mask_BT).features_BF
         logits_BV = generator.network.lm_head(features_BF)[:, : SPACE.vocab_size]

@@ -46,7 +46,7 @@ def test_step_loop_equals_forward(generator, ids_BT) -> None:
     close(step_loop(generator, ids_BT), generator(ids_BT))
 
 
-def test_step_loop_equals_forward_on_soft_symbols(generator, ids_BT) -> None:
+def test_step_loop_equals_forward_on_soft_tokens(generator, ids_BT) -> None:
     soft_BTV = torch.randn(4, SPACE.length, SPACE.vocab_size).softmax(-1)
     close(step_loop(generator, soft_BTV), generator(soft_BTV))
 
@@ -58,7 +58,7 @@ def test_ids_equal_their_one_hot_rows(generator, ids_BT) -> None:
 
 
 @pytest.mark.parametrize("column", range(SPACE.length))
-def test_a_symbol_changes_only_what_comes_after_it(generator, ids_BT, column) -> None:
+def test_a_token_changes_only_what_comes_after_it(generator, ids_BT, column) -> None:
     changed_BT = ids_BT.clone()
     changed_BT[:, column] = (changed_BT[:, column] + 1) % SPACE.vocab_size
     before, after = generator(ids_BT), generator(changed_BT)
@@ -85,12 +85,12 @@ def test_a_state_can_be_continued_twice(generator, ids_BT) -> None:
 
 
 def test_position_matters(generator) -> None:
-    """Nothing but the position tells columns of one repeated symbol apart."""
+    """Nothing but the position tells columns of one repeated token apart."""
     logits_BTV = generator(torch.zeros(1, SPACE.length, dtype=torch.long))
     assert not torch.allclose(logits_BTV[:, 2], logits_BTV[:, 3])
 
 
-def test_a_symbol_behind_the_last_column_is_refused(generator, ids_BT) -> None:
+def test_a_token_behind_the_last_column_is_refused(generator, ids_BT) -> None:
     out = generator.start(4)
     for time in range(SPACE.length - 1):
         out = generator.step(ids_BT[:, time], out.state)
@@ -99,14 +99,14 @@ def test_a_symbol_behind_the_last_column_is_refused(generator, ids_BT) -> None:
 
 
 @pytest.mark.parametrize("loop", [False, True])
-def test_every_parameter_and_the_symbols_get_a_gradient(generator, ids_BT, loop) -> None:
+def test_every_parameter_and_the_tokens_get_a_gradient(generator, ids_BT, loop) -> None:
     simplex_BTV = F.one_hot(ids_BT, SPACE.vocab_size).float().requires_grad_()
     logits_BTV = step_loop(generator, simplex_BTV) if loop else generator(simplex_BTV)
     logits_BTV.log_softmax(-1)[..., 0].sum().backward()
     for name, parameter in generator.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
-    # The last symbol predicts nothing.
+    # The last token predicts nothing.
     assert (simplex_BTV.grad[:, :-1].abs().amax((0, 2)) > 0).all()
     assert (simplex_BTV.grad[:, -1] == 0).all()
 

@@ -58,7 +58,7 @@ def test_critic_loss_is_the_published_formula(name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_value_of_each_sample_is_the_published_formula(name) -> None:
-    value = objective(name).value(scores(FAKE), scores(REAL))
+    value = objective(name).reward(scores(FAKE), scores(REAL))
     assert value.tolist() == pytest.approx([VALUE[name](d) for d in FAKE], rel=1e-5)
 
 
@@ -72,7 +72,7 @@ def test_the_critic_is_pushed_apart_and_the_generator_up(name) -> None:
     assert fake_slope is not None
     if name != "lsgan":  # its target for generated scores is 0 itself
         assert (fake_slope > 0).all()
-    value = objective(name).value(Scores(fake), Scores(real.detach()))
+    value = objective(name).reward(Scores(fake), Scores(real.detach()))
     (slope,) = torch.autograd.grad(value.sum(), fake)
     assert (slope > 0).all()
 
@@ -80,7 +80,7 @@ def test_the_critic_is_pushed_apart_and_the_generator_up(name) -> None:
 def slope_at(name: str, value: str, d: float) -> float:
     """d value / d score of one sample."""
     x = torch.tensor([d], requires_grad=True)
-    (slope,) = torch.autograd.grad(objective(name, value).value(Scores(x)).sum(), x)
+    (slope,) = torch.autograd.grad(objective(name, value).reward(Scores(x)).sum(), x)
     return float(slope)
 
 
@@ -116,7 +116,7 @@ VALUES = {
 def test_a_chosen_value_replaces_the_objectives_own(name, value) -> None:
     chosen = objective(name, value)
     assert not chosen.needs_real
-    actual = chosen.value(scores(FAKE))
+    actual = chosen.reward(scores(FAKE))
     assert actual.tolist() == pytest.approx([VALUES[value](d) for d in FAKE], rel=1e-5)
 
 
@@ -150,13 +150,13 @@ def test_equal_distributions_leave_the_critic_two_log_two() -> None:
 
 
 def test_rsgan_value_averages_over_all_real_samples_not_over_its_partner() -> None:
-    value = objective("rsgan").value(scores([0.5, 0.5]), scores([10.0, -10.0]))
+    value = objective("rsgan").reward(scores([0.5, 0.5]), scores([10.0, -10.0]))
     assert float(value[0]) == float(value[1])
     # More generated than real samples (continuations) are no matter.
-    assert objective("rsgan").value(scores([0.0] * 7), scores([1.0, 2.0])).shape == (7,)
+    assert objective("rsgan").reward(scores([0.0] * 7), scores([1.0, 2.0])).shape == (7,)
 
 
-# ── One score a step ──────────────────────────────────────────────────────────────────────────
+# ── One score per step ──────────────────────────────────────────────────────────────────────────
 
 MASK_REAL = torch.tensor([[True, True, False], [True, False, False]])
 MASK_FAKE = torch.tensor([[True, False, False], [True, True, True]])
@@ -175,7 +175,7 @@ def test_scores_behind_the_end_do_not_count(name) -> None:
     ]
     assert torch.equal(losses[0], losses[1])
     value = [
-        objective(name).value(steps(MASK_FAKE, 0.0, 1), steps(MASK_REAL, behind, 0))
+        objective(name).reward(steps(MASK_FAKE, 0.0, 1), steps(MASK_REAL, behind, 0))
         for behind in (0.0, 50.0)
     ]
     assert torch.equal(value[0][MASK_FAKE], value[1][MASK_FAKE])
@@ -194,7 +194,7 @@ def test_rsgan_compares_steps_that_both_sentences_have() -> None:
     both = MASK_REAL & MASK_FAKE
     expected = torch.log1p((fake.score - real.score)[both].exp()).mean()
     torch.testing.assert_close(objective("rsgan").critic_loss(real, fake), expected)
-    value = objective("rsgan").value(fake, real)
+    value = objective("rsgan").reward(fake, real)
     at_second = torch.nn.functional.logsigmoid(fake.score[1, 1] - real.score[0, 1])
     torch.testing.assert_close(value[1, 1], at_second)
 
@@ -203,6 +203,6 @@ def test_rsgan_does_not_reward_steps_that_no_real_sentence_reaches():
     mask_BT = torch.tensor([[True, True, False], [True, False, False]])
     real = Scores(torch.tensor([[1.0, 2.0, 9.0], [3.0, 9.0, 9.0]]), mask_BT)
     objective = Divergence(DivergenceConfig(name="rsgan"))
-    value_RT = objective.value(Scores(torch.zeros(1, 3)), real)
+    value_RT = objective.reward(Scores(torch.zeros(1, 3)), real)
     expected = torch.nn.functional.logsigmoid(torch.tensor(-2.0))  # the mean real score is 2
     torch.testing.assert_close(value_RT[0, 2], expected)

@@ -12,7 +12,7 @@ from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
-from seqgan.core.types import Request
+from seqgan.core.types import SampleRequest
 from seqgan.games.critics import score
 from seqgan.objectives.base import cosine_cost, features, in_blocks
 from seqgan.objectives.mmd import squared_mmd
@@ -116,9 +116,9 @@ def test_one_generator_step_raises_the_mean_value(objective: str, estimator: str
         with frozen(generator), frozen(critic):
             for _ in range(8):
                 real = game._stream.next()
-                fake = game._estimator.sample(generator, Request(len(real.x)))
+                fake = game._estimator.sample(generator, SampleRequest(len(real.x)))
                 of_real, of_fake = score(critic, real), score(critic, fake)
-                total += float(game._objective.value(of_fake, of_real).mean()) / 8
+                total += float(game._objective.reward(of_fake, of_real).mean()) / 8
         return total
 
     before = mean_value()
@@ -135,7 +135,7 @@ def test_critic_steps_raise_what_tells_the_kinds_apart(objective: str) -> None:
     )
     generator, critic = (game.players[name].module for name in ("generator", "critic"))
     real = game._stream.next()
-    fake = game._estimator.sample(generator, Request(len(real.x)))
+    fake = game._estimator.sample(generator, SampleRequest(len(real.x)))
 
     @torch.no_grad()
     def apart() -> float:
@@ -148,7 +148,7 @@ def test_critic_steps_raise_what_tells_the_kinds_apart(objective: str) -> None:
             references, others = features(of_real)[:4], features(of_real)[4:]
             costs = [cosine_cost(x, references).mean() for x in (features(of_fake), others)]
             return float(costs[0] - costs[1])
-        return -float(game._objective.value(of_fake, of_real).mean())
+        return -float(game._objective.reward(of_fake, of_real).mean())
 
     before = apart()
     for _ in range(10):
@@ -171,8 +171,8 @@ def test_bfloat16_compares_in_float32(objective: str) -> None:
     real = game._stream.next()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         scores = score(game.players["critic"].module, real)
-        under = game._objective.value(scores, scores)
-    torch.testing.assert_close(under, game._objective.value(scores, scores))
+        under = game._objective.reward(scores, scores)
+    torch.testing.assert_close(under, game._objective.reward(scores, scores))
     assert under.dtype == torch.float32
 
 
@@ -205,7 +205,7 @@ SELF_CRITICAL = {"name": "score_function", "baseline": {"name": "self_critical"}
             },
             ["train.batch_size=1", "at least 2"],
         ),
-        ({"objective": {"name": "mmd", "value": "prob"}}, ["objective.value='prob'", "weight"]),
+        ({"objective": {"name": "mmd", "reward": "prob"}}, ["objective.reward='prob'", "weight"]),
         ({"objective": {"name": "mmd", "widths": []}}, ["objective.widths", "1 item"]),
         ({"objective": {"name": "mdm"}}, ["objective.name='mdm'", "did you mean 'mmd'"]),
     ],

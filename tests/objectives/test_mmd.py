@@ -61,7 +61,7 @@ def test_equal_distributions_have_a_discrepancy_of_zero_on_average() -> None:
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_the_mean_witness_has_the_gradient_of_minus_the_discrepancy(blocks: int) -> None:
     fake_RF, real_BF = rows(2, blocks * 4, 3).requires_grad_(), rows(3, 4, 3) + 0.5
-    value_R = MMD.value(scores(fake_RF), scores(real_BF))
+    value_R = MMD.reward(scores(fake_RF), scores(real_BF))
     (found,) = torch.autograd.grad(value_R.mean(), fake_RF)
     parts = [by_pairs(block, real_BF) for block in fake_RF.split(4)]
     (expected,) = torch.autograd.grad(-torch.stack(parts).mean(), fake_RF)
@@ -71,8 +71,8 @@ def test_the_mean_witness_has_the_gradient_of_minus_the_discrepancy(blocks: int)
 def test_copies_of_a_sentence_are_not_compared_with_each_other() -> None:
     """Rows are blocks: two continuations of one prefix are not independent samples."""
     fake_RF, real_BF = rows(2, 8, 3), rows(3, 4, 3)
-    apart = torch.cat([MMD.value(scores(part), scores(real_BF)) for part in fake_RF.split(4)])
-    torch.testing.assert_close(MMD.value(scores(fake_RF), scores(real_BF)), apart)
+    apart = torch.cat([MMD.reward(scores(part), scores(real_BF)) for part in fake_RF.split(4)])
+    torch.testing.assert_close(MMD.reward(scores(fake_RF), scores(real_BF)), apart)
 
 
 # ── As the reward of a score function: every batch of a softmax policy over three points ────────
@@ -88,7 +88,7 @@ def expected_gradient(leave_one_out: bool) -> Tensor:
     logp_K = logits_K.log_softmax(0)
     total = torch.zeros(())
     for batch in product(range(3), repeat=3):
-        value_B = MMD.value(scores(POINTS_KF[list(batch)]), scores(REAL_BF))
+        value_B = MMD.reward(scores(POINTS_KF[list(batch)]), scores(REAL_BF))
         if leave_one_out:
             mask_B1 = torch.ones(3, 1, dtype=torch.bool)
             value_B = value_B - LeaveOneOut(1)(value_B[:, None], mask_B1)[:, 0]

@@ -41,7 +41,7 @@ U, OTHERS = REAL_BF[:REFERENCES], REAL_BF[REFERENCES:]
 
 
 def test_the_value_is_the_log_rank_among_real_samples() -> None:
-    value_R = RANK.value(scores(rows(2, 10, 3)), scores(REAL_BF))
+    value_R = RANK.reward(scores(rows(2, 10, 3)), scores(REAL_BF))
     expected = [log(rank(s, U, OTHERS)) for s in rows(2, 10, 3)]
     assert value_R.tolist() == pytest.approx(expected, rel=1e-5)
 
@@ -62,14 +62,14 @@ def test_a_samples_rank_does_not_depend_on_other_candidates() -> None:
     """Texygen's softmax over the batch of candidates makes it fall when others get better."""
     better = FAKE_BF.clone()
     better[1:] = U[0]
-    before, after = (RANK.value(scores(x), scores(REAL_BF)) for x in (FAKE_BF, better))
+    before, after = (RANK.reward(scores(x), scores(REAL_BF)) for x in (FAKE_BF, better))
     torch.testing.assert_close(before[0], after[0])
     assert (after[1:] > before[1:]).all()
 
 
 def test_the_rank_is_independent_of_the_length_of_features() -> None:
-    longer = RANK.value(scores(5 * FAKE_BF), scores(0.1 * REAL_BF))
-    torch.testing.assert_close(longer, RANK.value(scores(FAKE_BF), scores(REAL_BF)))
+    longer = RANK.reward(scores(5 * FAKE_BF), scores(0.1 * REAL_BF))
+    torch.testing.assert_close(longer, RANK.reward(scores(FAKE_BF), scores(REAL_BF)))
 
 
 def test_a_generated_sample_that_fits_all_references_keeps_its_gradient() -> None:

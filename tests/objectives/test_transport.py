@@ -76,7 +76,7 @@ def test_every_sample_has_the_same_mass_and_every_real_one_gets_it() -> None:
 def test_the_gradient_with_a_fixed_plan_is_that_of_the_distance(blocks: int) -> None:
     """The envelope theorem; each block of rows is a batch of its own."""
     fake_RF, real_BF = rows(7, blocks * 5, 3).requires_grad_(), rows(8, 5, 3)
-    value_R = Transport(LONG).value(scores(fake_RF), scores(real_BF))
+    value_R = Transport(LONG).reward(scores(fake_RF), scores(real_BF))
     best = torch.stack([best_assignment(part, real_BF) for part in fake_RF.split(5)]).mean()
     torch.testing.assert_close(value_R.mean(), -best, rtol=5e-3, atol=1e-3)
     (found,) = torch.autograd.grad(value_R.mean(), fake_RF)
@@ -102,7 +102,7 @@ def on_circle(*degrees: float) -> Tensor:
 def test_a_sample_that_could_stay_is_worth_more_than_one_that_has_to_go() -> None:
     """0° and 60° are to become 60° and 120°. Both travel 60° and pay ½, but 60° is right: its
     potential is lower by ½ at least (it could stay) and by 1 at most (0° could go to 120°)."""
-    value_B = Transport(LONG).value(scores(on_circle(0, 60)), scores(on_circle(60, 120)))
+    value_B = Transport(LONG).reward(scores(on_circle(0, 60)), scores(on_circle(60, 120)))
     assert 0.49 < float(value_B[1] - value_B[0]) < 1.01
     assert float(value_B.mean()) == pytest.approx(-0.5, abs=1e-3)
 
@@ -119,7 +119,7 @@ def test_the_expected_policy_gradient_points_to_the_nearer_distribution() -> Non
     logp_NB = p_K.log()[torch.tensor(batches)]
     transport, total = Transport(TransportConfig(name="transport")), torch.zeros(())
     for real in batches:
-        value_NB = transport.value(scores(points_KF[flat]), scores(points_KF[list(real)]))
+        value_NB = transport.reward(scores(points_KF[flat]), scores(points_KF[list(real)]))
         weighted = prob_N[:, None] * value_NB.view(-1, 3) * logp_NB
         total = total + q_K[list(real)].prod() * weighted.sum() / 3
     (found,) = torch.autograd.grad(total, logits_K, retain_graph=True)

@@ -83,7 +83,12 @@ def text_files(vocabulary: int, test: str = "1f", train: str = "2e") -> dict[str
 
 
 def _train_line() -> dict[str, Any]:
-    counts = {"generator_updates": 25, "critic_updates": 25, "symbols": 51_200, "scored": 19_200}
+    counts = {
+        "generator_updates": 25,
+        "critic_updates": 25,
+        "tokens": 51_200,
+        "critic_calls": 19_200,
+    }
     return {"kind": "train", "step": 50, "seconds": 0.6, **counts, "generator/loss": 0.3}
 
 
@@ -96,8 +101,8 @@ def _eval_line(index: int, jsd: float | str | None) -> dict[str, Any]:
         "seconds": 6.0 * index,
         "generator_updates": updates,
         "critic_updates": updates,
-        "symbols": 2_048 * updates,
-        "scored": 768 * updates,
+        "tokens": 2_048 * updates,
+        "critic_calls": 768 * updates,
         "metrics": {"jsd": jsd},
     }
 
@@ -113,8 +118,8 @@ def _evaluation(
         "seconds": 25.0,
         "generator_updates": 1000,
         "critic_updates": 1000,
-        "symbols": 2_048_000,
-        "scored": 768_000,
+        "tokens": 2_048_000,
+        "critic_calls": 768_000,
         "selection": {"metric": None, "mode": "min"},
         "rows": [*(rows or [generator]), {**real, "metrics": REAL_METRICS}],
         "notes": {"references": 5000, "samples": 5000},

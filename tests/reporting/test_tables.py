@@ -88,12 +88,12 @@ def test_there_are_no_differences_between_arms_on_different_data(tmp_path):
 
 
 def test_budgets_are_those_of_the_whole_run_and_up_to_the_reported_checkpoint(tmp_path):
-    """The synthetic log ends at step 500 after 6 seconds and 512,000 symbols."""
-    early = {"step": 200, "seconds": 2.5, "symbols": 200_000, "scored": 75_000}
+    """The synthetic log ends at step 500 after 6 seconds and 512,000 tokens."""
+    early = {"step": 200, "seconds": 2.5, "tokens": 200_000, "critic_calls": 75_000}
     arms = [make_arm(tmp_path, "early", [0.1], reported=early)]
-    table = comparison_table(arms, ["jsd", "seconds", "symbols"])
+    table = comparison_table(arms, ["jsd", "seconds", "tokens"])
     assert table.columns == [
-        "jsd", "seconds_reported", "seconds_total", "symbols_reported", "symbols_total",
+        "jsd", "seconds_reported", "seconds_total", "tokens_reported", "tokens_total",
     ]  # fmt: skip
     assert [cell.main for cell in table.rows[0].cells[1:]] == [
         "2.5000", "6.0000", "2e+05", "5.12e+05",

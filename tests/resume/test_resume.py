@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "annealed temperature": {
         "estimator": {
             "name": "soft_gumbel",
-            "temperature": {"name": "exponential", "start": 2.0, "end": 0.2, "steps": 4},
+            "temperature": {"start": 2.0, "end": 0.2, "steps": 4, "shape": "exponential"},
         },
         **SPECTRAL,
     },
@@ -63,10 +63,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "fresh data": {"data.fresh": True, "data.train": 12},
     "penalty": {"penalties": [{"name": "gradient_penalty"}], "game.mle_weight": 0.5},
-    "rates that fall": {"players.generator": {"decay": [1, 6]}},
+    "rates that fall": {
+        "players.generator": {"lr_decay": {"start": 1, "end": 0, "after": 1, "steps": 5}}
+    },
     "scheduled sampling": {
         **NO_CRITIC,
-        "game": {"name": "mle", "scheduled_sampling": {"end": 1.0, "steps": 9}},
+        "game": {"name": "mle", "scheduled_sampling": {"start": 0, "end": 1.0, "steps": 9}},
         "schedule": [{"repeat": 12, "phases": {"mle": 1}}],
     },
     "fixed reward": {
@@ -96,7 +98,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "critic": {"name": "rnn", "embed": 4, "hidden": 4},
     },
     "demonstrations": {
-        "game": {"name": "adversarial", "demonstrations": {"share": 0.9, "steps": 8}},
+        "game": {
+            "name": "adversarial",
+            "demonstrations": {"share": {"start": 0.9, "end": 0, "steps": 8}},
+        },
         "estimator": {"name": "ppo"},
     },
     **{name: tree for name, tree in DIRECT.items() if name != "cycle"},

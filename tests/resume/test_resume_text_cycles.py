@@ -54,10 +54,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "game": EVENTS["game"] | {"coverage_weight": 0.5},
         "schedule": [{"repeat": 6, "phases": {"critic": 1, "generator": 1}}],
     },
-    "company": {
+    "co_occurrence": {
         **LANGUAGES,
-        "generator": LANGUAGES["generator"] | {"company_prior": 4.0},
-        "critic": {"name": "company", "width": 4},
+        "generator": LANGUAGES["generator"] | {"co_occurrence_prior": 4.0},
+        "critic": {"name": "co_occurrence", "width": 4},
     },
 }
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqgan.core.schedule import WeightSchedule
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import NonFiniteError, Player, raise_if_not_finite
 
@@ -198,7 +199,8 @@ def test_a_restored_player_goes_on_as_if_nothing_had_happened() -> None:
 
 def test_the_step_size_falls_between_the_two_updates_and_stands_still_behind_them() -> None:
     module = nn.Linear(1, 1, bias=False)
-    config = PlayerConfig(optimizer="sgd", lr=0.1, decay=[2, 6], clip_norm=None)
+    falls = WeightSchedule(start=1, end=0, after=2, steps=4)
+    config = PlayerConfig(optimizer="sgd", lr=0.1, lr_decay=falls, clip_norm=None)
     player = Player("p", module, config)
     steps = []
     for _ in range(8):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.training.config import PlayerConfig, StageConfig, TrainConfig
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
-from seqgan.training.schedule import Schedule
 from seqgan.training.trainer import Selection, Trainer
 
 LOSSES = [1.0, 2.0, 6.0, 10.0, 30.0, 20.0, 7.0]
@@ -54,7 +54,7 @@ def trainer_of(folder: Path, steps: int = 7, **fields: Any) -> tuple[Trainer, di
 
     trainer = Trainer(
         game,
-        Schedule([StageConfig(repeat=steps, phases={"mle": 1})]),
+        PhaseSchedule([StageConfig(repeat=steps, phases={"mle": 1})]),
         TrainConfig.model_validate(config | fields),
         torch.device("cpu"),
         folder,

@@ -1,16 +1,16 @@
-"""A recurrent critic that scores every symbol that might come next, not only the one that does.
+"""A recurrent critic that scores every token that might come next, not only the one that does.
 
     q_t = readout(h(x_<t)) ∈ R^V,     d_t = q_t[x_t]
 
-logits           q is free: a per-step discriminator, whose opinion of other symbols costs nothing
+logits           q is free: a per-step discriminator, whose opinion of other tokens costs nothing
 log_likelihood   q = log softmax: a language model M, d_t = log M(x_t | x_<t). The mediator of
                  cooperative training (Lu et al. 2019, CoT), with objective `cooperative`.
 surprise         q = −log softmax: the language-model discriminator of DPGAN (Xu et al. 2018), whose
                  reward is high for what it does not expect. With objective wgan it learns to
                  expect the generator's sentences and not to expect real ones.
 
-The read-out before symbol t has not seen it, so `q_BTV` serves the all-action estimator as it is.
-Points of the simplex get the mean of their symbols' scores. Deviation from both papers: one
+The read-out before token t has not seen it, so `q_BTV` serves the all-action estimator as it is.
+Points of the simplex get the mean of their tokens' scores. Deviation from both papers: one
 recurrent network of any size; DPGAN's sentence-level reward is credit `sequence`.
 """
 
@@ -35,7 +35,7 @@ class ActionCritic(Critic):
         self.readout = nn.Linear(config.hidden, space.vocab_size)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """`score_BT`, and `q_BTV` of all symbols."""
+        """`score_BT`, and `q_BTV` of all tokens."""
         assert mask is not None, "sequences have a mask"
         return score_in_chunks(self._score, x, mask)
 

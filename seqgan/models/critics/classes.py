@@ -3,8 +3,8 @@
     P(c | x) = softmax(W f(x))_c,  c = 1…k or "generated"
     score(x, c) = logit P(c | x) = l_c − log Σ_{j ≠ c} e^{l_j}
 
-SentiGAN's discriminator (Wang & Wan 2018). The label of a sample is its prompt of one symbol, and
-there is a class for each symbol: those that are no label cost a logit. With objective `classes` the
+SentiGAN's discriminator (Wang & Wan 2018). The label of a sample is its prompt of one token, and
+there is a class for each token: those that are no label cost a logit. With objective `classes` the
 critic minimises the cross-entropy of the k + 1 classes exactly. (A score alone could not: "not c"
 is not "generated".) f are the features of another critic, which reads the sentence without its
 label.
@@ -41,7 +41,7 @@ class ClassesCritic(Critic):
 
 
 def log_odds(logits_BK: Tensor, label_B1: Tensor) -> Tensor:
-    """log P(label) − log(1 − P(label)), one a row."""
+    """log P(label) − log(1 − P(label)), one per row."""
     own_B = logits_BK.gather(1, label_B1)[:, 0]
     others_BK = logits_BK.scatter(1, label_B1, -torch.inf)
     return own_B - others_BK.logsumexp(1)

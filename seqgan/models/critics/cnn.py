@@ -10,12 +10,12 @@ Deviations from the official code: one logit instead of two softmax classes; no 
 on the read-out; torch's initialisation (but for the gate's bias, −2 there and here) instead of
 truncated normals.
 
-By contract end symbols fill the columns behind the end. Their embeddings are zeroed, so that a
+By contract end tokens fill the columns behind the end. Their embeddings are zeroed, so that a
 score does not depend on what stands there. Windows that begin in the fill in front of a prompt are
 left out.
 
 Speed. All windows of one width are the rows of one matrix product. On two CPU cores with 512
-sequences of 20 symbols that takes 70 ms where `conv1d` takes 85, and with gradients 230 ms where
+sequences of 20 tokens that takes 70 ms where `conv1d` takes 85, and with gradients 230 ms where
 it takes 350. The maximum is taken before the ReLU, with which it commutes.
 """
 
@@ -24,7 +24,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace, Shared
+from seqgan.core.types import Critic, Scores, SequenceSpace, SharedPrefix
 from seqgan.models.config import CnnCriticConfig
 from seqgan.models.fill import begun_columns, without_fill
 from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
@@ -38,7 +38,7 @@ class CnnCritic(Critic):
     def __init__(self, space: SequenceSpace, config: CnnCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.embed)
-        # Linear layers over windows laid out symbol by symbol, as `_windows` cuts them.
+        # Linear layers over windows laid out token by token, as `_windows` cuts them.
         self.filters = Stack[nn.Linear](
             nn.Linear(width * config.embed, filters)
             for width, filters in zip(config.widths, config.filters, strict=True)
@@ -54,7 +54,7 @@ class CnnCritic(Critic):
         return score_in_chunks(self._score, x, mask)
 
     def score_continuations(
-        self, ids_RT: Tensor, mask_RT: Tensor, shared: Shared, cond: Tensor | None = None
+        self, ids_RT: Tensor, mask_RT: Tensor, shared: SharedPrefix, cond: Tensor | None = None
     ) -> Scores:
         """Windows that lie wholly inside a shared prefix are convolved once for all its copies."""
         batch = shared.batch
@@ -114,5 +114,5 @@ class CnnCritic(Critic):
 
 
 def _windows(embedded_BTE: Tensor, size: int) -> Tensor:
-    """All windows of `size` / E neighbouring symbols: [B, T − width + 1, size], without a copy."""
+    """All windows of `size` / E neighbouring tokens: [B, T − width + 1, size], without a copy."""
     return embedded_BTE.flatten(1).unfold(1, size, embedded_BTE.shape[2])

@@ -3,12 +3,12 @@
 encoder   bidirectional, such as BERT or RoBERTa (Devlin et al. 2019, Liu et al. 2019): the score is
           read from the mean over the columns that count, or (`pooling: first`) from a summary
           column in front of them.
-causal    a language model, such as GPT-2: the score is read at the last symbol that counts, as the
-          critic of generative adversarial distillation does (Ye et al. 2025, GAD). A start symbol
+causal    a language model, such as GPT-2: the score is read at the last token that counts, as the
+          critic of generative adversarial distillation does (Ye et al. 2025, GAD). A start token
           stands in front, as in the generator, so that both see a sentence in the same columns.
 
 Deviations. The summary column is a learned vector that begins as the embedding of the network's
-begin symbol where it has one (BERT's [CLS] is known to its tokenizer only), and no separator
+begin token where it has one (BERT's [CLS] is known to its tokenizer only), and no separator
 follows the sentence. No pooler. GAD's critic starts as a copy of its student and is told a
 prompt: those are `from_generator` and the prompts of the data.
 
@@ -26,7 +26,7 @@ from seqgan.models.pretrained import (
     column_of,
     embed,
     load_network,
-    start_symbol,
+    start_token,
 )
 
 _FIELD = "critic"
@@ -41,7 +41,7 @@ class HfCritic(Critic):
         self.causal_trunk = config.kind == "causal"
         self.summary_E: nn.Parameter | None = None
         if self.causal_trunk:
-            self.start_id = start_symbol(self.network, _FIELD, config.path)
+            self.start_id = start_token(self.network, _FIELD, config.path)
         elif config.pooling == "first":
             self.summary_E = nn.Parameter(self._first_summary())
         in_front = self.causal_trunk or self.summary_E is not None
@@ -62,7 +62,7 @@ class HfCritic(Critic):
         x_BTE = embed(self.network, tokens)
         if self.causal_trunk:
             start_B1E = column_of(self.network, self.start_id, len(tokens))
-            last_B = mask_BT.sum(1)  # the start symbol moves everything by one
+            last_B = mask_BT.sum(1)  # the start token moves everything by one
             row_B = torch.arange(len(last_B), device=last_B.device)
             return self._read(start_B1E, x_BTE, mask_BT)[row_B, last_B]
         if self.summary_E is not None:
@@ -78,7 +78,7 @@ class HfCritic(Critic):
         return self.network(inputs_embeds=x, attention_mask=visible, use_cache=False)[0]
 
     def _first_summary(self) -> Tensor:
-        """The begin symbol's vector, else a random one of the embeddings' size."""
+        """The begin token's vector, else a random one of the embeddings' size."""
         weight = self.network.get_input_embeddings().weight.detach()
         begin = getattr(self.network.config, "bos_token_id", None)
         if isinstance(begin, int):

@@ -1,10 +1,10 @@
-"""A critic of windows: one score a column, from the symbols around it.
+"""A critic of windows: one score per column, from the tokens around it.
 
     embed → (convolution of width w → leaky ReLU) for each w in `windows` → wᵀ h_t + b
 
-The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of symbols
+The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of tokens
 occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
-(`reach`). Columns behind the end carry no score; those in front of it see the end symbols. The
+(`reach`). Columns behind the end carry no score; those in front of it see the end tokens. The
 fill in front of a prompt is like the edge of the row: zeros, in every layer.
 """
 

@@ -5,7 +5,7 @@ It shares nothing between positions, so it fits what small oracles ask and does 
 Labels enter by projection (Miyato & Koyama 2018). Deviation: leaky ReLU instead of maxout, and a
 logit instead of a probability.
 
-By contract end symbols fill the columns behind the end. They enter as zeros, so that a score does
+By contract end tokens fill the columns behind the end. They enter as zeros, so that a score does
 not depend on what stands there.
 """
 

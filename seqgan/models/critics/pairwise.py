@@ -1,13 +1,13 @@
-"""A critic that compares every pair of positions, for constraints that tie distant symbols.
+"""A critic that compares every pair of positions, for constraints that tie distant tokens.
 
     s_cij = e_iᵀ M_c e_j / √E  for all positions i, j and channels c,   score = mlp(s)
 
 The perceptron sees the table of similarities and nothing else, so equality of two positions is
-one entry of its input; on palindromes it learns in 300 steps what an MLP over the symbols or a
+one entry of its input; on palindromes it learns in 300 steps what an MLP over the tokens or a
 small transformer does not. The table is the bilinear attention score of Luong (2015), read as a
 feature instead of as a weight; no paper uses it as a critic that we know of.
 
-By contract end symbols fill the columns behind the end. Their embeddings are zeroed, so that a
+By contract end tokens fill the columns behind the end. Their embeddings are zeroed, so that a
 score does not depend on what stands there.
 """
 
@@ -46,7 +46,7 @@ class PairwiseCritic(Critic):
         return Scores(self.readout(features_BF)[:, 0], features_BF=features_BF)
 
     def _similarities(self, embedded_BTE: Tensor) -> Tensor:
-        """[B, C, T, T]: entry c, i, j compares the symbols of columns i and j."""
+        """[B, C, T, T]: entry c, i, j compares the tokens of columns i and j."""
         projected = self.bilinear(embedded_BTE).unflatten(-1, (self.channels, -1))
         table = torch.einsum("bie,bjce->bcij", embedded_BTE, projected)
         return table / embedded_BTE.shape[-1] ** 0.5

@@ -16,7 +16,7 @@ loss where ℓ is convex; both agree where ℓ is linear (Wasserstein). The high
 instead of 0; torch's initialisation; dropout is off while the critic rewards.
 
 Since everything behind the highway is linear, the score is the read-out of the mean of h^r, which
-is `features_BF`. By contract end symbols fill the columns behind the end. Their embeddings are
+is `features_BF`. By contract end tokens fill the columns behind the end. Their embeddings are
 zeroed, so that a score does not depend on what stands there. Windows that begin in the fill in
 front of a prompt are left out.
 """

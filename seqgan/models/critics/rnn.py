@@ -1,4 +1,4 @@
-"""A causal recurrent critic: one score a step, of the sentence up to and including that symbol.
+"""A causal recurrent critic: one score per step, of the sentence up to and including that token.
 
 Per-step critics give dense rewards: MaskGAN (Fedus 2018), ScratchGAN (de Masson d'Autume 2019).
 Deviations from ScratchGAN: no position features, no layer normalisation, no pretrained word

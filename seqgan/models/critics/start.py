@@ -1,6 +1,6 @@
 """A critic that starts from the generator: it knows at once what a language model knows.
 
-Copied are the symbol embedding, the start symbol and every layer below the read-out; the read-out
+Copied are the token embedding, the start token and every layer below the read-out; the read-out
 keeps what it has, and so do the optimizer's moments. MaskGAN (Fedus et al. 2018) starts its
 critic so from the language model, Caccia et al. 2020 and GAD (Ye et al. 2025) from the generator
 itself. The two share no parameter: each goes its own way after the copy.
@@ -10,8 +10,8 @@ itself. The two share no parameter: each goes its own way after the copy.
     transformer    transformer, of the same width, heads and layers
     hf             hf, of the same path
 
-The critic must have been made with `from_generator`, so that it reads a start symbol first. A
-transformer critic has one position more than its generator, which never reads its last symbol;
+The critic must have been made with `from_generator`, so that it reads a start token first. A
+transformer critic has one position more than its generator, which never reads its last token;
 that one starts as the position before it.
 """
 
@@ -71,7 +71,7 @@ def _copy_transformer(critic: TransformerCritic, generator: TransformerGenerator
 def _copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
     if target_E is None:
         raise UserError(
-            "critic.from_generator=false: this critic reads no start symbol, as the generator "
+            "critic.from_generator=false: this critic reads no start token, as the generator "
             "does; set it to true"
         )
     target_E.copy_(source_E)

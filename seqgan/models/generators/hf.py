@@ -2,15 +2,15 @@
 
     p(x_t | x_<t) = softmax of the first V logits behind [start, x_0, …, x_{t−1}]
 
-The start symbol is the network's begin symbol, or its end symbol where it has no other. Where the
-network knows more symbols than the data (padded embeddings, a smaller tokenizer) the rest is cut
+The start token is the network's begin token, or its end token where it has no other. Where the
+network knows more tokens than the data (padded embeddings, a smaller tokenizer) the rest is cut
 off before the softmax, so probabilities are renormalised over V. Dropout is as the network's own
 configuration says.
 
 The state is (`fill_B`, ((keys, values) of each layer)), each [B, heads, t, d]: the library's cache
 object as a tree of tensors, made anew at every step, so that a state can be repeated, cut, joined
 and continued twice. Networks that keep anything else (recurrent ones) are refused. The first
-`fill_B` columns only fill a row up, in front of its start symbol; an attention mask hides them, and
+`fill_B` columns only fill a row up, in front of its start token; an attention mask hides them, and
 positions are counted without them. None: there are none.
 
 LoRA (Hu et al. 2022): W + (α / r) B A with trainable A and B beside frozen weights, B zero at
@@ -32,7 +32,7 @@ from seqgan.models.pretrained import (
     column_of,
     embed,
     load_network,
-    start_symbol,
+    start_token,
 )
 
 _FIELD = "generator"
@@ -45,14 +45,14 @@ class HfGenerator(Generator):
         super().__init__()
         self.vocab_size = space.vocab_size
         network = load_network(config, space, _FIELD, "language_model")
-        self.start_id = start_symbol(network, _FIELD, config.path)
+        self.start_id = start_token(network, _FIELD, config.path)
         check_columns(network, space.length, True, _FIELD, config.path)
         _check_cache(network, config.path)
         self._takes_positions = "position_ids" in signature(type(network).forward).parameters
         self.network = network if config.lora is None else _with_adapters(network, config.lora)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol, for `batch` rows."""
+        """Distribution of the first token, for `batch` rows."""
         return self._read(column_of(self.network, self.start_id, batch), (None, ()))
 
     def step(self, x: Tensor, state: State) -> StepOut:
@@ -60,7 +60,7 @@ class HfGenerator(Generator):
         return self._read(embed(self.network, x[:, None]), state)
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
-        """All columns at once. The start symbol comes behind the fill, since some networks see
+        """All columns at once. The start token comes behind the fill, since some networks see
         nothing that is many columns away."""
         x_BPE = embed(self.network, ids_BP)
         if fill_B is None:
@@ -92,7 +92,7 @@ class HfGenerator(Generator):
         return arguments
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         start_B1E = column_of(self.network, self.start_id, len(tokens))
         x_BTE = torch.cat([start_B1E, embed(self.network, tokens[:, :-1])], 1)
         return self.network(inputs_embeds=x_BTE, use_cache=False).logits[..., : self.vocab_size]

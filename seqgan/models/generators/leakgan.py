@@ -3,25 +3,25 @@
     f_t = F(x_<=t)                         the critic's features of the present prefix, leaked
     g_t = m_t / |m_t|,  m_t = W h^M_t + b  h^M an LSTM over f: the manager's goal, a direction
     w_t = W_ψ Σ_{0≤i<c} g_{t−i}            the last c goals, linear without bias: k numbers
-    p(x_{t+1} | x_<=t) = softmax(O_t w_t)  O_t [V, k] = W h^W_t + b, h^W an LSTM over symbols
+    p(x_{t+1} | x_<=t) = softmax(O_t w_t)  O_t [V, k] = W h^W_t + b, h^W an LSTM over tokens
 
 Paper: Guo et al. 2018. How the two learn: `estimators/leakgan.py`. Two cosines are computed here,
 since they are about features and goals. f_t behind the last column, or an end, is that of the
 whole sentence:
 
-    ahead_t    = cos(f_{t+c} − f_t, g_t)                            the goal, and what came of it
-    followed_t = mean_{1≤i≤c} cos(f_{t+1} − f_{t+1−i}, g_{t+1−i})   symbol t+1, and its goals
+    alignment_t    = cos(f_{t+c} − f_t, g_t)                       the goal, and what came of it
+    reward_t       = mean_{1≤i≤c} cos(f_{t+1} − f_{t+1−i}, g_{t+1−i})  token t+1 and its goals
 
-(In code, column t is about the goal after t symbols and about the symbol that comes next.)
+(In code, column t is about the goal after t tokens and about the token that comes next.)
 
-What is cut. Features carry no gradient, neither to the critic nor to the symbols. The worker reads
+What is cut. Features carry no gradient, neither to the critic nor to the tokens. The worker reads
 goals without gradient, so that no likelihood and no reward of the worker reaches the manager: it
 learns from `ahead` alone, and the worker (to which W_ψ belongs) from p alone.
 
 The leak. The generator keeps a copy of the critic, as buffers: they are no parameters of this
 player, are saved with it (its checkpoint is complete without the critic's), and moving averages
-copy them instead of averaging them. `listen_to(critic)` refreshes the copy; `build/` has that
-done after every update of the critic.
+copy them instead of averaging them. `sync_critic_features(critic)` refreshes the copy; this
+is done after every update of the critic.
 
 The temperature of the paper's softmax is 1 here, in samples and in likelihoods alike: whoever
 wants another one gives it to decoding and to the density. The official code multiplies logits by
@@ -29,12 +29,12 @@ wants another one gives it to decoding and to the density. The official code mul
 
 Deviations from the paper: the first c − 1 columns have fewer goals, and `followed` is the mean
 over those there are; goals near the end look at the end. From the official code, besides those:
-columns that are not there yet are zeros, not a symbol of their own; goals act at once and slide,
+columns that are not there yet are zeros, not a token of their own; goals act at once and slide,
 where theirs are summed over blocks of c columns and used in the next block, with a learned goal
-for the first; the goals' embedding is not normalised; the start symbol is a learned vector;
+for the first; the goals' embedding is not normalised; the start token is a learned vector;
 torch's initialisation.
 
-Cost: the critic's features of every prefix, where other generators read one more symbol.
+Cost: the critic's features of every prefix, where other generators read one more token.
 """
 
 from operator import attrgetter
@@ -43,7 +43,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.budget import scored
+from seqgan.core.budget import count_critic_calls
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating
 from seqgan.core.types import (
@@ -62,7 +62,7 @@ class LeakGanGenerator(ManagedGenerator):
     """See `core.types.ManagedGenerator` for the contract.
 
     `leaked` is a critic of the kind that will be listened to; its scores have `features_BF` with
-    `features` columns. It becomes part of this module. The state is (symbols so far, the
+    `features` columns. It becomes part of this module. The state is (tokens so far, the
     manager's, the worker's, the last c goals as k numbers each [B, c, k]).
     """
 
@@ -84,7 +84,7 @@ class LeakGanGenerator(ManagedGenerator):
         _parameters_to_buffers(leaked)
 
     @torch.no_grad()
-    def listen_to(self, critic: nn.Module) -> None:
+    def sync_critic_features(self, critic: nn.Module) -> None:
         """Copy the critic as it is now; of normalised layers, the weights that they act with."""
         with evaluating(critic):
             for name, buffer in self.leaked.named_buffers():
@@ -93,7 +93,7 @@ class LeakGanGenerator(ManagedGenerator):
     # ── The step loop ─────────────────────────────────────────────────────────────────────────
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol, for `batch` rows."""
+        """Distribution of the first token, for `batch` rows."""
         weight = self.embed_goal.weight
         nothing = torch.zeros(batch, 0, dtype=torch.long, device=weight.device)
         goals_BCK = weight.new_zeros(batch, self.horizon, len(weight))
@@ -120,7 +120,7 @@ class LeakGanGenerator(ManagedGenerator):
     # ── Whole sentences ───────────────────────────────────────────────────────────────────────
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self._unroll(tokens, self._prefix_features(tokens, tokens.shape[1]))[0]
 
     def read(self, tokens: Tensor) -> Managed:
@@ -151,7 +151,7 @@ class LeakGanGenerator(ManagedGenerator):
     # ── The leak ──────────────────────────────────────────────────────────────────────────────
 
     def _prefix_features(self, tokens: Tensor, prefixes: int) -> Tensor:
-        """`f_BSF` of the first 0, 1, … `prefixes` - 1 symbols."""
+        """`f_BSF` of the first 0, 1, … `prefixes` - 1 tokens."""
         columns_T = torch.arange(tokens.shape[1], device=tokens.device)
         read_ST = columns_T < torch.arange(prefixes, device=tokens.device)[:, None]
         part_BT = mask_until_end(_ids(tokens), self._space.end_id)
@@ -162,7 +162,7 @@ class LeakGanGenerator(ManagedGenerator):
     @torch.no_grad()
     def _features(self, tokens: Tensor, mask_BT: Tensor) -> Tensor:
         """`f_BF`; sentences are filled up to the length that the critic was made for."""
-        scored(len(tokens))
+        count_critic_calls(len(tokens))
         missing = self._space.length - tokens.shape[1]
         filled = F.pad(tokens, (0, 0) * (tokens.dim() - 2) + (0, missing))
         features_BF = self.leaked(filled, F.pad(mask_BT, (0, missing))).features_BF
@@ -180,14 +180,14 @@ def _sums_of_last(x_BTK: Tensor, count: int) -> Tensor:
 
 
 def _ahead(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
-    """`ahead_BT` of the module's docstring; f has a column more than the goals."""
+    """`manager_alignment_BT` of the module's docstring; f has a column more than the goals."""
     length = goals_BTF.shape[1]
     arrival_T = (torch.arange(length, device=f_BSF.device) + horizon).clamp(max=length)
     return _cosine(f_BSF[:, arrival_T], f_BSF[:, :-1], goals_BTF)
 
 
 def _followed(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
-    """`followed_BT` of the module's docstring."""
+    """`worker_reward_BT` of the module's docstring."""
     length = goals_BTF.shape[1]
     columns_T = torch.arange(1, length + 1, device=f_BSF.device)
     total_BT = torch.zeros_like(f_BSF[:, 1:, 0])

@@ -40,7 +40,7 @@ class PairwiseGenerator(Generator):
         self.weight_CTT = nn.Parameter(torch.zeros(config.channels, space.length, space.length))
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol, for `batch` rows."""
+        """Distribution of the first token, for `batch` rows."""
         out = self.recurrent.start(batch)
         width = self.bilinear.in_features
         nothing = self.weight_CTT.new_zeros(batch, 0, self.channels, width)
@@ -78,16 +78,16 @@ class PairwiseGenerator(Generator):
         return StepOut(logits_BV, (out.state, columns, fill_B, read))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         length = tokens.shape[1]
         weight_CTT = self.weight_CTT[:, :length, :length].tril(-1)
         mixed_BTE = torch.einsum("bsce,cts->bte", self._projected(tokens), weight_CTT)
         return self.recurrent(tokens) + self._similarity(mixed_BTE)
 
     def _projected(self, x: Tensor) -> Tensor:
-        """[..., C, E]: M_c e of each symbol."""
+        """[..., C, E]: M_c e of each token."""
         return self.bilinear(self.symbols(x)).unflatten(-1, (self.channels, -1))
 
     def _similarity(self, mixed: Tensor) -> Tensor:
-        """[..., V]: what every symbol has in common with a mixture of M_c e."""
+        """[..., V]: what every token has in common with a mixture of M_c e."""
         return (mixed / self.bilinear.in_features**0.5) @ self.symbols.weight.T

@@ -13,7 +13,7 @@ slot, two heads of 256). `gates: unit` has gates for every number of the memory,
 Deviations from RelGAN's official code: no normalisation of queries, keys and values (theirs spans
 slots and input together), and products are divided by the root of the head's width, not of three
 times that; the row for the input is not computed where it would be thrown away; the perceptron is
-linear, ReLU, linear, as in Santoro's paper; the start symbol is a learned vector instead of the
+linear, ReLU, linear, as in Santoro's paper; the start token is a learned vector instead of the
 embedding of word 0. Both gates have a trainable bias that starts at the published constants, 0
 and 1.
 
@@ -43,7 +43,7 @@ class RelationalGenerator(Generator):
         self.readout = nn.Linear(config.slots * config.heads * config.head_size, space.vocab_size)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol, for `batch` rows."""
+        """Distribution of the first token, for `batch` rows."""
         return self._step(self.start_E.expand(batch, -1), self.core.empty_memory(batch))
 
     def step(self, x: Tensor, state: State) -> StepOut:
@@ -55,7 +55,7 @@ class RelationalGenerator(Generator):
         return StepOut(self.readout(self.dropout(memory.flatten(-2))), memory)
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self.hidden(tokens).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
@@ -91,7 +91,7 @@ class RelationalCore(nn.Module):
         self.register_buffer("identity", torch.eye(config.slots, width), persistent=False)
 
     def empty_memory(self, batch: int) -> Tensor:
-        """The memory before the first symbol: different in every slot, so that they can differ."""
+        """The memory before the first token: different in every slot, so that they can differ."""
         return self.get_buffer("identity").expand(batch, -1, -1)
 
     def read(self, x: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class RelationalCore(nn.Module):
         return torch.cat([key_value, self.gates_of_input(e)], -1)
 
     def step(self, read_BG: Tensor, memory: Tensor) -> Tensor:
-        """The next memory, from what `read` made of the symbol."""
+        """The next memory, from what `read` made of the token."""
         width = memory.shape[-1]
         key_BM, value_BM, gates_BG = read_BG.split([width, width, read_BG.shape[-1] - 2 * width], 1)
         query, key, value = self.query_key_value(memory).chunk(3, -1)

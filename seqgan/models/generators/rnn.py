@@ -1,6 +1,6 @@
 """LSTM and GRU generators: p(x_t | x_<t) = softmax(W h_t), h_t = cell(embed(x_{t-1}), h_{t-1}).
 
-Deviations from SeqGAN's generator (Yu et al. 2017): the start symbol is a learned vector instead
+Deviations from SeqGAN's generator (Yu et al. 2017): the start token is a learned vector instead
 of the embedding of word 0, so every id is an ordinary word; gates have one bias.
 """
 
@@ -30,7 +30,7 @@ class RnnGenerator(Generator):
             _draw_parameters(self, config.init_std)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol, for `batch` rows."""
+        """Distribution of the first token, for `batch` rows."""
         return self._step(self.start_E.expand(batch, -1), (None,) * len(self.layers))
 
     def step(self, x: Tensor, state: State) -> StepOut:
@@ -47,7 +47,7 @@ class RnnGenerator(Generator):
         return StepOut(self.readout(h_BH), tuple(after))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self.hidden(tokens).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:

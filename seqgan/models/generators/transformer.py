@@ -1,8 +1,8 @@
 """A decoder-only transformer generator with a key-value cache.
 
-p(x_t | x_<t) = softmax(W norm(h_t)), pre-norm blocks over symbol plus position embeddings
+p(x_t | x_<t) = softmax(W norm(h_t)), pre-norm blocks over token plus position embeddings
 (Vaswani 2017; pre-norm and the last norm as in GPT-2, Radford 2019). A learned vector stands in
-column 0 as the start symbol. Deviation from GPT-2: the read-out does not share the embedding's
+column 0 as the start token. Deviation from GPT-2: the read-out does not share the embedding's
 weights, and there is no dropout on the attention weights.
 """
 
@@ -18,7 +18,7 @@ from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 class TransformerGenerator(Generator):
     """See `core.types.Generator` for the contract.
 
-    The state is (columns read, `fill_B`, ((keys, values) of each block)). Behind the start symbol
+    The state is (columns read, `fill_B`, ((keys, values) of each block)). Behind the start token
     `fill_B` columns of a row only fill it up: nothing attends to them, and they have no position.
     None: there are none.
     """
@@ -38,7 +38,7 @@ class TransformerGenerator(Generator):
         self.readout = nn.Linear(config.width, space.vocab_size)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol, for `batch` rows."""
+        """Distribution of the first token, for `batch` rows."""
         caches = tuple(block.empty_cache(batch) for block in self.blocks)
         return self._step(self.start_E.expand(batch, -1), (0, None, caches))
 
@@ -68,7 +68,7 @@ class TransformerGenerator(Generator):
         return StepOut(self.readout(self.norm(h_BE)), (column + 1, fill_B, tuple(after)))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self.hidden(tokens).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:

@@ -22,8 +22,7 @@ class _FromNoiseConfig(Config):
 class MlpGeneratorConfig(_FromNoiseConfig):
     """A perceptron: for points, and for small pictures."""
 
-    name: Literal["mlp"]
-    """Kind of generator."""
+    name: Literal["mlp"] = "mlp"
     hidden: Positive = 128
     """Units of each hidden layer."""
     layers: Layers = 3
@@ -33,8 +32,7 @@ class MlpGeneratorConfig(_FromNoiseConfig):
 class DcganGeneratorConfig(_FromNoiseConfig):
     """Convolutions that double the picture from 4×4 or 7×7 pixels on."""
 
-    name: Literal["dcgan"]
-    """Kind of generator."""
+    name: Literal["dcgan"] = "dcgan"
     width: Positive = 32
     """Feature maps in front of the output; twice as many at each smaller size."""
     upsample: Literal["resize", "transposed"] = "resize"
@@ -46,8 +44,7 @@ class DcganGeneratorConfig(_FromNoiseConfig):
 class ResnetGeneratorConfig(_FromNoiseConfig):
     """Residual blocks that double the picture from 4×4 or 7×7 pixels on."""
 
-    name: Literal["resnet"]
-    """Kind of generator."""
+    name: Literal["resnet"] = "resnet"
     width: Positive = 32
     """Feature maps at every size."""
     norm: Literal["batch", "layer", "none"] = "batch"
@@ -57,8 +54,7 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
 class TranslatorConfig(Config):
     """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
 
-    name: Literal["translator"]
-    """Kind of generator."""
+    name: Literal["translator"] = "translator"
     width: Positive = 16
     """Feature maps at full size; twice as many at each smaller size."""
     blocks: Layers = 3
@@ -80,8 +76,7 @@ class TranslatorConfig(Config):
 class DcganCriticConfig(Config):
     """Strided convolutions that halve the picture down to 4×4 or 7×7 pixels."""
 
-    name: Literal["dcgan"]
-    """Kind of critic."""
+    name: Literal["dcgan"] = "dcgan"
     width: Positive = 32
     """Feature maps of the first layer; twice as many at each smaller size."""
     norm: Literal["none", "layer"] = "none"
@@ -91,8 +86,7 @@ class DcganCriticConfig(Config):
 class ResnetCriticConfig(Config):
     """Residual blocks that halve the picture down to 4×4 or 7×7 pixels."""
 
-    name: Literal["resnet"]
-    """Kind of critic."""
+    name: Literal["resnet"] = "resnet"
     width: Positive = 32
     """Feature maps at every size."""
 
@@ -100,8 +94,7 @@ class ResnetCriticConfig(Config):
 class PatchCriticConfig(Config):
     """Scores overlapping patches; the score of a picture is their mean."""
 
-    name: Literal["patch"]
-    """Kind of critic."""
+    name: Literal["patch"] = "patch"
     width: Positive = 32
     """Feature maps of the first layer; twice as many in each further one, at most 8 times."""
     layers: Layers = 2

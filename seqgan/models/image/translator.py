@@ -5,7 +5,7 @@
     critic      4×4 of stride 2 … → 3×3 → mean over places: the features;  score = wᵀ features + b
 
 A read-out w of each place's vector scores one patch, and the mean of the patches' scores is the
-score of the mean vector: so the critic is a PatchGAN with one score a picture.
+score of the mean vector: so the critic is a PatchGAN with one score per picture.
 
 Convolutions do the same everywhere, so they can recolour and redraw but hardly move or scale. With
 `coordinates` the first one is also told where it is (Liu et al. 2018, CoordConv). With `residual`

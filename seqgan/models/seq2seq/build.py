@@ -25,7 +25,7 @@ def build_pair(
     if a.vocab_size != b.vocab_size or a.end_id != b.end_id:
         raise UserError(
             f"generator.shared=true: one network needs one vocabulary, these have {a.vocab_size} "
-            f"and {b.vocab_size} symbols (ends: {a.end_id}, {b.end_id}); set it to false"
+            f"and {b.vocab_size} tokens (ends: {a.end_id}, {b.end_id}); set it to false"
         )
     space = replace(a, length=max(a.length, b.length))
     network = _build(config, space, space, styles=2)

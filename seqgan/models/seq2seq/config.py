@@ -17,18 +17,17 @@ with catch_warnings():
     filterwarnings("ignore", 'Field name "copy"', UserWarning)
 
     class PointerConfig(Config):
-        """A recurrent encoder and decoder with attention, which may copy symbols of the source."""
+        """A recurrent encoder and decoder with attention, which may copy tokens of the source."""
 
-        name: Literal["pointer"]
-        """Kind of translator."""
+        name: Literal["pointer"] = "pointer"
         embed: Positive = 64
-        """Width of the symbol embedding."""
+        """Width of the token embedding."""
         hidden: Positive = 64
         """Width of the recurrent state, of each direction of the encoder and of the decoder."""
         dropout: Fraction = 0.0
         """Probability of zeroing an entry of the embedding and of what the read-out reads."""
         copy: bool = True  # type: ignore[assignment]
-        """Mix in the symbols attended to; the vocabularies have to be equal."""
+        """Mix in the tokens attended to; the vocabularies have to be equal."""
         joint: bool = True
         """One embedding for both sides, where their vocabularies are equally large."""
         shared: bool = False
@@ -38,10 +37,9 @@ with catch_warnings():
 class EncoderDecoderConfig(Config):
     """A pre-norm transformer encoder, and a decoder that attends to it, with a cache."""
 
-    name: Literal["encoder_decoder"]
-    """Kind of translator."""
+    name: Literal["encoder_decoder"] = "encoder_decoder"
     width: Positive = 64
-    """Width of the symbol embedding and of every layer's output."""
+    """Width of the token embedding and of every layer's output."""
     layers: Layers = 2
     """Transformer blocks of the encoder, and as many of the decoder."""
     heads: Positive = 4
@@ -61,22 +59,21 @@ class EncoderDecoderConfig(Config):
 
 
 class LexiconConfig(Config):
-    """A table that says what each symbol becomes; neighbours may change places."""
+    """A table that says what each token becomes; neighbours may change places."""
 
-    name: Literal["lexicon"]
-    """Kind of generator."""
+    name: Literal["lexicon"] = "lexicon"
     period: Annotated[int, Field(gt=0)] = 1
-    """Tables that are used in turn, one a column; 3 for a Vigenère cipher with a key of three."""
+    """Tables that are used in turn, one per column; 3 for a Vigenère cipher with a key of three."""
     reach: Annotated[int, Field(ge=0)] = 0
-    """Columns to either side from which a symbol may be translated; 0: its own column only."""
+    """Columns to either side from which a token may be translated; 0: its own column only."""
     width: Annotated[int, Field(gt=0)] = 16
     """Width of the embedding that decides between neighbours; for `reach` above 0."""
     frequency_prior: Annotated[float, Field(ge=0)] = 0.0
-    """Start with logits −s · |ln frequency of source symbol − ln frequency of target symbol|, s
+    """Start with logits −s · |ln frequency of source token − ln frequency of target token|, s
     being this number: what is equally frequent is a likelier translation. 0: all are alike."""
-    company_prior: Annotated[float, Field(ge=0)] = 0.0
-    """Start with this logit for every pair of words that keep like company (`data.lexicons`), found
-    by counting before training; 0: not looked for. For data language_pair."""
+    co_occurrence_prior: Annotated[float, Field(ge=0)] = 0.0
+    """Start with this logit for every pair of words with similar co-occurrences (`data.lexicons`),
+    counted before training; 0: not looked for. For data language_pair."""
     init_std: Annotated[float, Field(ge=0)] = 0.1
     """Standard deviation of the table's first logits."""
 

@@ -35,7 +35,7 @@ class Directed(Generator):
         """Nothing to keep: `train` sets the mode of the network too."""
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first symbol; `cond` is `ids_BS` or `simplex_BSV`."""
+        """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""
         return self.network.start(batch, cond, style=self.style)
 
     def step(self, x: Tensor, state: State) -> StepOut:

@@ -1,4 +1,4 @@
-"""Symbol by symbol: a table says what each symbol becomes, and nothing else is known.
+"""Token by token: a table says what each token becomes, and nothing else is known.
 
     logits_t = table[t mod period, x_t]                                     (reach 0)
     p_t = Σ_{|d| ≤ reach} a_d(x_{t−reach}, …, x_{t+reach}) · softmax(table[x_{t+d}])
@@ -6,13 +6,13 @@
 With one table this is a substitution cipher, with `period` tables taken in turn a Vigenère cipher,
 with `reach` 1 a word-by-word translation that may exchange neighbours: which neighbour is
 translated (a softmax over offsets) is decided by a small network on the words around. Given the
-source the symbols are independent, so all are drawn at once.
+source the tokens are independent, so all are drawn at once.
 
-`bijection` is the penalty of a table that writes one symbol for several others,
-mean over target symbols v of (Σ_u softmax(table[u])_v − V_source / V_target)², where end symbols of
+`bijection` is the penalty of a table that writes one token for several others,
+mean over target tokens v of (Σ_u softmax(table[u])_v − V_source / V_target)², where end tokens of
 either side are left out. A one-to-one table has 0. It is soft: nothing forbids.
 
-An end symbol stays where it is: a source's end becomes an end, and nothing else does. CipherGAN
+An end token stays where it is: a source's end becomes an end, and nothing else does. CipherGAN
 (Gomez et al. 2018) has convolutions instead of tables, told positions by embeddings.
 """
 
@@ -24,7 +24,7 @@ from seqgan.core.types import ParallelGenerator, SequenceSpace
 from seqgan.models.seq2seq.config import LexiconConfig
 
 _STAY = 2.0
-"""First logit of translating a symbol where it stands; the neighbours have 0."""
+"""First logit of translating a token where it stands; the neighbours have 0."""
 
 _NEVER = -1e4
 """A logit that no noise overcomes and every softmax survives."""
@@ -45,14 +45,14 @@ class Lexicon(ParallelGenerator):
             self.around = nn.Embedding(source.vocab_size, config.width)
             self.choose = nn.Conv1d(config.width, offsets, offsets, padding=config.reach)
             nn.init.zeros_(self.choose.weight)
-            # At first nearly every symbol is translated where it stands: with equal shares a
+            # At first nearly every token is translated where it stands: with equal shares a
             # table that is shifted by one column is as good a start, and no way leads back.
             bias_D = torch.zeros(offsets)
             bias_D[config.reach] = _STAY
             self.choose.bias = nn.Parameter(bias_D)
 
     @torch.no_grad()
-    def expect(self, logits_UV: Tensor) -> None:
+    def add_prior_logits(self, logits_UV: Tensor) -> None:
         """Add to the logits of every table what is known beforehand."""
         self.table_PUV.add_(logits_UV)
 
@@ -68,7 +68,7 @@ class Lexicon(ParallelGenerator):
 
     @staticmethod
     def _look_up(cond: Tensor, table_PUV: Tensor) -> Tensor:
-        """Each symbol's row, [B, T, V]; of a soft symbol the mean of rows."""
+        """Each token's row, [B, T, V]; of a soft token the mean of rows."""
         period = len(table_PUV)
         if period == 1:
             table_UV = table_PUV[0]

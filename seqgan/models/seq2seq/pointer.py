@@ -1,6 +1,6 @@
 """A recurrent translator that may point at the source: the pointer-generator.
 
-Encoder: a GRU in each direction, m_s = [→h_s; ←h_s]. Decoder: a GRU over the symbols written,
+Encoder: a GRU in each direction, m_s = [→h_s; ←h_s]. Decoder: a GRU over the tokens written,
 h_t, which starts from tanh(W [→h_last; ←h_first]). Then
 
     α_t  = softmax_s(h_tᵀ W_a m_s)                       attention over the visible columns
@@ -8,13 +8,13 @@ h_t, which starts from tanh(W [→h_last; ←h_first]). Then
     g_t  = σ(w · [c_t; h_t; x_t] + b)                    generate, or copy
     p_t  = g_t · softmax(V o_t) + (1 − g_t) · Σ_s α_ts · source_s
 
-with x_t the embedding of the last symbol and source_s the row of the source (one-hot for ids). A
+with x_t the embedding of the last token and source_s the row of the source (one-hot for ids). A
 soft source gets its gradient through the encoder and through the copy term.
 
 Papers: See, Liu & Manning 2017 (the gate and the mixture); Luong, Pham & Manning 2015 (bilinear
 attention from the state *behind* the recurrent layer, so that no context is fed back and a known
 sentence is read in one call). Deviations from See et al.: GRU instead of LSTM, bilinear attention
-instead of additive, no coverage, no extended vocabulary (both sides have the same symbols). Log
+instead of additive, no coverage, no extended vocabulary (both sides have the same tokens). Log
 probabilities are log(p + 1e-9) in float32: bounded gradients, and a share of at most V · 1e-9.
 
 In training all words that the vocabulary lacks are one, `<unk>`. Only what people are shown, and
@@ -54,7 +54,7 @@ class PointerGenerator(Generator):
         if config.copy and source.vocab_size != space.vocab_size:
             raise UserError(
                 f"generator.copy=true: copying needs equal vocabularies, these have "
-                f"{source.vocab_size} and {space.vocab_size} symbols; set it to false"
+                f"{source.vocab_size} and {space.vocab_size} tokens; set it to false"
             )
         self.vocab_size = space.vocab_size
         self.styles = styles
@@ -74,7 +74,7 @@ class PointerGenerator(Generator):
         self.dropout = nn.Dropout(config.dropout)
 
     def start(self, batch: int, cond: Tensor | None = None, style: int | None = None) -> StepOut:
-        """Distribution of the first symbol; `cond` is `ids_BS` or `simplex_BSV`."""
+        """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""
         h_BH, memory = self._read(cond, style)
         x_BE = self.style(self.start_E.expand(batch, -1), style)
         return self._step(x_BE, (h_BH, *memory))
@@ -94,7 +94,7 @@ class PointerGenerator(Generator):
     def forward(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Tensor:
-        """`logits_BTV`; [:, t] predicts symbol t from the symbols before it and the source."""
+        """`logits_BTV`; [:, t] predicts token t from the tokens before it and the source."""
         h_BH, memory = self._read(cond, style)
         return self._predict(*self._decode(tokens, h_BH, style), memory)
 

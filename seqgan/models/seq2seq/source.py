@@ -9,9 +9,9 @@ from seqgan.models.layers import TokenEmbedding
 
 
 def visible_columns(cond: Tensor | None, source: SequenceSpace) -> tuple[Tensor, Tensor]:
-    """The token tensor itself and `visible_BS`: True up to and including the first end symbol.
+    """The token tensor itself and `visible_BS`: True up to and including the first end token.
 
-    The end of simplices is where they peak at the end symbol.
+    The end of simplices is where they peak at the end token.
     """
     assert cond is not None, "needs something to translate"
     hard_BS = cond.argmax(-1) if cond.is_floating_point() else cond
@@ -21,7 +21,7 @@ def visible_columns(cond: Tensor | None, source: SequenceSpace) -> tuple[Tensor,
 def embeddings(
     source: SequenceSpace, space: SequenceSpace, width: int, joint: bool
 ) -> tuple[TokenEmbedding, TokenEmbedding]:
-    """Of the source and of the target: one module twice if `joint` and equally many symbols."""
+    """Of the source and of the target: one module twice if `joint` and equally many tokens."""
     table = TokenEmbedding(space.vocab_size, width)
     if joint and source.vocab_size == space.vocab_size:
         return table, table

@@ -1,10 +1,10 @@
 """An encoder-decoder transformer with a key-value cache.
 
-Encoder: pre-norm blocks over symbol plus position embeddings, in which nothing attends behind the
+Encoder: pre-norm blocks over token plus position embeddings, in which nothing attends behind the
 source's end; a last norm. Decoder blocks add, each from a normed input, causal self-attention,
 attention to the encoder's output, and a perceptron; p(y_t | y_<t, x) = softmax(E norm(h_t))
 with E the target's embedding. Keys and values of the source are computed once, in `start`; those
-of the symbols written are kept.
+of the tokens written are kept.
 
 Papers: Vaswani et al. 2017 (embeddings of standard deviation width^-½ are multiplied by √width and
 shared with the read-out); pre-norm and the last norm as in Radford et al. 2019. Deviations:
@@ -118,7 +118,7 @@ class EncoderDecoder(Generator):
         self.dropout = nn.Dropout(dropout)
 
     def start(self, batch: int, cond: Tensor | None = None, style: int | None = None) -> StepOut:
-        """Distribution of the first symbol; `cond` is `ids_BS` or `simplex_BSV`."""
+        """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""
         memories, visible_BS = self._read(cond, style)
         # The cache before the first column: no columns of what a memory has S of.
         caches = tuple((key[:, :, :0], value[:, :, :0]) for key, value in memories)
@@ -142,7 +142,7 @@ class EncoderDecoder(Generator):
     def forward(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Tensor:
-        """`logits_BTV` in float32; [:, t] predicts symbol t from those before it and the source."""
+        """`logits_BTV` in float32; [:, t] predicts token t from those before it and the source."""
         return self.hidden(tokens, cond, style).logits().float()
 
     def hidden(

@@ -1,4 +1,4 @@
-"""A critic of company: what words share a sentence, and nothing of their order.
+"""A critic of co-occurrence: which words share a sentence, and nothing of their order.
 
     s_t = e_tᵀ M Σ_{u ≠ t} e_u / √E + bᵀ e_t
 
@@ -6,25 +6,25 @@ A sum over pairs of words, so the whole critic is one table of pairs of rank E a
 translation can only please it by giving words that share sentences to words that do: where
 two languages order their words differently this tells a lexicon while windows of
 neighbours (`local`) mislead. It is to a critic what co-occurrence counts are to
-`data.lexicons.company_lexicon`.
+`data.lexicons.co_occurrence_lexicon`.
 
-Columns behind the end are nobody's company and carry no score; an end is a word like others.
+Columns behind the end co-occur with nothing and carry no score; an end is a word like others.
 """
 
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import CompanyCriticConfig
+from seqgan.models.config import CoOccurrenceCriticConfig
 from seqgan.models.layers import TokenEmbedding
 
 
-class CompanyCritic(Critic):
+class CoOccurrenceCritic(Critic):
     """See `core.types.Critic` for the contract. `score` is [B, T], not causal."""
 
     counts_from_first = False
 
-    def __init__(self, space: SequenceSpace, config: CompanyCriticConfig) -> None:
+    def __init__(self, space: SequenceSpace, config: CoOccurrenceCriticConfig) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, config.width)
         self.match = nn.Linear(config.width, config.width, bias=False)

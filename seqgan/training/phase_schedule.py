@@ -11,7 +11,7 @@ from collections.abc import Collection
 from seqgan.training.config import StageConfig
 
 
-class Schedule:
+class PhaseSchedule:
     """`schedule.phase(step)` names the phase, or is None at the end."""
 
     def __init__(self, stages: list[StageConfig]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from seqgan.training.config import StageConfig
-from seqgan.training.schedule import Schedule
+from seqgan.training.phase_schedule import PhaseSchedule
 
 STAGES = [
     StageConfig(repeat=2, phases={"mle": 1}),
@@ -15,7 +15,7 @@ VISITS = ["mle"] * 2 + ["critic", "critic", "generator"] * 2 + ["generator", "cr
 
 
 def test_every_step_has_its_phase_and_the_end_has_none() -> None:
-    schedule = Schedule(STAGES)
+    schedule = PhaseSchedule(STAGES)
     assert schedule.steps == len(VISITS)
     assert [schedule.phase(step) for step in range(len(VISITS))] == VISITS
     assert schedule.phase(len(VISITS)) is None
@@ -23,11 +23,15 @@ def test_every_step_has_its_phase_and_the_end_has_none() -> None:
 
 
 def test_the_phase_needs_no_history() -> None:
-    assert [Schedule(STAGES).phase(step) for step in (9, 2, 5)] == [VISITS[9], "critic", "critic"]
+    assert [PhaseSchedule(STAGES).phase(step) for step in (9, 2, 5)] == [
+        VISITS[9],
+        "critic",
+        "critic",
+    ]
 
 
 def test_raising_the_last_repeat_changes_no_earlier_step() -> None:
-    longer = Schedule([*STAGES[:2], StageConfig(repeat=5, phases=STAGES[2].phases)])
+    longer = PhaseSchedule([*STAGES[:2], StageConfig(repeat=5, phases=STAGES[2].phases)])
     assert [longer.phase(step) for step in range(len(VISITS))] == VISITS
     assert longer.steps == len(VISITS) + 8
 
@@ -43,7 +47,7 @@ def test_the_first_visit_of_a_phase_is_the_step_that_visits_it() -> None:
         StageConfig(repeat=3, phases={"mle": 2}),
         StageConfig(repeat=2, phases={"critic": 5, "generator": 1}),
     ]
-    schedule = Schedule(stages)
+    schedule = PhaseSchedule(stages)
     assert schedule.first_visit({"generator", "evolve"}) == 11
     assert schedule.phase(11) == "generator"
     assert schedule.first_visit({"critic"}) == 6

@@ -1,4 +1,4 @@
-"""The judge's network: a small convolutional classifier whose last hidden layer is the features.
+"""The feature extractor: a small convolutional classifier whose last hidden layer is the features.
 
 Convolutions 5×5 to 24 maps and 3×3 to 48, both with stride 2, and 3×3 to 64, each with batch
 normalisation and a ReLU; pooled to 3 × 3, then a layer of 128 units: about 114,000 parameters. One
@@ -15,7 +15,7 @@ FEATURES = 128
 _POOLED = 3
 
 
-class JudgeNet(nn.Module):
+class FeatureNet(nn.Module):
     """Features and logits of float pictures in [-1, 1]."""
 
     def __init__(self, channels: int, label_sizes: tuple[int, ...]) -> None:

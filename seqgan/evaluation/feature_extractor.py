@@ -1,4 +1,4 @@
-"""The judge: the named network that pictures are measured with.
+"""The feature extractor: the named network that pictures are measured with.
 
 Trained here, on pictures that no player sees and that are no reference. Its features give
 distances, its heads read labels. Three kinds:
@@ -9,16 +9,16 @@ distances, its heads read labels. Three kinds:
                variances of the batch normalisation come from pictures; without them the maps
                fade from layer to layer, and a third of the features is 0 for every picture.
 
-A judge's name is its kind and the first digits of the SHA-256 of its parameters, and stands behind
-every number it gives: `fid@cnn-1a2b3c4d`. Equal names mean equal networks, bit for bit.
+Its name is its kind and the first digits of the SHA-256 of its parameters, and stands behind every
+number it gives: `fid@cnn-1a2b3c4d`. Equal names mean equal networks, bit for bit.
 
 Deviation from Gidaris et al.: each picture of a batch gets one turn, drawn at random, instead of
 all four.
 
 Training is repeatable on one machine: own seed, on the CPU, on one thread (with another number of
-threads sums round differently). It takes about a quarter of a minute, so judges are kept on disk
-(`$SEQGAN_CACHE`, else ~/.cache/seqgan), each under the hash of everything that it came from. A
-stored judge whose parameters do not have their hash is trained again.
+threads sums round differently). It takes about a quarter of a minute, so extractors are kept on
+disk (`$SEQGAN_CACHE`, else ~/.cache/seqgan), each under the hash of everything that it came from. A
+stored feature extractor whose parameters do not have their hash is trained again.
 """
 
 import hashlib
@@ -42,24 +42,24 @@ from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
-from seqgan.models.image.judge import JudgeNet
+from seqgan.models.image.feature_net import FeatureNet
 from seqgan.training.checkpoint import load_tree, save_tree
 
 Kind = Literal["labels", "rotations", "random"]
 PREFIXES = {"labels": "cnn", "rotations": "rotnet", "random": "randconv"}
 LEARNING_RATE = 6e-3
 CALIBRATION = 2_000
-"""Pictures that give a random judge its means and variances."""
+"""Pictures that give a random feature extractor its means and variances."""
 AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeSpec:
-    """Everything but the pictures that decides a judge."""
+class ExtractorSpec:
+    """Everything but the pictures that decides a feature extractor."""
 
     kind: Kind
     label_sizes: tuple[int, ...]
-    """Classes of each label; () for judges that read none."""
+    """Classes of each label; () where it reads none."""
     channels: int
     seed: int = 0
     updates: int = 700
@@ -71,10 +71,10 @@ class JudgeSpec:
         return {"labels": self.label_sizes, "rotations": (4,), "random": ()}[self.kind]
 
 
-class Judge:
+class FeatureExtractor:
     """A trained network in evaluation mode. Pictures come as bytes [N, C, H, W]."""
 
-    def __init__(self, spec: JudgeSpec, network: JudgeNet, device: torch.device) -> None:
+    def __init__(self, spec: ExtractorSpec, network: FeatureNet, device: torch.device) -> None:
         self.name = f"{PREFIXES[spec.kind]}-{parameters_hash(network)[:8]}"
         self.reads_labels = spec.kind == "labels"
         self.network = network.to(device).eval().requires_grad_(False)
@@ -86,7 +86,7 @@ class Judge:
 
     def labels(self, x_NCHW: Tensor) -> Tensor:
         """The likeliest class of each label, `labels_NA`, on the CPU."""
-        assert self.reads_labels, "only judges of labels read labels"
+        assert self.reads_labels, "only feature extractors of labels read labels"
         outputs = self._outputs(x_NCHW)
         return torch.cat([torch.stack([h.argmax(1) for h in heads], 1) for _, heads in outputs])
 
@@ -114,38 +114,41 @@ def parameters_hash(network: nn.Module) -> str:
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
 
 
-def train_judge(
-    spec: JudgeSpec,
+def train_extractor(
+    spec: ExtractorSpec,
     x_NCHW: Tensor,
     labels_NA: Tensor | None,
     device: torch.device,
     advance: Callable[[], None] = lambda: None,
-) -> Judge:
-    """A judge trained on the CPU from `spec.seed`, to be used on `device`.
+) -> FeatureExtractor:
+    """A feature extractor trained on the CPU from `spec.seed`, to be used on `device`.
 
     `advance` is called after every update. Raises `UserError` for labels that are missing, and for
     pictures that cannot be turned because they are no squares.
     """
     height, width = x_NCHW.shape[-2:]
     if spec.kind == "labels" and labels_NA is None:
-        raise UserError("evaluation.judge.kind='labels': the pictures have none; use rotations")
+        raise UserError(
+            "evaluation.feature_extractor.kind='labels': the pictures have none; use rotations"
+        )
     if spec.kind == "rotations" and height != width:
         raise UserError(
-            f"evaluation.judge.kind='rotations': pictures are {height}×{width} (height × width), "
-            "and quarter turns need squares; set data.size, or use labels or random"
+            f"evaluation.feature_extractor.kind='rotations': pictures are {height}×{width} "
+            "(height × width), and quarter turns need squares; set data.size, or use labels or "
+            "random"
         )
     x_NCHW = x_NCHW.cpu()
     with isolated(spec.seed), one_thread():
-        network = JudgeNet(spec.channels, spec.heads)
+        network = FeatureNet(spec.channels, spec.heads)
         if spec.kind == "random":
             _calibrate(network, x_NCHW)
         else:
             _fit(network, spec, x_NCHW, None if labels_NA is None else labels_NA.cpu(), advance)
-    return Judge(spec, network, device)
+    return FeatureExtractor(spec, network, device)
 
 
 @torch.no_grad()
-def _calibrate(network: JudgeNet, x_NCHW: Tensor) -> None:
+def _calibrate(network: FeatureNet, x_NCHW: Tensor) -> None:
     """Set the running statistics to those of some pictures."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
@@ -154,8 +157,8 @@ def _calibrate(network: JudgeNet, x_NCHW: Tensor) -> None:
 
 
 def _fit(
-    network: JudgeNet,
-    spec: JudgeSpec,
+    network: FeatureNet,
+    spec: ExtractorSpec,
     x_NCHW: Tensor,
     labels_NA: Tensor | None,
     advance: Callable[[], None],
@@ -169,7 +172,7 @@ def _fit(
         if spec.kind == "rotations":
             x, target_NA = turned(x)
         else:
-            assert labels_NA is not None, "checked by train_judge"
+            assert labels_NA is not None, "checked by train_extractor"
             target_NA = labels_NA[rows]
         _, heads = network(x)
         pairs = zip(heads, target_NA.unbind(1), strict=True)
@@ -217,46 +220,48 @@ def one_thread() -> Iterator[None]:
 
 
 def default_folder() -> Path:
-    """Where judges are kept."""
+    """Where feature extractors are kept."""
     base = os.environ.get("SEQGAN_CACHE")
-    return (Path(base) if base else Path.home() / ".cache" / "seqgan") / "judges"
+    return (Path(base) if base else Path.home() / ".cache" / "seqgan") / "feature_extractors"
 
 
-def cached_judge(
-    spec: JudgeSpec,
+def cached_extractor(
+    spec: ExtractorSpec,
     x_NCHW: Tensor,
     labels_NA: Tensor | None,
     device: torch.device,
     folder: Path | None = None,
-) -> Judge:
-    """The judge of these pictures: the one kept in `folder` (None: `default_folder()`), or new.
+) -> FeatureExtractor:
+    """The extractor of these pictures: the one kept in `folder` (None: `default_folder()`), or new.
 
-    Raises what `train_judge` does. A folder that cannot be written costs time and nothing else.
+    Raises what `train_extractor` does. A folder that cannot be written costs time and nothing else.
     """
     entry = (folder or default_folder()) / _key(spec, x_NCHW, labels_NA)
     network = _stored(entry, spec)
     if network is not None:
-        return Judge(spec, network, device)
+        return FeatureExtractor(spec, network, device)
     shutil.rmtree(entry, ignore_errors=True)  # a damaged one
-    judge = _train_with_bar(spec, x_NCHW, labels_NA)
-    _store(entry, judge)
+    extractor = _train_with_bar(spec, x_NCHW, labels_NA)
+    _store(entry, extractor)
     # Another process may have been first: both go on with what is stored.
-    return Judge(spec, _stored(entry, spec) or judge.network, device)
+    return FeatureExtractor(spec, _stored(entry, spec) or extractor.network, device)
 
 
-def _train_with_bar(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> Judge:
+def _train_with_bar(
+    spec: ExtractorSpec, x_NCHW: Tensor, labels_NA: Tensor | None
+) -> FeatureExtractor:
     cpu = torch.device("cpu")
     if spec.kind == "random":
-        return train_judge(spec, x_NCHW, labels_NA, cpu)
+        return train_extractor(spec, x_NCHW, labels_NA, cpu)
     with progress_bar() as bar:
-        task = bar.add_task("training the judge", total=spec.updates, note="")
-        return train_judge(spec, x_NCHW, labels_NA, cpu, lambda: bar.advance(task))
+        task = bar.add_task("training the feature extractor", total=spec.updates, note="")
+        return train_extractor(spec, x_NCHW, labels_NA, cpu, lambda: bar.advance(task))
 
 
-def _key(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
-    """Of everything that decides a judge: what is asked, pictures, labels, torch and this code."""
+def _key(spec: ExtractorSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
+    """Of everything that decides an extractor: its spec, pictures, labels, torch and this code."""
     digest = hashlib.sha256(json.dumps([asdict(spec), torch.__version__]).encode())
-    for source in (__file__, inspect.getfile(JudgeNet)):
+    for source in (__file__, inspect.getfile(FeatureNet)):
         digest.update(Path(source).read_bytes())
     for data in (x_NCHW, labels_NA):
         if data is not None:
@@ -265,28 +270,28 @@ def _key(spec: JudgeSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
     return digest.hexdigest()[:32]
 
 
-def _store(entry: Path, judge: Judge) -> None:
+def _store(entry: Path, extractor: FeatureExtractor) -> None:
     """Complete or not at all; where another process has stored its own meanwhile, that one stays.
 
     A disk that is full or must not be written is no reason to stop.
     """
-    network = judge.network
+    network = extractor.network
     tree = {"parameters": dict(network.state_dict()), "sha256": parameters_hash(network)}
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=entry.parent) as own:
-            save_tree(tree, Path(own) / "judge")
-            (Path(own) / "judge").rename(entry)
+            save_tree(tree, Path(own) / "extractor")
+            (Path(own) / "extractor").rename(entry)
     except (OSError, SafetensorError):
         return
 
 
-def _stored(entry: Path, spec: JudgeSpec) -> JudgeNet | None:
+def _stored(entry: Path, spec: ExtractorSpec) -> FeatureNet | None:
     """The network of an entry; None where it is missing or damaged."""
     if not entry.is_dir():
         return None
     with isolated(spec.seed):  # a new network draws its parameters, and training must not notice
-        network = JudgeNet(spec.channels, spec.heads)
+        network = FeatureNet(spec.channels, spec.heads)
     try:
         tree = load_tree(entry)
         network.load_state_dict(tree["parameters"])

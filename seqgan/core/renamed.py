@@ -1,0 +1,162 @@
+"""Names of earlier versions and what they are called today: the one table.
+
+A configuration that uses an old name is refused with the new one. Run folders of earlier versions
+are read as if they had been written today: `config.yaml`, metrics, budgets and data reports.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key that moved, or whose value is written in another way."""
+
+    path: str
+    """Regular expression of the dotted path, without positions in lists."""
+    now: str
+    """What people are told: the new key, perhaps with its value."""
+    change: Callable[[dict[str, Any], str], None]
+    """Changes the mapping that has the old key, given as the second argument."""
+
+
+def _called(name: str) -> Callable[[dict[str, Any], str], None]:
+    def change(node: dict[str, Any], old: str) -> None:
+        node[name] = node.pop(old)
+
+    return change
+
+
+def _falling_rate(node: dict[str, Any], old: str) -> None:
+    decay = node.pop(old)
+    if decay is not None:
+        first, last = map(int, decay)
+        node["lr_decay"] = {"start": 1, "end": 0, "after": first, "steps": last - first}
+
+
+def _temperature(node: dict[str, Any], old: str) -> None:
+    value = node[old]
+    if isinstance(value, dict) and value.get("shape") == "constant":
+        node[old] = value.get("value", 0.7)
+
+
+def _demonstrations(node: dict[str, Any], old: str) -> None:
+    node["share"] = {"start": node.get("share", 0.2), "end": 0, "steps": node.pop(old)}
+
+
+def _from_zero(node: dict[str, Any], old: str) -> None:
+    value = node[old]
+    if isinstance(value, dict):
+        value.setdefault("start", 0)
+
+
+_TEMPERATURE = "a plain number, or {start, end, steps, shape: linear or exponential}"
+
+_KEYS = (
+    _Key(r".*\bcredit\.trace", "gae_lambda", _called("gae_lambda")),
+    _Key(r"objective\.value", "reward", _called("reward")),
+    _Key(r"generator\.company_prior", "co_occurrence_prior", _called("co_occurrence_prior")),
+    _Key(r"evaluation\.judge", "feature_extractor", _called("feature_extractor")),
+    _Key(r"data\.(.*\.)?judge_fraction", "extractor_fraction", _called("extractor_fraction")),
+    _Key(r"data\.(.*\.)?source\.judge", "extractor", _called("extractor")),
+    _Key(
+        r"players\.\w+\.decay",
+        "lr_decay: {start: 1, end: 0, after: FIRST, steps: LAST - FIRST}",
+        _falling_rate,
+    ),
+    _Key(r".*\btemperature\.name", _TEMPERATURE, _called("shape")),
+    _Key(r".*\btemperature\.value", _TEMPERATURE, _called("value")),
+    _Key(r".*\bestimator\.temperature", _TEMPERATURE, _temperature),
+    _Key(
+        r"game\.demonstrations\.steps",
+        "share: {start: 0.2, end: 0, steps: STEPS}",
+        _demonstrations,
+    ),
+    _Key(r"game\.scheduled_sampling", "a number, or {start, end, steps}", _from_zero),
+)
+
+_NAMES = {("critic", "company"): "co_occurrence"}
+"""Values of `name` by the key of the part."""
+
+_METRICS = (
+    (r"usage_kl_(\w+)", r"unigram_kl_\1"),
+    (r"kept_(a2b|b2a)(@.*)?", r"label_preservation_\1\2"),
+    (r"symbols(_\w+)?", r"tokens\1"),
+    (r"scored(_\w+)?", r"critic_calls\1"),
+)
+_REPORT = {"judge": "extractor", "common_symbols": "common_tokens"}
+_BUDGET = {"symbols": "tokens", "scored": "critic_calls"}
+
+
+def new_key(path: str) -> str | None:
+    """What a dotted key of an earlier version is now, for people; None where it was none.
+
+    >>> new_key("estimator.credit.trace")
+    'gae_lambda'
+    """
+    plain = re.sub(r"\[\d+\]|\.\d+(?=\.|$)", "", path)
+    return next((key.now for key in _KEYS if re.fullmatch(key.path, plain)), None)
+
+
+def new_name(part: str, name: str) -> str | None:
+    """The present `name` of a part, e.g. `co_occurrence` for critic `company`."""
+    return _NAMES.get((part.rpartition(".")[2], name))
+
+
+def new_metric(name: str, data: str | None = None) -> str:
+    """The present name of a metric; `data` is the run's data.name.
+
+    `copied` was two things: on text the share of sentences that stand in the training text.
+    """
+    if name == "copied" and data in ("text", "huggingface"):
+        return "in_train"
+    for old, new in _METRICS:
+        if re.fullmatch(old, name):
+            return re.sub(old, new, name)
+    return name
+
+
+def upgrade_config(tree: dict[str, Any]) -> dict[str, Any]:
+    """A run folder's configuration under today's names; a new tree."""
+    upgraded = _upgrade_node(tree, "")
+    data = upgraded.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    evaluation = upgraded.get("evaluation")
+    for rule in ("select", "sweep_select"):
+        selection = evaluation.get(rule) if isinstance(evaluation, dict) else None
+        if isinstance(selection, dict) and isinstance(selection.get("metric"), str):
+            selection["metric"] = new_metric(selection["metric"], name)
+    return upgraded
+
+
+def upgrade_report(report: Any) -> Any:
+    """A data report under today's names."""
+    if not isinstance(report, dict):
+        return report
+    return {_REPORT.get(key, key): upgrade_report(value) for key, value in report.items()}
+
+
+def upgrade_budget(budget: dict[str, Any]) -> dict[str, Any]:
+    """What a run has spent, under today's names."""
+    return {_BUDGET.get(key, key): value for key, value in budget.items()}
+
+
+def _upgrade_node(node: Any, path: str) -> Any:
+    if isinstance(node, list):
+        return [_upgrade_node(item, path) for item in node]
+    if not isinstance(node, dict):
+        return node
+    below = {
+        key: _upgrade_node(value, f"{path}.{key}" if path else str(key))
+        for key, value in node.items()
+    }
+    for old in list(below):
+        for key in _KEYS:
+            if re.fullmatch(key.path, f"{path}.{old}" if path else str(old)):
+                key.change(below, old)
+    name = below.get("name")
+    if isinstance(name, str):
+        below["name"] = new_name(path, name) or name
+    return below

@@ -1,0 +1,95 @@
+"""Numbers that change with updates: temperatures, weights, probabilities, learning rates.
+
+In YAML a plain number is constant, and a mapping goes from `start` to `end`:
+
+    temperature: 1.0
+    temperature: {start: 1.0, end: 0.3, steps: 300, shape: exponential}
+
+    value(u) = start + s·(end − start)        linear
+    value(u) = start · (end / start)^s        exponential,       s = clip((u − after) / steps, 0, 1)
+"""
+
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import Field, model_serializer, model_validator
+
+from seqgan.core.config import Config
+from seqgan.core.numbers import Temperature
+
+Value = TypeVar("Value", bound=float)
+"""The range of the number, e.g. `Annotated[float, Field(ge=0)]`."""
+
+
+class Schedule(Config, Generic[Value]):
+    """A number for each update; see the module's docstring.
+
+    >>> Schedule[float](start=1.0, end=0.0, steps=4).at(1)
+    0.75
+    """
+
+    start: Value
+    """Value of the first update."""
+    end: Value
+    """Value from update `after + steps` on."""
+    steps: Annotated[int, Field(gt=0)] = 1
+    """Updates from `start` to `end`."""
+    shape: Literal["linear", "exponential"] = "linear"
+    """Whether each update adds the same amount or multiplies by the same factor."""
+    after: Annotated[int, Field(ge=0)] = 0
+    """Updates before the value starts to change."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constant(cls, tree: Any) -> Any:
+        """A plain number never changes."""
+        if isinstance(tree, int | float) and not isinstance(tree, bool):
+            return {"start": tree, "end": tree}
+        return tree
+
+    @model_validator(mode="after")
+    def _has_a_ratio(self) -> Self:
+        if self.shape == "exponential" and min(self.start, self.end) <= 0:
+            raise ValueError(
+                f"shape=exponential goes from start={self.start} to end={self.end} by a factor; "
+                "raise both above 0, or use shape linear"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, fields: Any) -> Any:
+        return self.start if self.is_constant else fields(self)
+
+    def __str__(self) -> str:
+        return f"{self.start:g}" if self.is_constant else f"{self.start:g}…{self.end:g}"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a plain number."""
+        return self.start == self.end
+
+    @property
+    def lowest(self) -> float:
+        """The smallest value it takes."""
+        return min(self.start, self.end)
+
+    @property
+    def highest(self) -> float:
+        """The largest value it takes."""
+        return max(self.start, self.end)
+
+    def at(self, update: float) -> float:
+        """The value after so many updates."""
+        share = min(1.0, max(0.0, update - self.after) / self.steps)
+        if self.shape == "linear":
+            return self.start + share * (self.end - self.start)
+        return self.start * (self.end / self.start) ** share
+
+
+def constant(value: float) -> Any:
+    """A schedule's plain number, as a default of a field."""
+    return Schedule[float](start=value, end=value)
+
+
+TemperatureSchedule = Schedule[Temperature]
+WeightSchedule = Schedule[Annotated[float, Field(ge=0)]]
+ShareSchedule = Schedule[Annotated[float, Field(ge=0, le=1)]]

@@ -1,0 +1,132 @@
+"""Names of earlier versions: refused with the new name, and read from their run folders."""
+
+from typing import Any
+
+import pytest
+from tiny_runs import tiny_experiment
+
+from seqgan.core.errors import UserError
+from seqgan.core.renamed import (
+    new_key,
+    new_metric,
+    upgrade_budget,
+    upgrade_config,
+    upgrade_report,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"objective.value": "prob"}, "objective.value='prob': has another name now; write reward"),
+        ({"players.critic.decay": [5, 9]}, "write lr_decay: {start: 1, end: 0, after: FIRST"),
+        (
+            {"estimator": {"name": "softmax", "temperature": {"name": "constant", "value": 1.0}}},
+            "write a plain number, or {start, end, steps",
+        ),
+        ({"evaluation.judge": {"kind": "random"}}, "write feature_extractor"),
+        ({"critic": {"name": "company"}}, "critic.name='company': has another name now; write co_"),
+        (
+            {"estimator.credit": {"name": "gae", "trace": 0.5}},
+            "estimator.credit.trace=0.5: has another name now; write gae_lambda",
+        ),
+    ],
+    ids=str,
+)
+def test_an_old_name_is_refused_with_the_new_one(changes: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(UserError) as caught:
+        tiny_experiment(changes)
+    assert remedy in str(caught.value)
+
+
+def test_a_run_folder_of_an_earlier_version_is_read_as_if_written_today() -> None:
+    former = {
+        "data": {"name": "unpaired", "a": {"source": {"name": "faces", "judge": "10"}}},
+        "critic": {"name": "company", "width": "4"},
+        "objective": {"name": "wgan", "value": "logit"},
+        "estimator": {"name": "softmax", "temperature": {"name": "constant", "value": "0.7"}},
+        "probe": {
+            "estimators": [
+                {
+                    "estimator": {
+                        "name": "score_function",
+                        "credit": {"name": "gae", "trace": "1"},
+                    }
+                },
+                {
+                    "estimator": {
+                        "name": "softmax",
+                        "temperature": {"name": "linear", "start": "1", "end": "2", "steps": "3"},
+                    }
+                },
+            ]
+        },
+        "players": {"critic": {"decay": ["5", "9"]}, "generator": {"decay": None}},
+        "game": {"demonstrations": {"share": "0.5", "steps": "3"}},
+        "evaluation": {"select": {"metric": "usage_kl_a2b"}, "judge": {"kind": "auto"}},
+    }
+    assert upgrade_config(former) == {
+        "data": {"name": "unpaired", "a": {"source": {"name": "faces", "extractor": "10"}}},
+        "critic": {"name": "co_occurrence", "width": "4"},
+        "objective": {"name": "wgan", "reward": "logit"},
+        "estimator": {"name": "softmax", "temperature": "0.7"},
+        "probe": {
+            "estimators": [
+                {
+                    "estimator": {
+                        "name": "score_function",
+                        "credit": {"name": "gae", "gae_lambda": "1"},
+                    }
+                },
+                {
+                    "estimator": {
+                        "name": "softmax",
+                        "temperature": {"start": "1", "end": "2", "steps": "3", "shape": "linear"},
+                    }
+                },
+            ]
+        },
+        "players": {
+            "critic": {"lr_decay": {"start": 1, "end": 0, "after": 5, "steps": 4}},
+            "generator": {},
+        },
+        "game": {"demonstrations": {"share": {"start": "0.5", "end": 0, "steps": "3"}}},
+        "evaluation": {
+            "select": {"metric": "unigram_kl_a2b"},
+            "feature_extractor": {"kind": "auto"},
+        },
+    }
+
+
+def test_what_is_written_today_stays_as_it_is() -> None:
+    tree = tiny_experiment({}).model_dump()
+    assert upgrade_config(tree) == tree
+    assert new_key("players.critic.lr") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "data", "new"),
+    [
+        ("copied", "text", "in_train"),
+        ("copied", "unpaired_text", "copied"),
+        ("usage_kl_b2a", None, "unigram_kl_b2a"),
+        ("kept_a2b@cnn-12", None, "label_preservation_a2b@cnn-12"),
+        ("symbols_total", None, "tokens_total"),
+        ("scored", None, "critic_calls"),
+        ("nll_test", "text", "nll_test"),
+    ],
+)
+def test_metrics(old: str, data: str | None, new: str) -> None:
+    assert new_metric(old, data) == new
+
+
+def test_budgets_and_reports() -> None:
+    assert upgrade_budget({"symbols": 1, "scored": 2, "seconds": 3}) == {
+        "tokens": 1,
+        "critic_calls": 2,
+        "seconds": 3,
+    }
+    assert upgrade_report({"a": {"judge": {"pictures": 3}}, "common_symbols": 1}) == {
+        "a": {"extractor": {"pictures": 3}},
+        "common_tokens": 1,
+    }
