@@ -6,7 +6,7 @@ branches ask of each other is in `checks/`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -258,7 +258,10 @@ def _check_same(started: Experiment, wanted: Experiment, fields: Iterable[str]) 
             )
 
 
-def load_experiment(path: Path, overrides: list[str]) -> Experiment:
-    """Read, override and validate an experiment. Raises `UserError` with one clear line."""
-    tree = apply_overrides(read_yaml(path), overrides)
+def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
+    """Read, override (`["seed=1", …]`) and validate an experiment.
+
+    Raises `UserError` with one clear line.
+    """
+    tree = apply_overrides(read_yaml(Path(path)), list(overrides))
     return validate(Experiment, tree, str(path))

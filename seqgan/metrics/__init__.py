@@ -1,0 +1,29 @@
+"""Metrics: numbers of samples, of samples beside real data, and of densities."""
+
+from typing import TYPE_CHECKING
+
+from seqgan.core.lazy import attach
+
+if TYPE_CHECKING:
+    from seqgan.metrics.bleu import Corpus as Corpus
+    from seqgan.metrics.bleu import self_bleu as self_bleu
+    from seqgan.metrics.bleu import sentence_bleu as sentence_bleu
+    from seqgan.metrics.bleu import sentence_self_bleu as sentence_self_bleu
+    from seqgan.metrics.coverage import prdc as prdc
+    from seqgan.metrics.divergence import exact_divergences as exact_divergences
+    from seqgan.metrics.divergence import sampled_divergences as sampled_divergences
+    from seqgan.metrics.diversity import distinct as distinct
+    from seqgan.metrics.diversity import distinct_n as distinct_n
+    from seqgan.metrics.diversity import mean_length as mean_length
+    from seqgan.metrics.diversity import share_in_train as share_in_train
+    from seqgan.metrics.diversity import unique_share as unique_share
+    from seqgan.metrics.frechet import frechet_distance as frechet_distance
+    from seqgan.metrics.kernel import kernel_distance as kernel_distance
+    from seqgan.metrics.modes import mode_coverage as mode_coverage
+    from seqgan.metrics.ngram_lm import NgramModel as NgramModel
+    from seqgan.metrics.ngram_lm import unigram_kl as unigram_kl
+    from seqgan.metrics.translation import chrf as chrf
+    from seqgan.metrics.translation import copied_share as copied_share
+    from seqgan.metrics.translation import rouge as rouge
+
+__getattr__, __dir__ = attach(__name__)

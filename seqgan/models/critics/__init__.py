@@ -1,0 +1,20 @@
+"""Critics of sequences: networks that score token tensors."""
+
+from typing import TYPE_CHECKING
+
+from seqgan.core.lazy import attach
+
+if TYPE_CHECKING:
+    from seqgan.models.critics.action import ActionCritic as ActionCritic
+    from seqgan.models.critics.classes import ClassesCritic as ClassesCritic
+    from seqgan.models.critics.cnn import CnnCritic as CnnCritic
+    from seqgan.models.critics.co_occurrence import CoOccurrenceCritic as CoOccurrenceCritic
+    from seqgan.models.critics.hf import HfCritic as HfCritic
+    from seqgan.models.critics.local import LocalCritic as LocalCritic
+    from seqgan.models.critics.mlp import MlpCritic as MlpCritic
+    from seqgan.models.critics.pairwise import PairwiseCritic as PairwiseCritic
+    from seqgan.models.critics.relgan import RelganCritic as RelganCritic
+    from seqgan.models.critics.rnn import RnnCritic as RnnCritic
+    from seqgan.models.critics.transformer import TransformerCritic as TransformerCritic
+
+__getattr__, __dir__ = attach(__name__)

@@ -1,0 +1,68 @@
+"""seqgan from Python: the names that it offers, and what they cost before they are used."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqgan
+
+ROOT = Path(seqgan.__file__).parent
+LAZY = ("seqgan", *(f"seqgan.{name}" for name in ("estimators", "metrics", "objectives")))
+LAZY += ("seqgan.models.critics", "seqgan.models.generators")
+
+
+def python(source: str) -> str:
+    """What a new process prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_takes_under_50_milliseconds() -> None:
+    """Processor time of the fastest of five processes: the machine may be busy."""
+    source = (
+        "import time; start = time.process_time(); import seqgan; "
+        "print(time.process_time() - start)"
+    )
+    assert min(float(python(source)) for _ in range(5)) < 0.05
+
+
+def test_looking_at_what_there_is_loads_neither_torch_nor_numpy() -> None:
+    source = (
+        "import sys, seqgan; dir(seqgan); [dir(getattr(seqgan, name)) for name in "
+        "('estimators', 'metrics', 'objectives', 'critics', 'generators')]; "
+        "print({'torch', 'numpy', 'pydantic'} & set(sys.modules))"
+    )
+    assert python(source) == "set()\n"
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_every_public_name_can_be_imported(package: str) -> None:
+    module = importlib.import_module(package)
+    public = [name for name in dir(module) if not name.startswith("_")]
+    assert len(public) > 3
+    for name in public:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_public_names_are_exported_for_type_checkers_too(package: str) -> None:
+    """A name that is not imported `as` itself is none of the package's for a strict checker."""
+    path = ROOT.parent / package.replace(".", "/") / "__init__.py"
+    block = next(node for node in ast.parse(path.read_text()).body if isinstance(node, ast.If))
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        assert all(alias.asname == alias.name for alias in node.names)
+
+
+def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"'seqgan\.estimators' has no attribute 'Reinforce'"):
+        _ = seqgan.estimators.Reinforce  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="cannot import name 'trane'"):
+        exec("from seqgan import trane")
