@@ -35,6 +35,7 @@ from seqgan.checks.parts import (
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
+from seqgan.core.extensions import ByName
 from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
@@ -80,7 +81,7 @@ class Experiment(Config):
     """Seed of initial parameters, batches and samples."""
     device: Annotated[str, AfterValidator(_check_device)] = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    data: Annotated[DataConfig | TextPairConfig | PromptedTextConfig, Field(discriminator="name")]
+    data: Annotated[DataConfig | TextPairConfig | PromptedTextConfig, ByName()]
     """What the generator learns from."""
     game: GameConfig
     """Who plays, and for what besides the objective."""

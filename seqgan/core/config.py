@@ -10,10 +10,9 @@ leaves no field of the former estimator behind.
 
 import json
 import re
-import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -26,12 +25,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.annotations import alternatives
+from seqgan.core.config_errors import explain, shown
+from seqgan.core.errors import UserError
 from seqgan.core.files import read_text
 from seqgan.core.numbers import check_numbers
-from seqgan.core.renamed import new_key, new_name
 from seqgan.core.yaml_text import parse_yaml, read_scalar
 
 
@@ -105,13 +105,13 @@ def apply_overrides(tree: DictConfig, overrides: list[str]) -> DictConfig:
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
-            raise UserError(f"override {_shown(override)}: write it as key=value, e.g. seed=1")
-        value = _read_override(text.strip(), f"override {_shown(override)}")
+            raise UserError(f"override {shown(override)}: write it as key=value, e.g. seed=1")
+        value = _read_override(text.strip(), f"override {shown(override)}")
         try:
             set_node(tree, key, value)
         except KEY_ERRORS as error:
             raise UserError(
-                f"override {_shown(override)}: cannot be applied ({reason(error)})"
+                f"override {shown(override)}: cannot be applied ({reason(error)})"
             ) from error
     return tree
 
@@ -148,7 +148,7 @@ def validate(model: type[ConfigT], tree: DictConfig | ListConfig | dict, source:
     except OmegaConfBaseException as error:
         raise UserError(f"{source}: {reason(error)}") from error
     except ValidationError as error:
-        raise UserError(f"{source}: {_explain(error, model)}") from error
+        raise UserError(f"{source}: {explain(error, model)}") from error
 
 
 def _check_text(node: Any, source: str, place: str = "") -> None:
@@ -159,17 +159,9 @@ def _check_text(node: Any, source: str, place: str = "") -> None:
             _check_text(value, source, f"{place}.{key}" if place else str(key))
     elif isinstance(node, str) and ("\0" in node or any("\ud800" <= c <= "\udfff" for c in node)):
         raise UserError(
-            f"{source}: {place}={_shown(node)}: holds a character that is no text (NUL, or half of "
+            f"{source}: {place}={shown(node)}: holds a character that is no text (NUL, or half of "
             "a pair); remove it"
         )
-
-
-def _shown(value: Any) -> str:
-    """A value for a message, of bearable length."""
-    if value is None:
-        return "null"
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    return text if len(text) <= 200 else f"{text[:100]}…{text[-20:]}"
 
 
 def reason(error: Exception) -> str:
@@ -181,7 +173,7 @@ def reason(error: Exception) -> str:
 
 def _read_as(value: Any, annotation: Any) -> Any:
     """Text as the annotation asks, at any depth outside of nested configurations."""
-    kinds = _alternatives(annotation)
+    kinds = alternatives(annotation)
     if isinstance(value, list):
         items = [get_args(kind)[0] for kind in kinds if get_origin(kind) is list]
         return [_read_as(item, items[0]) for item in value] if items else value
@@ -194,180 +186,6 @@ def _read_as(value: Any, annotation: Any) -> Any:
     if words and (len(words) == len(kinds) or any(value in get_args(kind) for kind in words)):
         return value
     return read_scalar(value)
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The types that an annotation admits besides None."""
-    if get_origin(annotation) is Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [kind for part in get_args(annotation) for kind in _alternatives(part)]
-    return [] if annotation is type(None) else [annotation]
-
-
-def _explain(error: ValidationError, model: type[Config]) -> str:
-    """The first validation error as one line that names field, value and remedy."""
-    details = _told_once(error.errors(), model)
-    first = next((each for each in details if _is_renamed(each, model)), details[0])
-    location = first["loc"]
-    field = _dotted(location, model)
-    kind, value = first["type"], first.get("input")
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    if kind == "extra_forbidden":
-        siblings = _fields_at(model, location[:-1])
-        if (now := new_key(field)) is not None:
-            return f"{field}={_shown(value)}: has another name now; write {now}{more}"
-        hint = did_you_mean(str(location[-1]), siblings)
-        known = ", ".join(siblings)
-        return f"{field}={_shown(value)}: unknown key{hint or ';'} known keys: {known}{more}"
-    if kind == "missing":
-        return f"{field}: missing; add it to the configuration{more}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        context = first.get("ctx", {})
-        expected = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",")]
-        if kind == "union_tag_not_found":
-            return f"{field}: needs a 'name'{_choose(_tags_at(model, location))}{more}"
-        tag = str(context.get("tag"))
-        if (now := new_name(field, tag)) is not None:
-            return f"{field}.name={_shown(tag)}: has another name now; write {now}{more}"
-        return (
-            f"{field}.name={_shown(tag)}: unknown name{did_you_mean(tag, expected)}"
-            f"{_choose(expected)}{more}"
-        )
-    if kind == "literal_error":
-        context = first.get("ctx", {})
-        expected = [
-            word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")
-        ]
-        hint = did_you_mean(str(value), expected)
-        return f"{field}={_shown(value)}: unknown{hint}{_choose(expected)}"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{field}={_shown(value)}: is no section; {_keys_at(model, location, field)}{more}"
-    message = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
-    if kind == "value_error":  # a cross-field check: it names the fields and the remedy itself
-        return f"{field}: {message}{more}" if field else f"{message}{more}"
-    return f"{field}={_shown(value)}: {message[0].lower()}{message[1:]}{more}"
-
-
-def _told_once(details: list[Any], model: type[Config]) -> list[Any]:
-    """Pydantic's errors, without those of the other alternatives of a field: of a number or a
-    section, where a section was given, only what is wrong with it as a section."""
-    groups: dict[str, list[tuple[bool, Any]]] = {}
-    for detail in details:
-        location = detail["loc"]
-        depth = _alternative_at(location, model)
-        place = _dotted(location[:depth], model)
-        other_kind = depth == len(location) - 1 and detail["type"].endswith("_type")
-        groups.setdefault(place, []).append((other_kind, detail))
-    told = []
-    for group in groups.values():
-        told += [detail for other_kind, detail in group if not other_kind] or [group[0][1]]
-    return told
-
-
-def _keys_at(model: type[Config], location: tuple[int | str, ...], field: str) -> str:
-    """What a person can write at a section."""
-    tags = _tags_at(model, location)
-    if tags:
-        return f"give its name, as in {field}.name={tags[0]}{_choose(tags)}"
-    known = _fields_at(model, location)
-    if known:
-        return f"give its keys, as in {field}.{known[0]}=…; known keys: {', '.join(known)}"
-    return f"give keys with values, as in {field}={{key: value}}"
-
-
-def _is_renamed(error: ErrorDetails, model: type[Config]) -> bool:
-    """Whether it is about a key of an earlier version, which explains the other errors."""
-    return error["type"] == "extra_forbidden" and bool(new_key(_dotted(error["loc"], model)))
-
-
-def _choose(expected: list[str]) -> str:
-    return f"; choose from: {', '.join(expected)}" if expected and expected[0] else ""
-
-
-def _dotted(location: tuple[int | str, ...], model: type[Config]) -> str:
-    """A pydantic location as a dotted key; what it says of alternatives is left out."""
-    parts: list[str] = []
-    node: Any = model
-    for part in location:
-        if _branch(node, part) is None:
-            parts.append(str(part))
-        node = _below(node, part)
-    return ".".join(parts)
-
-
-def _alternative_at(location: tuple[int | str, ...], model: type[Config]) -> int | None:
-    """Where a location says which alternative of a field without names was tried; None: nowhere."""
-    node: Any = model
-    for position, part in enumerate(location):
-        if _tagged_member(node, part) is None and _branch(node, part) is not None:
-            return position
-        node = _below(node, part)
-    return None
-
-
-def _fields_at(model: type[Config], location: tuple[int | str, ...]) -> list[str]:
-    node: Any = model
-    for part in location:
-        node = _below(node, part)
-    return [name for member in _members(node) for name in getattr(member, "model_fields", {})]
-
-
-def _tags_at(model: type[Config], location: tuple[int | str, ...]) -> list[str]:
-    """The names that the discriminated union at a location knows."""
-    node: Any = model
-    for part in location:
-        node = _below(node, part)
-    members = [member for member in _members(node) if "name" in getattr(member, "model_fields", {})]
-    return [tag for member in members for tag in get_args(member.model_fields["name"].annotation)]
-
-
-def _members(annotation: Any) -> list[Any]:
-    """The classes a (nested, annotated, optional) annotation can hold."""
-    if hasattr(annotation, "model_fields") or get_origin(annotation) is None:
-        return [annotation]
-    return [leaf for argument in get_args(annotation) for leaf in _members(argument)]
-
-
-def _below(node: Any, part: int | str) -> Any:
-    """The annotation that a part of a pydantic location leads to."""
-    branch = _branch(node, part)
-    return _child(node, part) if branch is None else branch
-
-
-def _branch(node: Any, part: int | str) -> Any:
-    """The alternative that `part` stands for, where it is none of a person's keys; else None.
-
-    Of a field whose sections have names it is the tag, of others pydantic's word for a type.
-    """
-    tagged = _tagged_member(node, part)
-    alternatives = _alternatives(node)
-    if tagged is not None or len(alternatives) < 2 or isinstance(part, int):
-        return tagged
-    named = [kind for kind in alternatives if getattr(kind, "__name__", "") == part]
-    return named[0] if named else Any
-
-
-def _tagged_member(node: Any, part: int | str) -> Any:
-    """The member of a discriminated union that `part` names as its tag, or None."""
-    if hasattr(node, "model_fields"):
-        return None
-    for member in _members(node):
-        fields = getattr(member, "model_fields", {})
-        if "name" in fields and part in get_args(fields["name"].annotation):
-            return member
-    return None
-
-
-def _child(node: Any, part: int | str) -> Any:
-    if isinstance(part, int):
-        return node
-    for member in _members(node):
-        fields = getattr(member, "model_fields", {})
-        if part in fields:
-            annotation = fields[part].annotation
-            return annotation
-    return None
 
 
 def describe(config: Config, indent: int = 0) -> list[str]:

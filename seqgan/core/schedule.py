@@ -11,7 +11,14 @@ In YAML a plain number is constant, and a mapping goes from `start` to `end`:
 
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from seqgan.core.config import Config
 from seqgan.core.numbers import Temperature
@@ -38,13 +45,17 @@ class Schedule(Config, Generic[Value]):
     after: Annotated[int, Field(ge=0)] = 0
     """Updates before the value starts to change."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _constant(cls, tree: Any) -> Any:
+    def _constant(cls, tree: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         """A plain number never changes."""
-        if isinstance(tree, int | float) and not isinstance(tree, bool):
-            return {"start": tree, "end": tree}
-        return tree
+        if isinstance(tree, dict | list | Schedule):
+            return validate(tree)
+        try:
+            return validate({"start": tree, "end": tree})
+        except ValidationError as error:  # a number has no keys to name
+            first = error.errors()[0]
+            raise PydanticCustomError("number", "{why}", {"why": first["msg"]}) from error
 
     @model_validator(mode="after")
     def _has_a_ratio(self) -> Self:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Sampled
 
 Positive = Annotated[int, Field(gt=0)]
@@ -95,7 +96,7 @@ OracleConfig = Annotated[
     | PalindromeOracleConfig
     | CopyOracleConfig
     | BracketsOracleConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 
@@ -220,7 +221,7 @@ class HfTokenizerConfig(Config):
 
 TokenizerConfig = Annotated[
     WordTokenizerConfig | CharTokenizerConfig | SentencePieceConfig | HfTokenizerConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 
@@ -378,7 +379,7 @@ SourceConfig = Annotated[
     | IdxSourceConfig
     | HuggingFacePicturesConfig
     | FolderSourceConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -436,5 +437,5 @@ DataConfig = Annotated[
     | PointsDataConfig
     | PictureDataConfig
     | UnpairedPicturesConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -48,4 +49,4 @@ class MixNoiseConfig(Config):
     """Words of the background move by less than about so many places; 0: they keep their order."""
 
 
-NoiseConfig = Annotated[WordNoiseConfig | MixNoiseConfig, Field(discriminator="name")]
+NoiseConfig = Annotated[WordNoiseConfig | MixNoiseConfig, ByName()]

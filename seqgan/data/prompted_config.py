@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST
 from seqgan.data.config import CorpusConfig, Length, Seed
 
@@ -78,7 +79,7 @@ class SmallTalkConfig(Config):
 
 PairSourceConfig = Annotated[
     JsonlPairsConfig | HuggingFacePairsConfig | AlignedPairsConfig | SmallTalkConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 

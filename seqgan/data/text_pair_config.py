@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Sampled
 from seqgan.data.config import (
     Fraction,
@@ -166,5 +167,5 @@ class LanguagePairConfig(Config):
 
 TextPairConfig = Annotated[
     CipherDataConfig | EventsDataConfig | UnpairedTextConfig | LanguagePairConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]

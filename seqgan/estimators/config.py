@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats, Temperature
 from seqgan.core.schedule import TemperatureSchedule, constant
 
@@ -56,7 +57,7 @@ CreditConfig = Annotated[
     | RolloutCreditConfig
     | WindowCreditConfig
     | GaeCreditConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 
@@ -102,7 +103,7 @@ BaselineConfig = Annotated[
     | LeaveOneOutConfig
     | SelfCriticalConfig
     | LearnedBaselineConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 
@@ -296,13 +297,13 @@ class LeakGanConfig(CriticEstimatorConfig):
     going there (LeakGAN); for generator leakgan."""
 
     name: Literal["leakgan"] = "leakgan"
-    credit: Annotated[SequenceCreditConfig | RolloutCreditConfig, Field(discriminator="name")] = (
-        RolloutCreditConfig(name="rollout", continuations=4)
+    credit: Annotated[SequenceCreditConfig | RolloutCreditConfig, ByName()] = RolloutCreditConfig(
+        name="rollout", continuations=4
     )
     """How the value of a sequence is spread over its tokens."""
-    baseline: Annotated[
-        NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig, Field(discriminator="name")
-    ] = LeaveOneOutConfig(name="leave_one_out")
+    baseline: Annotated[NoBaselineConfig | MovingAverageConfig | LeaveOneOutConfig, ByName()] = (
+        LeaveOneOutConfig(name="leave_one_out")
+    )
     """What is subtracted from the worker's reward to lower the variance of its gradient."""
     delta: Annotated[float, Field(gt=0)] = 12.0
     """How sharply the rescaled reward tells high ranks from low ones."""
@@ -351,7 +352,7 @@ EstimatorConfig = Annotated[
     | UnorderedSetConfig
     | PathwiseConfig
     | DetachedConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 ESTIMATOR_NAMES: tuple[str, ...] = tuple(

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.schedule import ShareSchedule, WeightSchedule, constant
 from seqgan.data.noise_config import NoiseConfig
 from seqgan.objectives.config import DivergenceName
@@ -200,5 +201,5 @@ GameConfig = Annotated[
     | AutoencodeGameConfig
     | CycleGameConfig
     | PairedGameConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]

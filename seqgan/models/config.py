@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Layers
 from seqgan.models.image.config import (
     DcganCriticConfig,
@@ -158,7 +159,7 @@ GeneratorConfig = Annotated[
     | LexiconConfig
     | PointerConfig
     | EncoderDecoderConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 SEQUENCE_GENERATORS = ("lstm", "gru", "pairwise", "transformer", "relational", "leakgan", "hf")
 POINT_GENERATORS = ("mlp",)
@@ -353,9 +354,7 @@ class ClassesCriticConfig(Config):
     """Tells k categories and generated samples apart; the label is a prompt of one token."""
 
     name: Literal["classes"] = "classes"
-    trunk: Annotated[
-        MlpCriticConfig | CnnCriticConfig | RelganCriticConfig, Field(discriminator="name")
-    ]
+    trunk: Annotated[MlpCriticConfig | CnnCriticConfig | RelganCriticConfig, ByName()]
     """The critic whose features are read; it does not see the label."""
 
 
@@ -374,7 +373,7 @@ CriticConfig = Annotated[
     | DcganCriticConfig
     | ResnetCriticConfig
     | PatchCriticConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 SEQUENCE_CRITICS = (
     "mlp",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
 
 DivergenceName = Literal[
@@ -68,7 +69,7 @@ class ClassesConfig(Config):
 
 ObjectiveConfig = Annotated[
     DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]
 
 
@@ -108,5 +109,5 @@ class SpectralNormConfig(Config):
 
 PenaltyConfig = Annotated[
     WeightClipConfig | GradientPenaltyConfig | R1Config | SpectralNormConfig,
-    Field(discriminator="name"),
+    ByName(),
 ]

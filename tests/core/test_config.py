@@ -60,7 +60,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ),
         (
             {"estimator": {"name": "soft_gumbel", "temperature": -1}},
-            ["estimator.temperature.start=-1", "greater than or equal to 0.000001"],
+            ["estimator.temperature=-1", "greater than or equal to 0.000001"],
         ),
         (
             {"estimator": {"name": "soft_gumbel", "reward": "shufled"}},

@@ -20,7 +20,7 @@ FACES = {"name": "pictures"}
 
 
 def annealed(start: float, end: float) -> dict[str, Any]:
-    return {"name": "exponential", "start": start, "end": end, "steps": 9}
+    return {"shape": "exponential", "start": start, "end": end, "steps": 9}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def annealed(start: float, end: float) -> dict[str, Any]:
         ({"data.oracle": {"name": "brackets", "length": 1_002}}, "data.oracle.length"),
         ({"data": {"name": "cipher", "length": 4_000_000_000}}, "data.length"),
         ({"data": {"name": "events", "test": 4_000_000_000}}, "data.test"),
-        ({"data": FACES | {"source": {"name": "faces", "judge": 4_000_000_000}}}, "data.source.ju"),
+        ({"data": FACES | {"source": {"name": "faces", "test": 4_000_000_000}}}, "data.source.te"),
         ({"objective": {"name": "transport", "iterations": 10**9}}, "objective.iterations"),
         ({"schedule": [{"repeat": 10**12, "phases": {"mle": 1}}]}, "schedule.0.repeat"),
     ],

@@ -6,6 +6,7 @@ from warnings import catch_warnings, filterwarnings
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Layers
 
 Positive = Annotated[int, Field(gt=0)]
@@ -78,4 +79,4 @@ class LexiconConfig(Config):
     """Standard deviation of the table's first logits."""
 
 
-PairConfig = Annotated[PointerConfig | EncoderDecoderConfig, Field(discriminator="name")]
+PairConfig = Annotated[PointerConfig | EncoderDecoderConfig, ByName()]
