@@ -112,7 +112,6 @@ from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import Highway
 from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.transformer import EncoderDecoder
-from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
 from seqgan.training.phase_schedule import PhaseSchedule
@@ -361,7 +360,7 @@ def build_lstm(space: SequenceSpace, device: torch.device, std: float = 0.1) -> 
 
 def prob_reward(critic: Critic) -> Reward:
     """σ(score), SeqGAN's reward, as the adversarial game makes it."""
-    objective = Divergence(DivergenceConfig(name="non_saturating", reward="prob"))
+    objective = Divergence("non_saturating", reward="prob")
     return CriticReward(critic, objective)
 
 
@@ -603,7 +602,7 @@ def _estimator_update(
     if network is not None:
         baseline = Player("baseline", network.to(device), PlayerConfig())
     estimator = build_estimator(config, space, device, network)
-    reward = CriticReward(critic, Divergence(DivergenceConfig(name="wgan")))
+    reward = CriticReward(critic, Divergence("wgan"))
     generator: Any = player.module
 
     def update() -> None:
@@ -627,7 +626,7 @@ def _critic_update(
     player: Player, real: Batch, generator: RnnGenerator, sizes: Sizes
 ) -> Callable[[], object]:
     """As the adversarial game does it: fresh samples, then one update on both halves."""
-    objective = Divergence(DivergenceConfig(name="non_saturating"))
+    objective = Divergence("non_saturating")
 
     def update() -> None:
         fake = _batch(generator, sizes)

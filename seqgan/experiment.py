@@ -53,7 +53,7 @@ from seqgan.games.config import (
     PairedGameConfig,
 )
 from seqgan.models.config import CriticConfig, GeneratorConfig
-from seqgan.objectives.config import ObjectiveConfig, PenaltyConfig
+from seqgan.objectives.config import AnyObjectiveConfig, AnyPenaltyConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
 
 
@@ -91,9 +91,9 @@ class Experiment(Config):
     """The network that scores samples; null in games without a critic."""
     encoder: CriticConfig | None = None
     """The network whose features become codes, in game autoencode; null elsewhere."""
-    objective: ObjectiveConfig | None = None
+    objective: AnyObjectiveConfig | None = None
     """What the two players play for; null in games without a critic."""
-    penalties: list[PenaltyConfig] = []
+    penalties: list[AnyPenaltyConfig] = []
     """What keeps the critic smooth, each kind at most once."""
     estimator: EstimatorConfig | None = None
     """How the critic's score becomes a gradient of the generator; null without a critic."""

@@ -18,7 +18,6 @@ from seqgan.evaluation.probe import Probed, can_be_listed, probe_gradients
 from seqgan.evaluation.probe_config import ProbeConfig
 from seqgan.experiment import Experiment
 from seqgan.games.critics import CriticReward, score
-from seqgan.objectives.build import build_objective
 from seqgan.objectives.config import ObjectiveConfig
 from seqgan.training.player import Player
 
@@ -38,7 +37,7 @@ class Probe:
     def measure(self, done: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """`estimators`, a row each, and `critic`, what its scores are worth."""
         config, space = self._config, self._space
-        objective = build_objective(self._objective)
+        objective = self._objective.build()
         generator, critic = self.players["generator"].module, self.players["critic"].module
         with isolated(config.seed), frozen(critic):
             # A batch apart from the stream, which training has to find as it left it.

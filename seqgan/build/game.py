@@ -1,6 +1,6 @@
 """Networks, players and the game they play."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -63,16 +63,9 @@ from seqgan.models.generators.leakgan import LeakGanGenerator
 from seqgan.models.infilling import InfillingGenerator, with_blanks
 from seqgan.models.oracles import build_oracle
 from seqgan.objectives.base import Objective
-from seqgan.objectives.build import build_objective
-from seqgan.objectives.config import (
-    DivergenceConfig,
-    ObjectiveConfig,
-    PenaltyConfig,
-    SpectralNormConfig,
-    WeightClipConfig,
-)
+from seqgan.objectives.config import ObjectiveConfig
 from seqgan.objectives.divergences import Divergence
-from seqgan.objectives.penalties import apply_spectral_norm, clip_weights
+from seqgan.objectives.penalties import Penalty
 from seqgan.training.player import ModuleT, Player
 from seqgan.training.trainer import Game
 
@@ -116,7 +109,8 @@ def build_game(experiment: Experiment, data: Task, device: torch.device) -> Game
         return PairedGame(generator, of_a, of_b, game)
     space, stream = _shown(experiment, data)
     critic_module = build_critic(_critic(experiment), space).to(device)
-    critic = _critic_player(experiment, critic_module, module)
+    penalties = [penalty.build() for penalty in experiment.penalties]
+    critic = _critic_player(experiment, critic_module, penalties, module)
     estimator, baseline = _estimator_and_baseline(experiment, space, device)
     demonstrations = getattr(game, "demonstrations", None)
     adversarial = AdversarialGame(
@@ -125,7 +119,7 @@ def build_game(experiment: Experiment, data: Task, device: torch.device) -> Game
         baseline,
         estimator,
         _objective(experiment),
-        experiment.penalties,
+        penalties,
         stream,
         space,
         experiment.mle_weight,
@@ -220,9 +214,7 @@ def _with_evolution(
     if evolution is None:
         return game
     paired = getattr(_objective_config(experiment), "paired", False)
-    mutations = [
-        Divergence(DivergenceConfig(name=name, paired=paired)) for name in evolution.mutations
-    ]
+    mutations = [Divergence(name, paired=paired) for name in evolution.mutations]
     objective = _objective(experiment)
     return EvolutionaryGame(game, estimator, stream, objective, mutations, evolution.diversity)
 
@@ -254,13 +246,14 @@ def _cycle_game(
         for name, stream, space, noise in zip("ab", data.streams, spaces, data.noises, strict=True)
     ]
     pictures = isinstance(data.space.a, ArraySpace)
+    penalties = [penalty.build() for penalty in experiment.penalties]
     return CycleGame(
         generators,
-        _critic_player(experiment, critics),
+        _critic_player(experiment, critics, penalties),
         sides[0],
         sides[1],
         _objective(experiment),
-        experiment.penalties,
+        penalties,
         mean_absolute_difference if pictures else nats_per_token,
         config,
         _language_models(experiment, config, spaces, device),
@@ -288,22 +281,24 @@ LANGUAGE_MODEL = RnnGeneratorConfig(name="gru", embed=64, hidden=128)
 
 
 def _critic_player(
-    experiment: Experiment, critic: ModuleT, generator: nn.Module | None = None
+    experiment: Experiment,
+    critic: ModuleT,
+    penalties: list[Penalty],
+    generator: nn.Module | None = None,
 ) -> Player[ModuleT]:
-    """A generator to which the critic leaks is told of it now, and after each of its updates."""
-    after_step = _constrain(critic, experiment.penalties)
+    """A LeakGAN generator copies the critic now, and after each of its updates."""
+    for penalty in penalties:
+        penalty.prepare(critic)
+    after_step = [partial(penalty.after_step, critic) for penalty in penalties]
     if isinstance(generator, LeakGanGenerator):
         generator.sync_critic_features(critic)
-        after_step = partial(_constrain_and_leak, after_step, critic, generator)
-    return Player("critic", critic, experiment.players.critic, after_step)
+        after_step.append(partial(generator.sync_critic_features, critic))
+    return Player("critic", critic, experiment.players.critic, partial(_call_all, after_step))
 
 
-def _constrain_and_leak(
-    constrain: Callable[[], None] | None, critic: nn.Module, generator: LeakGanGenerator
-) -> None:
-    if constrain is not None:
-        constrain()
-    generator.sync_critic_features(critic)
+def _call_all(functions: Sequence[Callable[[], None]]) -> None:
+    for function in functions:
+        function()
 
 
 def _critic(experiment: Experiment) -> CriticConfig:
@@ -317,23 +312,12 @@ def _estimator(experiment: Experiment) -> EstimatorConfig:
 
 
 def _objective(experiment: Experiment) -> Objective:
-    return build_objective(_objective_config(experiment))
+    return _objective_config(experiment).build()
 
 
 def _objective_config(experiment: Experiment) -> ObjectiveConfig:
     assert experiment.objective is not None, "checked by Experiment"
     return experiment.objective
-
-
-def _constrain(critic: nn.Module, penalties: list[PenaltyConfig]) -> partial[None] | None:
-    """Normalise the critic's layers now; return what must happen after each of its updates."""
-    after_step = None
-    for penalty in penalties:
-        if isinstance(penalty, SpectralNormConfig):
-            apply_spectral_norm(critic, penalty.iterations)
-        if isinstance(penalty, WeightClipConfig):
-            after_step = partial(clip_weights, critic, penalty.limit)
-    return after_step
 
 
 def build_device(experiment: Experiment) -> torch.device:

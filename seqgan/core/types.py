@@ -30,6 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqgan.core.masks import mean_per_row
 from seqgan.core.tree import choose_rows
 
 State = Any
@@ -191,7 +192,7 @@ class SharedPrefix:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A critic's opinion: one score per sequence, or from a causal critic one per step.
+    """A critic's scores: one per sequence, or from a causal critic one per step.
 
     `score` is [B], or [B, T] where entry t has seen the tokens up to and including column t.
     `mask_BT` says which steps count; it is None exactly when the score is [B].
@@ -203,6 +204,10 @@ class Scores:
     q_BTV: Tensor | None = None
     """From critics that look at tokens one by one: the score each of them would have got at
     column t, after the tokens before it. `score` is its entry at the token that stands there."""
+
+    def per_sample(self) -> Tensor:
+        """`score_B`; of scores per step their mean over the steps that count."""
+        return self.score if self.mask_BT is None else mean_per_row(self.score, self.mask_BT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqgan.core.masks import mean_per_row
-from seqgan.core.types import Critic, Sample
+from seqgan.core.types import Critic, Sample, Scores
 
 Density = Callable[..., Tensor]
 """`log_density(ids_BT)`, or with conditions `log_density(ids_BT, cond)`: [B], in nats."""
@@ -44,11 +43,8 @@ def critic_signal(
 
 
 def _score(critic: Critic, sample: Sample) -> Tensor:
-    """`score_B`; a causal critic's mean over the steps that count."""
-    scores = critic(sample.x, sample.mask, sample.cond)
-    if scores.mask_BT is None:
-        return scores.score
-    return mean_per_row(scores.score, scores.mask_BT)
+    scores: Scores = critic(sample.x, sample.mask, sample.cond)
+    return scores.per_sample()
 
 
 def _rank_correlation(score_B: Tensor, density_B: Tensor) -> float | None:

@@ -25,7 +25,7 @@ One of the lecture notes has the generator *descend* on log D(G(z)), which teach
 generator here raises the mean value of its samples; a test takes one step and looks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,7 +50,7 @@ from seqgan.games.mismatched import Mismatched
 from seqgan.games.mle import real_loss
 from seqgan.games.surrogate import Updates, surrogate_updates
 from seqgan.objectives.base import Objective
-from seqgan.objectives.config import PenaltyConfig
+from seqgan.objectives.penalties import Penalty
 from seqgan.training.player import Player
 
 
@@ -64,7 +64,7 @@ class AdversarialGame:
         baseline: Player[Any] | None,
         estimator: Estimator,
         objective: Objective,
-        penalties: list[PenaltyConfig],
+        penalties: Sequence[Penalty],
         stream: Batches,
         space: Space,
         mle_weight: float = 0.0,

@@ -1,5 +1,6 @@
 """What every adversarial game does with a critic: train it, and take its scores as a reward."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -8,12 +9,11 @@ from seqgan.core.budget import count_critic_calls
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Critic, Sample, Scores, SharedPrefix, Space, Stats
 from seqgan.objectives.base import Objective
-from seqgan.objectives.config import GradientPenaltyConfig, PenaltyConfig, R1Config
-from seqgan.objectives.penalties import gradient_penalty, r1
+from seqgan.objectives.penalties import Penalty
 
 
 def score(critic: Critic, sample: Sample) -> Scores:
-    """The critic's opinion of samples under their conditions."""
+    """The critic's scores of samples under their conditions."""
     count_critic_calls(len(sample.x))
     return critic(sample.x, sample.mask, sample.cond)
 
@@ -21,14 +21,14 @@ def score(critic: Critic, sample: Sample) -> Scores:
 def critic_update(
     critic: Critic,
     objective: Objective,
-    penalties: list[PenaltyConfig],
+    penalties: Sequence[Penalty],
     space: Space,
     real: Sample,
     fake: Sample,
     mismatched: Sample | None = None,
     share: float = 0.0,
 ) -> tuple[Tensor, Stats]:
-    """The critic's loss with its penalties, and what is worth logging.
+    """The critic's loss with its penalties, and the numbers to log.
 
     `mismatched` are real samples with wrong conditions, `share` their part in the loss on fakes.
     """
@@ -46,32 +46,16 @@ def critic_update(
         loss = objective.critic_loss(real_scores, fake_scores, wrong_scores, shares=shares)
         stats["mismatched_score"] = masked_mean(wrong_scores.score.detach(), wrong_scores.mask_BT)
     for penalty in penalties:
-        term = _penalty(critic, penalty, space, real, fake)
+        term = penalty.loss(critic, space, real, fake)
         if term is not None:
             loss = loss + term
             stats[penalty.name] = term.detach()
     return loss, stats
 
 
-def _penalty(
-    critic: Critic, penalty: PenaltyConfig, space: Space, real: Sample, fake: Sample
-) -> Tensor | None:
-    """The penalties that are terms of the loss; constraints act elsewhere."""
-    if isinstance(penalty, GradientPenaltyConfig):
-        count_critic_calls(len(real.x))
-        rows = slice(len(real.x))  # one for each real sample, where there are several a condition
-        real_x, fake_x = space.continuous(real.x), space.continuous(fake.x[rows])
-        mask = None if real.mask is None or fake.mask is None else real.mask | fake.mask[rows]
-        return gradient_penalty(critic, real_x, fake_x, mask, penalty, real.cond)
-    if isinstance(penalty, R1Config):
-        count_critic_calls(len(real.x))
-        return r1(critic, space.continuous(real.x), real.mask, penalty, real.cond)
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class CriticReward:
-    """The value of the critic's scores, as a function of samples: an `ActionReward`.
+    """The objective's reward of the critic's scores, as a function of samples: an `ActionReward`.
 
     `cond` are the conditions of a batch, `real` the scores of real samples under them.
     """
@@ -94,10 +78,10 @@ class CriticReward:
         return self.objective.reward(scores, self.real)
 
     def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """See `ActionReward`. Only critics that look at tokens one by one know it."""
+        """See `ActionReward`. For critics that give `q_BTV`."""
         count_critic_calls(len(ids_BT))
         scores = self.critic(ids_BT, mask_BT, _copies(self.cond, len(ids_BT)))
-        assert scores.q_BTV is not None, "checked by Experiment"
+        assert scores.q_BTV is not None, "the critic scores no other tokens"
         return self.objective.reward(Scores(scores.q_BTV))
 
 

@@ -41,7 +41,7 @@ described in `pool.py`. The adversarial loss is whatever `objective` says (the p
 Back-translations of the direct loss are samples of the estimator; Wang & Lee train on greedy ones.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +72,7 @@ from seqgan.games.critics import CriticReward, critic_update, score
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.pool import Pool
 from seqgan.objectives.base import Objective
-from seqgan.objectives.config import PenaltyConfig
+from seqgan.objectives.penalties import Penalty
 from seqgan.training.player import Player
 
 Distance = Callable[[Any, Tensor, Sample], Tensor]
@@ -118,7 +118,7 @@ class CycleGame:
         a: Side,
         b: Side,
         objective: Objective,
-        penalties: list[PenaltyConfig],
+        penalties: Sequence[Penalty],
         distance: Distance,
         config: CycleGameConfig,
         language_models: Player[nn.ModuleDict] | None = None,

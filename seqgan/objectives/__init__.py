@@ -1,4 +1,4 @@
-"""Objectives: the critic's loss, and what its scores are worth as a reward of the generator."""
+"""Objectives: the critic's loss and the generator's reward; penalties of the critic."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from seqgan.objectives.classes import Classes as Classes
     from seqgan.objectives.divergences import Divergence as Divergence
     from seqgan.objectives.mmd import Mmd as Mmd
-    from seqgan.objectives.penalties import apply_spectral_norm as apply_spectral_norm
-    from seqgan.objectives.penalties import clip_weights as clip_weights
-    from seqgan.objectives.penalties import gradient_penalty as gradient_penalty
-    from seqgan.objectives.penalties import r1 as r1
+    from seqgan.objectives.penalties import R1 as R1
+    from seqgan.objectives.penalties import GradientPenalty as GradientPenalty
+    from seqgan.objectives.penalties import Penalty as Penalty
+    from seqgan.objectives.penalties import SpectralNorm as SpectralNorm
+    from seqgan.objectives.penalties import WeightClip as WeightClip
     from seqgan.objectives.rank import Rank as Rank
     from seqgan.objectives.transport import Transport as Transport
 

@@ -1,4 +1,4 @@
-"""What every objective offers to the games, and what those share that compare features.
+"""The contract of objectives, and what those share that compare features.
 
 Features are the numbers in front of a critic's read-out, `Scores.features_BF`. Rows of generated
 samples are copies of a batch of real ones, block after block (`core.types.Reward`); objectives that
@@ -17,7 +17,12 @@ from seqgan.core.types import Scores
 
 
 class Objective(Protocol):
-    """What the critic minimises, and what its opinion of a sample is worth to the generator."""
+    """The losses of the two players: of the critic, and the reward of the generator.
+
+    objective = Divergence("wgan")
+    objective.critic_loss(critic(real, mask), critic(fake, mask)).backward()
+    reward_R = objective.reward(critic(fake, mask))
+    """
 
     @property
     def needs_real(self) -> bool:
@@ -28,15 +33,16 @@ class Objective(Protocol):
         """The critic's loss, a scalar.
 
         There may be several kinds of fakes (generated; real with a wrong condition): the loss of
-        each enters with its share, and the shares sum to 1, so that fakes weigh as much as real.
+        each is multiplied by its share, and the shares sum to 1, so that fakes weigh as much as
+        real samples.
         """
         ...
 
     def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
-        """Worth of each sample to the generator, in the shape of `fake.score` ([R] or [R, T]).
+        """The generator's reward of each sample, in the shape of `fake.score` ([R] or [R, T]).
 
         Its mean has the objective's gradient: through the samples for pathwise estimators, and as
-        the reward of score-function estimators. `real` are a batch of B real samples, without
+        the reward of score-function estimators. `real` is a batch of B real samples, without
         gradient; row n·B + b of `fake` is copy n of sample b.
         """
         ...
@@ -49,13 +55,13 @@ def shared_out(losses: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
 
 def features(scores: Scores) -> Tensor:
     """`features_BF` in float32."""
-    assert scores.features_BF is not None, "checked by Experiment"
+    assert scores.features_BF is not None, "the critic gives no features"
     return scores.features_BF.float()
 
 
 def in_blocks(fake_RF: Tensor, batch: int) -> Tensor:
     """[N, B, F]: rows that are copies of a batch, each copy a batch of its own."""
-    return fake_RF.unflatten(0, (-1, batch))
+    return fake_RF.reshape(-1, batch, fake_RF.shape[1])
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:

@@ -3,18 +3,18 @@
     critic       minimises  −E_real log P(c | x) − E_generated log P(generated | x)
     generator    minimises  E_{x ~ G(· | c)} [1 − P(c | x)], a penalty
 
-for samples x told label c and a critic `classes`. A generated sentence is worth −(1 − P(c | x)): it
-loses nothing only if it is taken for a real one *of its own category*, so that one that would pass
-under another label is no help.
+for samples x with label c and a critic `classes`. The reward of a generated sentence is
+−(1 − P(c | x)): it is 0 only if the critic takes the sentence for a real one *of its own category*.
+A sentence that would pass under another label gains nothing.
 
 The paper calls Σ G(x)·(1 − D(x)) a penalty, in contrast to a reward D(x). As expectations the two
 have the same gradient, since one is less by 1: what differs is the noise of an estimator without a
 baseline, which the penalty makes small where samples are good. The sign does matter: one widely
 used reimplementation minimises −G · (1 − D).
 
-Deviations: one generator, told its label, instead of k. The paper differentiates G · (1 − D) at
-*sampled* tokens, that is E[G ∇ log G · (1 − D)], the gradient of Σ ½ G²·(1 − D) (recalled, not
-checked); here it is the gradient of the expectation.
+Deviations: one generator, which reads its label, instead of k. The paper differentiates
+G · (1 − D) at *sampled* tokens, that is E[G ∇ log G · (1 − D)], the gradient of Σ ½ G²·(1 − D)
+(recalled, not checked); here it is the gradient of the expectation.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,12 @@ from seqgan.objectives.base import features, shared_out
 
 
 class Classes:
-    """See `objectives.base.Objective`. Scores are those of a critic `classes`."""
+    """See the module's docstring and `objectives.base.Objective`.
+
+    Scores are those of a `ClassesCritic`, [B], with `features_BF` of k + 1 logits.
+
+        Classes().reward(critic(ids_BT, mask_BT, label_B1))
+    """
 
     needs_real = False
 

@@ -1,6 +1,7 @@
-"""Configuration of objectives and penalties."""
+"""Configuration of objectives and penalties; each class builds its part."""
 
-from typing import Annotated, Literal
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -8,30 +9,49 @@ from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
 
+if TYPE_CHECKING:
+    from seqgan.objectives.base import Objective
+    from seqgan.objectives.penalties import Penalty
+
 DivergenceName = Literal[
     "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
 ]
 RewardName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
-class DivergenceConfig(Config):
-    """What the two players play for, as a function of the critic's scores."""
+class ObjectiveConfig(Config):
+    """Base of the configurations of objectives."""
+
+    name: str
+
+    @abstractmethod
+    def build(self) -> "Objective":
+        """The losses of both players."""
+
+
+class DivergenceConfig(ObjectiveConfig):
+    """The losses of both players as functions of the critic's scores."""
 
     name: DivergenceName
     """The loss of both players; formulas are in seqgan/objectives/divergences.py."""
     reward: RewardName = "objective"
-    """The generator's value of a score d: the objective's own, or prob σ(d), log_prob log σ(d),
+    """The generator's reward for a score d: the objective's own, or prob σ(d), log_prob log σ(d),
     logit d, centred 2σ(d)−1, ratio exp(d) = D/(1−D). Arms that are compared should share it."""
     paired: bool = False
-    """rsgan: a generated sample's value compares it with the real sample of the same condition
+    """rsgan: the reward compares a generated sample with the real sample of the same condition
     alone, not with all of the batch."""
+
+    def build(self) -> "Objective":
+        from seqgan.objectives.divergences import Divergence
+
+        return Divergence(self.name, self.reward, self.paired)
 
 
 Width = Annotated[float, Field(gt=0)]
 
 
-class MmdConfig(Config):
-    """The critic's features of both kinds have the same distribution (TextGAN)."""
+class MmdConfig(ObjectiveConfig):
+    """The generator matches the distribution of the critic's features (TextGAN)."""
 
     name: Literal["mmd"] = "mmd"
     weight: Annotated[float, Field(gt=0)] = 0.1
@@ -39,9 +59,14 @@ class MmdConfig(Config):
     widths: Annotated[list[Width], Field(min_length=1)] = [1.0, 2.0, 4.0, 8.0, 16.0]
     """Standard deviations of the Gaussian kernels that are summed, in units of the features."""
 
+    def build(self) -> "Objective":
+        from seqgan.objectives.mmd import Mmd
 
-class TransportConfig(Config):
-    """Features of generated samples lie, in direction, where those of real ones do (FM-GAN)."""
+        return Mmd(self.weight, self.widths)
+
+
+class TransportConfig(ObjectiveConfig):
+    """The optimal-transport distance between the critic's features, by cosine (FM-GAN)."""
 
     name: Literal["transport"] = "transport"
     proximal: Annotated[float, Field(gt=0)] = 0.5
@@ -49,9 +74,14 @@ class TransportConfig(Config):
     iterations: Repeats = 20
     """Steps towards the optimal plan; the distance is exact as proximal / iterations goes to 0."""
 
+    def build(self) -> "Objective":
+        from seqgan.objectives.transport import Transport
 
-class RankConfig(Config):
-    """Generated samples rank beside real ones by how much they are like references (RankGAN)."""
+        return Transport(self.proximal, self.iterations)
+
+
+class RankConfig(ObjectiveConfig):
+    """Samples are ranked by their similarity to real references (RankGAN)."""
 
     name: Literal["rank"] = "rank"
     gamma: Annotated[float, Field(gt=0)] = 10.0
@@ -59,29 +89,54 @@ class RankConfig(Config):
     references: Annotated[int, Field(gt=0)] = 16
     """Real samples of the batch that the others, and the generated ones, are compared with."""
 
+    def build(self) -> "Objective":
+        from seqgan.objectives.rank import Rank
 
-class ClassesConfig(Config):
-    """The critic tells categories and generated samples apart; being taken for anything but a real
-    sample of the own category is a penalty (SentiGAN)."""
+        return Rank(self.gamma, self.references)
+
+
+class ClassesConfig(ObjectiveConfig):
+    """The critic classifies samples as one of the categories or as generated; the generator's
+    penalty is the probability of every class but the sample's own category (SentiGAN)."""
 
     name: Literal["classes"] = "classes"
 
+    def build(self) -> "Objective":
+        from seqgan.objectives.classes import Classes
 
-ObjectiveConfig = Annotated[
+        return Classes()
+
+
+AnyObjectiveConfig = Annotated[
     DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
     ByName(),
 ]
 
 
-class WeightClipConfig(Config):
+class PenaltyConfig(Config):
+    """Base of the configurations of penalties."""
+
+    name: str
+
+    @abstractmethod
+    def build(self) -> "Penalty":
+        """The term of the critic's loss, or the constraint on its weights."""
+
+
+class WeightClipConfig(PenaltyConfig):
     """Clamp every critic parameter after each of its updates (WGAN)."""
 
     name: Literal["weight_clip"] = "weight_clip"
     limit: Annotated[float, Field(gt=0)] = 0.01
     """Largest absolute value that a parameter may have."""
 
+    def build(self) -> "Penalty":
+        from seqgan.objectives.penalties import WeightClip
 
-class GradientPenaltyConfig(Config):
+        return WeightClip(self.limit)
+
+
+class GradientPenaltyConfig(PenaltyConfig):
     """weight · E(‖∇D(x̂)‖ − target)² on points between real and generated (WGAN-GP)."""
 
     name: Literal["gradient_penalty"] = "gradient_penalty"
@@ -90,24 +145,39 @@ class GradientPenaltyConfig(Config):
     target: Annotated[float, Field(ge=0)] = 1.0
     """Norm of the gradient that is not penalised."""
 
+    def build(self) -> "Penalty":
+        from seqgan.objectives.penalties import GradientPenalty
 
-class R1Config(Config):
+        return GradientPenalty(self.weight, self.target)
+
+
+class R1Config(PenaltyConfig):
     """weight/2 · E‖∇D(x)‖² at real sequences."""
 
     name: Literal["r1"] = "r1"
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Factor of the penalty in the critic's loss, before the half."""
 
+    def build(self) -> "Penalty":
+        from seqgan.objectives.penalties import R1
 
-class SpectralNormConfig(Config):
+        return R1(self.weight)
+
+
+class SpectralNormConfig(PenaltyConfig):
     """Divide every weight matrix of the critic by its largest singular value."""
 
     name: Literal["spectral_norm"] = "spectral_norm"
     iterations: Repeats = 1
     """Power iterations in each forward pass in training mode (not in each update)."""
 
+    def build(self) -> "Penalty":
+        from seqgan.objectives.penalties import SpectralNorm
 
-PenaltyConfig = Annotated[
+        return SpectralNorm(self.iterations)
+
+
+AnyPenaltyConfig = Annotated[
     WeightClipConfig | GradientPenaltyConfig | R1Config | SpectralNormConfig,
     ByName(),
 ]

@@ -1,4 +1,4 @@
-"""Objectives: what the critic minimises, and what its score is worth to the generator.
+"""Objectives that are functions of the critic's scores alone.
 
 With d = D(x) a logit or an unbounded score, means over real (r) and generated (f) samples:
 
@@ -15,12 +15,12 @@ With d = D(x) a logit or an unbounded score, means over real (r) and generated (
 Sources: Goodfellow 2014 (both of the first two), Mao 2017, Lim & Ye 2017, Arjovsky 2017,
 Jolicoeur-Martineau 2019, Lu 2019 (whose critic is a language model M of both kinds of sentences).
 
-`Objective.reward` is the hinge of the project: one value per sample, whose mean has the objective's
-gradient. Score-function estimators take it as the reward; pathwise ones back-propagate it.
+`Objective.reward` is one value per sample, whose mean has the objective's gradient. Score-function
+estimators take it as the reward; pathwise ones back-propagate it.
 Everything is computed in float32 from logits (softplus), so that log σ(d) keeps its gradient of 1
 at d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
 
-Deviations. RSGAN's value averages over *all* real samples of the batch instead of one partner
+Deviations. RSGAN's reward averages over *all* real samples of the batch instead of one partner
 each: the same expectation with less variance, and no pairing to keep when one sequence has
 many continuations; `paired` asks for one partner, the real answer to the same prompt, as black-box
 distillation does (Ye et al. 2025). Its critic loss is paired as published; where the generator
@@ -37,7 +37,7 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Scores
 from seqgan.objectives.base import shared_out
-from seqgan.objectives.config import DivergenceConfig
+from seqgan.objectives.config import DivergenceName, RewardName
 
 Pointwise = Callable[[Tensor], Tensor]
 
@@ -82,18 +82,29 @@ _REWARDS: dict[str, Pointwise] = {
 
 
 class Divergence:
-    """See `objectives.base.Objective`. One object serves pixels and tokens, sequences and steps."""
+    """One of the objectives of the module's docstring; see `objectives.base.Objective`.
 
-    def __init__(self, config: DivergenceConfig) -> None:
-        self._name = config.name
-        self._reward = config.reward
-        self._paired = config.paired
-        self.relativistic = config.name == "rsgan"
+    `reward` is the generator's own reward or another function of the score, `paired` (rsgan)
+    compares with the real sample of the same condition only. Scores are [B] or [B, T].
+
+        Divergence("non_saturating", reward="prob")
+    """
+
+    def __init__(
+        self,
+        name: DivergenceName = "non_saturating",
+        reward: RewardName = "objective",
+        paired: bool = False,
+    ) -> None:
+        self._name = name
+        self._reward = reward
+        self._paired = paired
+        self._relativistic = name == "rsgan"
 
     @property
     def needs_real(self) -> bool:
         """Whether `reward` compares with real scores."""
-        return self.relativistic and self._reward == "objective"
+        return self._relativistic and self._reward == "objective"
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
         """The critic's loss, a scalar. Steps behind an end do not count."""
@@ -101,7 +112,7 @@ class Divergence:
 
     def _loss_against(self, real: Scores, fake: Scores) -> Tensor:
         real_score, fake_score = real.score.float(), fake.score.float()
-        if self.relativistic:
+        if self._relativistic:
             rows = len(fake_score)
             both = None if fake.mask_BT is None else fake.mask_BT & _repeat(_mask(real), rows)
             return masked_mean(F.softplus(fake_score - _repeat(real_score, rows)), both)
@@ -110,7 +121,7 @@ class Divergence:
         return real_loss + masked_mean(terms.fake_loss(fake_score), fake.mask_BT)
 
     def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
-        """Worth of each score to the generator, in the shape of `fake.score` ([R] or [R, T]).
+        """The generator's reward of each score, in the shape of `fake.score` ([R] or [R, T]).
 
         `real` are the scores of a batch of B real samples. Rows of `fake` are copies of the batch,
         block after block, so that with `paired` row n·B + b has real sample b as its partner.
@@ -118,7 +129,7 @@ class Divergence:
         score = fake.score.float()
         if self._reward != "objective":
             return _REWARDS[self._reward](score)
-        if not self.relativistic:
+        if not self._relativistic:
             return _POINTWISE[self._name].reward(score)
         assert real is not None, "rsgan compares with real scores"
         if self._paired:

@@ -37,19 +37,26 @@ from torch import Tensor
 
 from seqgan.core.types import Scores
 from seqgan.objectives.base import features, in_blocks, shared_out, squared_distances
-from seqgan.objectives.config import DivergenceConfig, MmdConfig
 from seqgan.objectives.divergences import Divergence
 
 
 class Mmd:
-    """See the module's docstring and `objectives.base.Objective`. Needs batches of two or more."""
+    """See the module's docstring and `objectives.base.Objective`. Needs batches of two or more.
+
+    `weight` is that of MMD² in the critic's loss, `widths` are the standard deviations of the
+    Gaussian kernels. Critics need `features_BF`.
+
+        Mmd(weight=0.1, widths=(1.0, 4.0))
+    """
 
     needs_real = True
 
-    def __init__(self, config: MmdConfig) -> None:
-        self._weight = config.weight
-        self._widths = config.widths
-        self._gan = Divergence(DivergenceConfig(name="non_saturating"))
+    def __init__(
+        self, weight: float = 0.1, widths: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 16.0)
+    ) -> None:
+        self._weight = weight
+        self._widths = widths
+        self._gan = Divergence("non_saturating")
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
         """The GAN loss minus the weighted discrepancy."""

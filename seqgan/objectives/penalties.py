@@ -6,7 +6,7 @@ Weight clipping (Arjovsky 2017):    w ← clamp(w, −c, c) after each critic up
 Spectral norm (Miyato 2018):        W ← W / σ_max(W), by power iteration
 
 The norm is over one sample's dimensions (time and vocabulary, or pixels), never over the batch,
-and ε is drawn once a sample. Token sequences enter as one-hot rows (`Space.continuous`). With
+and ε is drawn once per sample. Token sequences enter as one-hot rows (`Space.continuous`). With
 conditions, both ends of a mixture have the same one.
 
 Sequences of unequal length: behind its end a sequence holds one-hot end tokens, so both are
@@ -14,76 +14,127 @@ defined on all T columns and the mixture is taken column by column; the mixture'
 union of the two. A per-step critic's score is its mean over the steps that count.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from seqgan.core.masks import mean_per_row
+from seqgan.core.budget import count_critic_calls
 from seqgan.core.modes import double_backward
-from seqgan.core.types import Critic, Scores
-from seqgan.objectives.config import GradientPenaltyConfig, R1Config
+from seqgan.core.types import Critic, Sample, Space
 
 
-def gradient_penalty(
-    critic: Critic,
-    real: Tensor,
-    fake: Tensor,
-    mask: Tensor | None,
-    config: GradientPenaltyConfig,
-    cond: Tensor | None = None,
-) -> Tensor:
-    """The WGAN-GP term, a scalar. `real` and `fake` are float tensors with the batch first."""
-    epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
-    mixed = epsilon * real.detach() + (1 - epsilon) * fake.detach()
-    norm_B = gradient_norm(critic, mixed, mask, cond)
-    return config.weight * (norm_B - config.target).square().mean()
+class Penalty:
+    """A term of the critic's loss, or a constraint on its weights.
+
+    This one does nothing. A penalty overrides `loss`, or `prepare` or `after_step`.
+    """
+
+    name: ClassVar[str]
+    """Name of the loss term in the log."""
+
+    def prepare(self, critic: nn.Module) -> None:
+        """Change the critic, in place, before it is first used."""
+
+    def after_step(self, critic: nn.Module) -> None:
+        """Constrain the critic's weights, in place, after each of its updates."""
+
+    def loss(self, critic: Critic, space: Space, real: Sample, fake: Sample) -> Tensor | None:
+        """The term of the critic's loss, a scalar; None: there is none.
+
+        `fake` may hold several samples for each condition of `real`, block after block.
+        """
+        return None
 
 
-def r1(
-    critic: Critic,
-    real: Tensor,
-    mask: Tensor | None,
-    config: R1Config,
-    cond: Tensor | None = None,
-) -> Tensor:
-    """The R1 term, a scalar."""
-    return 0.5 * config.weight * gradient_norm(critic, real, mask, cond).square().mean()
+class GradientPenalty(Penalty):
+    """weight · E(‖∇D(x̂)‖ − target)² at mixtures of real and generated samples (WGAN-GP).
+
+    loss = loss + GradientPenalty(weight=10.0).loss(critic, space, real, fake)
+    """
+
+    name = "gradient_penalty"
+
+    def __init__(self, weight: float = 10.0, target: float = 1.0) -> None:
+        self._weight = weight
+        self._target = target
+
+    def loss(self, critic: Critic, space: Space, real: Sample, fake: Sample) -> Tensor:
+        """A scalar. Of several generated samples for a condition the first is mixed."""
+        rows = slice(len(real.x))
+        real_x, fake_x = space.continuous(real.x), space.continuous(fake.x[rows])
+        mask = None if real.mask is None or fake.mask is None else real.mask | fake.mask[rows]
+        epsilon = torch.rand(len(real_x), *[1] * (real_x.dim() - 1), device=real_x.device)
+        mixed = epsilon * real_x.detach() + (1 - epsilon) * fake_x.detach()
+        norm_B = gradient_norm(critic, mixed, mask, real.cond)
+        return self._weight * (norm_B - self._target).square().mean()
+
+
+class R1(Penalty):
+    """weight/2 · E‖∇D(x)‖² at real samples.
+
+    loss = loss + R1(weight=1.0).loss(critic, space, real, fake)
+    """
+
+    name = "r1"
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self._weight = weight
+
+    def loss(self, critic: Critic, space: Space, real: Sample, fake: Sample) -> Tensor:
+        """A scalar; `fake` is not read."""
+        norm_B = gradient_norm(critic, space.continuous(real.x), real.mask, real.cond)
+        return 0.5 * self._weight * norm_B.square().mean()
+
+
+class WeightClip(Penalty):
+    """Clamps every trainable parameter to ±limit after each update of the critic.
+
+    WeightClip(limit=0.01).after_step(critic)
+    """
+
+    name = "weight_clip"
+
+    def __init__(self, limit: float = 0.01) -> None:
+        self._limit = limit
+
+    @torch.no_grad()
+    def after_step(self, critic: nn.Module) -> None:
+        for parameter in critic.parameters():
+            if parameter.requires_grad:
+                parameter.clamp_(-self._limit, self._limit)
+
+
+class SpectralNorm(Penalty):
+    """Normalises the weights of every linear, convolution and embedding layer in place.
+
+    Power iterations run in training mode only, so a frozen critic does not change. Recurrent
+    layers are left out (their kernels read flat weights); the configuration refuses them.
+
+        SpectralNorm(iterations=1).prepare(critic)
+    """
+
+    name = "spectral_norm"
+
+    def __init__(self, iterations: int = 1) -> None:
+        self._iterations = iterations
+
+    def prepare(self, critic: nn.Module) -> None:
+        layers = nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding
+        for module in list(critic.modules()):
+            if isinstance(module, layers):
+                parametrizations.spectral_norm(module, "weight", self._iterations)
 
 
 def gradient_norm(
     critic: Critic, x: Tensor, mask: Tensor | None, cond: Tensor | None = None
 ) -> Tensor:
     """‖∇_x D(x)‖₂ of each sample: [B]. Can be differentiated again."""
+    count_critic_calls(len(x))
     x = x.detach().requires_grad_()
     with double_backward():
-        score_B = score_per_sample(critic(x, mask, cond))
+        score_B = critic(x, mask, cond).per_sample()
         (gradient,) = torch.autograd.grad(score_B.sum(), x, create_graph=True)
-    return gradient.flatten(1).norm(dim=1)
-
-
-def score_per_sample(scores: Scores) -> Tensor:
-    """One score per sample: a per-step critic's mean over the steps that count."""
-    if scores.mask_BT is None:
-        return scores.score
-    return mean_per_row(scores.score, scores.mask_BT)
-
-
-def clip_weights(critic: nn.Module, limit: float) -> None:
-    """Clamp every trainable parameter. To be called *after* the optimizer's step."""
-    with torch.no_grad():
-        for parameter in critic.parameters():
-            if parameter.requires_grad:
-                parameter.clamp_(-limit, limit)
-
-
-def apply_spectral_norm(critic: nn.Module, iterations: int) -> None:
-    """Normalise the weights of every linear, convolution and embedding layer in place.
-
-    Power iterations run in training mode only, so a frozen critic does not change. Recurrent
-    layers are left out (their kernels read flat weights); the configuration refuses them.
-    """
-    for module in list(critic.modules()):
-        if isinstance(
-            module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding
-        ):
-            parametrizations.spectral_norm(module, "weight", n_power_iterations=iterations)
+    norm_B: Tensor = gradient.flatten(1).norm(dim=1)
+    return norm_B

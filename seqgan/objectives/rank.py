@@ -35,20 +35,21 @@ from torch import Tensor
 
 from seqgan.core.types import Scores
 from seqgan.objectives.base import cosine_cost, features, in_blocks, shared_out
-from seqgan.objectives.config import RankConfig
 
 
 class Rank:
-    """See the module's docstring and `objectives.base.Objective`.
+    """See the module's docstring and `objectives.base.Objective`. Critics need `features_BF`.
 
-    Real batches have more samples than `references`.
+    `gamma` multiplies the cosines. Real batches have more samples than `references`.
+
+        Rank(gamma=10.0, references=16)
     """
 
     needs_real = True
 
-    def __init__(self, config: RankConfig) -> None:
-        self._gamma = config.gamma
-        self._references = config.references
+    def __init__(self, gamma: float = 10.0, references: int = 16) -> None:
+        self._gamma = gamma
+        self._references = references
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
         """Real samples are to rank above generated ones, and those below real ones."""

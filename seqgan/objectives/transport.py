@@ -39,16 +39,22 @@ from torch import Tensor
 
 from seqgan.core.types import Scores
 from seqgan.objectives.base import cosine_cost, features, in_blocks, shared_out
-from seqgan.objectives.config import TransportConfig
 
 
 class Transport:
-    """See the module's docstring and `objectives.base.Objective`."""
+    """See the module's docstring and `objectives.base.Objective`. Critics need `features_BF`.
+
+    Costs are between 0 and 2; `proximal` is how far one of the `iterations` may move the plan
+    (less is further).
+
+        Transport(proximal=0.5, iterations=20)
+    """
 
     needs_real = True
 
-    def __init__(self, config: TransportConfig) -> None:
-        self._config = config
+    def __init__(self, proximal: float = 0.5, iterations: int = 20) -> None:
+        self._proximal = proximal
+        self._iterations = iterations
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
         """Minus the distance."""
@@ -61,19 +67,19 @@ class Transport:
         own_NB, potential_NB = self._own_costs(fake, real)
         paid_NB = own_NB.detach()
         shift_N1 = (paid_NB - potential_NB).mean(1, keepdim=True)
-        worth_NB = potential_NB + shift_N1 + own_NB - paid_NB
-        return -worth_NB.flatten()
+        cost_NB = potential_NB + shift_N1 + own_NB - paid_NB
+        return -cost_NB.flatten()
 
     def _own_costs(self, fake: Scores, real: Scores) -> tuple[Tensor, Tensor]:
-        """What a generated sample's mass pays on its way, of which the mean is W, and its
-        potential, without gradient: [N, B] both."""
+        """(the transport cost of each generated sample, whose mean is W; its dual potential,
+        without gradient): [N, B] both."""
         real_BF = features(real)
         cost_NBB = cosine_cost(in_blocks(features(fake), len(real_BF)), real_BF)
-        way_NBB, potential_NB = transport_plan(cost_NBB.detach(), self._config)
-        return (way_NBB * cost_NBB).sum(-1), potential_NB
+        plan_NBB, potential_NB = transport_plan(cost_NBB.detach(), self._proximal, self._iterations)
+        return (plan_NBB * cost_NBB).sum(-1), potential_NB
 
 
-def transport_plan(cost_NRB: Tensor, config: TransportConfig) -> tuple[Tensor, Tensor]:
+def transport_plan(cost_NRB: Tensor, proximal: float, iterations: int) -> tuple[Tensor, Tensor]:
     """(where each row's mass goes, its potential): [N, R, B] with rows that sum to 1, and [N, R].
 
     Columns sum to R/B once it has converged. Potentials are up to a constant in each block.
@@ -82,10 +88,10 @@ def transport_plan(cost_NRB: Tensor, config: TransportConfig) -> tuple[Tensor, T
     log_plan_NRB = torch.zeros_like(cost_NRB)
     log_a_NR = torch.zeros_like(cost_NRB[..., 0])
     total_NR = log_a_NR
-    for _ in range(config.iterations):
-        log_q_NRB = log_plan_NRB - cost_NRB / config.proximal
+    for _ in range(iterations):
+        log_q_NRB = log_plan_NRB - cost_NRB / proximal
         log_b_NB = -torch.logsumexp(log_q_NRB + log_a_NR[..., None], -2) - log(columns)
         log_a_NR = -torch.logsumexp(log_q_NRB + log_b_NB[..., None, :], -1) - log(rows)
         log_plan_NRB = log_q_NRB + log_a_NR[..., None] + log_b_NB[..., None, :]
         total_NR = total_NR + log_a_NR
-    return rows * log_plan_NRB.exp(), config.proximal / config.iterations * total_NR
+    return rows * log_plan_NRB.exp(), proximal / iterations * total_NR

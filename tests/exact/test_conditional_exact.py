@@ -38,7 +38,6 @@ from seqgan.models.config import (
     TransformerGeneratorConfig,
 )
 from seqgan.models.prompted import PromptedGenerator
-from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 
 CPU = torch.device("cpu")
@@ -426,7 +425,7 @@ def test_the_best_bradley_terry_critic_is_the_log_density_ratio() -> None:
     d = log p/q plus any constant, and nowhere near it."""
     real, fake = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 2, 2])
     pairs = torch.cartesian_prod(real, fake)
-    objective = Divergence(DivergenceConfig(name="rsgan", reward="logit"))
+    objective = Divergence("rsgan", reward="logit")
     ratio = (torch.tensor([2.0, 1.0, 1.0]) / torch.tensor([1.0, 1.0, 2.0])).log()
     for d, best in ((ratio, True), (ratio + 0.7, True), (2 * ratio, False), (-ratio, False)):
         d = d.clone().requires_grad_()

@@ -24,7 +24,6 @@ from seqgan.estimators.config import ScoreFunctionConfig
 from seqgan.estimators.credit import rollout_returns
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.games.adversarial import AdversarialGame
-from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import Player
@@ -286,7 +285,7 @@ def test_the_critic_rewards_without_dropout_and_does_not_change() -> None:
         Player("critic", critic, PlayerConfig()),
         None,
         ScoreFunction(config, SPACE, torch.device("cpu")),
-        Divergence(DivergenceConfig(name="wgan")),
+        Divergence("wgan"),
         [],
         Stream(Batch(real_NT, torch.ones_like(real_NT, dtype=torch.bool)), 8, 0),
         SPACE,

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Batch, Scores, SequenceSpace
 from seqgan.games.critics import critic_update
-from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 
 SPACE = SequenceSpace(vocab_size=9, length=3)
-WGAN = Divergence(DivergenceConfig(name="wgan"))
+WGAN = Divergence("wgan")
 
 
 class Tokens(nn.Module):

@@ -15,7 +15,6 @@ from seqgan.core.errors import UserError
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch
 from seqgan.games.evolution import EvolutionaryGame, fitness
-from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 
 CPU = torch.device("cpu")
@@ -102,7 +101,7 @@ def brute_force(estimator: dict[str, Any], state: dict[str, Any], diversity: flo
     for name in MUTATIONS:
         game = make_game(estimator, diversity=diversity)
         put(game, state)
-        objective = Divergence(DivergenceConfig(name=name))
+        objective = Divergence(name)
         inner = game._game
         real = copy.deepcopy(inner._stream).next()
         inner._objective = objective

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
-from seqgan.core.types import ArraySpace
+from seqgan.core.types import ArraySpace, Batch
 from seqgan.models.build import build_autoencoder, build_critic, build_generator
 from seqgan.models.config import MlpCriticConfig
 from seqgan.models.image.config import (
@@ -20,8 +20,7 @@ from seqgan.models.image.config import (
 )
 from seqgan.models.image.layers import DownConv, UpConv, pyramid
 from seqgan.models.image.translator import Warp
-from seqgan.objectives.config import GradientPenaltyConfig
-from seqgan.objectives.penalties import apply_spectral_norm, gradient_penalty
+from seqgan.objectives.penalties import GradientPenalty, SpectralNorm
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
 LABELS = (3, 2)
@@ -218,8 +217,9 @@ def test_the_gradient_penalty_reaches_the_parameters(critic, x_BCHW) -> None:
 
     def penalty() -> Tensor:
         torch.manual_seed(3)  # the same mixtures
-        config = GradientPenaltyConfig(name="gradient_penalty")
-        return gradient_penalty(critic, real, fake, None, config, COND_BA)
+        space = ArraySpace(tuple(real.shape[1:]))
+        samples = (Batch(real, None, COND_BA), Batch(fake, None, COND_BA))
+        return GradientPenalty().loss(critic, space, *samples)
 
     gradients = torch.autograd.grad(
         penalty(), parameters, allow_unused=True, materialize_grads=True
@@ -239,7 +239,7 @@ def test_the_gradient_penalty_reaches_the_parameters(critic, x_BCHW) -> None:
 
 
 def test_spectral_norm_makes_every_largest_singular_value_one(critic, x_BCHW) -> None:
-    apply_spectral_norm(critic, 1)
+    SpectralNorm(1).prepare(critic)
     critic.train()
     with torch.no_grad():
         for _ in range(60):

@@ -15,7 +15,7 @@ from seqgan.decoding import Ancestral, continuations, sample, sequence_log_probs
 from seqgan.models.build import build_critic, build_leakgan
 from seqgan.models.config import CnnCriticConfig, LeakGanGeneratorConfig
 from seqgan.models.generators.leakgan import LeakGanGenerator
-from seqgan.objectives.penalties import apply_spectral_norm
+from seqgan.objectives.penalties import SpectralNorm
 from seqgan.training.config import GeneratorPlayerConfig
 from seqgan.training.player import Player
 
@@ -234,7 +234,7 @@ def test_the_critic_is_heard_when_it_is_listened_to() -> None:
 
 def test_of_normalised_layers_it_hears_the_weights_that_act() -> None:
     generator, critic = make_pair(FIXED)
-    apply_spectral_norm(critic, 1)
+    SpectralNorm(1).prepare(critic)
     critic.train()
     before = copy.deepcopy(critic.state_dict())
     generator.sync_critic_features(critic)

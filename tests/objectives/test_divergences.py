@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import Scores
-from seqgan.objectives.config import DivergenceConfig
 from seqgan.objectives.divergences import Divergence
 
 NAMES = ["minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan"]
@@ -16,7 +15,7 @@ FAKE = [-1.5, 0.7, 3.0]
 
 
 def objective(name: str, value: str = "objective") -> Divergence:
-    return Divergence(DivergenceConfig.model_validate({"name": name, "value": value}))
+    return Divergence(name, value)
 
 
 def scores(values) -> Scores:
@@ -202,7 +201,7 @@ def test_rsgan_compares_steps_that_both_sentences_have() -> None:
 def test_rsgan_does_not_reward_steps_that_no_real_sentence_reaches():
     mask_BT = torch.tensor([[True, True, False], [True, False, False]])
     real = Scores(torch.tensor([[1.0, 2.0, 9.0], [3.0, 9.0, 9.0]]), mask_BT)
-    objective = Divergence(DivergenceConfig(name="rsgan"))
+    objective = Divergence("rsgan")
     value_RT = objective.reward(Scores(torch.zeros(1, 3)), real)
     expected = torch.nn.functional.logsigmoid(torch.tensor(-2.0))  # the mean real score is 2
     torch.testing.assert_close(value_RT[0, 2], expected)

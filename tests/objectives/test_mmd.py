@@ -9,11 +9,10 @@ from torch import Tensor
 
 from seqgan.core.types import Scores
 from seqgan.estimators.baselines import LeaveOneOut
-from seqgan.objectives.config import MmdConfig
 from seqgan.objectives.mmd import Mmd, squared_mmd
 
 WIDTHS = [0.5, 2.0]
-MMD = Mmd(MmdConfig(name="mmd", weight=0.3, widths=WIDTHS))
+MMD = Mmd(weight=0.3, widths=WIDTHS)
 
 
 def rows(seed: int, *shape: int) -> Tensor:

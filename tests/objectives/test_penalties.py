@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import frozen
-from seqgan.core.types import Batch, Scores, SequenceSpace
+from seqgan.core.types import ArraySpace, Batch, Scores, SequenceSpace
 from seqgan.games.critics import critic_update
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
@@ -19,19 +19,18 @@ from seqgan.models.config import (
     RnnCriticConfig,
     TransformerCriticConfig,
 )
-from seqgan.objectives.config import DivergenceConfig, GradientPenaltyConfig, R1Config
 from seqgan.objectives.divergences import Divergence
-from seqgan.objectives.penalties import (
-    apply_spectral_norm,
-    clip_weights,
-    gradient_norm,
-    gradient_penalty,
-    r1,
-)
+from seqgan.objectives.penalties import R1, GradientPenalty, SpectralNorm, WeightClip, gradient_norm
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import Player
 
-WEIGHT_ONE = GradientPenaltyConfig(name="gradient_penalty", weight=1.0)
+WEIGHT_ONE = GradientPenalty(weight=1.0)
+
+
+def loss(penalty: Any, critic: Any, real: Tensor, fake: Tensor, mask: Tensor | None) -> Tensor:
+    """The term of the loss for samples that are rows of numbers already."""
+    space = ArraySpace(tuple(real.shape[1:]))
+    return penalty.loss(critic, space, Batch(real, mask), Batch(fake, mask))
 
 
 class Linear(nn.Module):
@@ -62,7 +61,7 @@ def test_a_linear_critic_of_norm_one_pays_nothing_whatever_the_batch(batch, shap
     """torchgan takes the norm over the whole batch: √64 = 8, a penalty of 49 where 0 is right."""
     real, fake = torch.randn(batch, *shape), torch.randn(batch, *shape)
     mask = torch.ones(batch, shape[0], dtype=torch.bool)
-    penalty = gradient_penalty(Linear(shape, 1.0), real, fake, mask, WEIGHT_ONE)
+    penalty = loss(WEIGHT_ONE, Linear(shape, 1.0), real, fake, mask)
     assert float(penalty.detach()) == pytest.approx(0, abs=1e-10)
 
 
@@ -75,9 +74,10 @@ def test_the_whole_batch_norm_would_be_forty_nine() -> None:
 
 @pytest.mark.parametrize(("norm", "target", "weight"), [(3.0, 1.0, 10.0), (3.0, 0.0, 1.0)])
 def test_a_linear_critic_pays_weight_times_squared_excess(norm, target, weight) -> None:
-    config = GradientPenaltyConfig(name="gradient_penalty", weight=weight, target=target)
     x, mask = torch.randn(6, 4, 5), torch.ones(6, 4, dtype=torch.bool)
-    penalty = gradient_penalty(Linear((4, 5), norm), x, torch.randn_like(x), mask, config)
+    penalty = loss(
+        GradientPenalty(weight, target), Linear((4, 5), norm), x, torch.randn_like(x), mask
+    )
     assert float(penalty.detach()) == pytest.approx(weight * (norm - target) ** 2, rel=1e-5)
 
 
@@ -85,7 +85,7 @@ def test_norms_differ_from_sample_to_sample() -> None:
     """E(‖∇‖ − 1)², not (E‖∇‖ − 1)²: with D = ½‖x‖² the norm of sample b is ‖x_b‖."""
     x = torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]]])  # norms 5 and 1
     mask = torch.ones(2, 1, dtype=torch.bool)
-    penalty = gradient_penalty(Square(), x, x, mask, WEIGHT_ONE)
+    penalty = loss(WEIGHT_ONE, Square(), x, x, mask)
     assert float(penalty.detach()) == pytest.approx(((5 - 1) ** 2 + 0) / 2, rel=1e-5)
     torch.testing.assert_close(gradient_norm(Square(), x, mask), torch.tensor([5.0, 1.0]))
 
@@ -102,7 +102,7 @@ def test_the_mixture_has_one_epsilon_a_sample_and_lies_between_real_and_generate
 
     torch.manual_seed(0)
     mask = torch.ones(2000, 3, dtype=torch.bool)
-    gradient_penalty(Watching(), torch.ones(2000, 3, 4), torch.zeros(2000, 3, 4), mask, WEIGHT_ONE)
+    loss(WEIGHT_ONE, Watching(), torch.ones(2000, 3, 4), torch.zeros(2000, 3, 4), mask)
     mixed = seen[0].flatten(1)
     assert torch.equal(mixed, mixed[:, :1].expand_as(mixed))
     epsilon = mixed[:, 0]
@@ -114,7 +114,7 @@ def test_the_mixture_has_one_epsilon_a_sample_and_lies_between_real_and_generate
 def test_no_gradient_reaches_real_or_generated_rows() -> None:
     real, fake = (torch.randn(3, 2, 4, requires_grad=True) for _ in range(2))
     mask = torch.ones(3, 2, dtype=torch.bool)
-    gradient_penalty(Linear((2, 4), 2.0), real, fake, mask, WEIGHT_ONE).backward()
+    loss(WEIGHT_ONE, Linear((2, 4), 2.0), real, fake, mask).backward()
     assert real.grad is None
     assert fake.grad is None
 
@@ -139,8 +139,9 @@ def test_the_penalty_has_the_derivative_that_finite_differences_give(name) -> No
     mask = torch.ones(5, 4, dtype=torch.bool)
     mask[0, 2:] = False
     parameters = [p for p in critic.parameters() if p.requires_grad]
-    config = R1Config(name="r1", weight=2.0)
-    slopes = torch.autograd.grad(r1(critic, real, mask, config), parameters, allow_unused=True)
+    r1 = R1(weight=2.0)
+    value = loss(r1, critic, real, real, mask)
+    slopes = torch.autograd.grad(value, parameters, allow_unused=True)
     direction = [torch.randn_like(p) for p in parameters]
     analytic = sum(
         float((s * d).sum()) for s, d in zip(slopes, direction, strict=True) if s is not None
@@ -150,7 +151,7 @@ def test_the_penalty_has_the_derivative_that_finite_differences_give(name) -> No
         with torch.no_grad():
             for p, d in zip(parameters, direction, strict=True):
                 p += step * d
-        value = float(r1(critic, real, mask, config).detach())
+        value = float(loss(r1, critic, real, real, mask).detach())
         with torch.no_grad():
             for p, d in zip(parameters, direction, strict=True):
                 p -= step * d
@@ -177,13 +178,12 @@ def test_a_mixture_counts_the_columns_of_either_sentence(real_is_longer: bool) -
     masks = [mask_until_end(ids, 0) for ids in (short, long)]
     samples = [Batch(ids, mask) for ids, mask in zip((short, long), masks, strict=True)]
     real, fake = samples[::-1] if real_is_longer else samples
-    objective = Divergence(DivergenceConfig(name="wgan"))
+    objective = Divergence("wgan")
     space = SequenceSpace(vocab_size=3, length=4, end_id=0)
     critic_update(Watching(), objective, [WEIGHT_ONE], space, real, fake)  # type: ignore[arg-type]
     assert [mask.tolist() for mask in seen] == [[[True, True, True, False]]]
     seen.clear()
-    penalties = [R1Config(name="r1")]
-    critic_update(Watching(), objective, penalties, space, real, fake)  # type: ignore[arg-type]
+    critic_update(Watching(), objective, [R1()], space, real, fake)  # type: ignore[arg-type]
     assert torch.equal(seen[0], real.mask), "at real sentences it is theirs"
 
 
@@ -200,7 +200,7 @@ def test_of_several_samples_a_condition_each_real_one_is_mixed_with_the_first() 
     real = Batch(torch.zeros(2, 1, 2), mask, cond)
     fake_x = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[9.0, 9.0]], [[9.0, 9.0]]])
     fake = Batch(fake_x, mask.repeat(2, 1), cond.repeat(2, 1))
-    objective = Divergence(DivergenceConfig(name="wgan"))
+    objective = Divergence("wgan")
     space = SequenceSpace(vocab_size=2, length=1)
     critic_update(Watching(), objective, [WEIGHT_ONE], space, real, fake)  # type: ignore[arg-type]
     mixed, told = seen[2]
@@ -216,14 +216,14 @@ def test_r1_is_half_the_weight_times_the_mean_squared_norm() -> None:
     x = torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]]])
     mask = torch.ones(2, 1, dtype=torch.bool)
     for weight in (1.0, 6.0):
-        penalty = r1(Square(), x, mask, R1Config(name="r1", weight=weight))
+        penalty = loss(R1(weight), Square(), x, x, mask)
         assert float(penalty.detach()) == pytest.approx(weight / 2 * (25 + 1) / 2, rel=1e-5)
 
 
 def test_r1_of_a_linear_critic_is_that_of_its_weight_and_trains_it() -> None:
     critic = Linear((2, 3), 4.0)
     x, mask = torch.randn(5, 2, 3), torch.ones(5, 2, dtype=torch.bool)
-    penalty = r1(critic, x, mask, R1Config(name="r1", weight=3.0))
+    penalty = loss(R1(weight=3.0), critic, x, x, mask)
     assert float(penalty.detach()) == pytest.approx(1.5 * 16, rel=1e-5)
     penalty.backward()
     torch.testing.assert_close(critic.weight.grad, 3.0 * critic.weight.detach())
@@ -257,7 +257,7 @@ def test_weights_are_clipped_after_the_step_not_before_it() -> None:
         "critic",
         critic,
         PlayerConfig(optimizer="sgd", lr=1.0, clip_norm=None),
-        partial(clip_weights, critic, 0.01),
+        partial(WeightClip(0.01).after_step, critic),
     )
     for sign in (1, -1):
         player.update(sign * (critic.weight.sum() + critic.bias.sum()))
@@ -270,7 +270,7 @@ def test_clipping_leaves_small_weights_and_frozen_parameters_alone() -> None:
     critic.weight.data.copy_(torch.tensor([[0.005, -3.0]]))
     critic.bias.data.fill_(7.0)
     critic.bias.requires_grad_(False)
-    clip_weights(critic, 0.01)
+    WeightClip(0.01).after_step(critic)
     torch.testing.assert_close(critic.weight.data, torch.tensor([[0.005, -0.01]]))
     assert float(critic.bias) == 7.0
 
@@ -290,7 +290,7 @@ def normalised_weights(critic: nn.Module) -> dict[str, Tensor]:
 def test_after_some_updates_every_matrix_has_largest_singular_value_one(name) -> None:
     torch.manual_seed(0)
     critic = build_critic(CRITICS[name], SPACE)
-    apply_spectral_norm(critic, iterations=1)
+    SpectralNorm(1).prepare(critic)
     player = Player("critic", critic, PlayerConfig(lr=1e-3))
     ids, mask = torch.randint(4, (16, 4)), torch.ones(16, 4, dtype=torch.bool)
     target = torch.randn(16)
@@ -308,7 +308,7 @@ def test_spectral_norm_of_a_known_matrix() -> None:
     layer = nn.Linear(3, 3, bias=False)
     layer.weight.data.copy_(torch.diag(torch.tensor([5.0, 2.0, 1.0])))
     critic = nn.Sequential(layer)
-    apply_spectral_norm(critic, iterations=5)
+    SpectralNorm(5).prepare(critic)
     for _ in range(5):
         critic(torch.ones(1, 3))
     expected = torch.diag(torch.tensor([1.0, 0.4, 0.2]))
@@ -318,7 +318,7 @@ def test_spectral_norm_of_a_known_matrix() -> None:
 def test_a_frozen_critic_does_not_move_its_power_iteration_and_passes_gradients() -> None:
     torch.manual_seed(0)
     critic = build_critic(CRITICS["mlp"], SPACE)
-    apply_spectral_norm(critic, iterations=1)
+    SpectralNorm(1).prepare(critic)
     x = F.one_hot(torch.randint(4, (6, 4)), 4).float().requires_grad_()
     mask = torch.ones(6, 4, dtype=torch.bool)
     before = {name: value.clone() for name, value in critic.state_dict().items()}

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import Scores
-from seqgan.objectives.config import RankConfig
 from seqgan.objectives.rank import Rank
 
 GAMMA, REFERENCES = 3.0, 2
-RANK = Rank(RankConfig(name="rank", gamma=GAMMA, references=REFERENCES))
+RANK = Rank(gamma=GAMMA, references=REFERENCES)
 
 
 def rows(seed: int, *shape: int) -> Tensor:
@@ -74,7 +73,7 @@ def test_the_rank_is_independent_of_the_length_of_features() -> None:
 
 def test_a_generated_sample_that_fits_all_references_keeps_its_gradient() -> None:
     """R is 1 in float32, and log(1 − R) would be −∞."""
-    sharp = Rank(RankConfig(name="rank", gamma=200.0, references=1))
+    sharp = Rank(gamma=200.0, references=1)
     real_BF = torch.tensor([[1.0, 0.0], [-1.0, 0.1]])
     fake_BF = torch.tensor([[1.0, 0.1], [0.5, 0.8]], requires_grad=True)
     loss = sharp.critic_loss(scores(real_BF), scores(fake_BF))
