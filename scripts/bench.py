@@ -73,7 +73,6 @@ from seqgan.core.types import (
     SequenceSpace,
     SpacePair,
 )
-from seqgan.data.faces import draw_faces, sample_labels
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, sample
 from seqgan.estimators.config import (
@@ -113,6 +112,7 @@ from seqgan.models.layers import Highway
 from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.transformer import EncoderDecoder
 from seqgan.objectives.divergences import Divergence
+from seqgan.tasks.faces.drawing import draw_faces, sample_labels
 from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player

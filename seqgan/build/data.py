@@ -12,10 +12,8 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, Batch, Space, SpacePair
-from seqgan.data.cipher import load_cipher
 from seqgan.data.config import (
     ConditionalOracleConfig,
-    FacesSourceConfig,
     HuggingFaceDataConfig,
     OracleDataConfig,
     PictureDataConfig,
@@ -25,8 +23,6 @@ from seqgan.data.config import (
     UnpairedPicturesConfig,
 )
 from seqgan.data.corpus import load_corpus
-from seqgan.data.events import load_events
-from seqgan.data.language_pair import load_language_pair
 from seqgan.data.lexicons import prior_logits
 from seqgan.data.noise import Gloss, Noise, build_noise, longest_sentence, lookup
 from seqgan.data.noise_config import MixNoiseConfig
@@ -37,12 +33,7 @@ from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import load_prompted_text
 from seqgan.data.stream import FreshStream, Stream
 from seqgan.data.subword_tokenizers import HfTokenizer, SentencePieceTokenizer
-from seqgan.data.text_pair_config import (
-    CipherDataConfig,
-    EventsDataConfig,
-    LanguagePairConfig,
-    UnpairedTextConfig,
-)
+from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.data.unpaired_text import (
@@ -52,7 +43,6 @@ from seqgan.data.unpaired_text import (
     load_unpaired_text,
 )
 from seqgan.evaluation.base import Evaluator, OracleDensity
-from seqgan.evaluation.cipher_baselines import cipher_baselines
 from seqgan.evaluation.config import LEAST_NEIGHBOURS
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.feature_extractor import ExtractorSpec, FeatureExtractor, cached_extractor
@@ -65,9 +55,17 @@ from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
 from seqgan.experiment import Experiment, trained_directions
 from seqgan.games.config import CycleGameConfig, PairedGameConfig
-from seqgan.metrics.faces import detect
 from seqgan.models.oracles import ConditionalOracle, build_oracle
 from seqgan.models.seq2seq.config import LexiconConfig
+from seqgan.tasks.cipher.baselines import cipher_baselines
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.cipher.windows import load_cipher
+from seqgan.tasks.events.config import EventsDataConfig
+from seqgan.tasks.events.events import load_events
+from seqgan.tasks.faces.config import FacesSourceConfig
+from seqgan.tasks.faces.detector import detect
+from seqgan.tasks.language_pair.config import LanguagePairConfig
+from seqgan.tasks.language_pair.languages import load_language_pair
 
 
 @dataclass(frozen=True, slots=True)

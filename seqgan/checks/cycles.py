@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from seqgan.checks.kinds import UNPAIRED_TEXT
 from seqgan.data.noise_config import WordNoiseConfig
-from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.games.config import CycleGameConfig
+from seqgan.tasks.language_pair.config import LanguagePairConfig
 
 if TYPE_CHECKING:
     from seqgan.experiment import Experiment

@@ -14,10 +14,14 @@ COLDEST, HOTTEST = 1e-6, 1e6
 """Temperatures. Colder is greedy in float32 anyway, until logits divided by it overflow."""
 Temperature = Annotated[float, Field(ge=COLDEST, le=HOTTEST)]
 
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Layers = Annotated[int, Field(gt=0, le=1_000)]
 """Layers of a network, each built behind the last; more would be built for hours."""
 LONGEST = 100_000
 """Columns of a sequence, which are written and read one after the other."""
+Length = Annotated[int, Field(gt=0, le=LONGEST)]
 Sampled = Annotated[int, Field(gt=0, le=10_000_000)]
 """Samples of a set that is drawn before training begins."""
 Repeats = Annotated[int, Field(gt=0, le=10_000)]

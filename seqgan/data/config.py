@@ -5,25 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.drawn import check_drawn
 from seqgan.core.extensions import ByName
-from seqgan.core.numbers import LONGEST, Sampled
-
-Positive = Annotated[int, Field(gt=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Length = Annotated[int, Field(gt=0, le=LONGEST)]
-MOST_TOKENS = 1_000_000_000
-"""Of a set that is drawn; with more, training would begin hours later."""
-
-
-def check_drawn(sets: Config, length: int, field: str) -> None:
-    """Raises `ValueError` if a set of sequences, each of `length` tokens, is too large to draw."""
-    for name in ("train", "valid", "test"):
-        count = getattr(sets, name)
-        if count * length > MOST_TOKENS:
-            raise ValueError(
-                f"{name}={count}: with {field} these are {count * length:,} tokens, of which "
-                f"{MOST_TOKENS:,} at most can be drawn; lower one of them"
-            )
+from seqgan.core.numbers import LONGEST, Fraction, Length, Positive, Sampled, Seed
+from seqgan.tasks.faces.config import FacesSourceConfig
 
 
 class RandomOracleConfig(Config):
@@ -290,27 +275,6 @@ class PointsDataConfig(Config):
     """Seed of the points."""
 
 
-Faces = Annotated[int, Field(gt=0, le=1_000_000)]
-
-
-class FacesSourceConfig(Config):
-    """Cartoon faces drawn in code, each with exact attributes. Needs no file."""
-
-    name: Literal["faces"] = "faces"
-    palette: Literal["day", "night"] = "day"
-    """Colours of skin and background; hair and eyes keep theirs."""
-    train: Faces = 20_000
-    """Faces to train on."""
-    extractor: Faces = 10_000
-    """Faces the feature extractor is trained on; no player ever sees them."""
-    valid: Faces = 2_000
-    """Validation faces."""
-    test: Faces = 10_000
-    """Test faces."""
-    seed: Seed = 0
-    """Seed of the faces."""
-
-
 class NpzSourceConfig(Config):
     """Arrays of an .npz file: pictures (N, H, W) or (N, H, W, 3) of bytes, labels (N,) of integers.
 
@@ -381,7 +345,6 @@ SourceConfig = Annotated[
     | FolderSourceConfig,
     ByName(),
 ]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class PictureSetConfig(Config):

@@ -30,17 +30,12 @@ from PIL import Image
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.core.faces import ATTRIBUTES, LABEL_SIZES
 from seqgan.core.progress import tracked
-from seqgan.data.config import FacesSourceConfig, PictureSetConfig, UnpairedPicturesConfig
-from seqgan.data.faces import draw_faces, sample_labels
+from seqgan.data.config import PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.picture_sources import RawPictures, RawSplit, read_source
-
-FACES_SIZE = 32
-"""Height and width of drawn faces where the configuration leaves it open."""
+from seqgan.tasks.faces.config import FacesSourceConfig
 
 _MODES: dict[str, Literal["L", "RGB"]] = {"grey": "L", "rgb": "RGB"}
-_FACE_STREAMS = ("extractor", "train", "valid", "test")
 _WHOLE = [0.0, 1.0]
 
 
@@ -50,6 +45,15 @@ class PictureSet:
 
     x_NCHW: Tensor
     labels_NA: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPictures:
+    """Splits that a source draws itself, before they are converted."""
+
+    label_names: tuple[str, ...]
+    label_sizes: tuple[int, ...]
+    splits: dict[str, PictureSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,9 @@ def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2)
     _check_share(config, field)
     bits = 0
     if isinstance(config.source, FacesSourceConfig):
-        names, sizes = tuple(attribute.name for attribute in ATTRIBUTES), LABEL_SIZES
-        where, splits = f"{field}.source", _draw(config, config.source, field)
+        faces = _draw_faces(config.source, config.size, field)
+        names, sizes = faces.label_names, faces.label_sizes
+        where, splits = f"{field}.source", _convert_faces(config, faces, field)
     else:
         raw = read_source(config.source, field)
         names, sizes = (("class",), (raw.classes,)) if raw.classes else ((), ())
@@ -116,18 +121,22 @@ def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:
 # ── Splits ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _draw(config: PictureSetConfig, source: FacesSourceConfig, field: str) -> dict[str, PictureSet]:
+def _draw_faces(source: FacesSourceConfig, size: int | None, field: str) -> DrawnPictures:
+    try:
+        return source.build(size)
+    except UserError as error:
+        raise UserError(f"{field}: {error}") from error
+
+
+def _convert_faces(
+    config: PictureSetConfig, faces: DrawnPictures, field: str
+) -> dict[str, PictureSet]:
     splits = {}
-    for stream, name in enumerate(_FACE_STREAMS):
-        seeds = np.random.SeedSequence([source.seed, stream]).generate_state(2).tolist()
-        labels_NA = sample_labels(getattr(source, name), seeds[0])
-        try:
-            drawn = draw_faces(labels_NA, config.size or FACES_SIZE, source.palette, seeds[1])
-        except UserError as error:
-            raise UserError(f"{field}: {error}") from error
-        pictures = ((f"{name} face {row}", x) for row, x in enumerate(drawn.numpy()))
-        raw = RawSplit(len(drawn), ((where, x.transpose(1, 2, 0)) for where, x in pictures), None)
-        splits[name] = PictureSet(torch.from_numpy(_collect(config, raw, field)[0]), labels_NA)
+    for name, drawn in faces.splits.items():
+        x_NHWC = drawn.x_NCHW.permute(0, 2, 3, 1).numpy()
+        pictures = ((f"{name} face {row}", x_HWC) for row, x_HWC in enumerate(x_NHWC))
+        x_NCHW, _ = _collect(config, RawSplit(len(x_NHWC), pictures, None), field)
+        splits[name] = PictureSet(torch.from_numpy(x_NCHW), drawn.labels_NA)
     return splits
 
 

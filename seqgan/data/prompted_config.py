@@ -6,8 +6,8 @@ from pydantic import Field
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
-from seqgan.core.numbers import LONGEST
-from seqgan.data.config import CorpusConfig, Length, Seed
+from seqgan.core.numbers import LONGEST, Length, Seed
+from seqgan.data.config import CorpusConfig
 
 
 class JsonlPairsConfig(Config):

@@ -9,64 +9,11 @@ from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
-from seqgan.core.numbers import LONGEST, Sampled
-from seqgan.data.config import (
-    Fraction,
-    Length,
-    Positive,
-    Seed,
-    TokenizerConfig,
-    WordTokenizerConfig,
-    check_drawn,
-)
-
-
-class CipherDataConfig(Config):
-    """Plain text (side a) and cipher text of other sentences (side b), token by token."""
-
-    name: Literal["cipher"] = "cipher"
-    path: str | None = None
-    """Sentences, one per line, plain or .gz; without a file the text is generated in code."""
-    kind: Literal["substitution", "vigenere"] = "substitution"
-    """One permutation of the 27 tokens, or shifts that depend on the position in the window."""
-    period: Annotated[int, Field(gt=0, le=26)] = 3
-    """Length of a Vigenère key; a substitution has none."""
-    key_seed: Seed = 0
-    """Seed of the key."""
-    length: Length = 100
-    """Tokens a window."""
-    train: Sampled = 10_000
-    """Training windows of a side, at most: a file may have fewer."""
-    valid: Sampled = 200
-    """Validation windows, paired."""
-    test: Sampled = 500
-    """Test windows, paired."""
-    seed: Seed = 0
-    """Seed of the generated text and of the order of sentences."""
-    aligned: bool = False
-    """Encrypt side a's own training windows, so that rows are pairs: for supervised ceilings."""
-
-    @model_validator(mode="after")
-    def _can_be_written(self) -> Self:
-        if self.path is None:
-            check_drawn(self, self.length, f"length={self.length}")
-        return self
-
-
-class EventsDataConfig(Config):
-    """Articles (side a) and headlines (side b) about events, written by a grammar."""
-
-    name: Literal["events"] = "events"
-    train: Annotated[int, Field(gt=1, le=1_000_000)] = 20_000
-    """Training articles, and as many training headlines of other events."""
-    valid: Annotated[int, Field(gt=0, le=1_000_000)] = 500
-    """Validation articles, each with its headline."""
-    test: Annotated[int, Field(gt=0, le=1_000_000)] = 1_000
-    """Test articles, each with its headline."""
-    seed: Seed = 0
-    """Seed of the events and of how they are told."""
-    aligned: bool = False
-    """Training headlines are those of the training articles: for paired ceilings only."""
+from seqgan.core.numbers import LONGEST, Fraction, Positive, Seed
+from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.events.config import EventsDataConfig
+from seqgan.tasks.language_pair.config import LanguagePairConfig
 
 
 class TextFilesConfig(Config):
@@ -143,26 +90,6 @@ class UnpairedTextConfig(Config):
         if self.a.take != self.b.take or self.a.max_train != self.b.max_train:
             raise ValueError("aligned=true: a and b must have the same take and max_train")
         return self
-
-
-class LanguagePairConfig(Config):
-    """Two invented languages: b has other words than a for the same things, in another order."""
-
-    name: Literal["language_pair"] = "language_pair"
-    words: Annotated[int, Field(ge=40, le=2_000)] = 200
-    """Words of the lexicon, of all classes together."""
-    train: Annotated[int, Field(gt=1, le=200_000)] = 20_000
-    """Training sentences of a side; no sentence of one side translates one of the other's."""
-    valid: Annotated[int, Field(gt=0, le=200_000)] = 300
-    """Validation sentences, paired."""
-    test: Annotated[int, Field(gt=0, le=200_000)] = 1_000
-    """Test sentences, paired."""
-    reorder: bool = True
-    """Language b puts adjectives behind nouns and adverbs before verbs; else words correspond."""
-    seed: Seed = 0
-    """Seed of both languages and of the sentences."""
-    aligned: bool = False
-    """Training rows are pairs, side a's own sentences translated: for supervised ceilings."""
 
 
 TextPairConfig = Annotated[

@@ -31,11 +31,11 @@ from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
 from seqgan.evaluation.feature_extractor import FeatureExtractor
 from seqgan.metrics.coverage import prdc
-from seqgan.metrics.faces import attribute_distances, valid_share
 from seqgan.metrics.frechet import frechet_distance
 from seqgan.metrics.histograms import total_variation
 from seqgan.metrics.kernel import kernel_distance
 from seqgan.metrics.memorisation import memorisation, nearest_indices
+from seqgan.tasks.faces.detector import attribute_distances, valid_share
 
 SHOWN_PICTURES = 64
 COLUMNS = 8

@@ -34,7 +34,6 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout
 from seqgan.data.corpus import EncodedSplit
-from seqgan.data.language_pair import lexicon_accuracy
 from seqgan.data.unpaired_text import TextSide, UnpairedText, encode_lines
 from seqgan.decoding import token_log_probs
 from seqgan.evaluation.base import Metrics, ShownLines
@@ -43,6 +42,7 @@ from seqgan.evaluation.decoding_grid import DecodingSetting, configured
 from seqgan.evaluation.written import written_lines
 from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
 from seqgan.metrics.translation import copied_share
+from seqgan.tasks.language_pair.languages import lexicon_accuracy
 from seqgan.translate import translate
 
 AT_ONCE = 250

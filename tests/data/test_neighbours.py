@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seqgan.data.neighbours import WordForWord, _count, _rounds, _vectors, neighbour_lexicons
-from seqgan.data.plain_sentences import write_sentences
 from seqgan.data.words import cut_words, replace_words
+from seqgan.tasks.cipher.sentences import write_sentences
 
 SENTENCES = 6_000
 

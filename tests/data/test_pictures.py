@@ -18,12 +18,12 @@ from PIL import Image
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
 
 from seqgan.core.errors import UserError
-from seqgan.core.faces import ATTRIBUTES, LABEL_SIZES
 from seqgan.data.config import FolderSourceConfig, PictureSetConfig, UnpairedPicturesConfig
-from seqgan.data.faces import draw_faces
 from seqgan.data.idx_files import parse_idx
 from seqgan.data.picture_sources import read_folder
 from seqgan.data.pictures import Pictures, PictureSet, load_pictures, load_unpaired
+from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES
+from seqgan.tasks.faces.drawing import draw_faces
 
 SPLITS = ("extractor", "train", "valid", "test")
 IMAGES = Path(__file__).parents[2].parent / "shared" / "data" / "images"

@@ -11,9 +11,7 @@ import pytest
 import torch
 
 from seqgan.core.errors import UserError
-from seqgan.core.faces import LABEL_SIZES
 from seqgan.core.pictures import to_unit
-from seqgan.data.faces import draw_faces, sample_labels
 from seqgan.evaluation import feature_extractor as module
 from seqgan.evaluation.feature_extractor import (
     AT_ONCE,
@@ -26,6 +24,8 @@ from seqgan.evaluation.feature_extractor import (
     turned,
 )
 from seqgan.models.image.feature_net import FEATURES, FeatureNet
+from seqgan.tasks.faces.anatomy import LABEL_SIZES
+from seqgan.tasks.faces.drawing import draw_faces, sample_labels
 from seqgan.training.checkpoint import load_tree, save_tree
 
 MNIST = Path(__file__).parents[2].parent / "shared/data/images/mnist/mnist.npz"

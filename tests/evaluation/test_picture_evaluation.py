@@ -11,13 +11,14 @@ from torch import Tensor
 from seqgan.core.metric_names import base, find
 from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.data.config import FacesSourceConfig, PictureSetConfig
+from seqgan.data.config import PictureSetConfig
 from seqgan.data.pictures import Pictures, load_pictures
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
 from seqgan.evaluation.pictures import PictureEvaluator, listed_labels
-from seqgan.metrics.faces import detect
+from seqgan.tasks.faces.config import FacesSourceConfig
+from seqgan.tasks.faces.detector import detect
 
 CPU = torch.device("cpu")
 ROWS = 400
@@ -114,7 +115,7 @@ def test_controls(pictures: Pictures, extractor: Any) -> None:
 def test_label_accuracy_is_against_the_labels_that_were_asked_for(
     pictures: Pictures, extractor: Any
 ) -> None:
-    from seqgan.data.faces import draw_faces
+    from seqgan.tasks.faces.drawing import draw_faces
 
     obeying = measured(pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
     ignoring = measured(
@@ -131,7 +132,7 @@ def test_one_face_for_each_combination_obeys_and_is_caught_by_recall(
     pictures: Pictures, extractor: Any
 ) -> None:
     """Attributes all right, and nothing else varies: what an obedient collapsed generator does."""
-    from seqgan.data.faces import draw_faces
+    from seqgan.tasks.faces.drawing import draw_faces
 
     def prototypes(rows: int, cond: Tensor | None) -> Tensor:
         assert cond is not None
@@ -222,7 +223,7 @@ def test_doing_nothing_keeps_the_cycle_and_fails_the_rest(kinds: Any) -> None:
 
 
 def test_a_true_translation_keeps_the_labels_and_one_picture_does_not(kinds: Any) -> None:
-    from seqgan.data.faces import draw_faces
+    from seqgan.tasks.faces.drawing import draw_faces
 
     a, b = kinds
     to_night = to_unit(draw_faces(a.pictures.test.labels_NA, 32, "night", 5))

@@ -14,15 +14,16 @@ from seqgan.build.data import build_data
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
-from seqgan.data.cipher import cipher_table, inverse_table, load_cipher
-from seqgan.data.language_pair import load_language_pair
-from seqgan.data.text_pair_config import CipherDataConfig, LanguagePairConfig
 from seqgan.data.unpaired_text import UnpairedText
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.cipher.windows import cipher_table, inverse_table, load_cipher
+from seqgan.tasks.language_pair.config import LanguagePairConfig
+from seqgan.tasks.language_pair.languages import load_language_pair
 
 CPU = torch.device("cpu")
 WAYS = ("a2b", "b2a")

@@ -15,14 +15,14 @@ from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout, SequenceSpace
-from seqgan.data.language_pair import load_language_pair
 from seqgan.data.lexicons import co_occurrence_lexicon
-from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.decoding import token_log_probs
 from seqgan.games.cycle import nats_per_token
 from seqgan.models.seq2seq.config import LexiconConfig, PointerConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.models.seq2seq.pointer import PointerGenerator, attend
+from seqgan.tasks.language_pair.config import LanguagePairConfig
+from seqgan.tasks.language_pair.languages import load_language_pair
 
 FLUENT: dict[str, Any] = {
     **EVENTS,

@@ -19,7 +19,6 @@ from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.schedule import WeightSchedule
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.cipher import load_cipher
 from seqgan.data.noise import build_noise, fit, lookup, mixed, noisy_words
 from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
 from seqgan.data.subword_tokenizers import HfTokenizer
@@ -28,6 +27,7 @@ from seqgan.games.cycle import nats_per_token
 from seqgan.games.pool import Pool
 from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
+from seqgan.tasks.cipher.windows import load_cipher
 
 CPU = torch.device("cpu")
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgan.core.faces import ATTRIBUTES, PALETTES
-from seqgan.data.faces import draw_faces, sample_labels
-from seqgan.metrics.faces import attribute_distances, detect, valid_share
+from seqgan.tasks.faces.anatomy import ATTRIBUTES, PALETTES
+from seqgan.tasks.faces.detector import attribute_distances, detect, valid_share
+from seqgan.tasks.faces.drawing import draw_faces, sample_labels
 
 COUNT = 600
 LABELS_NA = sample_labels(COUNT, 5)

@@ -1,7 +1,7 @@
 """Read the attributes of a cartoon face back from its pixels, or say that they cannot be read.
 
 Rules on regions, not a learned classifier, whose confidence a collapsed generator can game. A
-region is a small part of the face (`core/faces.py`), and what is looked at is its mean colour,
+region is a small part of the face (`anatomy.py`), and what is looked at is its mean colour,
 and for hair also the spread of colours in it.
 
 1. *Where.* Of 147 poses (shift in x and y, scale), take the one at which the picture correlates
@@ -20,7 +20,7 @@ and for hair also the spread of colours in it.
    Mouth and glasses need cheeks of the palette's skin, against which ink is measured.
 
 Thresholds lie between what blurred or noisy faces show and what a blend of two faces shows. What
-is calibrated is in `tests/metrics/test_face_detectors.py`: 32 and 64 pixels. Smaller pictures are
+is calibrated is in `tests/tasks/test_face_detector.py`: 32 and 64 pixels. Smaller pictures are
 read as well as their pixels allow.
 """
 
@@ -29,9 +29,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from seqgan.core import faces
-from seqgan.core.faces import ATTRIBUTES, CENTRE, PALETTES, UNITS, Blob, Palette, both
 from seqgan.metrics.histograms import total_variation
+from seqgan.tasks.faces import anatomy
+from seqgan.tasks.faces.anatomy import ATTRIBUTES, CENTRE, PALETTES, UNITS, Blob, Palette, both
 
 NEAR = 60.0
 """Distance in RGB up to which a region has a colour; ±25 levels in every channel are 43."""
@@ -98,12 +98,12 @@ def _eye(left: Blob, *holes: Blob) -> tuple[_Region, ...]:
     """The same part of both eyes; their lights are not mirrored, hence moved."""
     return tuple(
         (left.moved(x, 0), tuple(hole.moved(x, 0) for hole in holes))
-        for x in (0, faces.EYE_DISTANCE)
+        for x in (0, anatomy.EYE_DISTANCE)
     )
 
 
 _PARTS: dict[str, tuple[_Region, ...]] = {
-    "iris": _eye(faces.IRIS.grown(-0.2), faces.PUPIL.grown(0.2), faces.LIGHT.grown(0.2)),
+    "iris": _eye(anatomy.IRIS.grown(-0.2), anatomy.PUPIL.grown(0.2), anatomy.LIGHT.grown(0.2)),
     "cheek": _regions(*both(Blob(10.4, 23.9, 1.6, 0.8, 4))),
     "rim": _regions(*both(Blob(11.4, 21.5, 2.0, 1.2, 4)), Blob(16, 16.8, 0.9, 2.2, 4)),
     "hair": _regions(
@@ -114,12 +114,12 @@ _PARTS: dict[str, tuple[_Region, ...]] = {
     "smile": _regions(*both(Blob(14.8, 24.6, 1.2, 1.0, 4))),
     "around": _regions(Blob(16, 22.8, 1.2, 0.5, 4), Blob(16, 26.1, 1.2, 0.4, 4)),
 }
-"""The regions of each part of a face, in units (`core/faces.py`)."""
+"""The regions of each part of a face, in units (`anatomy.py`)."""
 
 _ORDER = [(name, i) for name, regions in _PARTS.items() for i in range(len(regions))]
 _STEPS = (-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1)
 _POSES = [
-    (x * faces.MAX_SHIFT, y * faces.MAX_SHIFT, 1 + s * faces.MAX_SCALE)
+    (x * anatomy.MAX_SHIFT, y * anatomy.MAX_SHIFT, 1 + s * anatomy.MAX_SCALE)
     for s in (0, -2 / 3, 2 / 3)
     for y in _STEPS
     for x in _STEPS
@@ -168,13 +168,13 @@ def _eye_templates(size: int) -> tuple[Tensor, Tensor]:
     weights, templates = [], []
     for pose in _POSES:
         at = _grid(size, pose)
-        lashes_HW = _cover(faces.LASH_LINE - at[1], size)
+        lashes_HW = _cover(anatomy.LASH_LINE - at[1], size)
         for i in range(2):
             eye, iris, lash = (
                 _cover(both(blob)[i].depth(*at), size)
-                for blob in (faces.EYE, faces.IRIS, faces.LASHES)
+                for blob in (anatomy.EYE, anatomy.IRIS, anatomy.LASHES)
             )
-            light = _cover(faces.LIGHT.moved(i * faces.EYE_DISTANCE, 0).depth(*at), size)
+            light = _cover(anatomy.LIGHT.moved(i * anatomy.EYE_DISTANCE, 0).depth(*at), size)
             covered_HW = torch.maximum(eye, lash * lashes_HW)
             bright_HW = (eye - iris * (1 - light)).clamp(min=0) / covered_HW.clamp(min=1e-3)
             # Pixels on the edge are part skin, which may be as bright as the white or not.
@@ -190,11 +190,11 @@ def _eye_templates(size: int) -> tuple[Tensor, Tensor]:
 def _line_shares(size: int) -> tuple[Tensor, Tensor]:
     """How much of each region of rim and of smile a sharp line of that kind covers."""
     at = _grid(size, _POSES[_CENTRED])
-    rim_HW = _cover(faces.BRIDGE.depth(*at), size)
-    for rim in both(faces.RIM):
-        outer, inner = (rim.grown(by * faces.RIM_WIDTH / 2).depth(*at) for by in (1, -1))
+    rim_HW = _cover(anatomy.BRIDGE.depth(*at), size)
+    for rim in both(anatomy.RIM):
+        outer, inner = (rim.grown(by * anatomy.RIM_WIDTH / 2).depth(*at) for by in (1, -1))
         rim_HW = torch.maximum(rim_HW, _cover(outer, size) - _cover(inner, size))
-    smile_HW = _cover(faces.smile_depth(*at), size)
+    smile_HW = _cover(anatomy.smile_depth(*at), size)
     weights_RX = _weights(size)[_CENTRED]
     return _of(weights_RX @ rim_HW.flatten(), "rim"), _of(weights_RX @ smile_HW.flatten(), "smile")
 
@@ -249,12 +249,12 @@ def _same(values_NR: Tensor) -> Tensor:
     return _where((values_NR == values_NR[:, :1]).all(1), values_NR[:, 0])
 
 
-def _distances(mean_NCR: Tensor, colours: tuple[faces.Colour, ...]) -> Tensor:
+def _distances(mean_NCR: Tensor, colours: tuple[anatomy.Colour, ...]) -> Tensor:
     """RGB distance of each region from each colour, `distance_NRK`."""
     return (mean_NCR[:, :, :, None] - torch.tensor(colours).T[None, :, None, :]).norm(dim=1)
 
 
-def _from_segment(mean_NCR: Tensor, ends: tuple[faces.Colour, faces.Colour]) -> Tensor:
+def _from_segment(mean_NCR: Tensor, ends: tuple[anatomy.Colour, anatomy.Colour]) -> Tensor:
     """RGB distance of each region from the colours between two, `distance_NR`."""
     first_C1, last_C1 = (torch.tensor(end).float()[:, None] for end in ends)
     along_C1 = last_C1 - first_C1
@@ -263,7 +263,7 @@ def _from_segment(mean_NCR: Tensor, ends: tuple[faces.Colour, faces.Colour]) -> 
 
 
 def _hair_colour(mean_NCR: Tensor, spread_NR: Tensor) -> Tensor:
-    nearest = _distances(mean_NCR, faces.HAIR_COLOURS).min(2)
+    nearest = _distances(mean_NCR, anatomy.HAIR_COLOURS).min(2)
     clear_NR = (nearest.values <= NEAR) & (spread_NR <= MAX_SPREAD)
     return _where(clear_NR.all(1), _same(nearest.indices))
 
@@ -285,7 +285,7 @@ def _eyes(least_NX: Tensor, size: int) -> Tensor:
 
 
 def _eye_colour(eyes_N2: Tensor, iris_NCR: Tensor) -> Tensor:
-    colours_KC = torch.tensor(faces.EYE_COLOURS).float()
+    colours_KC = torch.tensor(anatomy.EYE_COLOURS).float()
     chroma_NCR = iris_NCR - iris_NCR.mean(1, keepdim=True)
     chroma_KC = colours_KC - colours_KC.mean(1, keepdim=True)
     along_NRK = torch.einsum("ncr,kc->nrk", chroma_NCR, chroma_KC / chroma_KC.norm(dim=1)[:, None])
@@ -309,14 +309,14 @@ def _within(values_NR: Tensor, bounds: tuple[float, float]) -> Tensor:
 def _mouth(mean_NCR: Tensor, skin_NC1: Tensor, size: int) -> Tensor:
     # In green, where mouth and skin differ most under every palette.
     green_NR, skin_N1 = mean_NCR[:, 1], skin_NC1[:, 1]
-    line_NR = _ink(_of(green_NR, "smile"), skin_N1, faces.LINE[1], _line_shares(size)[1])
-    around_NR = _ink(_of(green_NR, "around"), skin_N1, faces.OPEN[1], torch.ones(2))
+    line_NR = _ink(_of(green_NR, "smile"), skin_N1, anatomy.LINE[1], _line_shares(size)[1])
+    around_NR = _ink(_of(green_NR, "around"), skin_N1, anatomy.OPEN[1], torch.ones(2))
     closed_N = _within(line_NR, SMILE_INK) & (around_NR.mean(1).abs() <= MAX_INK_AROUND)
-    red_NR1 = _distances(_of(mean_NCR, "lips"), (faces.OPEN,))
+    red_NR1 = _distances(_of(mean_NCR, "lips"), (anatomy.OPEN,))
     return _no_or_yes(closed_N, (red_NR1 <= NEAR).all(1)[:, 0])
 
 
 def _glasses(mean_NCR: Tensor, skin_NC1: Tensor, size: int) -> Tensor:
-    black = sum(faces.INK) / 3
+    black = sum(anatomy.INK) / 3
     rims_NR = _ink(mean_NCR.mean(1), skin_NC1.mean(1), black, _line_shares(size)[0])
     return _no_or_yes(_within(rims_NR, NO_RIM_INK), _within(rims_NR, RIM_INK))

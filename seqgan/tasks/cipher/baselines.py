@@ -6,15 +6,15 @@ row does not even know that and takes the one that the index of coincidence sugg
 
 import numpy as np
 
-from seqgan.data.cipher import apply_table, inverse_table
-from seqgan.data.text_pair_config import CipherDataConfig
 from seqgan.data.unpaired_text import Baselines, UnpairedText
-from seqgan.metrics.decipher import (
+from seqgan.tasks.cipher.attacks import (
     frequency_match,
     hill_climb,
     index_of_coincidence,
     solve_vigenere,
 )
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.cipher.windows import apply_table, inverse_table
 
 LONGEST_PERIOD = 12
 """Periods that are tried where the key's is unknown."""

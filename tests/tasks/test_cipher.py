@@ -14,17 +14,17 @@ import torch
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import SequenceSpace
-from seqgan.data.cipher import (
+from seqgan.data.tokenizers import LetterTokenizer, load_tokenizer
+from seqgan.data.unpaired_text import UnpairedText
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.cipher.sentences import write_sentences
+from seqgan.tasks.cipher.windows import (
     apply_table,
     cipher_table,
     inverse_table,
     load_cipher,
     split_sentences,
 )
-from seqgan.data.plain_sentences import write_sentences
-from seqgan.data.text_pair_config import CipherDataConfig
-from seqgan.data.tokenizers import LetterTokenizer, load_tokenizer
-from seqgan.data.unpaired_text import UnpairedText
 
 SMALL = {"length": 30, "train": 200, "valid": 20, "test": 40}
 

@@ -15,17 +15,35 @@ not flip faces to have more of them.
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from seqgan.core import faces
 from seqgan.core.errors import UserError
-from seqgan.core.faces import ATTRIBUTES, LABEL_SIZES, PALETTES, UNITS, Blob, Palette, both
+from seqgan.data.pictures import DrawnPictures, PictureSet
+from seqgan.tasks.faces import anatomy
+from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES, PALETTES, UNITS, Blob, Palette, both
 
 _CHUNK_PIXELS = 2**18
 """Pixels drawn at once: few enough for the processor's cache."""
 
 _SHIRT = (122, 108, 168)
+
+DEFAULT_SIZE = 32
+"""Height and width of faces where the configuration leaves it open."""
+
+
+def draw_splits(counts: dict[str, int], size: int, palette: str, seed: int) -> DrawnPictures:
+    """So many faces of each split, whose seeds follow from SeedSequence([seed, its place]).
+
+    Raises `UserError` as `draw_faces` does.
+    """
+    splits = {}
+    for place, (name, count) in enumerate(counts.items()):
+        labels_seed, faces_seed = np.random.SeedSequence([seed, place]).generate_state(2).tolist()
+        labels_NA = sample_labels(count, labels_seed)
+        splits[name] = PictureSet(draw_faces(labels_NA, size, palette, faces_seed), labels_NA)
+    return DrawnPictures(tuple(attribute.name for attribute in ATTRIBUTES), LABEL_SIZES, splits)
 
 
 def sample_labels(count: int, seed: int) -> Tensor:
@@ -89,11 +107,11 @@ class _Pen:
     """Covers pixels: knows where each face of a chunk lies."""
 
     def __init__(self, nuisance_NK: Tensor, size: int) -> None:
-        shift_N2 = (2 * nuisance_NK[:, :2] - 1) * faces.MAX_SHIFT
-        scale_N1 = 1 + (2 * nuisance_NK[:, 2:3] - 1) * faces.MAX_SCALE
-        middles_W = (torch.arange(size) + 0.5) * UNITS / size - faces.CENTRE
-        self.x_N1W = ((middles_W - shift_N2[:, :1]) / scale_N1 + faces.CENTRE)[:, None, :]
-        self.y_NH1 = ((middles_W - shift_N2[:, 1:]) / scale_N1 + faces.CENTRE)[:, :, None]
+        shift_N2 = (2 * nuisance_NK[:, :2] - 1) * anatomy.MAX_SHIFT
+        scale_N1 = 1 + (2 * nuisance_NK[:, 2:3] - 1) * anatomy.MAX_SCALE
+        middles_W = (torch.arange(size) + 0.5) * UNITS / size - anatomy.CENTRE
+        self.x_N1W = ((middles_W - shift_N2[:, :1]) / scale_N1 + anatomy.CENTRE)[:, None, :]
+        self.y_NH1 = ((middles_W - shift_N2[:, 1:]) / scale_N1 + anatomy.CENTRE)[:, :, None]
         self.pixels = size / UNITS
 
     def soft(self, depth: Tensor) -> Tensor:
@@ -121,8 +139,8 @@ class _Pen:
         return self.fill(middle.grown(width / 2)) - self.fill(middle.grown(-width / 2))
 
     def smile(self) -> Tensor:
-        across = self.soft(faces.SMILE_WIDTH - (self.x_N1W - faces.CENTRE).abs())
-        return self.soft(faces.smile_depth(self.x_N1W, self.y_NH1)) * across
+        across = self.soft(anatomy.SMILE_WIDTH - (self.x_N1W - anatomy.CENTRE).abs())
+        return self.soft(anatomy.smile_depth(self.x_N1W, self.y_NH1)) * across
 
 
 def _layers(
@@ -135,36 +153,36 @@ def _layers(
     )
     skin = _between(palette.skin, nuisance_NK[:, 3:4])
     background = _between(palette.background, nuisance_NK[:, 4:5])
-    hair = torch.tensor(faces.HAIR_COLOURS)[column["hair_colour"]]
-    eyes = torch.tensor(faces.EYE_COLOURS)[column["eye_colour"]]
-    ink, white = torch.tensor(faces.INK), torch.tensor(faces.WHITE)
+    hair = torch.tensor(anatomy.HAIR_COLOURS)[column["hair_colour"]]
+    eyes = torch.tensor(anatomy.EYE_COLOURS)[column["eye_colour"]]
+    ink, white = torch.tensor(anatomy.INK), torch.tensor(anatomy.WHITE)
 
-    rims = [pen.ring(rim, faces.RIM_WIDTH) for rim in both(faces.RIM)]
-    yield torch.maximum(rims[0] + rims[1], pen.fill(faces.BRIDGE)).clamp_(max=1) * glasses, ink
-    yield pen.fill(faces.LIGHT, faces.LIGHT.moved(faces.EYE_DISTANCE, 0)), white
-    yield pen.fill(*both(faces.PUPIL)), ink
-    yield pen.fill(*both(faces.IRIS)), eyes
-    whites = pen.fill(*both(faces.EYE))
+    rims = [pen.ring(rim, anatomy.RIM_WIDTH) for rim in both(anatomy.RIM)]
+    yield torch.maximum(rims[0] + rims[1], pen.fill(anatomy.BRIDGE)).clamp_(max=1) * glasses, ink
+    yield pen.fill(anatomy.LIGHT, anatomy.LIGHT.moved(anatomy.EYE_DISTANCE, 0)), white
+    yield pen.fill(*both(anatomy.PUPIL)), ink
+    yield pen.fill(*both(anatomy.IRIS)), eyes
+    whites = pen.fill(*both(anatomy.EYE))
     yield whites, white
-    yield pen.fill(*both(faces.LASHES)) * pen.above(faces.LASH_LINE), ink
-    free = pen.fill(*faces.HAIRLINE)
-    cap = pen.fill(faces.CAP) * pen.above(faces.CAP_END)
-    yield pen.fill(faces.SHINE) * 0.55, 0.55 * hair + 0.45 * white
+    yield pen.fill(*both(anatomy.LASHES)) * pen.above(anatomy.LASH_LINE), ink
+    free = pen.fill(*anatomy.HAIRLINE)
+    cap = pen.fill(anatomy.CAP) * pen.above(anatomy.CAP_END)
+    yield pen.fill(anatomy.SHINE) * 0.55, 0.55 * hair + 0.45 * white
     yield cap * (1 - free), hair
-    yield pen.fill(*both(faces.LOCK)) * (1 - free) * long, hair
-    yield pen.fill(faces.MOUTH) * opened, torch.tensor(faces.OPEN)
-    yield pen.smile() * (1 - opened), torch.tensor(faces.LINE)
-    yield pen.fill(faces.NOSE) * 0.6, skin * 0.8
-    yield pen.fill(*both(faces.BLUSH)) * 0.35, skin * torch.tensor((1.0, 0.72, 0.72))
-    yield pen.fill(faces.HEAD), skin
-    yield pen.fill(*both(faces.EAR)) * (1 - long), skin * 0.92
-    yield pen.fill(faces.NECK), skin * 0.86
-    yield pen.fill(faces.SHIRT), torch.tensor(_SHIRT)
-    yield pen.fill(faces.LONG_BACK) * long, hair * 0.8
+    yield pen.fill(*both(anatomy.LOCK)) * (1 - free) * long, hair
+    yield pen.fill(anatomy.MOUTH) * opened, torch.tensor(anatomy.OPEN)
+    yield pen.smile() * (1 - opened), torch.tensor(anatomy.LINE)
+    yield pen.fill(anatomy.NOSE) * 0.6, skin * 0.8
+    yield pen.fill(*both(anatomy.BLUSH)) * 0.35, skin * torch.tensor((1.0, 0.72, 0.72))
+    yield pen.fill(anatomy.HEAD), skin
+    yield pen.fill(*both(anatomy.EAR)) * (1 - long), skin * 0.92
+    yield pen.fill(anatomy.NECK), skin * 0.86
+    yield pen.fill(anatomy.SHIRT), torch.tensor(_SHIRT)
+    yield pen.fill(anatomy.LONG_BACK) * long, hair * 0.8
     yield cap, hair * 0.8
     yield torch.ones(1, 1, 1), background
 
 
-def _between(colours: tuple[faces.Colour, faces.Colour], share_N1: Tensor) -> Tensor:
+def _between(colours: tuple[anatomy.Colour, anatomy.Colour], share_N1: Tensor) -> Tensor:
     first, last = torch.tensor(colours)
     return first + (last - first) * share_N1

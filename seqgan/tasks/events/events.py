@@ -57,9 +57,9 @@ from numpy.typing import NDArray
 
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import Fitted, describe_splits, to_split
-from seqgan.data.text_pair_config import EventsDataConfig
 from seqgan.data.tokenizers import WordTokenizer
 from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.tasks.events.config import EventsDataConfig
 
 Ints = NDArray[np.int64]
 

@@ -1,8 +1,8 @@
 """What a cartoon face is: its attributes, its colours and the place of each part.
 
-The drawing (`data/faces.py`) and the detectors (`metrics/faces.py`) share these facts and nothing
-else. Lengths are *units*: a picture is 32 units wide and high whatever its size in pixels, x to
-the right and y downwards. Colours are RGB levels in [0, 255]. No torch here.
+`drawing.py` and `detector.py` share these facts and nothing else. Lengths are *units*: a picture is
+32 units wide and high whatever its size in pixels, x to the right and y downwards. Colours are RGB
+levels in [0, 255]. No torch here.
 """
 
 from dataclasses import dataclass

@@ -49,9 +49,9 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.lexicons import co_occurrence_lexicon, frequency_lexicon, word_by_word
-from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.data.tokenizers import WordTokenizer
 from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.tasks.language_pair.config import LanguagePairConfig
 
 Ints = NDArray[np.int64]
 

@@ -12,21 +12,21 @@ import pytest
 import torch
 
 from seqgan.core.types import SequenceSpace
-from seqgan.data.language_pair import (
-    CLASSES,
-    LanguagePairScorer,
-    lexicon_accuracy,
-    load_language_pair,
-)
 from seqgan.data.lexicons import (
     co_occurrence_lexicon,
     frequency_lexicon,
     prior_logits,
     word_by_word,
 )
-from seqgan.data.text_pair_config import LanguagePairConfig
 from seqgan.data.unpaired_text import TextSide, UnpairedText
-from seqgan.metrics.decipher import hill_climb
+from seqgan.tasks.cipher.attacks import hill_climb
+from seqgan.tasks.language_pair.config import LanguagePairConfig
+from seqgan.tasks.language_pair.languages import (
+    CLASSES,
+    LanguagePairScorer,
+    lexicon_accuracy,
+    load_language_pair,
+)
 
 SMALL = {"words": 60, "train": 2_000, "valid": 50, "test": 200}
 SIZES = {"det": 2, "prep": 3, "adv": 4, "adj": 12, "verb": 14, "noun": 25}

@@ -13,7 +13,7 @@ Decisions
   held-out windows, and of the rest one half becomes side a, the other half, encrypted, side b.
 - Sentences are joined by a space and cut into windows that do not overlap, wherever the cut falls.
 - Held-out row i of side b is the cipher of row i of side a. With `aligned` so are training rows.
-- The text is a file of sentences, or generated (`plain_sentences.py`).
+- The text is a file of sentences, or generated (`sentences.py`).
 - The key has a seed of its own: other text, same cipher.
 """
 
@@ -31,10 +31,10 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.text_files import read_lines
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import EncodedSplit
-from seqgan.data.plain_sentences import write_sentences
-from seqgan.data.text_pair_config import CipherDataConfig
 from seqgan.data.tokenizers import LETTERS, LetterTokenizer
 from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.cipher.sentences import write_sentences
 
 Ints = NDArray[np.int64]
 

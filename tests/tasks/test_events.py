@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqgan.data.events import (
+from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.tasks.events.config import EventsDataConfig
+from seqgan.tasks.events.events import (
     HEADLINES,
     LENGTH_A,
     LENGTH_B,
@@ -20,9 +22,7 @@ from seqgan.data.events import (
     parse_headline,
     score_events,
 )
-from seqgan.data.events import load_events as load
-from seqgan.data.text_pair_config import EventsDataConfig
-from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.tasks.events.events import load_events as load
 
 SPLITS = ("train", "valid", "test")
 

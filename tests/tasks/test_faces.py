@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from seqgan.core import faces
 from seqgan.core.errors import UserError
-from seqgan.core.faces import ATTRIBUTES, HAIR_COLOURS, LABEL_SIZES, PALETTES
-from seqgan.data.faces import draw_faces, sample_labels
+from seqgan.tasks.faces import anatomy
+from seqgan.tasks.faces.anatomy import ATTRIBUTES, HAIR_COLOURS, LABEL_SIZES, PALETTES
+from seqgan.tasks.faces.drawing import draw_faces, sample_labels
 
 NAMES = [attribute.name for attribute in ATTRIBUTES]
 
@@ -153,6 +153,6 @@ def test_palettes_and_labels_that_are_refused() -> None:
 
 def test_parts_do_not_overlap_where_detectors_need_skin() -> None:
     """Rims end above the mouth, the mouth above the chin, even in the largest face."""
-    mouth_top = faces.MOUTH.y - faces.MOUTH.ry
-    assert faces.RIM.y + faces.RIM.ry + faces.RIM_WIDTH / 2 < mouth_top
-    assert faces.MOUTH.y + faces.MOUTH.ry < faces.HEAD.y + faces.HEAD.ry - 1
+    mouth_top = anatomy.MOUTH.y - anatomy.MOUTH.ry
+    assert anatomy.RIM.y + anatomy.RIM.ry + anatomy.RIM_WIDTH / 2 < mouth_top
+    assert anatomy.MOUTH.y + anatomy.MOUTH.ry < anatomy.HEAD.y + anatomy.HEAD.ry - 1

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqgan.data.cipher import apply_table, cipher_table, load_cipher
-from seqgan.data.text_pair_config import CipherDataConfig
-from seqgan.metrics import decipher
-from seqgan.metrics.decipher import (
+from seqgan.tasks.cipher import attacks
+from seqgan.tasks.cipher.attacks import (
     coincidences,
     frequency_match,
     hill_climb,
     index_of_coincidence,
     solve_vigenere,
 )
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.cipher.windows import apply_table, cipher_table, load_cipher
 
 BROWN = Path(__file__).parents[2].parent / "shared/data/cipher/brown_sentences.txt.gz"
 
@@ -60,7 +60,7 @@ def test_gains_of_swaps_are_those_of_the_likelihood(period: int) -> None:
         )
 
     for row in range(period):
-        gains = decipher._gains(table, counts, log_p, row)
+        gains = attacks._gains(table, counts, log_p, row)
         for i in range(vocab):
             for j in range(vocab):
                 swapped = table.copy()
@@ -68,7 +68,7 @@ def test_gains_of_swaps_are_those_of_the_likelihood(period: int) -> None:
                 expected = likelihood(swapped) - likelihood(table)
                 assert gains[i, j] == pytest.approx(expected, abs=1e-9)
     climbed = table.copy()
-    score = decipher._climb(climbed, counts, log_p)
+    score = attacks._climb(climbed, counts, log_p)
     assert score == pytest.approx(likelihood(climbed))
     assert score >= likelihood(table)
 
@@ -81,9 +81,9 @@ def test_a_climb_ends_where_no_swap_helps(period: int) -> None:
     log_p = np.log(stream.dirichlet(np.ones(vocab), size=vocab))
     for _ in range(10):
         table = np.stack([stream.permutation(vocab) for _ in range(period)])
-        decipher._climb(table, counts, log_p)
+        attacks._climb(table, counts, log_p)
         for row in range(period):
-            assert decipher._gains(table, counts, log_p, row).max() <= 1e-6
+            assert attacks._gains(table, counts, log_p, row).max() <= 1e-6
 
 
 def test_frequency_match_by_hand() -> None:
@@ -108,7 +108,7 @@ def test_hill_climb_needs_no_lucky_start(
     def unlucky(cipher: Any, plain: Any, vocab: int, period: int = 1) -> np.ndarray:
         return np.tile(np.arange(vocab), (period, 1))
 
-    monkeypatch.setattr(decipher, "frequency_match", unlucky)
+    monkeypatch.setattr(attacks, "frequency_match", unlucky)
     table = hill_climb(substitution.cipher, substitution.plain, 27, restarts=20)
     assert substitution.accuracy(table) >= 0.98
 

@@ -1,0 +1,24 @@
+"""Configuration of articles and headlines about events. No torch here."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+from seqgan.core.numbers import Seed
+
+
+class EventsDataConfig(Config):
+    """Articles (side a) and headlines (side b) about events, written by a grammar."""
+
+    name: Literal["events"] = "events"
+    train: Annotated[int, Field(gt=1, le=1_000_000)] = 20_000
+    """Training articles, and as many training headlines of other events."""
+    valid: Annotated[int, Field(gt=0, le=1_000_000)] = 500
+    """Validation articles, each with its headline."""
+    test: Annotated[int, Field(gt=0, le=1_000_000)] = 1_000
+    """Test articles, each with its headline."""
+    seed: Seed = 0
+    """Seed of the events and of how they are told."""
+    aligned: bool = False
+    """Training headlines are those of the training articles: for paired ceilings only."""

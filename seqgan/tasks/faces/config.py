@@ -1,0 +1,43 @@
+"""Configuration of cartoon faces. No torch here."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+from seqgan.core.numbers import Seed
+
+if TYPE_CHECKING:
+    from seqgan.data.pictures import DrawnPictures
+
+Faces = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class FacesSourceConfig(Config):
+    """Cartoon faces drawn in code, each with exact attributes. Needs no file."""
+
+    name: Literal["faces"] = "faces"
+    palette: Literal["day", "night"] = "day"
+    """Colours of skin and background; hair and eyes keep theirs."""
+    train: Faces = 20_000
+    """Faces to train on."""
+    extractor: Faces = 10_000
+    """Faces the feature extractor is trained on; no player ever sees them."""
+    valid: Faces = 2_000
+    """Validation faces."""
+    test: Faces = 10_000
+    """Test faces."""
+    seed: Seed = 0
+    """Seed of the faces."""
+
+    def build(self, size: int | None) -> "DrawnPictures":
+        """The faces of all splits; `size` is their height and width, 32 where it is left open."""
+        from seqgan.tasks.faces.drawing import DEFAULT_SIZE, draw_splits
+
+        counts = {
+            "extractor": self.extractor,
+            "train": self.train,
+            "valid": self.valid,
+            "test": self.test,
+        }
+        return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed)
