@@ -283,7 +283,7 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure gradient estimators at the same parameters: bias, variance, cost, critic's signal."""
-    from seqgan.probe_run import probe_command
+    from seqgan.probe.command import probe_command
 
     asked = [] if samples is None else [f"probe.samples={samples}"]
     folder, found = probe_command(source, dir, [*(overrides or []), *asked])

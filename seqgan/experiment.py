@@ -43,7 +43,6 @@ from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import TextPairConfig
 from seqgan.estimators.config import EstimatorConfig
 from seqgan.evaluation.config import EvaluationConfig
-from seqgan.evaluation.probe_config import ProbeConfig
 from seqgan.games.config import (
     AdversarialGameConfig,
     ConditionalGameConfig,
@@ -54,6 +53,7 @@ from seqgan.games.config import (
 )
 from seqgan.models.config import CriticConfig, GeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig, AnyPenaltyConfig
+from seqgan.probe.config import ProbeConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
 
 

@@ -39,7 +39,7 @@ from seqgan.evaluation.select import evaluate, rounds
 from seqgan.evaluation.sheets import write_gif
 from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.outcome import is_finished, reported_checkpoint, selection_rule, training_outcome
-from seqgan.probe import Probe
+from seqgan.probe.measure import Probe
 from seqgan.run_folder import (
     FROM_A_COPY,
     check_head,

@@ -35,7 +35,7 @@ RANKS = {
     ),
     3: ("games", "evaluation", "reporting"),
     4: (
-        *("checks", "experiment", "build", "probe", "probe_run"),
+        *("checks", "experiment", "build", "probe"),
         *("outcome", "run", "run_folder", "produce", "study", "compare"),
     ),
     5: ("cli", "study_child", "__main__"),

@@ -40,8 +40,8 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Generator, Reward, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator, hard_samples
-from seqgan.evaluation.probe_config import ProbeConfig
 from seqgan.metrics.divergence import MAX_ENUMERATED, all_sequences
+from seqgan.probe.config import ProbeConfig
 
 GROUPS = 20
 """Groups of batches that the jackknife leaves out in turn."""

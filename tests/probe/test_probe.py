@@ -24,10 +24,10 @@ from torch import Tensor
 from seqgan.cli import run
 from seqgan.core.types import Batch, Rollout, SampleRequest, Scores, SequenceSpace
 from seqgan.estimators.base import Surrogate
-from seqgan.evaluation import probe
-from seqgan.evaluation.critic_signal import critic_signal
-from seqgan.evaluation.probe import Probed, listed_gradient, listed_sentences, probe_gradients
-from seqgan.evaluation.probe_config import ProbeConfig
+from seqgan.probe import gradients
+from seqgan.probe.config import ProbeConfig
+from seqgan.probe.critic_signal import critic_signal
+from seqgan.probe.gradients import Probed, listed_gradient, listed_sentences, probe_gradients
 
 FIXED = SequenceSpace(vocab_size=3, length=2)
 ENDING = SequenceSpace(vocab_size=3, length=3, end_id=1)
@@ -121,7 +121,7 @@ def test_the_sampled_reference_has_the_mean_that_listing_gives(
     for rows in batches_of(ids_RT, 2):
         batch = rollout_of(ids_RT[list(rows)], FIXED)
         monkeypatch.setattr(probe, "hard_samples", lambda *_, batch=batch: batch)
-        found_P = probe._leave_one_out(generator, FIXED, SampleRequest(2), reward, False)
+        found_P = gradients._leave_one_out(generator, FIXED, SampleRequest(2), reward, False)
         total_P = total_P + prob_R[list(rows)].prod() * found_P
     assert_same_vector(total_P, listed_gradient(generator, FIXED, reward, False))
 

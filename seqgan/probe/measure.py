@@ -13,12 +13,12 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SampleRequest, SequenceSpace
 from seqgan.estimators.base import hard_samples
 from seqgan.estimators.config import AllActionConfig, EstimatorConfig, PolicyGradientConfig
-from seqgan.evaluation.critic_signal import critic_signal
-from seqgan.evaluation.probe import Probed, can_be_listed, probe_gradients
-from seqgan.evaluation.probe_config import ProbeConfig
 from seqgan.experiment import Experiment
 from seqgan.games.critics import CriticReward, score
 from seqgan.objectives.config import ObjectiveConfig
+from seqgan.probe.config import ProbeConfig
+from seqgan.probe.critic_signal import critic_signal
+from seqgan.probe.gradients import Probed, can_be_listed, probe_gradients
 from seqgan.training.player import Player
 
 SIGNAL_SAMPLES = 1_000
@@ -86,7 +86,7 @@ class Probe:
         return Probed(label, estimator, _sums(config), network)
 
     def _signal(self) -> dict[str, float | None]:
-        """What the critic knows: see evaluation/critic_signal.py."""
+        """What the critic knows: see critic_signal.py."""
         seen, held_out = (_drawn(d, SIGNAL_SAMPLES) for d in (self.data.train, self.data.held_out))
         generator, critic = self.players["generator"].module, self.players["critic"].module
         fake = hard_samples(generator, self._space, SampleRequest(SIGNAL_SAMPLES, held_out.cond))

@@ -10,8 +10,8 @@ from seqgan.core.progress import progress_bar
 from seqgan.core.rng import seed_everything
 from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
-from seqgan.probe import Probe
-from seqgan.reporting.probe_figure import draw_probe
+from seqgan.probe.figure import draw_probe
+from seqgan.probe.measure import Probe
 from seqgan.run import tell_warnings, told_state
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
