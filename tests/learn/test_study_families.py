@@ -1,10 +1,10 @@
 """Every family of `configs/families` learns the oracle that can be listed, and its null arm does
 not; all but the list itself in the study tier.
 
-Thresholds are on the exact JSD, with room for another seed over what EXPERIMENTS.md reports; after
-their likelihood phase, if any, all families are above .3. In the null arm the critic takes part
-and stands still. Of the families without one the generator stands still, and PG-BLEU is given the
-rewards of other sentences.
+Thresholds are on the exact JSD, with room for another seed over what docs/experiments reports;
+after their likelihood phase, if any, all families are above .3. In the null arm the critic takes
+part and stands still. Of the families without one the generator stands still, and PG-BLEU is given
+the rewards of other sentences.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Cycles on text reach what EXPERIMENTS.md reports. Nothing here is picked by truth."""
+"""Cycles on text reach what docs/experiments reports. Nothing here is picked by truth."""
 
 from pathlib import Path
 
