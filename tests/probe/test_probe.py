@@ -120,7 +120,7 @@ def test_the_sampled_reference_has_the_mean_that_listing_gives(
     total_P = torch.zeros(())
     for rows in batches_of(ids_RT, 2):
         batch = rollout_of(ids_RT[list(rows)], FIXED)
-        monkeypatch.setattr(probe, "hard_samples", lambda *_, batch=batch: batch)
+        monkeypatch.setattr(gradients, "hard_samples", lambda *_, batch=batch: batch)
         found_P = gradients._leave_one_out(generator, FIXED, SampleRequest(2), reward, False)
         total_P = total_P + prob_R[list(rows)].prod() * found_P
     assert_same_vector(total_P, listed_gradient(generator, FIXED, reward, False))
@@ -156,8 +156,8 @@ def test_the_sampled_reference_is_of_other_samples_than_the_estimates(
         seeds["reference"].add(torch.initial_seed())
         return rollout
 
-    monkeypatch.setattr(probe, "can_be_listed", lambda space: False)
-    monkeypatch.setattr(probe, "hard_samples", samples)
+    monkeypatch.setattr(gradients, "can_be_listed", lambda space: False)
+    monkeypatch.setattr(gradients, "hard_samples", samples)
     config = probe_config(samples=40, reference_batches=40)
     probed = [Probed("exact", Listening(FIXED, reward, 1.0, 0.0), False)]
     probe_gradients(generator, FIXED, probed, SampleRequest(2), reward, config)
