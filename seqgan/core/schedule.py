@@ -71,7 +71,7 @@ class Schedule(Config, Generic[Value]):
         return self.start if self.is_constant else fields(self)
 
     def __str__(self) -> str:
-        return f"{self.start:g}" if self.is_constant else f"{self.start:g}…{self.end:g}"
+        return f"{self.start}" if self.is_constant else f"{self.start}…{self.end}"
 
     @property
     def is_constant(self) -> bool:

@@ -607,7 +607,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         (
             3,
             {"extractor_fraction": 0.2},
-            r"the feature extractor split has 1 .*raise data\.extractor_fraction",
+            r"the extractor split has 1 .*raise data\.extractor_fraction",
         ),
         (40, {"extractor_fraction": 0.99}, r"train split has 0 .*lower data\.extractor_fraction"),
         (20, {}, r"the valid split has 1 pictures .*raise data\.valid_fraction to 0\.1$"),

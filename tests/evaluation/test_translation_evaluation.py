@@ -107,7 +107,7 @@ def test_the_true_key_reaches_everything(cipher: UnpairedText) -> None:
         # It writes the references themselves.
         for name in ("lm_nll", "unigram_kl", "distinct", "length"):
             assert found[f"{name}_{way}"] == real[f"{name}_{way}"]
-        assert 0 <= found[f"usage_kl_{way}"] < 0.02
+        assert 0 <= found[f"unigram_kl_{way}"] < 0.02
         assert found[f"round_trip_{way}"] < 1e-4
         assert found[f"shuffled_{way}"] > 10
         assert found[f"length_{way}"] == 40
@@ -165,7 +165,7 @@ def test_one_fluent_sentence_for_ever_has_a_low_lm_nll_and_is_found_out(
     found = evaluator.generated(constant, "test", 100, SETTING)
     for way in WAYS:
         assert found[f"lm_nll_{way}"] < 0.8 * good[f"lm_nll_{way}"]
-        assert found[f"usage_kl_{way}"] > 0.2 > 10 * good[f"usage_kl_{way}"]
+        assert found[f"unigram_kl_{way}"] > 0.2 > 10 * good[f"unigram_kl_{way}"]
         assert found[f"distinct_{way}"] == 1 / 100
         assert found[f"label_free_{way}"] > good[f"label_free_{way}"] + 1
         assert found[f"accuracy_{way}"] < 0.3
@@ -182,7 +182,7 @@ def test_tokens_in_the_right_shares_without_order_are_not_fluent(cipher: Unpaire
     wrong = true_tables(cipher) | {"b2a": sure(rotated, cipher.b.space, cipher.a.space)}
     found = evaluator.generated(wrong, "test", 100, SETTING)
     assert found["lm_nll_b2a"] > good["lm_nll_b2a"] + 1
-    assert found["usage_kl_b2a"] > 0.1
+    assert found["unigram_kl_b2a"] > 0.1
     assert found["accuracy_b2a"] < 0.2
 
 

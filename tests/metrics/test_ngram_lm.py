@@ -97,7 +97,7 @@ def test_large_keys_and_missing_counts_are_refused() -> None:
         NgramModel(2, VOCAB).nll_NT(*sentences(0))
 
 
-def test_usage_kl_by_hand() -> None:
+def test_unigram_kl_by_hand() -> None:
     a, b = np.array([[0, 0, 1]]), np.array([[1, 1, 2]])
     all_a, part_b = np.ones((1, 3), dtype=bool), np.array([[True, True, False]])
     p, q = np.array([2.5, 1.5, 0.5]) / 4.5, np.array([0.5, 2.5, 0.5]) / 3.5
