@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,6 +15,7 @@ from seqgan.study import load_study, plan, select_arms
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 COMMAND = typer.main.get_command(app)
+README = (ROOT / "README.md").read_text()
 WORK = {"CONFIG", "CONFIG.yaml", "STUDY.yaml", "RUN", "RUN…"}
 """Words that stand for a file in descriptions of a command."""
 
@@ -45,8 +47,16 @@ def test_there_are_commands() -> None:
     assert len(set(COMMANDS.values())) > 10
 
 
+@pytest.mark.parametrize("block", re.findall(r"(?s)```python\n(.*?)```", README))
+def test_python_of_the_readme_runs(block: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), namespace)
+    found = namespace["reward"](namespace["rollout"].x, namespace["rollout"].mask)
+    assert found.mean() > 11  # of 12: the generator has learned it
+
+
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+    assert len(README.splitlines()) <= 150
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
