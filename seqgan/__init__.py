@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from seqgan import estimators as estimators
     from seqgan import metrics as metrics
     from seqgan import objectives as objectives
+    from seqgan.comparison import compare as compare
     from seqgan.core.errors import UserError as UserError
     from seqgan.core.types import ArraySpace as ArraySpace
     from seqgan.core.types import Batch as Batch
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from seqgan.experiment import load_experiment as load_experiment
     from seqgan.models import critics as critics
     from seqgan.models import generators as generators
+    from seqgan.runs.saved import SavedRun as SavedRun
+    from seqgan.runs.saved import open_run as open_run
+    from seqgan.runs.train import train as train
 
 __version__ = "0.1.0"
 

@@ -8,8 +8,6 @@ written; 1 for a run that failed (a non-finite loss); 128 + signal for one that 
 import io
 import json
 import sys
-from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -17,10 +15,11 @@ import typer
 
 from seqgan import __version__
 from seqgan.core.errors import Terminated, UserError
-from seqgan.core.numbers import COLDEST, HOTTEST
+from seqgan.core.numbers import check_sampling
 
 if TYPE_CHECKING:
     from seqgan.experiment import Experiment
+    from seqgan.runs.saved import SavedRun
 
 app = typer.Typer(
     add_completion=False,
@@ -64,20 +63,18 @@ def train(
         from seqgan.experiment import load_resumed
 
         resumed = load_resumed(resume, words)
-        from seqgan.run import resume as resume_run
+        from seqgan.runs.train import resume as resume_run
 
-        print(resume_run(resumed, resume))
+        print(resume_run(resumed, resume).folder)
         return
     if not words or "=" in words[0]:
         raise UserError("train: needs CONFIG.yaml (then overrides), or --resume RUN")
     from seqgan.experiment import load_experiment
 
     experiment = load_experiment(Path(words[0]), words[1:])
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path(experiment.run.dir or f"runs/{experiment.name}-{stamp}")
-    from seqgan.run import train as train_run
+    from seqgan.runs.train import train as train_run
 
-    print(train_run(experiment, folder))
+    print(train_run(experiment).folder)
 
 
 @app.command()
@@ -96,10 +93,11 @@ def evaluate(
 
     asked = [*(overrides or []), *(["evaluation.sweep=true"] if sweep else [])]
     experiment = load_evaluated(run, asked + ([f"device={device}"] if device else []))
-    from seqgan.run import evaluate_run, tell_result
+    from seqgan.runs.evaluate import evaluate_run
+    from seqgan.runs.messages import report_result
 
-    result = evaluate_run(experiment, run, overrides or [])
-    tell_result(result)
+    result = evaluate_run(experiment, run, overrides=overrides or [])
+    report_result(result)
     if as_json:
         print(json.dumps(result, indent=1, ensure_ascii=False))
         return
@@ -108,11 +106,21 @@ def evaluate(
     print_rows(result["rows"])
 
 
-def _run_elsewhere(run: Path, device: str | None) -> "Experiment":
+def _load_run(run: Path, device: str | None) -> "Experiment":
     """A run's configuration, perhaps on another device than it was trained on."""
     from seqgan.experiment import load_run
 
     return load_run(run, [f"device={device}"] if device else [])
+
+
+def _open(experiment: "Experiment", run: Path) -> "SavedRun":
+    """The run; stderr says where in training it is from."""
+    from seqgan.runs.messages import report_checkpoint
+    from seqgan.runs.saved import SavedRun
+
+    opened = SavedRun(experiment, run)
+    report_checkpoint(opened.checkpoint)
+    return opened
 
 
 @app.command()
@@ -134,18 +142,15 @@ def sample(
     device: Device = None,
 ) -> None:
     """Write samples of a run, one per line; pictures as one sheet. Prints the name of a file."""
-    if not COLDEST <= temperature <= HOTTEST:
-        raise UserError(f"--temperature={temperature}: use a number from 1e-6 to 1e6")
-    if not 0 < top_p <= 1:
-        raise UserError(f"--top-p={top_p}: must be above 0 and at most 1")
+    check_sampling(temperature, top_p)
     if format not in (None, "text", "ids", "jsonl", "png"):
         raise UserError(f"--format={format!r}: choose from: text, ids, jsonl, png")
-    experiment = _run_elsewhere(run, device)
-    from seqgan.produce import SampleOptions, sample_run
+    experiment = _load_run(run, device)
+    from seqgan.runs.sample_output import SampleOptions, write_samples
 
     format = format or ("png" if experiment.data.name == "pictures" else "text")
-    request = SampleOptions(n, temperature, top_p, seed, format, output)
-    for line in sample_run(experiment, run, request):
+    options = SampleOptions(n, temperature, top_p, seed, format, output)
+    for line in write_samples(_open(experiment, run), options):
         print(line)
 
 
@@ -167,42 +172,27 @@ def transform(
     device: Device = None,
 ) -> None:
     """Translate text, line by line, or a folder of pictures, with a cycle run; answer prompts."""
-    if direction not in (None, "a2b", "b2a"):
-        raise UserError(f"--direction={direction!r}: choose from: a2b, b2a")
-    experiment = _run_elsewhere(run, device)
-    if experiment.data.name == "prompted_text":
-        if direction is not None:
-            raise UserError(f"--direction={direction}: this run answers prompts; leave it out")
-        _transform_text(experiment, run, input, output, None, beam, length)
-        return
-    if experiment.game.name not in ("cycle", "paired"):
-        raise UserError(
-            f"{run}: this run translates nothing (game.name={experiment.game.name}); use 'seqgan "
-            f"sample {run}', or a run of game cycle or paired, or of data prompted_text"
-        )
-    from seqgan.experiment import trained_directions
+    experiment = _load_run(run, device)
+    from seqgan.runs.directions import check_direction
 
-    trained = trained_directions(experiment)
-    direction = direction or trained[0]
-    if direction not in trained:
-        raise UserError(
-            f"--direction={direction}: nothing taught this run that way; choose {trained[0]}"
-        )
+    way = check_direction(experiment, run, direction)
     if experiment.data.name != "unpaired":
-        _transform_text(experiment, run, input, output, direction, beam, length)
+        _transform_lines(experiment, run, input, output, way, beam, length)
         return
     if output is None:
         raise UserError("--output: missing; name a folder for the pictures")
+    if output.is_file():
+        raise UserError(f"--output={str(output)!r}: is a file; name a folder")
     if beam != 1 or length is not None:
         option = f"--beam={beam}" if beam != 1 else f"--length={length}"
         raise UserError(f"{option}: pictures have no tokens; leave it out")
-    from seqgan.produce import transform_run
+    from seqgan.runs.transform_pictures import transform_folder
 
-    count = transform_run(experiment, run, input, output, direction)
+    count = transform_folder(_open(experiment, run), input, output, way or "a2b")
     print(f"{count} pictures in {output}", file=sys.stderr)
 
 
-def _transform_text(
+def _transform_lines(
     experiment: "Experiment",
     run: Path,
     source: Path,
@@ -211,39 +201,13 @@ def _transform_text(
     beam: int,
     length: int | None,
 ) -> None:
-    from contextlib import ExitStack
-
-    from seqgan.core.progress import tracked
-    from seqgan.core.saved_files import check_output, naming
-    from seqgan.core.text_files import read_lines, stdin_lines
-    from seqgan.produce import TransformOptions, transform_lines
+    from seqgan.core.saved_files import check_output
+    from seqgan.runs.transform_lines import transform_lines
 
     if output is not None:
         check_output(output)
-    request = TransformOptions(direction, beam, length)
-    streamed = str(source) == "-"
-    lines: Iterable[str] = stdin_lines()
-    if not streamed:
-        read = read_lines(source, keep_blank=True, strip=False)
-        lines = read if output is None else tracked(read, "translating", len(read))
-    # A terminal, or another program that waits, gets each line when it is there.
-    at_once = 1 if streamed else 100
-    counts = None
-    with ExitStack() as stack:
-        made = transform_lines(experiment, run, lines, request, at_once)
-        first = next(made, None)  # what is wrong shows here, before a file is opened
-        target = sys.stdout
-        if output is not None:
-            stack.enter_context(naming(output))
-            target = stack.enter_context(output.open("w", encoding="utf-8"))
-        try:
-            while first is not None:
-                line, counts = first
-                print(line, file=target, flush=streamed)
-                first = next(made, None)
-        finally:  # a stream may have no end but Ctrl-C
-            if counts is not None:
-                print(counts, file=sys.stderr)
+    translator = _open(experiment, run).translator(direction, beam, length)
+    transform_lines(translator, source, output)
 
 
 @app.command()
@@ -262,13 +226,15 @@ def compare(
     ] = None,
 ) -> None:
     """Run every arm with every seed, then print one table and write one report."""
-    from seqgan.compare import compare_arms
+    from seqgan.comparison import compare as compare_study
+    from seqgan.comparison import print_comparison
 
-    report, failures = compare_arms(study, dir, jobs, assignments or [], arms or [], seeds or [])
-    for failure in failures:
+    done = compare_study(study, dir, jobs, assignments or [], arms or [], seeds or [])
+    print_comparison(done)
+    for failure in done.failures:
         print(f"error: {failure}", file=sys.stderr)
-    print(report)
-    if failures:
+    print(done.report)
+    if done.failures:
         raise SystemExit(1)
 
 

@@ -151,10 +151,10 @@ class _Best:
 def check_beam(generator: Generator, beam: int) -> None:
     """Raises `UserError` where so many hypotheses cannot be kept."""
     if beam < 1:
-        raise UserError(f"--beam={beam}: at least one hypothesis has to be kept; set it to 1")
+        raise UserError(f"beam={beam}: at least one hypothesis has to be kept; set it to 1")
     if beam > 1 and isinstance(generator, ParallelGenerator):
         raise UserError(
-            f"--beam={beam}: this translator writes all tokens at once, the likeliest of each "
+            f"beam={beam}: this translator writes all tokens at once, the likeliest of each "
             "column; leave it out"
         )
 
@@ -166,17 +166,17 @@ def check_length(generator: Generator, space: SequenceSpace, length: int) -> Non
     """Raises `UserError` where translations of exactly this length cannot be had."""
     if isinstance(generator, ParallelGenerator):
         raise UserError(
-            f"--length={length}: this translator writes one token for one, so lengths are those "
+            f"length={length}: this translator writes one token for one, so lengths are those "
             "of the source; leave it out"
         )
     if space.end_id is None:
         raise UserError(
-            f"--length={length}: these sequences have no end token and always {space.length} "
+            f"length={length}: these sequences have no end token and always {space.length} "
             "tokens; leave it out"
         )
     if not 1 <= length < space.length:
         raise UserError(
-            f"--length={length}: sequences have 1 to {space.length - 1} tokens before the end; "
+            f"length={length}: sequences have 1 to {space.length - 1} tokens before the end; "
             "choose one of these"
         )
 

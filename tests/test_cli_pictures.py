@@ -4,7 +4,6 @@ import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.metric_names import base
 from seqgan.evaluation.config import CYCLE_METRICS, PICTURE_METRICS, POINT_METRICS
 from seqgan.experiment import load_experiment
-from seqgan.run import _check_same_data
+from seqgan.runs.folder import check_same_data
 
 Capture = pytest.CaptureFixture[str]
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -204,9 +203,9 @@ def test_data_are_the_same_although_an_earlier_version_noted_no_bits(tmp_path: P
         ("x", nullcontext()),
         ("y", pytest.raises(UserError, match="changed")),
     ):
-        data: Any = SimpleNamespace(report={"a": {"train": {"sha256": sha256}, "bits": 12}})
+        report = {"a": {"train": {"sha256": sha256}, "bits": 12}}
         with expected:
-            _check_same_data(tmp_path, data)
+            check_same_data(tmp_path, report)
 
 
 def test_a_report_holds_the_pictures(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -242,7 +241,7 @@ def test_studies_find_metrics_without_the_extractors_name(tmp_path: Path) -> Non
         ("pictures", ["--format", "text"], ["--format='text'", "png"]),
         ("points", ["--format", "png"], ["--format='png'", "text, jsonl"]),
         ("points", ["--format", "ids"], ["--format='ids'", "text, jsonl"]),
-        ("pictures", ["--top-p", "0.5"], ["--top-p=0.5", "--temperature"]),
+        ("pictures", ["--top-p", "0.5"], ["top_p=0.5", "temperature"]),
         ("pictures", ["-o", "x.jpg"], ["x.jpg", ".png"]),
         ("points", ["-o", "x.png"], ["x.png", "this run writes text"]),
         ("cycle", [], ["seqgan transform"]),
@@ -279,7 +278,7 @@ def test_translations_that_cannot_be(
     Image.new("RGB", (16, 16)).save(here / "a.jpg")
     refused("a.jpg", "a.png", "rename")
     (here / "a.jpg").unlink()
-    refused("--direction='c2d'", "a2b, b2a", extra=("--direction", "c2d"))
+    refused("direction='c2d'", "a2b, b2a", extra=("--direction", "c2d"))
     refused("translates nothing", "game cycle", run_folder=str(runs["pictures"]))
 
 

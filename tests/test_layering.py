@@ -4,7 +4,7 @@
     decoding                                                          1
     translate, models, objectives, estimators, data, metrics, training, tasks 2
     games, evaluation, reporting                                      3
-    checks, experiment, build, probe, outcome, run, produce, study, compare 4
+    checks, experiment, build, probe, runs, study, comparison 4
     cli, study_child, __main__                                        5
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `…config` modules,
@@ -36,7 +36,7 @@ RANKS = {
     3: ("games", "evaluation", "reporting"),
     4: (
         *("checks", "experiment", "build", "probe"),
-        *("outcome", "run", "run_folder", "produce", "study", "compare"),
+        *("runs", "study", "comparison"),
     ),
     5: ("cli", "study_child", "__main__"),
 }
@@ -177,7 +177,7 @@ def test_a_package_imports_nothing_before_it_is_used(path: Path) -> None:
         ("tasks.faces.drawing", "from seqgan.evaluation.pictures import Detect"),
         ("reporting.html", "from seqgan.metrics import bleu"),
         ("metrics.bleu", "from seqgan import experiment"),
-        ("run", "from seqgan.cli import run"),
+        ("runs.train", "from seqgan.cli import run"),
         ("evaluation.base", "from seqgan.nowhere import x"),
     ],
 )
@@ -189,7 +189,7 @@ def test_the_rules_notice(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("models.oracles", "from seqgan.data.config import OracleConfig"),
-        ("run", "import seqgan\nfrom seqgan.build.game import build_game"),
+        ("runs.train", "import seqgan\nfrom seqgan.build.game import build_game"),
         ("estimators.credit", "from seqgan.decoding import continuations"),
         ("data.config", "from seqgan.tasks.faces.config import FacesSourceConfig"),
         ("tasks.cipher.baselines", "from seqgan.data.unpaired_text import UnpairedText"),
@@ -260,11 +260,11 @@ print("done")
 
 def test_the_guard_notices_torch() -> None:
     with pytest.raises(AssertionError, match="torch is imported"):
-        run_without_torch("import seqgan.run")
+        run_without_torch("import seqgan.runs.train")
 
 
 def test_every_config_module_is_torch_free() -> None:
     names = [module for module, _ in modules() if module.endswith("config")]
     assert len(names) >= 12
     lines = [f"import seqgan.{name}" for name in names]
-    run_without_torch("\n".join([*lines, "import seqgan.experiment", "import seqgan.compare"]))
+    run_without_torch("\n".join([*lines, "import seqgan.experiment", "import seqgan.comparison"]))

@@ -9,7 +9,7 @@ from tiny_runs import AUTOENCODER, CIPHER, CONDITIONAL, metric_lines, tiny_exper
 
 from seqgan.cli import run
 from seqgan.experiment import Experiment
-from seqgan.outcome import reported_checkpoint, training_outcome
+from seqgan.runs.outcome import reported_checkpoint, training_outcome
 
 Capture = pytest.CaptureFixture[str]
 

@@ -11,7 +11,7 @@ from tiny_runs import last_checkpoint, metric_lines, tiny_experiment, train
 from seqgan.build.data import build_data
 from seqgan.build.game import build_generating_module
 from seqgan.decoding import sequence_log_probs
-from seqgan.run import load_generator
+from seqgan.runs.weights import load_generator
 
 CPU = torch.device("cpu")
 AVERAGED = {"players.generator": {"ema": 0.9, "lr": 0.05}}

@@ -292,12 +292,12 @@ def test_dropout_is_off_and_the_mode_comes_back() -> None:
 @pytest.mark.parametrize(
     ("generator", "space", "options", "words"),
     [
-        (Table({}, 4), SequenceSpace(4, 6, 3), {"length": 6}, "--length=6: .*1 to 5"),
-        (Table({}, 4), SequenceSpace(4, 6, 3), {"length": 0}, "--length=0: .*1 to 5"),
-        (Table({}, 4), SequenceSpace(4, 6), {"length": 3}, "--length=3: .*no end token"),
-        (Shift(), SequenceSpace(5, 4, 2), {"length": 3}, "--length=3: .*of the source"),
-        (Table({}, 4), SequenceSpace(4, 6, 3), {"beam": 0}, "--beam=0"),
-        (Shift(), SequenceSpace(5, 4, 2), {"beam": 2}, "--beam=2: .*at once.*leave it out"),
+        (Table({}, 4), SequenceSpace(4, 6, 3), {"length": 6}, "length=6: .*1 to 5"),
+        (Table({}, 4), SequenceSpace(4, 6, 3), {"length": 0}, "length=0: .*1 to 5"),
+        (Table({}, 4), SequenceSpace(4, 6), {"length": 3}, "length=3: .*no end token"),
+        (Shift(), SequenceSpace(5, 4, 2), {"length": 3}, "length=3: .*of the source"),
+        (Table({}, 4), SequenceSpace(4, 6, 3), {"beam": 0}, "beam=0"),
+        (Shift(), SequenceSpace(5, 4, 2), {"beam": 2}, "beam=2: .*at once.*leave it out"),
     ],
 )
 def test_what_cannot_be_had_is_refused(generator, space, options, words) -> None:

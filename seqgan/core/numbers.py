@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from seqgan.core.errors import UserError
+
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38
 """Of float32, without the numbers near 0 that have lost digits."""
 _LARGEST_INTEGER = 2**32 - 1
@@ -40,3 +42,11 @@ def check_numbers(value: Any) -> Any:
 
 def _out_of_range(remedy: str) -> PydanticCustomError:
     return PydanticCustomError("out_of_range", "out of range; {remedy}", {"remedy": remedy})
+
+
+def check_sampling(temperature: float, top_p: float) -> None:
+    """Raise `UserError` unless these are a temperature and the mass of a nucleus."""
+    if not COLDEST <= temperature <= HOTTEST:
+        raise UserError(f"temperature={temperature}: use a number from 1e-6 to 1e6")
+    if not 0 < top_p <= 1:
+        raise UserError(f"top_p={top_p}: must be above 0 and at most 1")

@@ -15,8 +15,8 @@ black-box distillation (Ye et al. 2025) trains the student so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,31 +28,27 @@ from seqgan.core.types import (
     RewardTerm,
     Rollout,
     SampleRequest,
+    SequenceSpace,
     Stats,
 )
-from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
-from seqgan.estimators.credit import total_per_sequence
-from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective
+from seqgan.estimators.base import Surrogate, hard_samples
+from seqgan.estimators.config import GrpoConfig
+from seqgan.estimators.credit import value_per_sequence
+from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective, values_with_terms
 
 
-@dataclass(eq=False)
-class Grpo(SequenceEstimator):
-    """Rewards compared within groups, clipped ratios; see the module's docstring.
+class Grpo:
+    """See the module's docstring."""
 
-    `samples` are the members K of each condition's group (1: the batch is one group), `clip` is ε,
-    `epochs` the updates from one batch (`Surrogate.next_epoch`).
+    passes_gradient = False
 
-        Grpo(space, samples=8, normalised=False)
-    """
-
-    samples: int = 1
-    normalised: bool = True
-    clip: float = 0.2
-    epochs: int = 1
+    def __init__(self, config: GrpoConfig, space: SequenceSpace) -> None:
+        self._config = config
+        self._space = space
 
     def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences without gradient: row n·B + b is member n of the group of condition b."""
-        return hard_samples(generator, self.space, request, self.samples)
+        return hard_samples(generator, self._space, request, self._config.samples)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
@@ -65,20 +61,21 @@ class Grpo(SequenceEstimator):
             "length": rollout.mask_BT.sum(1).float().mean(),
         }
         old_BT = behaviour_log_probs(generator, rollout)
-        return self._epoch(generator, rollout, advantage_B, old_BT, self.epochs, stats)
+        return self._epoch(generator, rollout, advantage_B, old_BT, self._config.epochs, stats)
 
     def _values(
         self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
     ) -> Tensor:
         with torch.no_grad(), frozen(generator):
-            return total_per_sequence(reward, terms, rollout.tokens, rollout.mask_BT)
+            value_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)
+            return values_with_terms(value_B, rollout, terms)
 
     def _compare(self, value_B: Tensor) -> Tensor:
         """`advantage_B`: each value against its group's."""
-        size = self.samples if self.samples > 1 else len(value_B)
+        size = self._config.samples if self._config.samples > 1 else len(value_B)
         groups = value_B.unflatten(0, (size, -1))
         centred = groups - groups.mean(0)
-        if self.normalised:
+        if self._config.normalised:
             floor = (1e-5 * value_B.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)
             centred = centred / (centred.square().mean(0).sqrt() + floor)
         return centred.flatten()
@@ -95,10 +92,10 @@ class Grpo(SequenceEstimator):
         """The loss of one update, and the way to the next while there are epochs left."""
         with evaluating(generator):
             objective_BT, clipped = clipped_objective(
-                generator, rollout, advantage_B[:, None], old_BT, self.clip
+                generator, rollout, advantage_B[:, None], old_BT, self._config.clip
             )
         objective_B = objective_BT.sum(1)
-        if self.normalised:
+        if self._config.normalised:
             objective_B = objective_B / rollout.mask_BT.sum(1)
         again = None
         if left > 1:
@@ -106,3 +103,9 @@ class Grpo(SequenceEstimator):
         return Surrogate(
             -objective_B.mean(), (stats or {}) | {"clipped": clipped}, next_epoch=again
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass

@@ -12,7 +12,8 @@ from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe.figure import draw_probe
 from seqgan.probe.measure import Probe
-from seqgan.run import tell_warnings, told_state
+from seqgan.runs.messages import report_checkpoint, report_warnings
+from seqgan.runs.outcome import open_reported
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
 from seqgan.training.trainer import Game
@@ -32,10 +33,11 @@ def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tu
         )
     device = build_device(experiment)
     data = build_data(experiment, device, run)
-    tell_warnings(data)
+    report_warnings(data.report)
     game = build_game(experiment, data, device)
     if run is not None:
-        state = told_state(experiment, run)
+        state, checkpoint = open_reported(experiment, run)
+        report_checkpoint(checkpoint)
         for name, player in game.players.items():
             player.load_state_dict(state["players"][name])
     else:

@@ -17,8 +17,7 @@ from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.written import written_lines
-from seqgan.experiment import load_run
-from seqgan.produce import TransformOptions, transform_lines
+from seqgan.runs.saved import open_run
 
 CPU = torch.device("cpu")
 LINES = ["the cat sees the dog", "a dog sees the cat", "the dog sees a cat"] * 3
@@ -141,8 +140,6 @@ def test_transform_shows_the_sources_words(
     def copiers(experiment: Any, pair: Any, *rest: Any) -> dict[str, Copier]:
         return {"a2b": Copier(pair.b)}
 
-    monkeypatch.setattr("seqgan.produce.load_generator", copiers)
+    monkeypatch.setattr("seqgan.runs.saved.load_generator", copiers)
     lines = ["zoe sees cid", "cid hears quaggas", ""]
-    request = TransformOptions("a2b", beam, None)
-    made = [text for text, _ in transform_lines(load_run(finished), finished, lines, request)]
-    assert made == lines
+    assert open_run(finished).transform(lines, "a2b", beam) == lines

@@ -38,8 +38,10 @@ from seqgan.data.tokenizers import SentencePieceTokenizer, WordTokenizer, load_t
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.models.oracles import load_paper_oracle
 from seqgan.reporting.runs import group_runs, read_run
-from seqgan.run import load_generator, open_reported, read_space
-from seqgan.run import read_prompts as read_kept_prompts
+from seqgan.runs.folder import read_prompts as read_kept_prompts
+from seqgan.runs.folder import read_space
+from seqgan.runs.outcome import open_reported
+from seqgan.runs.weights import load_generator
 from seqgan.study import load_study, plan
 
 _TINY, _EXPERIMENT = OmegaConf.create(tiny_tree()), tiny_experiment()

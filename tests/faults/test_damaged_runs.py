@@ -26,7 +26,6 @@ from tiny_runs import (
     write_config,
 )
 
-from seqgan import run as running
 from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
@@ -39,6 +38,7 @@ from seqgan.core.saved_files import (
     write_text,
 )
 from seqgan.evaluation.sheets import write_gif
+from seqgan.runs import train as running
 from seqgan.study import PlannedRun, _steps_done, run_done
 from seqgan.training.checkpoint import Checkpoints, save_tree
 from seqgan.training.trainer import Trainer

@@ -19,7 +19,6 @@ from tiny_runs import (
 )
 from torch import Tensor, nn
 
-from seqgan import produce
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.cli import run
@@ -31,7 +30,10 @@ from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mismatched import wrong_prompts
 from seqgan.metrics.divergence import all_sequences, exact_divergences
 from seqgan.models.oracles import ConditionalOracle
-from seqgan.run import load_generator, open_reported, read_prompts, read_space
+from seqgan.runs import sampling
+from seqgan.runs.folder import read_prompts, read_space
+from seqgan.runs.outcome import open_reported
+from seqgan.runs.weights import load_generator
 from seqgan.study import load_study, plan
 from seqgan.training.trainer import Trainer
 
@@ -440,7 +442,7 @@ def test_samples_of_any_block_go_through_the_prompts_in_turn(
     """Blocks of two: the second goes on where the first one stopped."""
     prompts = read_prompts(answering_run)
     rows = len(prompts) + 3
-    monkeypatch.setattr(produce, "_AT_ONCE", 2)
+    monkeypatch.setattr(sampling, "AT_ONCE", 2)
     capsys.readouterr()
     assert run(["sample", str(answering_run), "-n", str(rows), "--format", "jsonl"]) == 0
     lines = map(json.loads, capsys.readouterr().out.splitlines())
@@ -492,7 +494,7 @@ def test_transform_reads_the_prompt_as_training_did(answering_run: Path, capsys:
 def test_answers_have_no_direction(way: str, answering_run: Path, capsys: Capture) -> None:
     assert run(["transform", str(answering_run), "--input", "-", "--direction", way]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"error: --direction={way}")
+    assert line.startswith(f"error: direction={way}")
     assert "leave it out" in line
 
 

@@ -11,7 +11,7 @@ from tiny_runs import assert_same_run, last_checkpoint, metric_lines, train, wri
 
 from seqgan.cli import run
 from seqgan.experiment import load_run
-from seqgan.run import open_reported
+from seqgan.runs.outcome import open_reported
 from seqgan.training.checkpoint import Checkpoints, save_tree
 from seqgan.training.trainer import Trainer
 

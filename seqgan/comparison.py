@@ -1,6 +1,7 @@
 """`seqgan compare`: plan, run, then one table and one report. No torch in this process."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -33,63 +34,79 @@ from seqgan.study import (
 )
 
 
-def compare_arms(
-    path: Path,
-    folder: Path | None,
-    jobs: int,
-    overrides: list[str],
-    arms_wanted: list[str],
-    seeds: list[int],
-) -> tuple[Path, list[str]]:
-    """Run what is missing of a study. Returns the report's path and a line for each failure.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of a study."""
 
-    `arms_wanted` leaves out all other arms, `seeds` stand in for the study's; empty: as it says.
+    report: Path
+    """report.html; beside it stands comparison.json."""
+    failures: list[str]
+    """One line for each run that failed."""
+    arms: list[Arm]
+    baseline: str | None
+    """The arm that differences are taken to; None where there is none, or it has no run."""
+    metrics: list[str]
+
+
+def compare(
+    study: Path | str,
+    folder: Path | str | None = None,
+    jobs: int = 1,
+    overrides: Sequence[str] = (),
+    arms: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> Comparison:
+    """Run what is missing of the study in a file, `jobs` runs side by side, and write its report.
+
+    `folder` defaults to runs/<name of the study>; `overrides` (`["train.batch_size=8"]`) hold in
+    every arm. `arms` leaves out all others, `seeds` stand in for the study's; empty: as it says.
+    Raises `UserError` for what cannot be run, before anything is written.
     """
-    study = select_arms(load_study(path), arms_wanted, seeds, str(path))
-    folder = folder or Path("runs") / study.name
-    runs = plan(study, path, folder, overrides)
+    path = Path(study)
+    chosen = select_arms(load_study(path), list(arms), list(seeds), str(path))
+    folder = Path("runs") / chosen.name if folder is None else Path(folder)
+    runs = plan(chosen, path, folder, list(overrides))
     for run in runs:
         is_finished(run)  # refuses a folder that holds another study, before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
-        return _run_and_report(study, runs, path, folder, jobs)
+        return _run_and_report(chosen, runs, path, folder, jobs)
 
 
 def _run_and_report(
     study: StudyConfig, runs: list[PlannedRun], path: Path, folder: Path, jobs: int
-) -> tuple[Path, list[str]]:
+) -> Comparison:
     text = OmegaConf.to_yaml(OmegaConf.create(study.model_dump()))
     write_text(folder / "study.yaml", text)
     failures = run_study(runs, folder, jobs)
     arms = arms_of(study, runs)
     if not arms:
         raise UserError(f"{path}: no run could start; {failures[0]}")
-    if study.baseline not in [arm.name for arm in arms]:  # it failed, and is among the failures
-        study = study.model_copy(update={"baseline": None})
+    # A baseline that failed is among the failures.
+    baseline = study.baseline if study.baseline in [arm.name for arm in arms] else None
     recorded = metric_names(arms)
     metrics = [find(name, recorded) or name for name in study.metrics or recorded]
-    _print_tables(study, arms, metrics)
-    _write_summary(study, arms, folder)
+    _write_summary(arms, baseline, folder)
     report = folder / "report.html"
-    page = render_report(study.name, arms, study.baseline, metrics)
-    write_text(report, page)
-    return report, failures
+    write_text(report, render_report(study.name, arms, baseline, metrics))
+    return Comparison(report, failures, arms, baseline, metrics)
 
 
-def _print_tables(study: StudyConfig, arms: list[Arm], metrics: list[str]) -> None:
+def print_comparison(done: Comparison) -> None:
+    """The table of all arms and that of the differences to the baseline, and what to know."""
     console = table_console()
-    console.print(to_rich(comparison_table(arms, metrics)))
-    if study.baseline is not None:
-        console.print(to_rich(difference_table(arms, study.baseline, metrics)))
-    for line in effect_lines(arms):
+    console.print(to_rich(comparison_table(done.arms, done.metrics)))
+    if done.baseline is not None:
+        console.print(to_rich(difference_table(done.arms, done.baseline, done.metrics)))
+    for line in effect_lines(done.arms):
         print(line)
-    for line in (*data_warnings(arms), *checkpoint_warnings(arms)):
+    for line in (*data_warnings(done.arms), *checkpoint_warnings(done.arms)):
         warn(line)
 
 
-def _write_summary(study: StudyConfig, arms: list[Arm], folder: Path) -> None:
+def _write_summary(arms: list[Arm], baseline: str | None, folder: Path) -> None:
     """comparison.json: every arm's summary of every metric, and its differences."""
-    base = next((arm for arm in arms if arm.name == study.baseline), None)
+    base = next((arm for arm in arms if arm.name == baseline), None)
     summary = {}
     for arm in arms:
         entry = {}

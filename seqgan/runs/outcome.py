@@ -8,6 +8,7 @@ from seqgan.core.metric_names import find
 from seqgan.core.renamed import new_metric
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.experiment import Experiment
+from seqgan.runs.folder import check_head
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.runlog import read_evaluations
@@ -34,6 +35,21 @@ def reported_checkpoint(
         experiment.game.adversarial_name if begins is not None and step <= begins else None,
         state["players"]["generator"]["updates"] > 0,
     )
+
+
+def open_reported(
+    experiment: Experiment, folder: Path
+) -> tuple[dict[str, Any], ReportedCheckpoint]:
+    """The selected checkpoint where a rule has picked one, else the last; and what it is.
+
+    Where that checkpoint is damaged, the newest intact one stands in for it, with a warning.
+    """
+    check_head(folder)
+    checkpoints = Checkpoints(folder / "checkpoints", keep=1)
+    state, metric = checkpoints.load_reported()
+    is_newest = metric is None or state["step"] == checkpoints.steps()[-1]
+    finished = is_finished(experiment, checkpoints, state if is_newest else None)
+    return state, reported_checkpoint(experiment, state, metric, finished)
 
 
 def is_finished(

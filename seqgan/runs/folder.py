@@ -4,15 +4,29 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.lock import LOCK
-from seqgan.core.saved_files import CHECKSUMS, find_changed, read_json_object, write_checksums
+from seqgan.core.renamed import upgrade_report
+from seqgan.core.saved_files import (
+    CHECKSUMS,
+    find_changed,
+    read_json,
+    read_json_object,
+    write_checksums,
+)
+from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair
 
 _MAKING = "run.partial"
 """Marks a folder as in the making, from its first file to its last, config.yaml."""
 _UNCHECKED = (LOCK, _MAKING, "run.json")
-_RECORDS = {"run.json", "space.json", "data.json", "prompts.json", CHECKSUMS}
+PROMPTS_FILE = "prompts.json"
+"""Ids of validation prompts, for samples of a run that answers prompts."""
+_RECORDS = {"run.json", "space.json", "data.json", PROMPTS_FILE, CHECKSUMS}
 _TOKENIZERS = {"a", "b", "tokenizer", "tokenizer.json", "tokenizer.model", "vocabulary.txt"}
 _HEAD = {*_RECORDS, *_TOKENIZERS, "checkpoints", "samples"}
 """What there can be of a run before its config.yaml."""
@@ -84,3 +98,54 @@ def _had_checksums(folder: Path) -> bool:
     """Whoever recorded how a run was started recorded checksums too; former versions neither."""
     path = folder / "run.json"
     return path.is_file() and "config" in read_json_object(path, FROM_A_COPY)
+
+
+# ── What is in it ─────────────────────────────────────────────────────────────────────────────
+
+
+def read_prompts(folder: Path) -> Tensor:
+    """`cond` [N, P]: the prompts that a run has kept."""
+    path = folder / PROMPTS_FILE
+    try:
+        return torch.tensor(read_json(path, FROM_A_COPY), dtype=torch.long)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(f"{path}: damaged (not rows of ids); {FROM_A_COPY}") from None
+
+
+def read_space(folder: Path) -> Space | SpacePair:
+    """What the samples of a run look like."""
+    path = folder / "space.json"
+    tree = read_json_object(path, FROM_A_COPY)
+    try:
+        if "a" in tree:
+            return SpacePair(_space(tree["a"]), _space(tree["b"]))
+        return _space(tree)
+    except (TypeError, KeyError):
+        raise UserError(f"{path}: damaged (describes no samples); {FROM_A_COPY}") from None
+
+
+def _space(tree: dict[str, Any]) -> Space:
+    if "shape" in tree:
+        return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]))
+    return SequenceSpace(**tree)
+
+
+def check_same_data(folder: Path, report: dict[str, Any]) -> None:
+    """Raise `UserError` if the data of this report are not those that the run was started with."""
+    path = folder / "data.json"
+    if not path.exists():
+        return
+    if _counted(upgrade_report(read_json(path, FROM_A_COPY))) != _counted(report):
+        raise UserError(
+            f"{path}: the data files have changed since the run started; put the former ones back, "
+            "or start a new run"
+        )
+
+
+def _counted(report: dict[str, Any]) -> dict[str, Any]:
+    """What was counted, without what is said about it: later versions may say more."""
+    return {
+        name: _counted(value) if isinstance(value, dict) else value
+        for name, value in report.items()
+        if name not in ("warnings", "bits")
+    }
