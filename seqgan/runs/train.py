@@ -16,7 +16,6 @@ import seqgan
 from seqgan.build.data import Task, build_data
 from seqgan.build.game import build_device, build_game
 from seqgan.core.device import autocast, describe
-from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text

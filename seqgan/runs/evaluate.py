@@ -1,0 +1,75 @@
+"""Evaluation of a run on test data: the rows of evaluation.json, and sheets of pictures."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from seqgan.build.data import Task, build_data
+from seqgan.build.game import build_device
+from seqgan.core.device import autocast
+from seqgan.core.picture_files import save_picture
+from seqgan.core.progress import progress_bar
+from seqgan.core.renamed import upgrade_budget
+from seqgan.core.saved_files import to_json, write_json
+from seqgan.evaluation.select import evaluate, rounds
+from seqgan.evaluation.sheets import write_gif
+from seqgan.experiment import Experiment
+from seqgan.runs.folder import check_same_data
+from seqgan.runs.messages import report_warnings
+from seqgan.runs.outcome import open_reported, training_outcome
+from seqgan.runs.weights import load_generator
+
+
+def evaluate_run(
+    experiment: Experiment, folder: Path, data: Task | None = None, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json, with the
+    `overrides` that make it another evaluation than the configured one.
+
+    `data`: those that the run was trained on, where they are at hand; else they are read again.
+    """
+    device = build_device(experiment)
+    state, checkpoint = open_reported(experiment, folder)
+    if data is None:
+        data = build_data(experiment, device, folder)
+        check_same_data(folder, data.report)
+        report_warnings(data.report)
+    config, evaluator = experiment.evaluation, data.evaluator
+    generator = load_generator(experiment, data.space, state, device)
+    settings = evaluator.settings(config, config.sweep)
+    with progress_bar() as bar, autocast(device, experiment.train.precision):
+        task = bar.add_task("evaluating", total=rounds(config, settings), note="")
+        rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
+        _write_sheets(folder, evaluator.sheets(generator))
+    players = state["players"]
+    changed = {"overrides": " ".join(overrides)} if overrides else {}
+    result = {
+        "split": "test",
+        "finished": checkpoint.finished,
+        "step": state["step"],
+        "seconds": round(state["seconds"], 3),
+        **upgrade_budget(state["budget"]),
+        **{f"{name}_updates": player["updates"] for name, player in players.items()},
+        "checkpoint": asdict(checkpoint),
+        **training_outcome(experiment, folder),
+        "selection": config.select.model_dump(),
+        "sweep_selection": config.sweep_select.model_dump() if config.sweep else None,
+        "rows": rows,
+        "notes": {"samples": config.samples, **evaluator.notes, **changed},
+        "samples": shown.lines,
+    }
+    write_json(folder / "evaluation.json", result)
+    return to_json(result)
+
+
+def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
+    """Pictures about the finished generator, and the fixed noise's way through training."""
+    for name, image in sheets.items():
+        (folder / "pictures").mkdir(exist_ok=True)
+        save_picture(image, folder / "pictures" / f"{name}.png")
+    frames = sorted((folder / "samples").glob("updates-*.png"))
+    if frames:
+        write_gif(frames, folder / "samples" / "progress.gif")

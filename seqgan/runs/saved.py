@@ -1,0 +1,267 @@
+"""An opened run: its configuration, its networks at the reported checkpoint, and what they do.
+
+The run folder is all that sampling, transforming and scoring need; evaluation reads the data too.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.build.game import build_device
+from seqgan.core.device import autocast
+from seqgan.core.errors import UserError, warn
+from seqgan.core.numbers import check_sampling
+from seqgan.core.reported import ReportedCheckpoint
+from seqgan.core.rng import isolated
+from seqgan.core.types import SequenceSpace, Space, SpacePair
+from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.data.tokenizers import load_tokenizer
+from seqgan.decoding import Ancestral, generate
+from seqgan.evaluation.pictures import listed_labels
+from seqgan.experiment import Experiment, load_evaluated, load_run
+from seqgan.runs.directions import check_direction
+from seqgan.runs.evaluate import evaluate_run
+from seqgan.runs.folder import check_head, read_prompts, read_space
+from seqgan.runs.outcome import open_reported
+from seqgan.runs.sampling import SampledSequence, sample_sequences
+from seqgan.runs.scoring import Scorer, SequenceScore
+from seqgan.runs.transforming import ConditionalText, LineTranslator, SourceReader
+from seqgan.runs.weights import is_infilling, load_critic, load_generator
+
+
+def open_run(folder: Path | str, device: str | None = None) -> "SavedRun":
+    """A run folder, for use in Python; `device` (cpu, cuda, …) defaults to the run's own.
+
+    Raises `UserError` where the folder holds no run, or a damaged one.
+    """
+    folder = Path(folder)
+    return SavedRun(load_run(folder, [] if device is None else [f"device={device}"]), folder)
+
+
+class SavedRun:
+    """A run and its networks at the reported checkpoint (the selected one, else the last).
+
+    >>> run = open_run("runs/mine")                       # doctest: +SKIP
+    >>> run.sample(3, temperature=0.8)                    # doctest: +SKIP
+    ['a man rides a horse', 'two dogs play', 'the sky is blue']
+    >>> run.score(["two dogs play"])[0].log_likelihood    # doctest: +SKIP
+    -11.3
+
+    Files are read when they are first needed. A `UserError` says what is missing or damaged.
+    """
+
+    def __init__(self, experiment: Experiment, folder: Path) -> None:
+        check_head(folder)
+        self.experiment = experiment
+        self.folder = folder
+        self.device: torch.device = build_device(experiment)
+
+    # ── What there is ─────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _reported(self) -> tuple[dict[str, Any], ReportedCheckpoint]:
+        return open_reported(self.experiment, self.folder)
+
+    @property
+    def checkpoint(self) -> ReportedCheckpoint:
+        """Where in training the networks are from."""
+        return self._reported[1]
+
+    @cached_property
+    def space(self) -> Space | SpacePair:
+        """What samples look like: tokens and length, or the shape; of a cycle both sides."""
+        return read_space(self.folder)
+
+    @cached_property
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """Tokenizers of a run on text: `{"text": …}`, of two kinds of text `{"a": …, "b": …}`."""
+        if isinstance(self.space, SpacePair):
+            if not isinstance(self.space.a, SequenceSpace):
+                return {}
+            return {name: load_tokenizer(self.folder / name) for name in "ab"}
+        of_oracle = isinstance(self.experiment.data, OracleDataConfig | ConditionalOracleConfig)
+        if of_oracle or not isinstance(self.space, SequenceSpace):
+            return {}
+        return {"text": load_tokenizer(self.folder)}
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer of a run on one kind of text; None where there is none, or two."""
+        return self.tokenizers.get("text")
+
+    @cached_property
+    def generator(self) -> Any:
+        """The generator, averaged weights where there are any; of a cycle both, by direction.
+
+        In evaluation mode and without gradients: call `.train().requires_grad_()` to go on.
+        """
+        return load_generator(self.experiment, self.space, self._reported[0], self.device)
+
+    @cached_property
+    def critic(self) -> Any:
+        """The critic; of a cycle both, by side; None in games without one."""
+        return load_critic(self.experiment, self.space, self._reported[0], self.device)
+
+    @cached_property
+    def prompts(self) -> Tensor | None:
+        """`ids` [N, P]: the prompts that samples answer; None where there are none."""
+        space = self.space
+        conditional = isinstance(space, SequenceSpace) and space.conditional
+        return read_prompts(self.folder) if conditional else None
+
+    # ── What it does ──────────────────────────────────────────────────────────────────────────
+
+    def sample(
+        self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+    ) -> list[str] | list[list[int]] | Tensor:
+        """`rows` samples, the same for the same seed.
+
+        Of text: strings; of an oracle: ids, up to and including the end token. A run that answers
+        prompts answers `prompts`, from the first on. Of pictures: float [rows, C, H, W] in [-1, 1],
+        on the run's device; where they have labels every combination in turn. Of points: [rows, 2].
+        """
+        if not isinstance(self.space, SequenceSpace):
+            return self.sample_arrays(rows, temperature, top_p, seed)
+        sampled = self.sample_sequences(rows, temperature, top_p, seed)
+        if self.tokenizer is None:
+            return [sequence.ids for sequence in sampled]
+        return [self.tokenizer.decode(sequence.ids) for sequence in sampled]
+
+    def sample_sequences(
+        self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+    ) -> list[SampledSequence]:
+        """Samples of a run on sequences as ids, with the prompts that they answer."""
+        check_sampling(temperature, top_p)
+        space = self._sampled_space()
+        assert isinstance(space, SequenceSpace), "asked by the caller"
+        generator, draw = self.generator, Ancestral(temperature, top_p=top_p)
+        with self._drawing(seed):
+            return list(sample_sequences(generator, space, rows, draw, self.prompts))
+
+    def sample_arrays(
+        self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+    ) -> Tensor:
+        """Samples of a run on pictures or points."""
+        check_sampling(temperature, top_p)
+        if top_p != 1:
+            raise UserError(f"top_p={top_p}: is for sequences; pictures have a temperature")
+        sizes = self._sampled_space().label_sizes
+        labels_NA = listed_labels(sizes, rows) if sizes else None
+        generator = self.generator
+        with self._drawing(seed):
+            return generate(generator, rows, temperature, labels_NA)
+
+    def _sampled_space(self) -> Space:
+        if isinstance(self.space, SpacePair):
+            raise UserError(
+                f"{self.folder}: this run translates, so there is nothing to sample; use "
+                f"'seqgan transform {self.folder} --input …'"
+            )
+        return self.space
+
+    @contextmanager
+    def _drawing(self, seed: int) -> Iterator[None]:
+        """Networks are to be loaded before: initialising them draws, too."""
+        with isolated(seed), torch.no_grad(), self._precise():
+            yield
+
+    def _precise(self) -> Any:
+        return autocast(self.device, self.experiment.train.precision)
+
+    def transform(
+        self,
+        inputs: Sequence[str] | Tensor,
+        direction: str | None = None,
+        beam: int = 1,
+        length: int | None = None,
+    ) -> list[str] | Tensor:
+        """Translations of lines, or responses to prompts, one for each; of pictures `x_NCHW` in
+        [-1, 1] their translations.
+
+        `direction` is a2b or b2a (default: what was trained, a2b first), None for prompts. `beam`
+        hypotheses are kept (1: greedy); `length` is the number of tokens of every output. Lines
+        that are longer than the run as trained are cut, with a warning.
+        """
+        if isinstance(inputs, Tensor):
+            return self.transform_pictures(inputs, direction)
+        translator = self.translator(direction, beam, length)
+        lines = translator.translate(list(inputs))
+        if translator.counts.cut:
+            warn(f"lines longer than this run reads: {translator.counts}")
+        return lines
+
+    def translator(
+        self, direction: str | None = None, beam: int = 1, length: int | None = None
+    ) -> LineTranslator:
+        """What `transform` uses, for lines that come one after the other; it counts them."""
+        model = self._conditional_text(direction)
+        return LineTranslator(model, beam, length, self.experiment.train.precision)
+
+    @torch.no_grad()
+    def transform_pictures(self, x_NCHW: Tensor, direction: str | None = None) -> Tensor:
+        """Translations of pictures in [-1, 1] of the size that the run was trained on."""
+        way = check_direction(self.experiment, self.folder, direction)
+        if isinstance(self.space, SequenceSpace) or self.tokenizers:
+            raise UserError(f"{self.folder}: this run translates text; give lines")
+        x_NCHW = x_NCHW.to(self.device)
+        return self.generator[way](x_NCHW.new_zeros(len(x_NCHW), 0), x_NCHW)
+
+    def _conditional_text(self, direction: str | None) -> ConditionalText:
+        way = check_direction(self.experiment, self.folder, direction)
+        if isinstance(self.space, SequenceSpace):
+            assert self.tokenizer is not None, "prompts are text"
+            sources = SourceReader(self.tokenizer, self.space)
+            return ConditionalText(self.generator, sources, self.space, self.tokenizer)
+        if not self.tokenizers:
+            raise UserError(f"{self.folder}: this run translates pictures; give a tensor of them")
+        assert isinstance(self.space, SpacePair)
+        assert way is not None
+        source, target = way.split("2")
+        source_space, space = getattr(self.space, source), getattr(self.space, target)
+        sources = SourceReader(self.tokenizers[source], source_space)
+        return ConditionalText(self.generator[way], sources, space, self.tokenizers[target])
+
+    def score(
+        self,
+        sequences: Sequence[str] | Sequence[Sequence[int]],
+        sources: Sequence[str] | None = None,
+        direction: str | None = None,
+    ) -> list[SequenceScore]:
+        """Log-likelihood in nats, token by token, and the critic's score, of each sequence.
+
+        Sequences are lines, or ids with or without their end token. In a run that translates, or
+        answers prompts, `sources` has the line (or the ids) that each of them is an answer to. The
+        critic of game infill scores each as if all of it had been blank.
+        """
+        with self._precise():
+            return self._scorer(direction).score(sequences, sources)
+
+    def _scorer(self, direction: str | None) -> Scorer:
+        space, tokenizer = self.space, self.tokenizer
+        if isinstance(space, SpacePair):
+            model, critic = self._conditional_text(direction), self.critic
+            side = (check_direction(self.experiment, self.folder, direction) or "")[-1]
+            critic = None if critic is None else critic[side]
+            return Scorer(model.generator, critic, model.space, model.tokenizer, model.sources)
+        if not isinstance(space, SequenceSpace):
+            raise UserError(f"{self.folder}: only sequences have a likelihood; call run.critic(x)")
+        sources = SourceReader(tokenizer, space) if space.conditional else None
+        blanks = is_infilling(self.experiment)
+        return Scorer(self.generator, self.critic, space, tokenizer, sources, blanks)
+
+    def evaluate(self, overrides: Sequence[str] = (), sweep: bool = False) -> dict[str, Any]:
+        """Evaluate on test data, which are read again, and write evaluation.json: its content.
+
+        `overrides` such as `["evaluation.samples=10000"]` make it another evaluation than the
+        configured one; `sweep` takes every configured temperature and top-p.
+        """
+        asked = [*overrides, *(["evaluation.sweep=true"] if sweep else [])]
+        device = f"device={self.experiment.device}"
+        experiment = load_evaluated(self.folder, [*asked, device])
+        return evaluate_run(experiment, self.folder, overrides=overrides)

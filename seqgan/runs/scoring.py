@@ -1,0 +1,193 @@
+"""What a generator and its critic say about given sequences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.core.errors import UserError
+from seqgan.core.masks import mask_until_end
+from seqgan.core.types import Critic, Generator, Scores, SequenceSpace
+from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.decoding import held_out_log_probs
+from seqgan.runs.transforming import SourceReader
+
+AT_ONCE = 100
+"""Sequences of a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceScore:
+    """One sequence under a trained generator and its critic."""
+
+    ids: list[int]
+    """Its tokens, the end token included where there is one."""
+    log_likelihoods: list[float]
+    """ln p(token | those before it) of each token, in nats."""
+    critic_scores: list[float]
+    """One for each token where the critic scores tokens, else one of the whole sequence; empty
+    without a critic."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has, the end token included."""
+        return len(self.ids)
+
+    @property
+    def log_likelihood(self) -> float:
+        """ln p(sequence) in nats."""
+        return sum(self.log_likelihoods)
+
+    @property
+    def log_likelihood_per_token(self) -> float:
+        """The mean over its tokens."""
+        return self.log_likelihood / self.tokens
+
+    @property
+    def critic_score(self) -> float | None:
+        """The critic's score, where it scores tokens their mean; None without a critic."""
+        scores = self.critic_scores
+        return sum(scores) / len(scores) if scores else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A generator of sequences and its critic, for given sequences."""
+
+    generator: Generator
+    critic: Critic | None
+    space: SequenceSpace
+    tokenizer: Tokenizer | None = None
+    """Of the sequences; None where they are ids."""
+    sources: SourceReader | None = None
+    """Of what the sequences answer, where they answer something."""
+    blanks: bool = False
+    """Whether the critic reads a version with blanks, too: here all is blank."""
+
+    def score(
+        self,
+        sequences: Sequence[str] | Sequence[Sequence[int]],
+        sources: Sequence[str] | Sequence[Sequence[int]] | None = None,
+    ) -> list[SequenceScore]:
+        """See `SavedRun.score`."""
+        device = next(self.generator.parameters()).device
+        rows = _encode(sequences, self.tokenizer)
+        if not rows:
+            return []
+        ids_BT = _padded(rows, self.space, "sequence").to(device)
+        cond = critic_cond = self._conditions(len(rows), sources)
+        if cond is not None:
+            cond = critic_cond = cond.to(device)
+        elif self.blanks:
+            critic_cond = torch.full_like(ids_BT, self.space.vocab_size)
+        end_id = self.space.end_id
+        return score_sequences(self.generator, self.critic, ids_BT, end_id, cond, critic_cond)
+
+    def _conditions(
+        self, rows: int, sources: Sequence[str] | Sequence[Sequence[int]] | None
+    ) -> Tensor | None:
+        """`ids_BS` of the sources, a row for each sequence; None where there are none."""
+        if self.sources is None:
+            if sources is not None:
+                raise UserError("sources: this run writes without any; leave them out")
+            return None
+        if sources is None or len(sources) != rows:
+            given = "none" if sources is None else len(sources)
+            raise UserError(f"sources: {given} for {rows} sequences; give one for each")
+        reader = self.sources
+        read = _encode(sources, reader.tokenizer)
+        if not self.space.conditional:
+            return _padded(read, reader.space, "source")
+        for number, ids in enumerate(read, start=1):
+            _check_ids(ids, self.space.vocab_size, f"source {number}")
+            if len(ids) > reader.columns:
+                raise UserError(
+                    f"source {number}: has {len(ids)} tokens, but prompts of this run have at most "
+                    f"{reader.columns}; shorten it"
+                )
+        return reader.batch(read)
+
+
+def _encode(
+    sequences: Sequence[str] | Sequence[Sequence[int]], tokenizer: Tokenizer | None
+) -> list[list[int]]:
+    """Ids of lines; ids stay as they are."""
+    rows = []
+    for sequence in sequences:
+        if not isinstance(sequence, str):
+            rows.append([int(index) for index in sequence])
+        elif tokenizer is None:
+            raise UserError(f"{sequence!r}: this run has no words; give lists of ids")
+        else:
+            rows.append(tokenizer.encode(sequence))
+    return rows
+
+
+def _padded(rows: list[list[int]], space: SequenceSpace, what: str) -> Tensor:
+    """`ids_BT` of sequences with or without their end token, as `space` has them.
+
+    Raises `UserError`, which calls them `what`, for those that it cannot hold.
+    """
+    end = space.end_id
+    ids_BT = torch.full((len(rows), space.length), end or 0)
+    for number, ids in enumerate(rows, start=1):
+        if len(ids) > space.length or (end is None and len(ids) < space.length):
+            limit = "at most " if end is not None else ""
+            raise UserError(
+                f"{what} {number}: has {len(ids)} tokens, but sequences of this run have "
+                f"{limit}{space.length}; give one that fits"
+            )
+        _check_ids(ids, space.vocab_size, f"{what} {number}")
+        if end in ids[:-1]:
+            raise UserError(f"{what} {number}: goes on after its end token ({end}); cut it there")
+        ids_BT[number - 1, : len(ids)] = torch.tensor(ids, dtype=torch.long)
+    return ids_BT
+
+
+def _check_ids(ids: list[int], vocab_size: int, what: str) -> None:
+    for index in ids:
+        if not 0 <= index < vocab_size:
+            raise UserError(f"{what}: {index} is no token; they go from 0 to {vocab_size - 1}")
+
+
+@torch.no_grad()
+def score_sequences(
+    generator: Generator,
+    critic: Critic | None,
+    ids_BT: Tensor,
+    end_id: int | None,
+    cond: Tensor | None = None,
+    critic_cond: Tensor | None = None,
+) -> list[SequenceScore]:
+    """The scores of `ids_BT`, under the conditions `cond` and for the critic `critic_cond`, a row
+    for each sequence."""
+    found: list[SequenceScore] = []
+    for first in range(0, len(ids_BT), AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        ids = ids_BT[rows]
+        mask = mask_until_end(ids, end_id)
+        logp_BT = held_out_log_probs(generator, ids, mask, cond=_rows(cond, rows))
+        scores = None if critic is None else critic(ids, mask, _rows(critic_cond, rows))
+        counts = mask.sum(1).tolist()
+        columns = zip(ids.tolist(), logp_BT.tolist(), _listed(scores, len(ids)), strict=True)
+        found += [
+            SequenceScore(tokens[:count], logp[:count], critic_scores)
+            for (tokens, logp, critic_scores), count in zip(columns, counts, strict=True)
+        ]
+    return found
+
+
+def _rows(cond: Tensor | None, rows: slice) -> Tensor | None:
+    return None if cond is None else cond[rows]
+
+
+def _listed(scores: Scores | None, rows: int) -> list[list[float]]:
+    """A critic's scores, row by row."""
+    if scores is None:
+        return [[] for _ in range(rows)]
+    if scores.mask_BT is None:
+        return [[score] for score in scores.score.tolist()]
+    pairs: Any = zip(scores.score, scores.mask_BT, strict=True)
+    return [score_T[mask_T].tolist() for score_T, mask_T in pairs]

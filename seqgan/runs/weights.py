@@ -1,0 +1,59 @@
+"""The networks of a checkpoint, for use: without optimizers, without gradients."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqgan.build.game import build_generating_module
+from seqgan.core.types import SequenceSpace, Space, SpacePair
+from seqgan.experiment import Experiment
+from seqgan.games.config import InfillGameConfig
+from seqgan.models.build import build_critic
+from seqgan.models.infilling import with_blanks
+from seqgan.training.player import load_weights
+
+
+def load_generator(
+    experiment: Experiment, space: Space | SpacePair, state: dict[str, Any], device: torch.device
+) -> Any:
+    """The player `generator` of a checkpoint: averaged weights where there are any.
+
+    Raises `UserError` if the configuration describes another one.
+    """
+    generator = build_generating_module(experiment, space).to(device)
+    player = state["players"]["generator"]
+    load_weights(generator, player.get("averaged", player["module"]), "generator")
+    return generator.eval().requires_grad_(False)
+
+
+def load_critic(
+    experiment: Experiment, space: Space | SpacePair, state: dict[str, Any], device: torch.device
+) -> nn.Module | None:
+    """The player `critic` of a checkpoint, of a cycle a `ModuleDict` of two, `a` and `b`; None in
+    games without a critic.
+
+    Raises `UserError` if the configuration describes another one.
+    """
+    player = state["players"].get("critic")
+    if player is None or experiment.critic is None:
+        return None
+    critic: nn.Module
+    if isinstance(space, SpacePair):
+        sides = {"a": space.a, "b": space.b}
+        critic = nn.ModuleDict(
+            {name: build_critic(experiment.critic, s) for name, s in sides.items()}
+        )
+    else:
+        if is_infilling(experiment) and isinstance(space, SequenceSpace):
+            space = with_blanks(space)
+        critic = build_critic(experiment.critic, space)
+    for penalty in experiment.penalties:
+        penalty.build().prepare(critic)  # spectral norm renames weights
+    load_weights(critic, player["module"], "critic")
+    return critic.to(device).eval().requires_grad_(False)
+
+
+def is_infilling(experiment: Experiment) -> bool:
+    """Whether generator and critic read a sentence with blanks before the sentence itself."""
+    return isinstance(experiment.game, InfillGameConfig)
