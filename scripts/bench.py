@@ -54,7 +54,6 @@ from scipy.stats import chi2
 from torch import Tensor, nn
 
 from seqgan.build.data import Task, build_data
-from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.build.game import build_game
 from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
@@ -74,18 +73,14 @@ from seqgan.core.types import (
     SpacePair,
 )
 from seqgan.data.stream import Stream
-from seqgan.decoding import Ancestral, continuations, sample
-from seqgan.estimators.config import (
-    AllActionConfig,
-    EstimatorConfig,
-    PerStepCreditConfig,
-    RelaxedConfig,
-    RolloutCreditConfig,
-    ScoreFunctionConfig,
-    SequenceCreditConfig,
-)
-from seqgan.estimators.credit import rollout_returns
-from seqgan.estimators.score_function import policy_gradient_losses
+from seqgan.decoding import Ancestral, GumbelSoftmax, continuations, sample
+from seqgan.estimators.base import Estimator
+from seqgan.estimators.base_config import EstimatorConfig
+from seqgan.estimators.config import AllActionConfig
+from seqgan.estimators.credit import PerStepCredit
+from seqgan.estimators.relaxed import Relaxed
+from seqgan.estimators.rollout import Rollout as RolloutCredit
+from seqgan.estimators.score_function import ScoreFunction, policy_gradient_losses
 from seqgan.evaluation.base import Evaluator
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.games.critics import CriticReward
@@ -375,12 +370,12 @@ def bench_reward(sizes: Sizes, device: torch.device) -> Json:
     found: dict[str, Tensor] = {}
 
     def ours() -> None:
-        found["ours"] = rollout_returns(generator, sizes.space, rollout, reward, copies)
+        found["ours"] = RolloutCredit(copies)(generator, sizes.space, rollout, reward)
 
     def naive() -> None:
         found["naive"] = naive_returns(naive_generator, naive_critic, rollout.ids_BT, copies)
 
-    rollout_returns(generator, sizes.space, rollout, reward, 1)  # warm up
+    RolloutCredit(1)(generator, sizes.space, rollout, reward)  # warm up
     naive_returns(naive_generator, naive_critic, rollout.ids_BT[:1], 1)
     result = ratio(alternate({"naive": naive, "ours": ours}, sizes.repeats, device))
     ids_PNBT = continuations(generator, sizes.space, rollout, 1, Ancestral())
@@ -436,21 +431,15 @@ def read_captions(path: Path, rows: int) -> Corpus:
 # ── Steps ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def estimators(sizes: Sizes) -> dict[str, EstimatorConfig]:
-    """Every path of the critic's score to the generator, with its default options."""
+def estimators(sizes: Sizes) -> dict[str, Estimator]:
+    """Score functions by credit, and relaxed samples, with their default options."""
+    space = sizes.space
     return {
-        "score_function_sequence": ScoreFunctionConfig(
-            name="score_function", credit=SequenceCreditConfig(name="sequence")
-        ),
-        "score_function_per_step": ScoreFunctionConfig(
-            name="score_function", credit=PerStepCreditConfig(name="per_step")
-        ),
-        "score_function_rollout": ScoreFunctionConfig(
-            name="score_function",
-            credit=RolloutCreditConfig(name="rollout", continuations=sizes.copies),
-        ),
-        "soft_gumbel": RelaxedConfig(name="soft_gumbel"),
-        "straight_through_gumbel": RelaxedConfig(name="straight_through_gumbel"),
+        "score_function_sequence": ScoreFunction(space),
+        "score_function_per_step": ScoreFunction(space, PerStepCredit()),
+        "score_function_rollout": ScoreFunction(space, RolloutCredit(sizes.copies)),
+        "soft_gumbel": Relaxed(space, lambda tau: GumbelSoftmax(tau, hard=False), 0.7),
+        "straight_through_gumbel": Relaxed(space, lambda tau: GumbelSoftmax(tau, hard=True), 0.7),
     }
 
 
@@ -465,9 +454,9 @@ def bench_steps(sizes: Sizes, device: torch.device) -> Json:
         "mle": lambda: player.update(likelihood_loss(generator, real)),
         "critic": _critic_update(Player("critic", critic, PlayerConfig()), real, generator, sizes),
     }
-    for name, config in estimators(sizes).items():
+    for name, estimator in estimators(sizes).items():
         scorer = causal if name == "score_function_per_step" else critic
-        works[name] = _generator_update(player, config, scorer, sizes, device)
+        works[name] = _generator_update(player, estimator, scorer, sizes)
     for name, work in works.items():
         if name != "score_function_rollout":  # long enough not to need it
             work()  # warm up: allocates gradients and the optimizer's state
@@ -577,7 +566,7 @@ def bench_estimators(sizes: Sizes, device: torch.device) -> Json:
     for row in probe.estimators:
         works[row.label] = _estimator_update(player, row.estimator, critic, space, sizes, device)
     actions = ActionCritic(space, ActionCriticConfig(name="action")).to(device).eval()
-    every = AllActionConfig(name="all_action")
+    every = AllActionConfig()
     works["all actions"] = _estimator_update(player, every, actions, space, sizes, device)
     for work in works.values():
         work()  # warm up
@@ -598,10 +587,10 @@ def _estimator_update(
     device: torch.device,
 ) -> Callable[[], object]:
     """Samples, the critic's rewards, and every update that the estimator makes of them."""
-    network, baseline = build_value_network(config, space), None
+    network, baseline = config.build_network(space), None
     if network is not None:
         baseline = Player("baseline", network.to(device), PlayerConfig())
-    estimator = build_estimator(config, space, device, network)
+    estimator = config.build(space, device, network)
     reward = CriticReward(critic, Divergence("wgan"))
     generator: Any = player.module
 
@@ -637,9 +626,8 @@ def _critic_update(
 
 
 def _generator_update(
-    player: Player, config: EstimatorConfig, critic: Critic, sizes: Sizes, device: torch.device
+    player: Player, estimator: Estimator, critic: Critic, sizes: Sizes
 ) -> Callable[[], object]:
-    estimator = build_estimator(config, sizes.space, device)
     generator: Any = player.module
 
     def update() -> None:
@@ -1041,7 +1029,7 @@ def _tokens(experiment: Experiment, game: Game, data: Task, device: torch.device
     assert isinstance(data.space, SpacePair)
     assert isinstance(data.space.b, SequenceSpace)
     assert experiment.estimator is not None
-    estimator = build_estimator(experiment.estimator, data.space.b, device)
+    estimator = experiment.estimator.build(data.space.b, device)
     articles = data.streams[0].next().x
     generators = game.players["generator"].module
     rollout: Rollout = estimator.sample(generators["a2b"], SampleRequest(len(articles), articles))

@@ -41,7 +41,7 @@ from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import TextPairConfig
-from seqgan.estimators.config import EstimatorConfig
+from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.games.config import (
     AdversarialGameConfig,
@@ -95,7 +95,7 @@ class Experiment(Config):
     """What the two players play for; null in games without a critic."""
     penalties: list[AnyPenaltyConfig] = []
     """What keeps the critic smooth, each kind at most once."""
-    estimator: EstimatorConfig | None = None
+    estimator: AnyEstimatorConfig | None = None
     """How the critic's score becomes a gradient of the generator; null without a critic."""
     players: PlayersConfig = PlayersConfig()
     """How each network is updated."""

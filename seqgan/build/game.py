@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from seqgan.build.data import Task
-from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.rng import seed_everything
@@ -17,7 +16,7 @@ from seqgan.data.blanks import BlankingStream
 from seqgan.data.config import OracleDataConfig
 from seqgan.data.stream import Batches
 from seqgan.estimators.base import Estimator
-from seqgan.estimators.config import EstimatorConfig
+from seqgan.estimators.base_config import EstimatorConfig
 from seqgan.experiment import Experiment
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.autoencode import AutoencodeGame
@@ -196,11 +195,12 @@ def _estimator_and_baseline(
     experiment: Experiment, space: Space, device: torch.device
 ) -> tuple[Estimator, Player[nn.Module] | None]:
     """The estimator, and the player of what it learns where it learns something."""
-    network = build_value_network(experiment.estimator, space)
+    config = _estimator(experiment)
+    network = config.build_network(space)
     baseline = None
     if network is not None:
         baseline = Player("baseline", network.to(device), experiment.players.baseline)
-    return build_estimator(_estimator(experiment), space, device, network), baseline
+    return config.build(space, device, network), baseline
 
 
 def _with_evolution(
@@ -240,7 +240,7 @@ def _cycle_game(
             stream,
             space,
             Pool(config.pool),
-            build_estimator(_estimator(experiment), space, device),
+            _estimator(experiment).build(space, device),
             noise,
         )
         for name, stream, space, noise in zip("ab", data.streams, spaces, data.noises, strict=True)

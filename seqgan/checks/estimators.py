@@ -10,15 +10,11 @@ from seqgan.checks.kinds import (
     PROMPTED,
 )
 from seqgan.data.config import OracleDataConfig
-from seqgan.estimators.config import (
-    ESTIMATOR_NAMES,
-    EstimatorConfig,
-    GrpoConfig,
-    LearnedBaselineConfig,
-    PolicyGradientConfig,
-    UnorderedSetConfig,
-    WindowCreditConfig,
-)
+from seqgan.estimators.base_config import EstimatorConfig
+from seqgan.estimators.baselines_config import LearnedBaselineConfig
+from seqgan.estimators.config import ESTIMATOR_NAMES, UnorderedSetConfig
+from seqgan.estimators.credits_config import WindowCreditConfig
+from seqgan.estimators.policy_gradient_config import GrpoConfig, PolicyGradientConfig
 from seqgan.games.config import RewardGameConfig
 from seqgan.models.config import CriticConfig, LocalCriticConfig
 from seqgan.objectives.config import DivergenceConfig

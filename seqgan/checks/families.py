@@ -3,12 +3,9 @@
 from typing import TYPE_CHECKING
 
 from seqgan.checks.kinds import PROMPTED
-from seqgan.estimators.config import (
-    LearnedBaselineConfig,
-    PolicyGradientConfig,
-    RebarConfig,
-    RelaxConfig,
-)
+from seqgan.estimators.baselines_config import LearnedBaselineConfig
+from seqgan.estimators.config import RebarConfig, RelaxConfig
+from seqgan.estimators.policy_gradient_config import PolicyGradientConfig
 from seqgan.games.config import ConditionalGameConfig
 from seqgan.objectives.config import DivergenceConfig, RankConfig
 

@@ -18,15 +18,44 @@ Rewards are a causal critic's r_t; a critic of whole sentences pays at the last 
 Deviation from Schulman: no trust region; `ppo.py` takes the same advantages.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Reward, Rollout
-from seqgan.estimators.config import GaeCreditConfig
+from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace
+from seqgan.estimators.credit import Credit
+
+
+@dataclass(frozen=True)
+class GaeCredit(Credit):
+    """A token gets the λ-return from its step on; needs a `LearnedBaseline`.
+
+    The reward is one number a sequence, paid at the last token, or one a step [B, T].
+
+        ScoreFunction(space, credit=GaeCredit(gae_lambda=0.95), baseline=LearnedBaseline(network))
+    """
+
+    discount: float = 1.0
+    gae_lambda: float = 0.95
+    needs_value = True
+    sums_steps = True
+
+    def __call__(
+        self,
+        generator: Generator,
+        space: SequenceSpace,
+        rollout: Rollout,
+        reward: Reward,
+        value_BT: Tensor | None = None,
+    ) -> Tensor:
+        if value_BT is None:
+            raise ValueError("GaeCredit needs a learned value; use baseline LearnedBaseline")
+        return lambda_returns(rollout, reward, value_BT, self.discount, self.gae_lambda)
 
 
 def lambda_returns(
-    rollout: Rollout, reward: Reward, value_BT: Tensor, config: GaeCreditConfig
+    rollout: Rollout, reward: Reward, value_BT: Tensor, discount: float, gae_lambda: float
 ) -> Tensor:
     """`returns_BT`: the λ-returns. `value_BT` is v before each token, without gradient."""
     mask_BT = rollout.mask_BT
@@ -36,8 +65,8 @@ def lambda_returns(
         columns: list[Tensor] = []
         return_B = next_value_B = torch.zeros_like(value_BT[:, 0])
         for time in reversed(range(value_BT.shape[1])):
-            ahead_B = (1 - config.gae_lambda) * next_value_B + config.gae_lambda * return_B
-            return_B = (reward_BT[:, time] + config.discount * ahead_B) * mask_BT[:, time]
+            ahead_B = (1 - gae_lambda) * next_value_B + gae_lambda * return_B
+            return_B = (reward_BT[:, time] + discount * ahead_B) * mask_BT[:, time]
             next_value_B = value_BT[:, time]
             columns.append(return_B)
     return torch.stack(columns[::-1], 1)

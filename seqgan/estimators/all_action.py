@@ -1,6 +1,6 @@
-"""All-action policy gradient: the critic says what *every* next token is worth.
+"""All-action policy gradient: the critic says the value of *every* next token.
 
-With q_t(a) the worth of token a after x_<t, r_t = q_t(x_t), and entropy weight α:
+With q_t(a) the value of token a after x_<t, r_t = q_t(x_t), and entropy weight α:
 
     ∇ J = E Σ_t [ Σ_a ∇π_t(a) (q_t(a) − α log π_t(a))  +  ∇ log π_t(x_t) (F_t − b_t) ]
     F_t = Σ_{s > t} γ^{s−t} (r_s − α log π_s(x_s))
@@ -18,54 +18,47 @@ the prefixes to come; γ = 1 puts that in and estimates the gradient of KL(p_G �
 Deviations from CoT's code: the prefixes are fresh samples in every update.
 """
 
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import (
-    ActionReward,
-    Generator,
-    Reward,
-    RewardTerm,
-    Rollout,
-    SampleRequest,
-    SequenceSpace,
-)
-from seqgan.estimators.base import Surrogate, hard_samples
-from seqgan.estimators.config import AllActionConfig
+from seqgan.core.types import ActionReward, Generator, Reward, RewardTerm, Rollout
+from seqgan.estimators.base import SequenceEstimator, Surrogate
 
 
-class AllAction:
-    """See the module's docstring. Needs a reward that knows `actions`; takes no further terms."""
+@dataclass(eq=False)
+class AllAction(SequenceEstimator):
+    """The policy gradient over all tokens at every step; see the module's docstring.
 
-    passes_gradient = False
+    `discount` is γ, `entropy` α, the weight of the entropy in nats. The reward needs `actions`,
+    the values [B, T, V] of every token (an `ActionReward`); it takes no terms.
 
-    def __init__(self, config: AllActionConfig, space: SequenceSpace) -> None:
-        self._config = config
-        self._space = space
+        AllAction(space, discount=1.0)
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        return hard_samples(generator, self._space, request)
+    discount: float = 1.0
+    entropy: float = 0.0
+    sums_steps = True
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        assert not terms, "checked by Experiment: games adversarial and conditional have none"
+        self._refuse_terms(terms)
         ids_BT1, mask_BT = rollout.ids_BT[..., None], rollout.mask_BT
         with torch.no_grad(), frozen(generator):
-            worth_BTV = cast(ActionReward, reward).actions(rollout.ids_BT, mask_BT)
+            value_BTV = cast(ActionReward, reward).actions(rollout.ids_BT, mask_BT)
         with evaluating(generator):
             logp_BTV = generator(rollout.ids_BT, rollout.cond).float().log_softmax(-1)
-        alpha = self._config.entropy
-        now_BT = (logp_BTV.exp() * (worth_BTV - alpha * logp_BTV)).sum(-1)
+        alpha = self.entropy
+        now_BT = (logp_BTV.exp() * (value_BTV - alpha * logp_BTV)).sum(-1)
         logp_BT = logp_BTV.gather(-1, ids_BT1)[..., 0]
-        reward_BT = worth_BTV.gather(-1, ids_BT1)[..., 0]
+        reward_BT = value_BTV.gather(-1, ids_BT1)[..., 0]
         gain_BT = now_BT
-        if self._config.discount:
+        if self.discount:
             step_BT = (reward_BT - alpha * logp_BT.detach()) * mask_BT
             gain_BT = gain_BT + logp_BT * self._later(step_BT)
         loss = -(gain_BT * mask_BT).sum(1).mean()
@@ -83,13 +76,7 @@ class AllAction:
         later_B = torch.zeros_like(step_BT[:, 0])
         for step_B in reversed(step_BT.unbind(1)):
             columns.append(later_B)
-            later_B = self._config.discount * (step_B + later_B)
+            later_B = self.discount * (step_B + later_B)
         later_BT = torch.stack(columns[::-1], 1)
         others_BT = (later_BT.sum(0) - later_BT) / (len(later_BT) - 1)
         return later_BT - others_BT
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass

@@ -1,13 +1,15 @@
 """What every estimator offers: samples to score, and a loss whose gradient is the estimate."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.modes import frozen
+from seqgan.core.tree import repeat_rows
 from seqgan.core.types import (
     Generator,
     Reward,
@@ -53,31 +55,57 @@ def hard_samples(
 ) -> Rollout:
     """Ancestral samples without gradient, `copies` for each requested row: row n·B + b is the
     n-th for condition b."""
-    cond = request.cond
-    if cond is not None and copies > 1:
-        cond = cond.repeat(copies, *[1] * (cond.dim() - 1))
+    cond = repeat_rows(request.cond, copies)
     # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
     with torch.no_grad(), frozen(generator):
         return sample(generator, space, request.rows * copies, Ancestral(), cond)
 
 
-class Estimator(Protocol):
-    """A path of the critic's score to the generator."""
+class Estimator(ABC):
+    """How the critic's score reaches the generator: `sample`, a reward, `loss`.
 
-    passes_gradient: bool
+    A loop of one's own:
+
+        rollout = estimator.sample(generator, SampleRequest(rows=64))
+        surrogate = estimator.loss(generator, rollout, reward)
+        surrogate.loss.backward()
+    """
+
+    passes_gradient: bool = False
     """Whether a gradient passes through the samples into whatever reads them further on."""
+    sums_steps: bool = False
+    """Whether the sum of a causal critic's values is raised, not the mean of a sentence's."""
 
+    @abstractmethod
     def sample(self, generator: Any, request: SampleRequest) -> Any:
         """Samples for the critic (a `core.types.Sample`), of the kind that `loss` understands.
 
         Pathwise estimators leave the gradient in `x`.
         """
-        ...
 
+    @abstractmethod
     def loss(self, generator: Any, rollout: Any, reward: Reward, *terms: RewardTerm) -> Surrogate:
         """`rollout` is what `sample` returned. To be raised: `reward`, and the terms beside it."""
-        ...
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has to hold; most estimators have no state."""
+        return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state."""
+        return
+
+
+@dataclass(eq=False)
+class SequenceEstimator(Estimator):
+    """Base of the estimators that read ordinary samples: hard sequences without gradient."""
+
+    space: SequenceSpace
+
+    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
+        """Hard sequences without gradient, one for each requested row."""
+        return hard_samples(generator, self.space, request)
+
+    def _refuse_terms(self, terms: Sequence[RewardTerm]) -> None:
+        if terms:
+            raise ValueError(f"{type(self).__name__} raises one reward; leave the terms out")

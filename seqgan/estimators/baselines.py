@@ -14,111 +14,145 @@ knows past batches only, the greedy sequence the condition only, the learned one
 leave-one-out.)
 """
 
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Rollout
-from seqgan.estimators.config import (
-    BaselineConfig,
-    LeaveOneOutConfig,
-    MovingAverageConfig,
-    NoBaselineConfig,
-)
 
 
-class NoBaseline:
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """The returns of a batch, and what they can be compared with."""
+
+    returns_BT: Tensor
+    mask_BT: Tensor
+    samples: int = 1
+    """Sequences of one condition: row n·B + b is sample n of condition b."""
+    value_BT: Tensor | None = None
+    """What `Baseline.predict` said before each token."""
+    greedy: Callable[[], Tensor] | None = None
+    """The returns of the greedy sequences for the same conditions, decoded on demand."""
+
+
+class Baseline(ABC):
+    """What is subtracted from a return. A batch's baselines are made by calling it."""
+
+    learned: bool = False
+    """Whether `predict` gives a value."""
+
+    @abstractmethod
+    def __call__(self, returns: Returns) -> Tensor:
+        """`baseline_BT`, or what broadcasts to it, without gradient."""
+
+    def predict(self, rollout: Rollout) -> Tensor | None:
+        """`value_BT`, a learned value before each token, with its gradient."""
+        return None
+
+    def fresh(self) -> Self:
+        """One of the same kind for another reward, without what this one has seen."""
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has to hold."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state."""
+        return
+
+
+class NoBaseline(Baseline):
     """The bare return."""
 
-    def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        return torch.zeros_like(returns_BT)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
+    def __call__(self, returns: Returns) -> Tensor:
+        return torch.zeros_like(returns.returns_BT)
 
 
-class LeaveOneOut:
-    """Mean return of the others: of the batch, or of the same condition's where there are several
-    samples a condition (row n·B + b is sample n of condition b)."""
+class LeaveOneOut(Baseline):
+    """Mean return of the other sequences: of the batch, or of the same condition where there are
+    several samples for each."""
 
-    def __init__(self, samples: int) -> None:
-        self._samples = samples
-
-    def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        size = self._samples if self._samples > 1 else len(returns_BT)
-        groups = returns_BT.unflatten(0, (size, -1))
+    def __call__(self, returns: Returns) -> Tensor:
+        size = returns.samples if returns.samples > 1 else len(returns.returns_BT)
+        groups = returns.returns_BT.unflatten(0, (size, -1))
         return ((groups.sum(0) - groups) / (size - 1)).flatten(0, 1)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
+class MovingAverage(Baseline):
+    """Bias-corrected exponential mean, one per column. A batch is used before it is averaged in.
 
+    `decay` is the weight of the old mean: MovingAverage(0.9).
+    """
 
-class MovingAverage:
-    """Bias-corrected exponential mean, one per column. A batch is used before it is averaged in."""
-
-    def __init__(self, decay: float, length: int, device: torch.device) -> None:
+    def __init__(self, decay: float = 0.9) -> None:
         self._decay = decay
-        self._sum_T = torch.zeros(length, device=device)
-        self._weight_T = torch.zeros(length, device=device)
+        self._sum_T: Tensor | None = None
+        self._weight_T: Tensor | None = None
 
-    def __call__(self, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        baseline_T = self._sum_T / self._weight_T.clamp(min=torch.finfo(torch.float32).tiny)
-        self._average_in(returns_BT, mask_BT)
-        return baseline_T.expand_as(returns_BT)
-
-    def _average_in(self, returns_BT: Tensor, mask_BT: Tensor) -> None:
+    def __call__(self, returns: Returns) -> Tensor:
+        returns_BT, mask_BT = returns.returns_BT, returns.mask_BT
+        sum_T, weight_T = self._sum_T, self._weight_T
+        if sum_T is None or weight_T is None:
+            sum_T = weight_T = torch.zeros(returns_BT.shape[1], device=returns_BT.device)
+        sum_T, weight_T = sum_T.to(returns_BT.device), weight_T.to(returns_BT.device)
         counts_T = mask_BT.sum(0)
         mean_T = (returns_BT * mask_BT).sum(0) / counts_T.clamp(min=1)
         rate_T = (1 - self._decay) * (counts_T > 0)  # a column that nobody reached keeps its mean
-        self._sum_T = self._sum_T + rate_T * (mean_T - self._sum_T)
-        self._weight_T = self._weight_T + rate_T * (1 - self._weight_T)
+        self._sum_T = sum_T + rate_T * (mean_T - sum_T)
+        self._weight_T = weight_T + rate_T * (1 - weight_T)
+        baseline_T = sum_T / weight_T.clamp(min=torch.finfo(torch.float32).tiny)
+        return baseline_T.expand_as(returns_BT)
+
+    def fresh(self) -> Self:
+        return type(self)(self._decay)
 
     def state_dict(self) -> dict[str, Any]:
+        if self._sum_T is None:
+            return {}
         return {"sum": self._sum_T, "weight": self._weight_T}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._sum_T = state["sum"].to(self._sum_T)
-        self._weight_T = state["weight"].to(self._weight_T)
+        self._sum_T, self._weight_T = state.get("sum"), state.get("weight")
 
 
-Baseline = NoBaseline | LeaveOneOut | MovingAverage
+class SelfCritical(Baseline):
+    """Return of the greedy sequence for the same condition; without conditions there is one."""
+
+    def __call__(self, returns: Returns) -> Tensor:
+        if returns.greedy is None:
+            raise ValueError("self-critical: there is no generator whose greedy sequence to score")
+        return returns.greedy()
 
 
-def build_baseline(
-    config: BaselineConfig, length: int, samples: int, device: torch.device
-) -> Baseline:
-    """A baseline that is a function of the returns; `samples` are those of one condition.
+class LearnedBaseline(Baseline):
+    """v(x_<t) from a network that maps ids [B, T] and the condition to one number before each
+    token [B, T], such as `models.value.PrefixValue`.
 
-    The others are more than that: the learned one, whose network is handed in, and the
-    self-critical one, which decodes.
+    The surrogate's `baseline_loss`, the mean squared error over the steps that count, trains it.
     """
-    if isinstance(config, LeaveOneOutConfig):
-        return LeaveOneOut(samples)
-    if isinstance(config, MovingAverageConfig):
-        return MovingAverage(config.decay, length, device)
-    assert isinstance(config, NoBaselineConfig), "checked by Experiment"
-    return NoBaseline()
 
-
-class LearnedBaseline:
-    """v(x_<t) from a network that maps sequences to one number before each token."""
+    learned = True
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
 
+    def __call__(self, returns: Returns) -> Tensor:
+        if returns.value_BT is None:
+            raise ValueError("learned baseline: only the critic's reward has one")
+        return returns.value_BT.detach()
+
     def predict(self, rollout: Rollout) -> Tensor:
         """`value_BT`; column t has read the condition and the tokens before t."""
-        return self._network(rollout.ids_BT, rollout.cond)
+        value_BT: Tensor = self._network(rollout.ids_BT, rollout.cond)
+        return value_BT
 
-    @staticmethod
-    def loss(value_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """Mean squared error over the steps that count."""
-        return masked_mean((value_BT - returns_BT).square(), mask_BT)
+
+def value_loss(value_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """Mean squared error of a learned value over the steps that count."""
+    return masked_mean((value_BT - returns_BT).square(), mask_BT)

@@ -15,8 +15,8 @@ black-box distillation (Ye et al. 2025) trains the student so.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,27 +28,31 @@ from seqgan.core.types import (
     RewardTerm,
     Rollout,
     SampleRequest,
-    SequenceSpace,
     Stats,
 )
-from seqgan.estimators.base import Surrogate, hard_samples
-from seqgan.estimators.config import GrpoConfig
-from seqgan.estimators.credit import value_per_sequence
-from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective, values_with_terms
+from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
+from seqgan.estimators.credit import total_per_sequence
+from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective
 
 
-class Grpo:
-    """See the module's docstring."""
+@dataclass(eq=False)
+class Grpo(SequenceEstimator):
+    """Rewards compared within groups, clipped ratios; see the module's docstring.
 
-    passes_gradient = False
+    `samples` are the members K of each condition's group (1: the batch is one group), `clip` is ε,
+    `epochs` the updates from one batch (`Surrogate.next_epoch`).
 
-    def __init__(self, config: GrpoConfig, space: SequenceSpace) -> None:
-        self._config = config
-        self._space = space
+        Grpo(space, samples=8, normalised=False)
+    """
+
+    samples: int = 1
+    normalised: bool = True
+    clip: float = 0.2
+    epochs: int = 1
 
     def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences without gradient: row n·B + b is member n of the group of condition b."""
-        return hard_samples(generator, self._space, request, self._config.samples)
+        return hard_samples(generator, self.space, request, self.samples)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
@@ -61,21 +65,20 @@ class Grpo:
             "length": rollout.mask_BT.sum(1).float().mean(),
         }
         old_BT = behaviour_log_probs(generator, rollout)
-        return self._epoch(generator, rollout, advantage_B, old_BT, self._config.epochs, stats)
+        return self._epoch(generator, rollout, advantage_B, old_BT, self.epochs, stats)
 
     def _values(
         self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
     ) -> Tensor:
         with torch.no_grad(), frozen(generator):
-            value_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)
-            return values_with_terms(value_B, rollout, terms)
+            return total_per_sequence(reward, terms, rollout.tokens, rollout.mask_BT)
 
     def _compare(self, value_B: Tensor) -> Tensor:
         """`advantage_B`: each value against its group's."""
-        size = self._config.samples if self._config.samples > 1 else len(value_B)
+        size = self.samples if self.samples > 1 else len(value_B)
         groups = value_B.unflatten(0, (size, -1))
         centred = groups - groups.mean(0)
-        if self._config.normalised:
+        if self.normalised:
             floor = (1e-5 * value_B.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)
             centred = centred / (centred.square().mean(0).sqrt() + floor)
         return centred.flatten()
@@ -92,10 +95,10 @@ class Grpo:
         """The loss of one update, and the way to the next while there are epochs left."""
         with evaluating(generator):
             objective_BT, clipped = clipped_objective(
-                generator, rollout, advantage_B[:, None], old_BT, self._config.clip
+                generator, rollout, advantage_B[:, None], old_BT, self.clip
             )
         objective_B = objective_BT.sum(1)
-        if self._config.normalised:
+        if self.normalised:
             objective_B = objective_B / rollout.mask_BT.sum(1)
         again = None
         if left > 1:
@@ -103,9 +106,3 @@ class Grpo:
         return Surrogate(
             -objective_B.mean(), (stats or {}) | {"clipped": clipped}, next_epoch=again
         )
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass

@@ -43,6 +43,7 @@ that the critic says, its features aside, reaches its generator. (Users saw cons
 17 of the official repository.)
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -51,47 +52,47 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.types import (
+    Generator,
     ManagedGenerator,
     Reward,
     RewardTerm,
     Rollout,
-    SampleRequest,
-    SequenceSpace,
 )
 from seqgan.decoding import chosen_log_probs
-from seqgan.estimators.base import Surrogate, hard_samples
-from seqgan.estimators.baselines import build_baseline
-from seqgan.estimators.config import LeakGanConfig
-from seqgan.estimators.credit import returns
+from seqgan.estimators.base import SequenceEstimator, Surrogate
+from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns
+from seqgan.estimators.credit import Credit
+from seqgan.estimators.rollout import Rollout as RolloutCredit
 
 
-class LeakGan:
-    """See the module's docstring."""
+@dataclass(eq=False)
+class LeakGan(SequenceEstimator):
+    """Trains the manager and the worker of a `ManagedGenerator`; see the module's docstring.
 
-    passes_gradient = False
+    `credit` spreads the reward, `baseline` is subtracted from the worker's reward, `delta` is δ.
 
-    def __init__(self, config: LeakGanConfig, space: SequenceSpace, device: torch.device) -> None:
-        self._config = config
-        self._space = space
-        self._baseline = build_baseline(config.baseline, space.length, 1, device)
+        LeakGan(space, credit=Rollout(4))
+    """
 
-    def sample(self, generator: ManagedGenerator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        return hard_samples(generator, self._space, request)
+    credit: Credit = field(default_factory=lambda: RolloutCredit(4))
+    baseline: Baseline = field(default_factory=LeaveOneOut)
+    delta: float = 12.0
 
     def loss(
-        self, generator: ManagedGenerator, rollout: Rollout, reward: Reward, *terms: RewardTerm
+        self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        assert not terms, "games with further rewards have other generators"
+        self._refuse_terms(terms)
+        if not isinstance(generator, ManagedGenerator):
+            raise TypeError(f"LeakGan needs a ManagedGenerator, not {type(generator).__name__}")
         ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
-        with frozen(generator):
-            returns_BT = returns(self._config.credit, generator, self._space, rollout, reward)
-        arrived_BT = at_arrival(rescaled(returns_BT, self._config.delta), generator.horizon)
+        with torch.no_grad(), frozen(generator):
+            returns_BT = self.credit(generator, self.space, rollout, reward)
+        arrived_BT = at_arrival(rescaled(returns_BT, self.delta), generator.horizon)
         with evaluating(generator):
             read = generator.read(ids_BT)
         logp_BT = chosen_log_probs(read.logits_BTV, ids_BT, mask_BT)
         manager = -(arrived_BT * read.manager_alignment_BT * mask_BT).sum(1).mean()
-        paid_BT = read.worker_reward_BT - self._baseline(read.worker_reward_BT, mask_BT)
+        paid_BT = read.worker_reward_BT - self.baseline(Returns(read.worker_reward_BT, mask_BT))
         worker = -(paid_BT * logp_BT).sum(1).mean()
         stats = {
             "return": masked_mean(returns_BT, mask_BT),
@@ -102,10 +103,10 @@ class LeakGan:
         return Surrogate(manager + worker, stats, parts={"manager": manager, "worker": worker})
 
     def state_dict(self) -> dict[str, Any]:
-        return {"baseline": self._baseline.state_dict()}
+        return {"baseline": self.baseline.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._baseline.load_state_dict(state["baseline"])
+        self.baseline.load_state_dict(state["baseline"])
 
 
 def rescaled(returns_BT: Tensor, delta: float) -> Tensor:

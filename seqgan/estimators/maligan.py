@@ -15,41 +15,37 @@ continues prefixes of real sentences, is not here: interleave likelihood updates
 Some toolkits weight by D itself, which is another estimator.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
-from seqgan.estimators.base import Surrogate, hard_samples
-from seqgan.estimators.config import MaliganConfig
-from seqgan.estimators.credit import value_per_sequence
-from seqgan.estimators.ppo import values_with_terms
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
+from seqgan.estimators.base import SequenceEstimator, Surrogate
+from seqgan.estimators.credit import total_per_sequence
 from seqgan.estimators.score_function import policy_gradient_losses
 
 
-class Maligan:
-    """See the module's docstring."""
+@dataclass(eq=False)
+class Maligan(SequenceEstimator):
+    """Likelihood of own samples, weighted by exp of the reward; see the module's docstring.
 
-    passes_gradient = False
+    `baseline` is b. The reward has to be a logit, one a sequence (the mean where it has one a
+    step).
 
-    def __init__(self, config: MaliganConfig, space: SequenceSpace) -> None:
-        self._baseline = config.baseline
-        self._space = space
+        Maligan(space, baseline=1.0)
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        return hard_samples(generator, self._space, request)
+    baseline: float = 1.0
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         with torch.no_grad(), frozen(generator):
-            logit_B = value_per_sequence(reward, rollout.tokens, rollout.mask_BT)
-            logit_B = values_with_terms(logit_B, rollout, terms)
+            logit_B = total_per_sequence(reward, terms, rollout.tokens, rollout.mask_BT)
         weight_B = logit_B.softmax(0)
-        advantage_B = len(weight_B) * weight_B - self._baseline
+        advantage_B = len(weight_B) * weight_B - self.baseline
         advantages = {"critic": advantage_B[:, None].expand_as(rollout.mask_BT)}
         with evaluating(generator):
             loss = policy_gradient_losses(generator, rollout, advantages)["critic"]
@@ -59,12 +55,6 @@ class Maligan:
             "length": rollout.mask_BT.sum(1).float().mean(),
         }
         return Surrogate(loss, stats)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 def _effective_samples(weight_B: Tensor) -> Tensor:

@@ -14,8 +14,13 @@ A value per step is averaged over its sample first. Continuations go with the sa
 continue. The control variates of `rebar` and `relax` keep what they are told, since they add
 nothing to the mean. Further terms beside the critic's reward are left alone.
 
-`score_function` and `ppo` do the same to their returns themselves (`score_function.py`): a
-constant for each step would pay for length.
+`score_function` and `ppo` have `NullCredit` instead, since a constant for each step would pay for
+length:
+
+    constant    G_t = 1 everywhere
+    shuffled    the returns of one sequence go to another, in an order of the batch that is drawn
+                anew for each loss, uniformly. A sequence may draw its own: with baseline none 1/B
+                of the true gradient remains, with leave-one-out exactly none.
 """
 
 from dataclasses import dataclass
@@ -25,17 +30,31 @@ import torch
 from torch import Tensor
 
 from seqgan.core.masks import mean_per_row
-from seqgan.core.types import ActionReward, Reward, RewardTerm, Sample, SampleRequest, SharedPrefix
+from seqgan.core.types import (
+    ActionReward,
+    Generator,
+    Reward,
+    RewardTerm,
+    Rollout,
+    Sample,
+    SampleRequest,
+    SequenceSpace,
+    SharedPrefix,
+)
 from seqgan.estimators.base import Estimator, Surrogate
+from seqgan.estimators.credit import Credit, as_reward
+
+NullReward = Literal["constant", "shuffled"]
 
 
-class NullArm:
-    """An estimator that is told nothing. Samples, state and costs are the estimator's own."""
+class NullArm(Estimator):
+    """An estimator whose reward is replaced. Samples, state and costs are the estimator's own."""
 
-    def __init__(self, estimator: Estimator, reward: Literal["constant", "shuffled"]) -> None:
+    def __init__(self, estimator: Estimator, reward: NullReward) -> None:
         self._estimator = estimator
         self._kind = reward
         self.passes_gradient = estimator.passes_gradient
+        self.sums_steps = estimator.sums_steps
 
     def sample(self, generator: Any, request: SampleRequest) -> Any:
         return self._estimator.sample(generator, request)
@@ -43,6 +62,7 @@ class NullArm:
     def loss(
         self, generator: Any, rollout: Sample, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
+        reward = as_reward(reward)
         null: Reward = _Constant(reward)
         if self._kind == "shuffled":
             order_B = torch.rand(len(rollout.x), device=rollout.x.device).argsort()
@@ -54,6 +74,30 @@ class NullArm:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._estimator.load_state_dict(state)
+
+
+class NullCredit(Credit):
+    """A credit whose returns are replaced; see the module's docstring."""
+
+    def __init__(self, credit: Credit, reward: NullReward) -> None:
+        self._credit = credit
+        self._kind = reward
+        self.needs_value = credit.needs_value
+        self.sums_steps = credit.sums_steps
+
+    def __call__(
+        self,
+        generator: Generator,
+        space: SequenceSpace,
+        rollout: Rollout,
+        reward: Reward,
+        value_BT: Tensor | None = None,
+    ) -> Tensor:
+        if self._kind == "constant":
+            return torch.ones(rollout.ids_BT.shape, device=rollout.ids_BT.device)
+        returns_BT = self._credit(generator, space, rollout, reward, value_BT)
+        order_B = torch.rand(len(returns_BT), device=returns_BT.device).argsort()
+        return returns_BT[order_B]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,13 @@ that is differentiated. (The score-function estimators switch dropout off, becau
 sampled and the differentiated distribution have to agree.)
 """
 
-from typing import Any
-
 from seqgan.core.types import Batch, DirectGenerator, Reward, RewardTerm, SampleRequest
-from seqgan.estimators.base import Surrogate, pathwise_surrogate
+from seqgan.estimators.base import Estimator, Surrogate, pathwise_surrogate
 
 
-class Pathwise:
-    """See the module's docstring."""
+class Pathwise(Estimator):
+    """Back-propagates the reward through the samples of a `DirectGenerator`; see the module's
+    docstring."""
 
     passes_gradient = True
 
@@ -35,9 +34,3 @@ class Pathwise:
         value = reward(rollout.x, rollout.mask).mean()
         stats = {"return": value.detach()}
         return pathwise_surrogate(value, stats, terms, rollout)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: several updates from one batch of samples, on a short leash.
+"""Proximal policy optimisation: several updates from one batch of samples, with clipped ratios.
 
     ρ_t = p(x_t | x_<t) / p_old(x_t | x_<t)
     loss = −1/B Σ_b Σ_t min( ρ_t A_t, clip(ρ_t, 1 − ε, 1 + ε) A_t )      (Schulman et al. 2017)
@@ -12,60 +12,43 @@ the sum over time stays a sum, so that the first gradient is that of E[R]; no KL
 baseline is updated once a batch. TextGAIL (Wu et al. 2021) uses it on text.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating
-from seqgan.core.types import (
-    Generator,
-    Reward,
-    RewardTerm,
-    Rollout,
-    SampleRequest,
-    SequenceSpace,
-    Stats,
-)
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, Stats
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Surrogate
-from seqgan.estimators.config import PpoConfig
 from seqgan.estimators.score_function import ScoreFunction, step_entropy
 
 
-class Ppo:
-    """See the module's docstring. `value_network` is needed by the learned baseline only."""
+@dataclass(eq=False)
+class Ppo(ScoreFunction):
+    """The advantages of a score function for several updates; see the module's docstring.
 
-    passes_gradient = False
+    `clip` is ε, `epochs` the updates from one batch, by `Surrogate.next_epoch`.
 
-    def __init__(
-        self,
-        config: PpoConfig,
-        space: SequenceSpace,
-        device: torch.device,
-        value_network: nn.Module | None = None,
-    ) -> None:
-        self._config = config
-        self._score_function = ScoreFunction(config, space, device, value_network)
+        Ppo(space, credit=Rollout(16), clip=0.2, epochs=2)
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        return self._score_function.sample(generator, request)
+    clip: float = 0.2
+    epochs: int = 2
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        found = self._score_function.advantages(generator, rollout, reward, *terms)
+        found = self.advantages(generator, rollout, reward, *terms)
         again = partial(
             self._epoch,
             generator,
             rollout,
             found.total_BT,
             behaviour_log_probs(generator, rollout),
-            self._config.epochs,
+            self.epochs,
         )
         first = again(found.stats)
         return Surrogate(first.loss, first.stats, found.baseline_loss, first.next_epoch)
@@ -82,21 +65,15 @@ class Ppo:
         """The loss of one update, and the way to the next while there are epochs left."""
         with evaluating(generator):
             objective_BT, clipped = clipped_objective(
-                generator, rollout, advantage_BT, old_BT, self._config.clip
+                generator, rollout, advantage_BT, old_BT, self.clip
             )
             loss = -objective_BT.sum(1).mean()
-            if self._config.entropy_bonus:
-                loss = loss - self._config.entropy_bonus * step_entropy(generator, rollout)
+            if self.entropy_bonus:
+                loss = loss - self.entropy_bonus * step_entropy(generator, rollout)
         again = None
         if left > 1:
             again = partial(self._epoch, generator, rollout, advantage_BT, old_BT, left - 1)
         return Surrogate(loss, (stats or {}) | {"clipped": clipped}, next_epoch=again)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._score_function.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._score_function.load_state_dict(state)
 
 
 def behaviour_log_probs(generator: Generator, rollout: Rollout) -> Tensor:
@@ -120,10 +97,3 @@ def clipped_objective(
     objective_BT = torch.minimum(ratio_BT * advantage_BT, bounded_BT * advantage_BT)
     silent_BT = ((bounded_BT - ratio_BT) * advantage_BT < 0).float()
     return objective_BT * rollout.mask_BT, masked_mean(silent_BT, rollout.mask_BT)
-
-
-def values_with_terms(value_B: Tensor, rollout: Rollout, terms: Iterable[RewardTerm]) -> Tensor:
-    """The critic's value of each sentence plus the weighted other rewards, without gradient."""
-    for term in terms:
-        value_B = value_B + term.weight * term.reward(rollout.tokens, rollout.mask_BT)
-    return value_B

@@ -28,7 +28,6 @@ paper chooses it from the masses too) and one draw of the rest; the baseline b.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,29 +41,26 @@ from seqgan.core.types import (
     Reward,
     RewardTerm,
     Rollout,
-    SampleRequest,
     SequenceSpace,
     SharedPrefix,
     StepOut,
 )
 from seqgan.decoding import Ancestral, PrefixBatch, decode, prefix_states, sample_categorical
-from seqgan.estimators.base import Surrogate, hard_samples
-from seqgan.estimators.config import RaoBlackwellConfig
+from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.credit import total_per_sequence
 
 
-class RaoBlackwell:
-    """See the module's docstring."""
+@dataclass(eq=False)
+class RaoBlackwell(SequenceEstimator):
+    """The `k` likeliest tokens are summed over, one of the rest is drawn; see the module's
+    docstring.
 
-    passes_gradient = False
+    The reward is read for (k + 1)·T + 1 sentences of T tokens each.
 
-    def __init__(self, config: RaoBlackwellConfig, space: SequenceSpace) -> None:
-        self._k = config.k
-        self._space = space
+        RaoBlackwell(space, k=1)
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        return hard_samples(generator, self._space, request)
+    k: int = 1
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
@@ -73,8 +69,8 @@ class RaoBlackwell:
         with torch.no_grad(), frozen(generator):
             value_B = total_per_sequence(reward, terms, rollout.tokens, mask_BT)
             outs = prefix_states(generator, ids_BT[:, : longest(mask_BT)], rollout.cond)
-            actions = choose_actions(outs, mask_BT, self._k, self._space.end_id)
-            ids_TRT = sentences_of(generator, self._space, rollout, outs, actions.ids_TNB)
+            actions = choose_actions(outs, mask_BT, self.k, self.space.end_id)
+            ids_TRT = sentences_of(generator, self.space, rollout, outs, actions.ids_TNB)
             value_TNB = self._values(ids_TRT, actions, reward, terms)
         advantage_TNB = value_TNB - value_B
         with evaluating(generator):
@@ -96,16 +92,10 @@ class RaoBlackwell:
         _, copies, batch = actions.ids_TNB.shape
         columns = []
         for time, ids_RT in enumerate(ids_TRT):
-            mask_RT = mask_until_end(ids_RT, self._space.end_id)
+            mask_RT = mask_until_end(ids_RT, self.space.end_id)
             value_R = total_per_sequence(reward, terms, ids_RT, mask_RT, SharedPrefix(batch, time))
             columns.append(value_R.view(copies, batch))
         return torch.stack(columns)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""REBAR: the critic's own opinion of a relaxed token is the control variate of its step.
+"""REBAR: the critic's own score of a relaxed token is the control variate of its step.
 
     c_t(z) = value of (x_<t, softmax(z / λ)), cut off behind column t
 
@@ -22,18 +22,17 @@ is left out. η and λ are learned by the variance in the logits (`control_varia
 critic has kinks (ReLU, max over time), λ's slope misses them; that costs variance, never bias.
 """
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.modes import double_backward, frozen
-from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
-from seqgan.decoding import Ancestral, at_temperature, sample
-from seqgan.estimators.base import Surrogate
-from seqgan.estimators.config import RebarConfig
+from seqgan.core.modes import double_backward
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
+from seqgan.decoding import at_temperature
+from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.control_variate import control_variate_surrogate
 from seqgan.estimators.credit import value_per_sequence
 
@@ -43,12 +42,12 @@ of their gradients."""
 
 
 class RebarScales(nn.Module):
-    """η and λ, to be learned by the player `baseline`."""
+    """η and λ, to be learned by the player `baseline`, with their start."""
 
-    def __init__(self, config: RebarConfig) -> None:
+    def __init__(self, eta: float = 1.0, temperature: float = 0.5) -> None:
         super().__init__()
-        self.eta = nn.Parameter(torch.tensor(config.eta))
-        self.log_temperature = nn.Parameter(torch.tensor(config.temperature).log())
+        self.eta = nn.Parameter(torch.tensor(eta))
+        self.log_temperature = nn.Parameter(torch.tensor(temperature).log())
 
     @property
     def temperature(self) -> Tensor:
@@ -56,60 +55,53 @@ class RebarScales(nn.Module):
         return self.log_temperature.exp()
 
 
-class Rebar:
-    """See the module's docstring. `scales` where they are learned; their start is in `config`."""
+@dataclass(eq=False)
+class Rebar(SequenceEstimator):
+    """The score function with the critic's score of a relaxed token as control variate; see the
+    module's docstring.
 
-    passes_gradient = False
+    `eta` (η) and `temperature` (λ) are fixed; or `scales` has both, and the surrogate's
+    `baseline_loss` trains them. The reward has to read soft rows [B, T, V] and be differentiable.
 
-    def __init__(
-        self, config: RebarConfig, space: SequenceSpace, scales: RebarScales | None = None
-    ) -> None:
-        self._config = config
-        self._space = space
-        self._scales = scales
+        Rebar(space, eta=1.0, temperature=0.5)
+        Rebar(space, scales=RebarScales())
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        with torch.no_grad(), frozen(generator):
-            return sample(generator, self._space, request.rows, Ancestral(), request.cond)
+    eta: float = 1.0
+    temperature: float = 0.5
+    scales: RebarScales | None = None
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        assert not terms, "for games without terms: checked by Experiment"
+        self._refuse_terms(terms)
         control = partial(self._critic_of_prefixes, reward, rollout.ids_BT)
-        eta = self._config.eta if self._scales is None else self._scales.eta
-        learned = [] if self._scales is None else list(self._scales.parameters())
-        at_once = max(1, NUMBERS_AT_ONCE // (len(rollout.ids_BT) * self._space.size))
+        eta = self.eta if self.scales is None else self.scales.eta
+        learned = [] if self.scales is None else list(self.scales.parameters())
+        at_once = max(1, NUMBERS_AT_ONCE // (len(rollout.ids_BT) * self.space.size))
         surrogate = control_variate_surrogate(
             generator, rollout, reward, control, eta, learned, at_once
         )
-        if self._scales is not None:
-            surrogate.stats["eta"] = self._scales.eta.detach()
-            surrogate.stats["temperature"] = self._scales.temperature.detach()
+        if self.scales is not None:
+            surrogate.stats["eta"] = self.scales.eta.detach()
+            surrogate.stats["temperature"] = self.scales.temperature.detach()
         return surrogate
 
     def _critic_of_prefixes(
         self, reward: Reward, ids_BT: Tensor, z_BPV: Tensor, first: int
     ) -> Tensor:
         """The control variate, a `ControlVariate`."""
-        if self._scales is None:
-            soft_BPV = at_temperature(z_BPV, self._config.temperature).softmax(-1)
+        if self.scales is None:
+            soft_BPV = at_temperature(z_BPV, self.temperature).softmax(-1)
             return self._value(reward, ids_BT, soft_BPV, first)
-        soft_BPV = (z_BPV / self._scales.temperature).softmax(-1)
+        soft_BPV = (z_BPV / self.scales.temperature).softmax(-1)
         with double_backward():
             return self._value(reward, ids_BT, soft_BPV, first)
 
     def _value(self, reward: Reward, ids_BT: Tensor, soft_BPV: Tensor, first: int) -> Tensor:
-        x_RTV, mask_RT = relaxed_prefixes(ids_BT, soft_BPV, first, self._space.end_id)
+        x_RTV, mask_RT = relaxed_prefixes(ids_BT, soft_BPV, first, self.space.end_id)
         value_R = value_per_sequence(reward, x_RTV, mask_RT)
         return value_R.view(-1, len(ids_BT)).T
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 def relaxed_prefixes(

@@ -12,49 +12,38 @@ is no η, since the network has a scale of its own. It learns from the variance 
 with respect to the logits. z̃ = z in value, as in REBAR.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-import torch
 from torch import nn
 
-from seqgan.core.modes import frozen
-from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
-from seqgan.decoding import Ancestral, sample
-from seqgan.estimators.base import Surrogate
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
+from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.control_variate import control_variate_surrogate
 
 
-class Relax:
-    """See the module's docstring. `network` is a `RelaxedValue`."""
+@dataclass(eq=False)
+class Relax(SequenceEstimator):
+    """The score function with a learned network as control variate; see the module's docstring.
 
-    passes_gradient = False
+    `network` maps ids [B, T], perturbed log-probabilities [B, T, V] and the condition to c [B, T],
+    as `models.value.RelaxedValue` does; the surrogate's `baseline_loss` trains it.
 
-    def __init__(self, space: SequenceSpace, network: nn.Module) -> None:
-        self._space = space
-        self._network = network
+        Relax(space, RelaxedValue(space, embed=32, hidden=32))
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient."""
-        with torch.no_grad(), frozen(generator):
-            return sample(generator, self._space, request.rows, Ancestral(), request.cond)
+    network: nn.Module
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        assert not terms, "for games without terms: checked by Experiment"
-        learned = [p for p in self._network.parameters() if p.requires_grad]
+        self._refuse_terms(terms)
+        learned = [p for p in self.network.parameters() if p.requires_grad]
         return control_variate_surrogate(
             generator,
             rollout,
             reward,
-            lambda z_BTV, first: self._network(rollout.ids_BT, z_BTV, rollout.cond),
+            lambda z_BTV, first: self.network(rollout.ids_BT, z_BTV, rollout.cond),
             1.0,
             learned,
             at_once=rollout.ids_BT.shape[1],
         )
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass

@@ -19,63 +19,52 @@ there; that is a deviation of theirs.) τ follows a schedule that counts generat
 The generator runs without dropout, as in the score-function estimators.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from seqgan.core.masks import masked_mean, mean_per_row
 from seqgan.core.modes import evaluating
+from seqgan.core.schedule import Schedule
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
-from seqgan.decoding import GumbelSoftmax, Sampler, Softmax, StraightThrough, sample
-from seqgan.estimators.base import Surrogate, pathwise_surrogate
-from seqgan.estimators.config import (
-    AnyRelaxedConfig,
-    GappedConfig,
-    GumbelRaoConfig,
-    ReinMaxConfig,
-    ZeroTemperatureConfig,
-)
-from seqgan.estimators.gapped import Gapped
-from seqgan.estimators.gumbel_rao import GumbelRao
-from seqgan.estimators.reinmax import ReinMax
-from seqgan.estimators.zero_temperature import ZeroTemperature
+from seqgan.decoding import Sampler, sample
+from seqgan.estimators.base import Estimator, Surrogate, pathwise_surrogate
 
 
-class Relaxed:
-    """See the module's docstring."""
+class Relaxed(Estimator):
+    """Back-propagates the reward through relaxed samples; see the module's docstring.
+
+    `sampler` makes, from a temperature, the draw of the next tokens; `temperature` is a number or a
+    `Schedule` that counts generator updates. The reward reads soft rows [B, T, V] and has to be
+    differentiable.
+
+        Relaxed(space, lambda tau: GumbelSoftmax(tau, hard=True), temperature=0.7)
+    """
 
     passes_gradient = True
 
-    def __init__(self, config: AnyRelaxedConfig, space: SequenceSpace) -> None:
-        self._config = config
+    def __init__(
+        self,
+        space: SequenceSpace,
+        sampler: Callable[[float], Sampler],
+        temperature: float | Schedule[float] = 1.0,
+    ) -> None:
         self._space = space
+        self._sampler = sampler
+        self._temperature = temperature
         self._updates = 0
 
     @property
     def temperature(self) -> float:
         """τ of the next sample."""
-        if isinstance(self._config, ZeroTemperatureConfig):
-            return 0.0
-        return self._config.temperature.at(self._updates)
+        if isinstance(self._temperature, Schedule):
+            return self._temperature.at(self._updates)
+        return self._temperature
 
     def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Relaxed sequences with their gradient."""
+        draw = self._sampler(self.temperature)
         with evaluating(generator):
-            return sample(generator, self._space, request.rows, self._draw(), request.cond)
-
-    def _draw(self) -> Sampler:
-        config, tau = self._config, self.temperature
-        if isinstance(config, GumbelRaoConfig):
-            return GumbelRao(tau, config.samples)
-        if isinstance(config, GappedConfig):
-            return Gapped(tau, config.gap)
-        if isinstance(config, ReinMaxConfig):
-            return ReinMax(tau)
-        if isinstance(config, ZeroTemperatureConfig):
-            return ZeroTemperature()
-        if config.name == "softmax":
-            return Softmax(tau)
-        if config.name == "straight_through":
-            return StraightThrough(tau)
-        return GumbelSoftmax(tau, hard=config.name == "straight_through_gumbel")
+            return sample(generator, self._space, request.rows, draw, request.cond)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

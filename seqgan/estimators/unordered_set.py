@@ -40,40 +40,37 @@ Deviations.
 
 from dataclasses import dataclass
 from math import log, pi, sqrt
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
+from seqgan.core.tree import repeat_rows
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import token_log_probs
-from seqgan.estimators.base import Surrogate, hard_samples
-from seqgan.estimators.config import UnorderedSetConfig
+from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.credit import total_per_sequence
 from seqgan.estimators.stochastic_beam import SentenceSets, log1mexp, sets_without_replacement
 
 
-class UnorderedSet:
-    """See the module's docstring."""
+@dataclass(eq=False)
+class UnorderedSet(SequenceEstimator):
+    """Sets of `k` distinct sentences, sampled without replacement; see the module's docstring.
 
-    passes_gradient = False
+    `sample` draws ordinary samples, `loss` the sets: B/k of them, or one for each condition.
 
-    def __init__(self, config: UnorderedSetConfig, space: SequenceSpace) -> None:
-        self._k = config.k
-        self._space = space
+        UnorderedSet(space, k=4)
+    """
 
-    def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences, without gradient: not the sets, see the module's docstring."""
-        return hard_samples(generator, self._space, request)
+    k: int = 4
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         rows, cond = len(rollout.ids_BT), rollout.cond
-        sets = rows // self._k if cond is None else rows
-        drawn = sets_without_replacement(generator, self._space, sets, self._k, cond)
+        sets = rows // self.k if cond is None else rows
+        drawn = sets_without_replacement(generator, self.space, sets, self.k, cond)
         return self.loss_of_sets(generator, drawn, cond, reward, *terms)
 
     def loss_of_sets(
@@ -88,9 +85,8 @@ class UnorderedSet:
         member k of set g."""
         members, sets, _ = drawn.ids_KGT.shape
         ids_RT = drawn.ids_KGT.flatten(0, 1)
-        mask_RT = mask_until_end(ids_RT, self._space.end_id)
-        if cond is not None:
-            cond = cond.repeat(members, *[1] * (cond.dim() - 1))
+        mask_RT = mask_until_end(ids_RT, self.space.end_id)
+        cond = repeat_rows(cond, members)
         with torch.no_grad(), frozen(generator):
             value_R = total_per_sequence(reward, terms, ids_RT, mask_RT)
         with evaluating(generator):
@@ -107,12 +103,6 @@ class UnorderedSet:
             "length": (first_KG * mask_RT.sum(1).view(members, sets)).sum() / sets,
         }
         return Surrogate(loss, stats)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
-from seqgan.estimators.config import EstimatorConfig
+from seqgan.estimators.config import AnyEstimatorConfig
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -15,7 +15,7 @@ class ProbedEstimator(Config):
 
     label: str
     """What tables and figures call it."""
-    estimator: EstimatorConfig
+    estimator: AnyEstimatorConfig
     """The estimator, with the experiment's batch size."""
 
 

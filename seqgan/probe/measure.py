@@ -7,12 +7,11 @@ from typing import Any
 import torch
 
 from seqgan.build.data import Task
-from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.modes import frozen
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SampleRequest, SequenceSpace
 from seqgan.estimators.base import hard_samples
-from seqgan.estimators.config import AllActionConfig, EstimatorConfig, PolicyGradientConfig
+from seqgan.estimators.base_config import EstimatorConfig
 from seqgan.experiment import Experiment
 from seqgan.games.critics import CriticReward, score
 from seqgan.objectives.config import ObjectiveConfig
@@ -79,11 +78,11 @@ class Probe:
         return space
 
     def _probed(self, label: str, config: EstimatorConfig) -> Probed:
-        network = build_value_network(config, self._space)
+        network = config.build_network(self._space)
         if network is not None:
             network = network.to(self.device)
-        estimator = build_estimator(config, self._space, self.device, network)
-        return Probed(label, estimator, _sums(config), network)
+        estimator = config.build(self._space, self.device, network)
+        return Probed(label, estimator, estimator.sums_steps, network)
 
     def _signal(self) -> dict[str, float | None]:
         """What the critic knows: see critic_signal.py."""
@@ -91,13 +90,6 @@ class Probe:
         generator, critic = self.players["generator"].module, self.players["critic"].module
         fake = hard_samples(generator, self._space, SampleRequest(SIGNAL_SAMPLES, held_out.cond))
         return critic_signal(critic, seen, held_out, fake, self.data.log_density)
-
-
-def _sums(config: EstimatorConfig) -> bool:
-    """Whether an estimator raises the sum of a causal critic's values, not a sentence's value."""
-    if isinstance(config, AllActionConfig):
-        return True
-    return isinstance(config, PolicyGradientConfig) and config.credit.name in ("per_step", "gae")
 
 
 def _drawn(batch: Batch | None, rows: int) -> Batch:

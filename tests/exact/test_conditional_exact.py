@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from seqgan import decoding
 from seqgan.core.types import Rollout, SampleRequest, Scores, SequenceSpace, SharedPrefix
-from seqgan.decoding import Ancestral, continuations, sample, sequence_log_probs
+from seqgan.decoding import Ancestral, StraightThrough, continuations, sample, sequence_log_probs
 from seqgan.estimators.base import Estimator
-from seqgan.estimators.config import GrpoConfig, RelaxedConfig, ScoreFunctionConfig
 from seqgan.estimators.grpo import Grpo
+from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_critic, build_generator
@@ -297,7 +297,7 @@ def expected_loss(
 
 def score_function(space: SequenceSpace, **options: object) -> ScoreFunction:
     config = ScoreFunctionConfig.model_validate({"name": "score_function", **options})
-    return ScoreFunction(config, space, CPU)
+    return config.build(space, CPU)
 
 
 def rloo(space: SequenceSpace, samples: int) -> ScoreFunction:
@@ -305,7 +305,7 @@ def rloo(space: SequenceSpace, samples: int) -> ScoreFunction:
 
 
 def dr_grpo(space: SequenceSpace, samples: int) -> Grpo:
-    return Grpo(GrpoConfig(name="grpo", samples=samples, normalised=False), space)
+    return Grpo(space, samples=samples, normalised=False)
 
 
 def loss_of(
@@ -348,7 +348,7 @@ def test_normalised_grpo_compares_within_the_prompt() -> None:
     ids_BT = torch.tensor([[0, 0, 2], [1, 1, 1], [2, 1, 1], [0, 2, 0], [2, 2, 1], [0, 1, 1]])
     told, reward = cond.repeat(3, 1), PairReward(space, cond)
     rollout = Rollout(ids_BT, ids_BT, mask_of(ids_BT, space.end_id), told)
-    estimator = Grpo(GrpoConfig(name="grpo", samples=3), space)
+    estimator = Grpo(space, samples=3)
     actual = gradient(estimator.loss(generator, rollout, reward).loss, generator)
     value = reward(ids_BT, None)
     expected = torch.zeros(())
@@ -410,8 +410,7 @@ def test_a_relaxed_sample_passes_its_gradient_behind_the_prompt() -> None:
     generator = make_generator(space)
     cond = torch.tensor([[0, 1]]).repeat(20_000, 1)
     weight_V = torch.tensor([1.0, -2.0, 0.5])
-    config = RelaxedConfig.model_validate({"name": "straight_through", "temperature": 1.0})
-    estimator = Relaxed(config, space)
+    estimator = Relaxed(space, StraightThrough, temperature=1.0)
     torch.manual_seed(0)
     rollout = estimator.sample(generator, SampleRequest(len(cond), cond))
     loss = estimator.loss(generator, rollout, lambda x, *_: (x @ weight_V)[:, 0]).loss

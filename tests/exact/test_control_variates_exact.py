@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from seqgan.core.modes import frozen
 from seqgan.core.types import Reward, SampleRequest, SequenceSpace
 from seqgan.estimators import rebar
+from seqgan.estimators.baselines import NoBaseline
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
-from seqgan.estimators.config import RebarConfig, ScoreFunctionConfig
 from seqgan.estimators.rebar import Rebar, RebarScales
 from seqgan.estimators.relax import Relax
 from seqgan.estimators.score_function import ScoreFunction
@@ -113,8 +113,8 @@ def enumerated(generator: nn.Module, space: SequenceSpace, reward: Reward) -> Te
 
 
 def rebar_of(space: SequenceSpace, learn: bool = False, **options: float) -> Rebar:
-    config = RebarConfig(name="rebar", learn=learn, **options)
-    return Rebar(config, space, RebarScales(config) if learn else None)
+    scales = RebarScales(**options) if learn else None
+    return Rebar(space, **options, scales=scales)
 
 
 def network_of(space: SequenceSpace) -> RelaxedValue:
@@ -136,8 +136,7 @@ def estimator_of(name: str, space: SequenceSpace) -> Rebar | Relax:
 
 
 def reinforce(space: SequenceSpace) -> ScoreFunction:
-    config = {"name": "score_function", "baseline": {"name": "none"}}
-    return ScoreFunction(ScoreFunctionConfig.model_validate(config), space, CPU)
+    return ScoreFunction(space, baseline=NoBaseline())
 
 
 def sampled(
@@ -377,9 +376,8 @@ def test_learning_eta_and_the_temperature_lowers_the_variance() -> None:
     """From scales under which the critic's opinion is worth nothing, or misleads."""
     for name, eta, most in (("rnn", 0.0, 0.5), ("mlp", 1.0, 0.2)):
         generator, reward = make_generator("gru", ENDING), CriticValue(name, ENDING)
-        config = RebarConfig(name="rebar", eta=eta, temperature=0.1)
-        scales = RebarScales(config)
-        estimator = Rebar(config, ENDING, scales)
+        scales = RebarScales(eta, temperature=0.1)
+        estimator = Rebar(ENDING, scales=scales)
         before = spread(sampled(estimator, generator, reward, rows=300))
         train(estimator, scales, generator, reward)
         after = sampled(estimator, generator, reward, rows=300)
@@ -408,9 +406,8 @@ def test_what_is_learned_descends_on_the_square_of_the_estimate(name, at_once, m
     module: nn.Module = network_of(ENDING)
     estimator: Rebar | Relax
     if name == "rebar":
-        config = RebarConfig(name="rebar", eta=0.7, temperature=0.6)
-        module = RebarScales(config)
-        estimator = Rebar(config, ENDING, module)
+        module = RebarScales(eta=0.7, temperature=0.6)
+        estimator = Rebar(ENDING, scales=module)
     else:
         estimator = Relax(ENDING, module)
     rollout = reinforce(ENDING).sample(generator, SampleRequest(300))
@@ -470,9 +467,8 @@ def test_each_loss_reaches_its_own_player_only(name) -> None:
         module: nn.Module = network_of(ENDING)
         estimator: Rebar | Relax = Relax(ENDING, module)
     else:
-        config = RebarConfig(name="rebar")
-        module = RebarScales(config)
-        estimator = Rebar(config, ENDING, module)
+        module = RebarScales()
+        estimator = Rebar(ENDING, scales=module)
     rollout = estimator.sample(generator, SampleRequest(50))
     with frozen(value.critic):
         surrogate = estimator.loss(generator, rollout, value)

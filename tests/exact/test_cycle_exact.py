@@ -20,11 +20,12 @@ from enumeration import (
     mask_of,
     sentences,
 )
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, RewardTerm, Rollout, SampleRequest, SequenceSpace, StepOut
-from seqgan.estimators.config import DetachedConfig, RelaxedConfig, ScoreFunctionConfig
-from seqgan.estimators.detached import Detached
+from seqgan.estimators.config import AnyEstimatorConfig, DetachedConfig
+from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.config import LocalCriticConfig
@@ -138,7 +139,7 @@ def objective(
 
 def estimator_of(space: SequenceSpace, baseline: dict, **options: Any) -> ScoreFunction:
     config = {"name": "score_function", "baseline": baseline, **options}
-    return ScoreFunction(ScoreFunctionConfig.model_validate(config), space, CPU)
+    return ScoreFunctionConfig.model_validate(config).build(space, CPU)
 
 
 def term_of(space: SequenceSpace, cond: Tensor) -> RewardTerm:
@@ -421,9 +422,8 @@ def linear_recovery(x: Tensor, mask: Tensor | None = None, shared: object = None
 
 
 def relaxed(name: str, tau: float) -> Relaxed:
-    temperature = {"name": "constant", "value": tau}
-    config = RelaxedConfig.model_validate({"name": name, "temperature": temperature})
-    return Relaxed(config, LETTERS)
+    config = {"name": name, "temperature": tau}
+    return TypeAdapter(AnyEstimatorConfig).validate_python(config).build(LETTERS, CPU)
 
 
 def relaxed_gradient(name: str, tau: float) -> tuple[Tensor, Tensor, Any]:
@@ -470,7 +470,7 @@ def test_detached_asks_nobody_and_teaches_nothing(decoding: str) -> None:
 
     generator = lexicon(LETTERS)
     config = DetachedConfig.model_validate({"name": "detached", "decoding": decoding})
-    estimator = Detached(config, LETTERS)
+    estimator = config.build(LETTERS, CPU)
     cond = texts(LETTERS).expand(300, -1)
     made = estimator.sample(generator, SampleRequest(300, cond))
     assert not made.tokens.requires_grad

@@ -15,9 +15,8 @@ from seqgan.build.data import build_data
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Critic, Rollout, SampleRequest, SequenceSpace
-from seqgan.estimators import leakgan as module
-from seqgan.estimators.config import LeakGanConfig
 from seqgan.estimators.leakgan import LeakGan, at_arrival, rescaled
+from seqgan.estimators.policy_gradient_config import LeakGanConfig
 from seqgan.experiment import load_run
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mle import likelihood_loss, real_loss
@@ -47,7 +46,7 @@ def make_pair() -> tuple[LeakGanGenerator, Critic]:
 
 def make_estimator(**fields: Any) -> LeakGan:
     fields = {"credit": SEQUENCE, "baseline": NONE} | fields
-    return LeakGan(LeakGanConfig.model_validate({"name": "leakgan"} | fields), ENDING, CPU)
+    return LeakGanConfig.model_validate({"name": "leakgan"} | fields).build(ENDING, CPU)
 
 
 def some_rollout() -> Rollout:
@@ -113,13 +112,13 @@ def test_a_goal_is_worth_the_prefix_where_it_has_arrived() -> None:
 
 
 @pytest.mark.parametrize("baseline", ["none", "leave_one_out"])
-def test_both_losses_by_loops(monkeypatch: pytest.MonkeyPatch, baseline: str) -> None:
+def test_both_losses_by_loops(baseline: str) -> None:
     """Returns that differ in every column; a sum over tokens, a mean over the batch."""
     generator, _ = make_pair()
     torch.manual_seed(3)
     returns_BT = torch.randn(4, 5)
-    monkeypatch.setattr(module, "returns", lambda *_: returns_BT)
     estimator = make_estimator(delta=7.0, baseline={"name": baseline})
+    estimator.credit = lambda *_: returns_BT
     found = estimator.loss(generator, some_rollout(), SentenceReward(ENDING))
     read, mask_BT = generator.read(IDS_BT), mask_of(IDS_BT, ENDING.end_id)
     followed = read.worker_reward_BT.tolist()

@@ -10,10 +10,9 @@ from enumeration import gradient, make_generator
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from seqgan.build.estimator import build_estimator, build_value_network
 from seqgan.core.types import Batch, Rollout, SampleRequest, SequenceSpace, SharedPrefix
 from seqgan.estimators.base import Estimator
-from seqgan.estimators.config import EstimatorConfig
+from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.estimators.null_arm import NullArm, _Shuffled
 
 SPACE = SequenceSpace(vocab_size=3, length=3, end_id=0)
@@ -63,9 +62,9 @@ class Taste:
 
 def build(name: str, reward: str = "critic") -> Estimator:
     tree = {"name": name, "reward": reward, **ESTIMATORS.get(name, {})}
-    config = TypeAdapter(EstimatorConfig).validate_python(tree)
+    config = TypeAdapter(AnyEstimatorConfig).validate_python(tree)
     torch.manual_seed(5)
-    return build_estimator(config, SPACE, CPU, build_value_network(config, SPACE))
+    return config.build(SPACE, CPU, config.build_network(SPACE))
 
 
 def gradient_of(
@@ -139,10 +138,10 @@ def test_a_gradient_that_all_samples_share_does_not_survive() -> None:
 
 def test_each_sample_gets_the_gradient_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures and points as well; their values stay their own."""
-    config = TypeAdapter(EstimatorConfig).validate_python(
+    config = TypeAdapter(AnyEstimatorConfig).validate_python(
         {"name": "pathwise", "reward": "shuffled"}
     )
-    estimator = build_estimator(config, SPACE, CPU)
+    estimator = config.build(SPACE, CPU)
     monkeypatch.setattr(torch, "rand", lambda *a, **k: torch.tensor([0.5, 0.9, 0.1]))
     x = torch.tensor([[1.0], [2.0], [4.0]], requires_grad=True)
     surrogate = estimator.loss(nn.Module(), Batch(x), lambda x, mask, shared: x[:, 0] ** 2)

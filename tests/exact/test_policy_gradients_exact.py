@@ -31,18 +31,10 @@ from torch import Tensor, nn
 from seqgan.core.types import Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators.actor_critic import lambda_returns
 from seqgan.estimators.all_action import AllAction
-from seqgan.estimators.config import (
-    AllActionConfig,
-    GaeCreditConfig,
-    GrpoConfig,
-    MaliganConfig,
-    PpoConfig,
-    ScoreFunctionConfig,
-)
 from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.maligan import Maligan
+from seqgan.estimators.policy_gradient_config import PpoConfig, ScoreFunctionConfig
 from seqgan.estimators.ppo import Ppo
-from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 
@@ -59,11 +51,11 @@ LOO = {"name": "leave_one_out"}
 
 
 def ppo(space: SequenceSpace, **fields: Any) -> Ppo:
-    return Ppo(PpoConfig.model_validate({"name": "ppo", **fields}), space, CPU)
+    return PpoConfig.model_validate({"name": "ppo", **fields}).build(space, CPU)
 
 
 def grpo(space: SequenceSpace, **fields: Any) -> Grpo:
-    return Grpo(GrpoConfig.model_validate({"name": "grpo", **fields}), space)
+    return Grpo(space, **fields)
 
 
 def true_loss(generator: nn.Module, space: SequenceSpace, value_R: Tensor) -> Tensor:
@@ -115,7 +107,7 @@ def test_the_first_ppo_gradient_is_the_policy_gradient(space) -> None:
     generator, reward = make_generator("gru", space), SentenceReward(space)
     rollout = rollout_of(sentences(space)[[0, 3, 5, -1]], space)
     config = ScoreFunctionConfig.model_validate({"name": "score_function", "baseline": LOO})
-    plain = ScoreFunction(config, space, CPU).loss(generator, rollout, reward).loss
+    plain = config.build(space, CPU).loss(generator, rollout, reward).loss
     first = ppo(space, baseline=LOO).loss(generator, rollout, reward).loss
     assert_same_vector(gradient(first, generator), gradient(plain, generator), 1e-5)
 
@@ -192,7 +184,7 @@ def test_without_conditions_the_greedy_sentence_is_one_unbiased_baseline(space) 
     config = ScoreFunctionConfig.model_validate(
         {"name": "score_function", "baseline": {"name": "self_critical"}}
     )
-    estimator = ScoreFunction(config, space, CPU)
+    estimator = config.build(space, CPU)
     total = expected_loss(
         generator, space, 1, lambda rollout: estimator.loss(generator, rollout, reward).loss
     )
@@ -281,7 +273,7 @@ def test_groups_are_blocks_of_the_same_condition() -> None:
     config = ScoreFunctionConfig.model_validate(
         {"name": "score_function", "samples": 2, "baseline": LOO}
     )
-    plain = ScoreFunction(config, FIXED, CPU).loss(generator, rollout, lambda *_: value_B).loss
+    plain = config.build(FIXED, CPU).loss(generator, rollout, lambda *_: value_B).loss
     assert_same_vector(gradient(plain, generator), 2 * expected)
 
 
@@ -300,7 +292,7 @@ def test_maligan_weights_are_the_normalised_density_ratios(baseline) -> None:
     generator, reward = make_generator("gru", ENDING), SentenceReward(ENDING)
     ids_BT = torch.tensor([[0, 2, 1], [1, 1, 1], [2, 0, 0]])
     rollout = rollout_of(ids_BT, ENDING)
-    estimator = Maligan(MaliganConfig(name="maligan", baseline=baseline), ENDING)
+    estimator = Maligan(ENDING, baseline)
     loss = estimator.loss(generator, rollout, reward).loss
     ratio_B = reward(ids_BT, rollout.mask_BT).exp()
     logp_B = log_probs(generator, ids_BT, ENDING.end_id).sum(1)
@@ -315,7 +307,7 @@ def test_maligan_weights_are_the_normalised_density_ratios(baseline) -> None:
 def test_maligan_has_its_own_enumerated_expectation(space, size, baseline) -> None:
     """B r_i/Σ_j r_j − b with r = exp d, batch by batch in plain numbers."""
     generator, reward = make_generator("gru", space), SentenceReward(space)
-    estimator = Maligan(MaliganConfig(name="maligan", baseline=baseline), space)
+    estimator = Maligan(space, baseline)
     total = expected_loss(
         generator, space, size, lambda rollout: estimator.loss(generator, rollout, reward).loss
     )
@@ -342,7 +334,7 @@ def test_with_the_optimal_critic_maligan_is_likelihood_of_the_data() -> None:
     def logit(x: Tensor, *_: object) -> Tensor:
         return table_R[3 * x[:, 0] + x[:, 1]]
 
-    estimator = Maligan(MaliganConfig(name="maligan"), FIXED)
+    estimator = Maligan(FIXED)
     found = []
     for _ in range(60):
         rollout = estimator.sample(generator, SampleRequest(4_000))
@@ -373,8 +365,7 @@ def test_lambda_returns_are_generalised_advantages(gae_lambda, kind) -> None:
     reward, discount = kind(ENDING), 0.9
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1], [2, 1, 1], [0, 0, 2]]), ENDING)
     value_BT = FixedValue()(rollout.ids_BT).detach()
-    config = GaeCreditConfig(name="gae", discount=discount, gae_lambda=gae_lambda)
-    found_BT = lambda_returns(rollout, reward, value_BT, config) - value_BT
+    found_BT = lambda_returns(rollout, reward, value_BT, discount, gae_lambda) - value_BT
     given = reward(rollout.ids_BT, rollout.mask_BT)
     for row, length in enumerate(rollout.mask_BT.sum(1).tolist()):
         r = [float(given[row, t]) for t in range(length)] if given.dim() == 2 else [0.0] * length
@@ -417,7 +408,7 @@ def test_actor_critic_has_the_gradient_of_lambda_returns(space, kind, gae_lambda
             "baseline": {"name": "learned"},
         }
     )
-    estimator = ScoreFunction(config, space, CPU, network)
+    estimator = config.build(space, CPU, network)
     total = expected_loss(
         generator, space, 1, lambda rollout: estimator.loss(generator, rollout, reward).loss
     )
@@ -457,10 +448,9 @@ def test_the_value_is_fitted_to_the_lambda_return_and_learns_alone() -> None:
         }
     )
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1]]), ENDING)
-    surrogate = ScoreFunction(config, ENDING, CPU, network).loss(generator, rollout, reward)
+    surrogate = config.build(ENDING, CPU, network).loss(generator, rollout, reward)
     value_BT = network(rollout.ids_BT)
-    gae = GaeCreditConfig(name="gae", gae_lambda=0.5)
-    target_BT = lambda_returns(rollout, reward, value_BT.detach(), gae)
+    target_BT = lambda_returns(rollout, reward, value_BT.detach(), 1.0, 0.5)
     expected = (value_BT - target_BT)[rollout.mask_BT].square().mean()
     torch.testing.assert_close(surrogate.baseline_loss, expected)
     assert_same_vector(gradient(surrogate.baseline_loss, network), gradient(expected, network))
@@ -491,7 +481,7 @@ class TokenReward:
 
 
 def all_action(space: SequenceSpace, **fields: float) -> AllAction:
-    return AllAction(AllActionConfig.model_validate({"name": "all_action", **fields}), space)
+    return AllAction(space, **fields)
 
 
 @pytest.mark.parametrize("discount", [1.0, 0.5])
@@ -581,7 +571,7 @@ def test_all_action_has_less_variance_than_leave_one_out() -> None:
         {"name": "score_function", "credit": {"name": "per_step"}, "baseline": LOO}
     )
     spreads = []
-    for estimator in (all_action(FIXED), ScoreFunction(config, FIXED, CPU)):
+    for estimator in (all_action(FIXED), config.build(FIXED, CPU)):
         squares, mean = torch.zeros(()), 0
         ids_RT = sentences(FIXED)
         prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
@@ -600,7 +590,7 @@ def test_all_action_has_less_variance_than_leave_one_out() -> None:
 METHODS: dict[str, Callable[[SequenceSpace], Any]] = {
     "ppo": lambda space: ppo(space, epochs=2, entropy_bonus=0.5),
     "grpo": lambda space: grpo(space, epochs=2),
-    "maligan": lambda space: Maligan(MaliganConfig(name="maligan"), space),
+    "maligan": Maligan,
     "all_action": all_action,
 }
 

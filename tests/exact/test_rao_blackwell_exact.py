@@ -33,7 +33,7 @@ from seqgan.core.types import (
 )
 from seqgan.estimators import rao_blackwell
 from seqgan.estimators.base import Surrogate
-from seqgan.estimators.config import RaoBlackwellConfig, ScoreFunctionConfig
+from seqgan.estimators.baselines import LeaveOneOut, NoBaseline
 from seqgan.estimators.rao_blackwell import RaoBlackwell
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_generator
@@ -49,7 +49,7 @@ ONE = SequenceSpace(vocab_size=3, length=1)
 
 
 def estimator_of(space: SequenceSpace, k: int) -> RaoBlackwell:
-    return RaoBlackwell(RaoBlackwellConfig(name="rao_blackwell", k=k), space)
+    return RaoBlackwell(space, k)
 
 
 def truth(generator: nn.Module, space: SequenceSpace, reward: Reward) -> Tensor:
@@ -173,11 +173,8 @@ def variance(estimator, generator: nn.Module, reward: Reward) -> float:
 def test_summing_over_all_tokens_varies_less_than_sampling_one(space) -> None:
     generator, reward = PrefixTable(space), SentenceReward(space)
     spread = {k: variance(estimator_of(space, k), generator, reward) for k in (1, 3)}
-    for baseline in ("none", "leave_one_out"):
-        config = ScoreFunctionConfig.model_validate(
-            {"name": "score_function", "baseline": {"name": baseline}}
-        )
-        estimator = ScoreFunction(config, space, torch.device("cpu"))
+    for baseline in (NoBaseline(), LeaveOneOut()):
+        estimator = ScoreFunction(space, baseline=baseline)
         assert spread[3] < 0.5 * variance(estimator, generator, reward)
     assert spread[3] < spread[1]
 

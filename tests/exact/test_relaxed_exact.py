@@ -21,22 +21,23 @@ from enumeration import (
     make_generator,
     sentences,
 )
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from seqgan.core.types import SampleRequest, SequenceSpace
 from seqgan.decoding import GumbelSoftmax, StraightThrough, gumbel_noise, sample
-from seqgan.estimators.config import GumbelRaoConfig, RelaxedConfig
+from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.estimators.relaxed import Relaxed
+from seqgan.estimators.relaxed_config import SoftGumbelConfig
 
+CPU = torch.device("cpu")
 Value = Callable[[Tensor], Tensor]
 
 
 def estimator_of(name: str, space: SequenceSpace, tau: float) -> Relaxed:
-    temperature = {"name": "constant", "value": tau}
-    if name == "gumbel_rao":
-        config = {"name": name, "temperature": temperature, "samples": 3}
-        return Relaxed(GumbelRaoConfig.model_validate(config), space)
-    return Relaxed(RelaxedConfig.model_validate({"name": name, "temperature": temperature}), space)
+    samples = {"samples": 3} if name == "gumbel_rao" else {}
+    config = {"name": name, "temperature": tau, **samples}
+    return TypeAdapter(AnyEstimatorConfig).validate_python(config).build(space, CPU)
 
 
 def curved_value(space: SequenceSpace) -> Value:
@@ -163,30 +164,29 @@ def test_gumbel_noise_has_the_moments_of_the_standard_gumbel() -> None:
 @pytest.mark.parametrize(
     ("config", "values"),
     [
-        ({"name": "constant", "value": 0.3}, {0: 0.3, 7: 0.3}),
         (0.3, {0: 0.3, 7: 0.3}),
         (2, {0: 2.0, 7: 2.0}),
         (
-            {"name": "linear", "start": 2.0, "end": 0.5, "steps": 3},
+            {"start": 2.0, "end": 0.5, "steps": 3},
             {0: 2.0, 1: 1.5, 2: 1.0, 3: 0.5, 9: 0.5},
         ),
         (
-            {"name": "exponential", "start": 4.0, "end": 0.25, "steps": 4},
+            {"shape": "exponential", "start": 4.0, "end": 0.25, "steps": 4},
             {0: 4.0, 1: 2.0, 2: 1.0, 3: 0.5, 4: 0.25, 9: 0.25},
         ),
     ],
-    ids=["constant", "number", "whole number", "linear", "exponential"],
+    ids=["number", "whole number", "linear", "exponential"],
 )
 def test_temperature_follows_its_schedule_by_generator_updates(config, values) -> None:
     """Sampling for the critic does not move it; a loss moves it by one; a checkpoint holds it."""
     space = SequenceSpace(vocab_size=2, length=2)
     generator = make_generator("gru", space)
-    settings = RelaxedConfig.model_validate({"name": "soft_gumbel", "temperature": config})
-    estimator = Relaxed(settings, space)
+    settings = SoftGumbelConfig.model_validate({"name": "soft_gumbel", "temperature": config})
+    estimator = settings.build(space, CPU)
     for update in range(10):
         if update in values:
             assert estimator.temperature == pytest.approx(values[update])
-        resumed = Relaxed(settings, space)
+        resumed = settings.build(space, CPU)
         resumed.load_state_dict(estimator.state_dict())
         assert resumed.temperature == estimator.temperature
         estimator.sample(generator, SampleRequest(2))

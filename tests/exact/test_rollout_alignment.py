@@ -17,11 +17,19 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan import decoding
-from seqgan.core.types import Batch, Critic, Rollout, Scores, SequenceSpace, SharedPrefix
+from seqgan.core.types import (
+    Batch,
+    Critic,
+    Generator,
+    Reward,
+    Rollout,
+    Scores,
+    SequenceSpace,
+    SharedPrefix,
+)
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, prefix_states
-from seqgan.estimators.config import ScoreFunctionConfig
-from seqgan.estimators.credit import rollout_returns
+from seqgan.estimators.rollout import Rollout as RolloutCredit
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.objectives.divergences import Divergence
@@ -31,6 +39,12 @@ from seqgan.training.player import Player
 SPACE = SequenceSpace(vocab_size=3, length=4)
 ENDING = SequenceSpace(vocab_size=3, length=4, end_id=1)
 BOTH = {"fixed": SPACE, "ending": ENDING}
+
+
+def rollout_returns(
+    generator: Generator, space: SequenceSpace, rollout: Rollout, reward: Reward, copies: int
+) -> torch.Tensor:
+    return RolloutCredit(copies)(generator, space, rollout, reward)
 
 
 def sampled(generator: nn.Module, space: SequenceSpace, rows: int, seed: int = 0) -> Rollout:
@@ -276,15 +290,12 @@ def test_the_critic_rewards_without_dropout_and_does_not_change() -> None:
     torch.manual_seed(0)
     critic, generator = NoisyCritic(SPACE), make_generator("gru", SPACE)
     critic.train()
-    config = ScoreFunctionConfig.model_validate(
-        {"name": "score_function", "credit": {"name": "rollout", "continuations": 2}}
-    )
     real_NT = sentences(SPACE)
     game = AdversarialGame(
         Player("generator", generator, PlayerConfig()),
         Player("critic", critic, PlayerConfig()),
         None,
-        ScoreFunction(config, SPACE, torch.device("cpu")),
+        ScoreFunction(SPACE, credit=RolloutCredit(2)),
         Divergence("wgan"),
         [],
         Stream(Batch(real_NT, torch.ones_like(real_NT, dtype=torch.bool)), 8, 0),

@@ -28,8 +28,9 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan.core.types import Reward, Rollout, SampleRequest, SequenceSpace
-from seqgan.estimators.baselines import MovingAverage
-from seqgan.estimators.config import ScoreFunctionConfig
+from seqgan.estimators.baselines import MovingAverage, Returns
+from seqgan.estimators.credit import PerStepCredit
+from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
@@ -65,7 +66,7 @@ def estimator_of(space: SequenceSpace, credit: dict, baseline: dict, **options) 
         network = PrefixValue(space, baseline["embed"], baseline["hidden"])
         for parameter in network.parameters():
             parameter.data.mul_(3)
-    estimator = ScoreFunction(config, space, CPU, network)
+    estimator = config.build(space, CPU, network)
     if baseline["name"] == "moving_average":
         past_T = torch.linspace(-1, 2, space.length)
         past = {"sum": past_T, "weight": torch.full_like(past_T, 0.8)}
@@ -322,8 +323,8 @@ def test_shuffled_reward_permutes_whole_rows_anew_at_every_call() -> None:
     torch.manual_seed(0)
     seen = set()
     for _ in range(100):
-        returns = estimator._returns(
-            generator, rollout, lambda x, *_: torch.tensor([1.0, 2.0, 4.0]), None
+        returns = estimator.credit(
+            generator, space, rollout, lambda x, *_: torch.tensor([1.0, 2.0, 4.0])
         )
         seen.add(tuple(returns[:, 0].tolist()))
     assert seen == set(permutations([1.0, 2.0, 4.0]))
@@ -361,17 +362,7 @@ def test_moving_average_knows_past_batches_only_and_corrects_its_start() -> None
     """Batch 1 meets 0, batch 2 the mean of batch 1, batch 3 a mean weighted γ : 1."""
     decay, length = 0.75, 3
     generator, reward = make_generator("gru", FIXED), PrefixReward(FIXED)
-    estimator = ScoreFunction(
-        ScoreFunctionConfig.model_validate(
-            {
-                "name": "score_function",
-                "credit": PER_STEP,
-                "baseline": {"name": "moving_average", "decay": decay},
-            }
-        ),
-        FIXED,
-        CPU,
-    )
+    estimator = ScoreFunction(FIXED, PerStepCredit(), MovingAverage(decay))
     batches = [sentences(FIXED)[rows] for rows in ([0, 5], [7, 20], [11, 2])]
     returns = [steps_to_go(reward(ids, torch.ones_like(ids, dtype=torch.bool))) for ids in batches]
     means = [return_BT.mean(0) for return_BT in returns]
@@ -402,12 +393,12 @@ def test_moving_average_counts_only_the_sentences_that_reach_a_column() -> None:
 
 
 def test_a_column_that_no_sentence_of_a_batch_reaches_keeps_its_mean() -> None:
-    baseline = MovingAverage(0.5, 2, CPU)
+    baseline = MovingAverage(0.5)
     both, first = torch.tensor([[True, True]]), torch.tensor([[True, False]])
-    baseline(torch.tensor([[2.0, 8.0]]), both)
-    baseline(torch.tensor([[6.0, 100.0]]), first)
+    baseline(Returns(torch.tensor([[2.0, 8.0]]), both))
+    baseline(Returns(torch.tensor([[6.0, 100.0]]), first))
     # (0.5 · 2 + 6) / 1.5 of the column that was reached again
-    found_BT = baseline(torch.zeros(1, 2), both)
+    found_BT = baseline(Returns(torch.zeros(1, 2), both))
     torch.testing.assert_close(found_BT, torch.tensor([[14 / 3, 8.0]]))
 
 
@@ -419,7 +410,7 @@ def test_learned_baseline_is_subtracted_at_its_own_step_and_learns_by_least_squa
         {"name": "score_function", "credit": SEQUENCE, "baseline": LEARNED}
     )
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1], [2, 0, 0]]), ENDING)
-    surrogate = ScoreFunction(config, ENDING, CPU, network).loss(generator, rollout, reward)
+    surrogate = config.build(ENDING, CPU, network).loss(generator, rollout, reward)
     value_BT = network(rollout.ids_BT)
     return_BT = reward(rollout.ids_BT, rollout.mask_BT)[:, None].expand(3, 3)
     expected = manual_loss(generator, rollout, ENDING, (return_BT - value_BT).detach())

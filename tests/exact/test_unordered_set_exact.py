@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from seqgan.core.budget import Budget, counting
 from seqgan.core.errors import UserError
 from seqgan.core.types import Reward, RewardTerm, SampleRequest, SequenceSpace, SharedPrefix
-from seqgan.estimators.config import ScoreFunctionConfig, UnorderedSetConfig
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.estimators.stochastic_beam import SentenceSets, log1mexp, sets_without_replacement
 from seqgan.estimators.unordered_set import UnorderedSet, log_integrals, set_weights
@@ -46,7 +45,7 @@ TINY_ENDING = SequenceSpace(vocab_size=2, length=3, end_id=0)
 
 
 def estimator_of(space: SequenceSpace, k: int) -> UnorderedSet:
-    return UnorderedSet(UnorderedSetConfig(name="unordered_set", k=k), space)
+    return UnorderedSet(space, k)
 
 
 def value_of(ids_RT: Tensor, space: SequenceSpace, reward: Reward) -> Tensor:
@@ -304,10 +303,7 @@ def variance(estimator, generator: nn.Module, reward: Reward) -> float:
 def test_four_distinct_sentences_say_more_than_four_samples() -> None:
     """Sharp distributions, where samples repeat themselves."""
     generator, reward = PrefixTable(FIXED, sharpness=3), SentenceReward(FIXED)
-    config = ScoreFunctionConfig.model_validate(
-        {"name": "score_function", "baseline": {"name": "leave_one_out"}}
-    )
-    with_replacement = ScoreFunction(config, FIXED, torch.device("cpu"))
+    with_replacement = ScoreFunction(FIXED)
     without = variance(estimator_of(FIXED, 4), generator, reward)
     assert without < 0.5 * variance(with_replacement, generator, reward)
 

@@ -13,13 +13,9 @@ from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.schedule import ShareSchedule
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.estimators.config import (
-    NoBaselineConfig,
-    PpoConfig,
-    RolloutCreditConfig,
-    ScoreFunctionConfig,
-)
+from seqgan.estimators.baselines import NoBaseline
 from seqgan.estimators.ppo import Ppo
+from seqgan.estimators.rollout import Rollout
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.games.config import DemonstrationsConfig
 from seqgan.games.demonstrations import Demonstrations
@@ -88,16 +84,13 @@ def test_the_count_of_visits_is_saved() -> None:
     assert torch.equal(mixed.ids_BT[2:], WRITTEN[2:])
 
 
-BARE: dict[str, Any] = {"baseline": NoBaselineConfig(name="none")}
-
-
 @pytest.mark.parametrize("name", ["score_function", "ppo"])
 def test_they_are_a_likelihood_loss_weighted_by_their_reward(name: str) -> None:
     """−1/B Σ_b R_b log p(x_b), with R_b = 2 on the real rows, by the step loop."""
     generator = PrefixTable(SPACE)
-    estimator: Any = ScoreFunction(ScoreFunctionConfig(name="score_function", **BARE), SPACE, CPU)
+    estimator: Any = ScoreFunction(SPACE, baseline=NoBaseline())
     if name == "ppo":
-        estimator = Ppo(PpoConfig(name="ppo", **BARE), SPACE, CPU)
+        estimator = Ppo(SPACE, baseline=NoBaseline())
     mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
     loss = estimator.loss(generator, mixed, reward).loss
     rows_BT = torch.cat([SHOWN[:2], WRITTEN[2:]])
@@ -109,9 +102,7 @@ def test_they_are_a_likelihood_loss_weighted_by_their_reward(name: str) -> None:
 
 def test_continuations_of_a_demonstration_are_worth_as_much() -> None:
     generator = PrefixTable(SPACE)
-    credit = RolloutCreditConfig(name="rollout", continuations=2)
-    config = ScoreFunctionConfig(name="score_function", credit=credit, **BARE)
-    estimator = ScoreFunction(config, SPACE, CPU)
+    estimator = ScoreFunction(SPACE, Rollout(2), NoBaseline())
     mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
     found = estimator.advantages(generator, mixed, reward)
     assert bool((found.total_BT[:2][mixed.mask_BT[:2]] == 2).all())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import Scores
-from seqgan.estimators.baselines import LeaveOneOut
+from seqgan.estimators.baselines import LeaveOneOut, Returns
 from seqgan.objectives.mmd import Mmd, squared_mmd
 
 WIDTHS = [0.5, 2.0]
@@ -90,7 +90,7 @@ def expected_gradient(leave_one_out: bool) -> Tensor:
         value_B = MMD.reward(scores(POINTS_KF[list(batch)]), scores(REAL_BF))
         if leave_one_out:
             mask_B1 = torch.ones(3, 1, dtype=torch.bool)
-            value_B = value_B - LeaveOneOut(1)(value_B[:, None], mask_B1)[:, 0]
+            value_B = value_B - LeaveOneOut()(Returns(value_B[:, None], mask_B1))[:, 0]
         prob = logp_K.detach()[list(batch)].sum().exp()
         total = total + prob * (value_B * logp_K[list(batch)]).mean()
     return torch.autograd.grad(total, logits_K)[0]

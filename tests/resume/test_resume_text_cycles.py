@@ -24,7 +24,7 @@ SCORE_FUNCTION = {
     "baseline": {"name": "self_critical"},
     "term_baseline": {"name": "moving_average"},
 }
-ANNEALED = {"name": "exponential", "start": 2.0, "end": 0.2, "steps": 4}
+ANNEALED = {"shape": "exponential", "start": 2.0, "end": 0.2, "steps": 4}
 VARIANTS: dict[str, dict[str, Any]] = {
     # Four critic updates of eight fill the pool of twelve; then it exchanges.
     "lexicon": {**CIPHER, "game": CIPHER["game"] | {"pool": 12, "bijection_weight": 1.0}},

@@ -1,0 +1,99 @@
+"""Configuration of credit: how the value of a sequence is spread over its tokens."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
+from seqgan.core.numbers import Repeats
+
+if TYPE_CHECKING:
+    from seqgan.estimators.credit import Credit
+
+
+class CreditConfig(Config):
+    """Base of the configurations of credit."""
+
+    name: str
+
+    @abstractmethod
+    def build(self) -> "Credit":
+        """The credit."""
+
+
+class SequenceCreditConfig(CreditConfig):
+    """Every token is credited with the value of the whole sequence."""
+
+    name: Literal["sequence"] = "sequence"
+
+    def build(self) -> "Credit":
+        from seqgan.estimators.credit import SequenceCredit
+
+        return SequenceCredit()
+
+
+class PerStepCreditConfig(CreditConfig):
+    """Discounted sum of a causal critic's values from this step on."""
+
+    name: Literal["per_step"] = "per_step"
+    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
+
+    def build(self) -> "Credit":
+        from seqgan.estimators.credit import PerStepCredit
+
+        return PerStepCredit(self.discount)
+
+
+class RolloutCreditConfig(CreditConfig):
+    """Mean value of Monte-Carlo continuations from each prefix (SeqGAN)."""
+
+    name: Literal["rollout"] = "rollout"
+    continuations: Repeats = 16
+    """Continuations drawn for each prefix."""
+
+    def build(self) -> "Credit":
+        from seqgan.estimators.rollout import Rollout
+
+        return Rollout(self.continuations)
+
+
+class WindowCreditConfig(CreditConfig):
+    """Sum of the values within a few columns: for tokens that do not depend on each other."""
+
+    name: Literal["window"] = "window"
+    reach: Annotated[int, Field(ge=0)] = 2
+    """Columns to either side whose values a token is credited with; as far as the critic sees."""
+
+    def build(self) -> "Credit":
+        from seqgan.estimators.credit import WindowCredit
+
+        return WindowCredit(self.reach)
+
+
+class GaeCreditConfig(CreditConfig):
+    """Actor-critic: a learned value takes over from the returns, step by step; baseline learned."""
+
+    name: Literal["gae"] = "gae"
+    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
+    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """λ: 1 waits for the whole return, 0 believes the learned value of the next step. Below 1 is
+    biased while that value is not right."""
+
+    def build(self) -> "Credit":
+        from seqgan.estimators.actor_critic import GaeCredit
+
+        return GaeCredit(self.discount, self.gae_lambda)
+
+
+AnyCreditConfig = Annotated[
+    SequenceCreditConfig
+    | PerStepCreditConfig
+    | RolloutCreditConfig
+    | WindowCreditConfig
+    | GaeCreditConfig,
+    ByName(),
+]

@@ -1,0 +1,51 @@
+"""Monte-Carlo rollouts: a prefix is worth the mean value of its continuations (SeqGAN).
+
+    G_t = 1/N Σ_n R(x_≤t, continuation n),      G_T = R(x)            (Yu et al. 2017)
+
+Deviations from SeqGAN's code: the full sequence is scored once instead of N times, and the
+rollout policy is the generator itself (the published `update_rate` averaging never takes effect
+there). A prefix that has ended has one continuation, itself.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqgan.core import types
+from seqgan.core.masks import mask_until_end
+from seqgan.core.types import Generator, Reward, SequenceSpace, SharedPrefix
+from seqgan.decoding import Ancestral, continuations
+from seqgan.estimators.credit import Credit, as_reward, value_per_sequence
+
+
+@dataclass(frozen=True)
+class Rollout(Credit):
+    """A token gets the mean value of `copies` continuations of the sequence up to it.
+
+    The reward is one number a sequence; it is read for `copies` · (T − 1) + 1 sequences of T tokens
+    each.
+
+        ScoreFunction(space, credit=Rollout(16))
+    """
+
+    copies: int = 16
+
+    def __call__(
+        self,
+        generator: Generator,
+        space: SequenceSpace,
+        rollout: types.Rollout,
+        reward: Reward,
+        value_BT: Tensor | None = None,
+    ) -> Tensor:
+        reward, batch = as_reward(reward), len(rollout.ids_BT)
+        ids_PNBT = continuations(generator, space, rollout, self.copies, Ancestral())
+        columns = []
+        for prefix, ids_NBT in enumerate(ids_PNBT, start=1):
+            ids_RT = ids_NBT.flatten(0, 1)
+            mask_RT = mask_until_end(ids_RT, space.end_id)
+            value_R = value_per_sequence(reward, ids_RT, mask_RT, SharedPrefix(batch, prefix))
+            columns.append(value_R.view(self.copies, batch).mean(0))
+        columns.append(value_per_sequence(reward, rollout.tokens, rollout.mask_BT))
+        return torch.stack(columns, 1)
