@@ -86,7 +86,8 @@ from seqgan.experiment import Experiment, load_experiment
 from seqgan.games.critics import CriticReward
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.surrogate import surrogate_updates
-from seqgan.metrics.bleu import Corpus, self_bleu
+from seqgan.metrics.corpus import Corpus
+from seqgan.metrics.exact_bleu import self_bleu
 from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
     ActionCriticConfig,

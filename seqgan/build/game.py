@@ -42,8 +42,8 @@ from seqgan.games.mle import MleGame
 from seqgan.games.paired import PairedGame
 from seqgan.games.pool import Pool
 from seqgan.games.reward import RewardGame
-from seqgan.metrics.bleu import Corpus
 from seqgan.metrics.bleu_reward import BleuReward, BleuScorer
+from seqgan.metrics.corpus import Corpus
 from seqgan.models.build import (
     build_autoencoder,
     build_critic,

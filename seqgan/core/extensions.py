@@ -34,7 +34,7 @@ from seqgan.core.errors import did_you_mean
 class ByName:
     """Annotates a union whose members `name` tells apart; see the module's docstring.
 
-    >>> PenaltyConfig = Annotated[R1Config | WeightClipConfig, ByName()]
+    PenaltyConfig = Annotated[R1Config | WeightClipConfig, ByName()]
     """
 
     def __get_pydantic_core_schema__(

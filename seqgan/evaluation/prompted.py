@@ -40,7 +40,8 @@ from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
-from seqgan.metrics import bleu, diversity
+from seqgan.metrics import diversity
+from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.translation import copied_share
 
 AT_ONCE = 250
@@ -127,7 +128,7 @@ class PromptedTextEvaluator:
     def _responses(self, prompts: list[str], ids_NT: Tensor, mask_NT: Tensor) -> Metrics:
         """What needs no true response."""
         end_id = self.space.end_id
-        words = bleu.Corpus.from_masked(ids_NT.numpy(), mask_NT.numpy(), end_id)
+        words = Corpus.from_masked(ids_NT.numpy(), mask_NT.numpy(), end_id)
         lines = self._lines(ids_NT)
         metrics: Metrics = {
             f"distinct_{order}": value for order, value in diversity.distinct(words, 3).items()

@@ -33,7 +33,8 @@ from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
-from seqgan.metrics import bleu, diversity
+from seqgan.metrics import diversity, exact_bleu
+from seqgan.metrics.corpus import Corpus as Words
 
 
 class TextEvaluator:
@@ -97,9 +98,9 @@ class TextEvaluator:
         real = self._splits[split]
         references = self._words(real.ids_NT[: self._references], real.mask_NT[: self._references])
         metrics: Metrics = {}
-        for order, value in bleu.bleu(sentences, references).items():
+        for order, value in exact_bleu.bleu(sentences, references).items():
             metrics[f"bleu_{order}"] = value
-        for order, value in bleu.self_bleu(sentences).items():
+        for order, value in exact_bleu.self_bleu(sentences).items():
             metrics[f"self_bleu_{order}"] = value
         for order, value in diversity.distinct(sentences, 3).items():
             metrics[f"distinct_{order}"] = value
@@ -109,10 +110,8 @@ class TextEvaluator:
         metrics["unknown"] = unknown_share(ids_NT, mask_NT, self.space.end_id, self._unk_id)
         return metrics
 
-    def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> bleu.Corpus:
-        return bleu.Corpus.from_masked(
-            ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id
-        )
+    def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> Words:
+        return Words.from_masked(ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id)
 
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
         return {}

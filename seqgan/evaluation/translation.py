@@ -40,6 +40,7 @@ from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN, EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting, configured
 from seqgan.evaluation.written import written_lines
+from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
 from seqgan.metrics.translation import copied_share
 from seqgan.tasks.language_pair.languages import lexicon_accuracy
@@ -185,11 +186,11 @@ class TranslationEvaluator:
         ids, mask = ids_NT.cpu().numpy(), mask_NT.cpu().numpy()
         nll_NT = self._models[way].nll_NT(ids, mask)
         train = target.train
-        real = (train.ids_NT.numpy(), train.mask_NT.numpy())
+        real = Corpus.from_masked(train.ids_NT.numpy(), train.mask_NT.numpy())
         kept = mask if target.space.end_id is None else mask & (ids != target.space.end_id)
         return {
             "lm_nll": float(nll_NT.sum() / mask.sum()),
-            "unigram_kl": unigram_kl(ids, mask, *real, target.space.vocab_size),
+            "unigram_kl": unigram_kl(Corpus.from_masked(ids, mask), real, target.space.vocab_size),
             "distinct": len({row.tobytes() for row in ids}) / len(ids),
             "length": float(kept.sum(1).mean()),
         }

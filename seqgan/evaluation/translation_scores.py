@@ -11,7 +11,7 @@ from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.data.tokenizers import canonical_form
 from seqgan.data.unpaired_text import Scorer
-from seqgan.metrics.translation import bleu, chrf, rouge
+from seqgan.metrics.translation import chrf, corpus_bleu, rouge
 
 ScoredConfig = UnpairedTextConfig | PromptedTextConfig
 
@@ -30,7 +30,7 @@ def build_scorer(config: ScoredConfig) -> Scorer:
         ours, theirs = ([canonical(line) for line in lines] for lines in (outputs, references))
         found: dict[str, float] = {}
         if "bleu" in config.score:
-            found["bleu"] = bleu(ours, theirs, tokenize)[0]
+            found["bleu"] = corpus_bleu(ours, theirs, tokenize)[0]
         if "chrf" in config.score:
             found["chrf"] = chrf(ours, theirs)
         if "rouge" in config.score:
@@ -43,7 +43,7 @@ def build_scorer(config: ScoredConfig) -> Scorer:
 
 def bleu_signature(config: ScoredConfig) -> str:
     """How sacrebleu names the BLEU that the scorer computes."""
-    return bleu(["word"], ["word"], _bleu_tokenizer(config))[1]
+    return corpus_bleu(["word"], ["word"], _bleu_tokenizer(config))[1]
 
 
 def _bleu_tokenizer(config: ScoredConfig) -> Literal["none", "13a"]:

@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING
 from seqgan.core.lazy import attach
 
 if TYPE_CHECKING:
-    from seqgan.metrics.bleu import Corpus as Corpus
-    from seqgan.metrics.bleu import self_bleu as self_bleu
-    from seqgan.metrics.bleu import sentence_bleu as sentence_bleu
-    from seqgan.metrics.bleu import sentence_self_bleu as sentence_self_bleu
+    from seqgan.metrics.corpus import Corpus as Corpus
     from seqgan.metrics.coverage import prdc as prdc
     from seqgan.metrics.divergence import exact_divergences as exact_divergences
     from seqgan.metrics.divergence import sampled_divergences as sampled_divergences
@@ -17,6 +14,10 @@ if TYPE_CHECKING:
     from seqgan.metrics.diversity import mean_length as mean_length
     from seqgan.metrics.diversity import share_in_train as share_in_train
     from seqgan.metrics.diversity import unique_share as unique_share
+    from seqgan.metrics.exact_bleu import bleu as bleu
+    from seqgan.metrics.exact_bleu import self_bleu as self_bleu
+    from seqgan.metrics.exact_bleu import sentence_bleu as sentence_bleu
+    from seqgan.metrics.exact_bleu import sentence_self_bleu as sentence_self_bleu
     from seqgan.metrics.frechet import frechet_distance as frechet_distance
     from seqgan.metrics.kernel import kernel_distance as kernel_distance
     from seqgan.metrics.modes import mode_coverage as mode_coverage
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from seqgan.metrics.ngram_lm import unigram_kl as unigram_kl
     from seqgan.metrics.translation import chrf as chrf
     from seqgan.metrics.translation import copied_share as copied_share
+    from seqgan.metrics.translation import corpus_bleu as corpus_bleu
     from seqgan.metrics.translation import rouge as rouge
 
 __getattr__, __dir__ = attach(__name__)

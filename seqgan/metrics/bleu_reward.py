@@ -1,7 +1,7 @@
 """Sentence BLEU as a reward: one fixed set of references, many hypotheses, over and over.
 
-The numbers are those of `bleu.sentence_bleu`. There every call counts the n-grams of both corpora;
-here the references are counted once, so that a call costs the hypotheses only:
+The numbers are those of `exact_bleu.sentence_bleu`. There every call counts the n-grams of both
+corpora; here the references are counted once, so that a call costs the hypotheses only:
 
     references, order n:  sorted distinct n-grams, each with its largest count in one sentence
     hypothesis:           the rank of (rank of its first n − 1 words, last word) in that table
@@ -17,13 +17,8 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import SharedPrefix
-from seqgan.metrics.bleu import (
-    Corpus,
-    Floats,
-    Ints,
-    closest_lengths,
-    scores,
-)
+from seqgan.metrics.corpus import Corpus, Floats, Ints
+from seqgan.metrics.exact_bleu import closest_lengths, scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,35 +11,61 @@ Deviation: Li et al. divide the number of different n-grams by the number of wor
 later work, it is divided by the number of n-grams, so that every n can attain 1.
 """
 
-from seqgan.metrics.bleu import Corpus, NgramCounts, count_ngrams
+from seqgan.metrics.corpus import Corpus, Sentences, as_corpora
+from seqgan.metrics.exact_bleu import NgramCounts, count_ngrams
 
 
-def distinct_n(corpus: Corpus, order: int) -> float:
-    """Different n-grams by all n-grams of the corpus, in (0, 1]; 0 if it has no n-gram."""
+def distinct_n(sentences: Sentences, order: int) -> float:
+    """Different n-grams by all n-grams of the sentences, in (0, 1]; 0 where there is no n-gram.
+
+    >>> distinct_n(["a b a b a"], 2)
+    0.5
+    """
+    (corpus,) = as_corpora(sentences)
     *_, grams = count_ngrams(corpus, order)
     return _distinct(grams)
 
 
-def distinct(corpus: Corpus, max_order: int) -> dict[int, float]:
-    """Distinct-n for n = 1 ... `max_order`, in one pass."""
+def distinct(sentences: Sentences, max_order: int) -> dict[int, float]:
+    """Distinct-n for n = 1 ... `max_order`, in one pass.
+
+    >>> distinct(["a b", "a c"], 2)
+    {1: 0.75, 2: 1.0}
+    """
+    (corpus,) = as_corpora(sentences)
     return {n: _distinct(g) for n, g in enumerate(count_ngrams(corpus, max_order), start=1)}
 
 
-def unique_share(corpus: Corpus) -> float:
-    """Different sentences by all sentences, in (0, 1]."""
+def unique_share(sentences: Sentences) -> float:
+    """Different sentences by all sentences, in (0, 1].
+
+    >>> unique_share(["a b", "a b", "b a", "c"])
+    0.75
+    """
+    (corpus,) = as_corpora(sentences)
     _require_sentences(corpus)
     return len({row.tobytes() for row in corpus.rows()}) / len(corpus)
 
 
-def share_in_train(corpus: Corpus, train: Corpus) -> float:
-    """Share of the sentences of `corpus` that `train` holds verbatim, in [0, 1]."""
+def share_in_train(sentences: Sentences, train: Sentences) -> float:
+    """Share of the sentences that `train` holds verbatim, in [0, 1].
+
+    >>> share_in_train(["a b", "b a"], ["a b", "c"])
+    0.5
+    """
+    corpus, known_corpus = as_corpora(sentences, train)
     _require_sentences(corpus)
-    known = {row.tobytes() for row in train.rows()}
+    known = {row.tobytes() for row in known_corpus.rows()}
     return sum(row.tobytes() in known for row in corpus.rows()) / len(corpus)
 
 
-def mean_length(corpus: Corpus) -> float:
-    """Mean number of words a sentence."""
+def mean_length(sentences: Sentences) -> float:
+    """Mean number of words per sentence.
+
+    >>> mean_length(["a b", "a b c d"])
+    3.0
+    """
+    (corpus,) = as_corpora(sentences)
     _require_sentences(corpus)
     return float(corpus.lengths.mean())
 

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from seqgan.metrics.corpus import Corpus, Floats, Ints, Sentences, as_corpora
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,20 +93,24 @@ class NgramModel:
         return grams
 
 
-def unigram_kl(
-    ids_a: NDArray, mask_a: NDArray, ids_b: NDArray, mask_b: NDArray, vocab: int
-) -> float:
-    """KL(a ‖ b) in nats of how often the tokens are used: a generated, b real.
+def unigram_kl(generated: Sentences, real: Sentences, vocab_size: int | None = None) -> float:
+    """KL(generated ‖ real) in nats of how often each token is used.
 
-    Each token gets half an occurrence more than it has, so that the value is finite.
+    Each of `vocab_size` tokens (None: of those that occur) gets half an occurrence more than it
+    has, so that the value is finite.
+
+    >>> unigram_kl(["a b"], ["a b"])
+    0.0
     """
-    p, q = _usage(ids_a, mask_a, vocab), _usage(ids_b, mask_b, vocab)
+    ours, theirs = as_corpora(generated, real)
+    if vocab_size is None:
+        vocab_size = 1 + int(max(ours.ids.max(initial=-1), theirs.ids.max(initial=-1)))
+    p, q = _usage(ours, vocab_size), _usage(theirs, vocab_size)
     return float((p * np.log(p / q)).sum())
 
 
-def _usage(ids: NDArray, mask: NDArray, vocab: int) -> Floats:
-    tokens = np.asarray(ids)[np.asarray(mask, dtype=bool)]
-    count = np.bincount(tokens, minlength=vocab) + 0.5
+def _usage(corpus: Corpus, vocab_size: int) -> Floats:
+    count = np.bincount(corpus.ids, minlength=vocab_size) + 0.5
     return count / count.sum()
 
 

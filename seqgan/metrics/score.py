@@ -20,7 +20,8 @@ from typing import Any
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.text_files import read_lines
 from seqgan.metrics import diversity
-from seqgan.metrics.bleu import ORDERS, Corpus, bleu, self_bleu
+from seqgan.metrics.corpus import Corpus
+from seqgan.metrics.exact_bleu import ORDERS, bleu, self_bleu
 from seqgan.metrics.translation import rouge
 
 METRICS = ("bleu", "self_bleu", "distinct", "in_train", "length", "rouge")

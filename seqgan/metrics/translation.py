@@ -1,7 +1,7 @@
 """Scores of translations and summaries against one reference each, as those fields report them.
 
-    bleu        corpus BLEU of sacrebleu (Post 2018): counts are pooled over the corpus, 0 to 100.
-                Not the sentence BLEU of text GANs in `bleu.py`: never put both in one table
+    corpus_bleu corpus BLEU of sacrebleu (Post 2018): counts are pooled over the corpus, 0 to 100.
+                Not the sentence BLEU of text GANs in `exact_bleu.py`: never put both in one table
     chrf        corpus chrF2 of sacrebleu (Popović 2015), characters only, 0 to 100
     rouge       F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) by the package rouge-score, means
                 over the outputs times 100, *with* its Porter stemmer: with it the outputs of a
@@ -34,12 +34,16 @@ from seqgan.core.scripts import set_apart, words
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 
 
-def bleu(
+def corpus_bleu(
     outputs: Sequence[str],
     references: Sequence[str],
     tokenize: Literal["none", "13a"] = "none",
 ) -> tuple[float, str]:
-    """The score and sacrebleu's signature of how it was computed."""
+    """The score, 0 to 100, and sacrebleu's signature of how it was computed.
+
+    >>> round(corpus_bleu(["a dog sees the moon"], ["a dog sees the moon"])[0], 6)
+    100.0
+    """
     _check_rows(outputs, references)
     sacrebleu = _import("sacrebleu", "sacrebleu")
     if tokenize == "13a":
@@ -52,14 +56,22 @@ def bleu(
 
 
 def chrf(outputs: Sequence[str], references: Sequence[str]) -> float:
-    """chrF2 of the corpus."""
+    """chrF2 of the corpus, 0 to 100.
+
+    >>> chrf(["a dog"], ["a dog"])
+    100.0
+    """
     _check_rows(outputs, references)
     sacrebleu = _import("sacrebleu", "sacrebleu")
     return float(sacrebleu.CHRF().corpus_score(list(outputs), [list(references)]).score)
 
 
 def rouge(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """F1 times 100 by `ROUGE_TYPES`."""
+    """F1 times 100 by `ROUGE_TYPES`, means over the outputs.
+
+    >>> rouge(["a dog"], ["the dog"])
+    {'rouge1': 50.0, 'rouge2': 0.0, 'rougeL': 50.0}
+    """
     _check_rows(outputs, references)
     scorer = _import("rouge_score.rouge_scorer", "rouge-score").RougeScorer(
         ROUGE_TYPES, tokenizer=_RougeWords()
@@ -89,7 +101,11 @@ class _RougeWords:
 
 
 def copied_share(sources: Sequence[str], outputs: Sequence[str]) -> float:
-    """Share of the outputs' words that their sources have; 0 where no output has a word."""
+    """Share of the outputs' words that their sources have; 0 where no output has a word.
+
+    >>> copied_share(["a dog sees the moon"], ["a dog runs off"])
+    0.5
+    """
     copied = total = 0
     for source, output in zip(sources, outputs, strict=True):
         ours = Counter(set_apart(output).split())

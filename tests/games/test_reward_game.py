@@ -14,9 +14,10 @@ from seqgan.build.game import build_game
 from seqgan.core.budget import Budget, counting
 from seqgan.core.errors import UserError
 from seqgan.games.reward import RewardGame
-from seqgan.metrics.bleu import Corpus, sentence_bleu
 from seqgan.metrics.bleu_reward import BleuReward, BleuScorer
+from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.divergence import all_sequences
+from seqgan.metrics.exact_bleu import sentence_bleu
 from seqgan.models.oracles import random_network
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import pytest
 from nltk.translate.bleu_score import SmoothingFunction
 from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
 
-from seqgan.metrics.bleu import (
-    Corpus,
+from seqgan.metrics.corpus import Corpus
+from seqgan.metrics.exact_bleu import (
     bleu,
     count_ngrams,
     self_bleu,
@@ -189,3 +189,12 @@ def test_ten_thousand_sentences_take_no_pairwise_time() -> None:
     begin = time.process_time()
     self_bleu(corpus)
     assert time.process_time() - begin < 5
+
+
+def test_strings_share_one_vocabulary() -> None:
+    """Numbered apart, `b` of the references would be `a` of the hypotheses."""
+    hypotheses, references = ["a b c", "b c"], ["b c d", "d a b"]
+    ids = [[0, 1, 2], [1, 2]], [[1, 2, 3], [3, 0, 1]]
+    assert bleu(hypotheses, references) == bleu(*ids)
+    assert bleu(hypotheses, references) == bleu(*map(Corpus.from_lists, ids))
+    assert self_bleu(references) == self_bleu(ids[1])

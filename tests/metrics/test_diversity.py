@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seqgan.metrics.bleu import Corpus
+from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.diversity import distinct, distinct_n, mean_length, share_in_train, unique_share
 
 CORPUS = Corpus.from_lists([[1, 2, 1, 2], [1, 2], [], [1, 2]])
@@ -47,3 +47,15 @@ def test_a_corpus_without_sentences_has_no_shares() -> None:
     for metric in (unique_share, mean_length, lambda corpus: share_in_train(corpus, CORPUS)):
         with pytest.raises(ValueError, match="no sentence"):
             metric(nothing)
+
+
+def test_strings_are_their_words() -> None:
+    lines = ["a b a b", "a b", "", "a b"]
+    assert distinct(lines, 5) == distinct(CORPUS, 5)
+    assert unique_share(lines) == unique_share([[1, 2, 1, 2], [1, 2], [], [1, 2]]) == 3 / 4
+    assert share_in_train(lines, ["c a", "a b"]) == 2 / 4
+    assert mean_length(lines) == mean_length(CORPUS)
+    with pytest.raises(ValueError, match="words cannot be compared with ids"):
+        share_in_train(lines, CORPUS)
+    with pytest.raises(ValueError, match="put it into a list"):
+        mean_length("a b")

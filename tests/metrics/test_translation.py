@@ -10,7 +10,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from seqgan.core.errors import UserError
-from seqgan.metrics.translation import bleu, chrf, copied_share, rouge
+from seqgan.metrics.translation import chrf, copied_share, corpus_bleu, rouge
 
 GIGAWORD = Path(__file__).parents[2].parent / "shared/data/summarization/gigaword"
 
@@ -22,11 +22,11 @@ def test_bleu_pools_counts_over_the_corpus() -> None:
     product = 1.0
     for precision in precisions:
         product *= precision
-    assert bleu(outputs, references)[0] == pytest.approx(100 * product**0.25)
+    assert corpus_bleu(outputs, references)[0] == pytest.approx(100 * product**0.25)
 
 
 def test_bleu_has_a_brevity_penalty() -> None:
-    score, signature = bleu(["a b c d"], ["a b c d e f"])
+    score, signature = corpus_bleu(["a b c d"], ["a b c d e f"])
     assert score == pytest.approx(100 * exp(1 - 6 / 4))
     assert "tok:none" in signature
     assert "version:" in signature
@@ -34,8 +34,8 @@ def test_bleu_has_a_brevity_penalty() -> None:
 
 def test_bleu_cuts_raw_text_where_asked() -> None:
     plain, cut = ["one two three four five."], ["one two three four five ."]
-    assert bleu(plain, cut, tokenize="none")[0] < 100
-    score, signature = bleu(plain, cut, tokenize="13a")
+    assert corpus_bleu(plain, cut, tokenize="none")[0] < 100
+    score, signature = corpus_bleu(plain, cut, tokenize="13a")
     assert score == pytest.approx(100)
     assert "tok:13a" in signature
 
@@ -87,8 +87,10 @@ def test_characters_are_words_where_there_are_no_spaces() -> None:
     assert copied_share(["他在看报"], ["他在看书"]) == 3 / 4
     raw, cut = ["他在看一本书。"], ["他 在 看 一 本 书 。"]
     other = ["他在看一本报。"]
-    assert bleu(raw, other, "13a")[0] == pytest.approx(bleu(cut, ["他 在 看 一 本 报 。"])[0])
-    assert bleu(raw, other, "13a")[0] > 50
+    assert corpus_bleu(raw, other, "13a")[0] == pytest.approx(
+        corpus_bleu(cut, ["他 在 看 一 本 报 。"])[0]
+    )
+    assert corpus_bleu(raw, other, "13a")[0] > 50
 
 
 def test_rouge_of_ascii_is_the_packages() -> None:
@@ -113,7 +115,7 @@ def test_copied_share_counts_each_occurrence_once() -> None:
 
 
 def test_rows_must_agree() -> None:
-    for score in (bleu, chrf, rouge):
+    for score in (corpus_bleu, chrf, rouge):
         with pytest.raises(ValueError, match="1 outputs and 2 references"):
             score(["a"], ["a", "b"])
         with pytest.raises(ValueError, match="0 references"):
@@ -125,7 +127,7 @@ def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatc
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    score = bleu if package == "sacrebleu" else rouge
+    score = corpus_bleu if package == "sacrebleu" else rouge
     with pytest.raises(UserError, match=package.replace("_", "-") + r".*seqgan\[corpora\]"):
         score(["a"], ["a"])
 

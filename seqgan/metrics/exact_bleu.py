@@ -25,81 +25,47 @@ leaving out one sentence needs only the group's largest and second largest count
 Time O(W log W) an order and memory O(W) for W words in both corpora together.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from seqgan.metrics.corpus import Corpus, Floats, Ints, Sentences, as_corpora
 
 ORDERS = (2, 3, 4, 5)
 SMOOTHED_ZERO = 0.1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Corpus:
-    """Sentences of unequal length, one behind the other: `ids` [sum of lengths], `lengths` [N].
-
-    Ids are any integers; corpora that meet in one metric must share their vocabulary.
-    """
-
-    ids: Ints
-    lengths: Ints
-
-    @classmethod
-    def from_lists(cls, sentences: Iterable[Sequence[int]]) -> "Corpus":
-        rows = [np.asarray(sentence, dtype=np.int64) for sentence in sentences]
-        lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        return cls(np.concatenate([*rows, np.empty(0, np.int64)]), lengths)
-
-    @classmethod
-    def from_masked(
-        cls, ids_NT: NDArray, mask_NT: NDArray[np.bool_], end_id: int | None = None
-    ) -> "Corpus":
-        """Take the columns where the mask is True, without the end tokens if `end_id` is given.
-
-        The end counts as a token in likelihoods, but it is no word: with it in, every pair of
-        sentences would have n-grams in common.
-        """
-        keep_NT = mask_NT.astype(bool)
-        if end_id is not None:
-            keep_NT = keep_NT & (ids_NT != end_id)
-        return cls(ids_NT[keep_NT].astype(np.int64), keep_NT.sum(axis=1, dtype=np.int64))
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __add__(self, other: "Corpus") -> "Corpus":
-        return Corpus(
-            np.concatenate([self.ids, other.ids]), np.concatenate([self.lengths, other.lengths])
-        )
-
-    def rows(self) -> Iterator[Ints]:
-        """Yield the sentences one by one."""
-        end = 0
-        for length in self.lengths.tolist():
-            yield self.ids[end : end + length]
-            end += length
-
-
 def bleu(
-    hypotheses: Corpus, references: Corpus, orders: Sequence[int] = ORDERS
+    hypotheses: Sentences, references: Sentences, orders: Sequence[int] = ORDERS
 ) -> dict[int, float]:
-    """Mean over the hypotheses of BLEU against all references, in [0, 1], for every order."""
+    """Mean over the hypotheses of BLEU against all references, in [0, 1], for every order.
+
+    >>> bleu(["a b c", "a b d"], ["a b c", "a b d e"], orders=(1, 2))
+    {1: 1.0, 2: 1.0}
+    """
     return _means(sentence_bleu(hypotheses, references, orders))
 
 
-def self_bleu(sentences: Corpus, orders: Sequence[int] = ORDERS) -> dict[int, float]:
-    """Mean over the sentences of BLEU against all the other ones, in [0, 1], for every order."""
+def self_bleu(sentences: Sentences, orders: Sequence[int] = ORDERS) -> dict[int, float]:
+    """Mean over the sentences of BLEU against all the other ones, in [0, 1], for every order.
+
+    >>> self_bleu(["a b c", "a b c", "x y z", "x y z"], orders=(2,))
+    {2: 1.0}
+    """
     return _means(sentence_self_bleu(sentences, orders))
 
 
 def sentence_bleu(
-    hypotheses: Corpus, references: Corpus, orders: Sequence[int] = ORDERS
+    hypotheses: Sentences, references: Sentences, orders: Sequence[int] = ORDERS
 ) -> dict[int, Floats]:
-    """BLEU of every hypothesis against all references. Raises ValueError if a corpus is empty."""
+    """BLEU of every hypothesis against all references. Raises ValueError if a corpus is empty.
+
+    >>> sentence_bleu(["a b", "c"], ["a b"], orders=(2,))
+    {2: array([1., 0.])}
+    """
+    hypotheses, references = as_corpora(hypotheses, references)
     if not len(hypotheses) or not len(references):
         raise ValueError("BLEU needs at least one hypothesis and one reference")
     rows = len(hypotheses)
@@ -113,8 +79,13 @@ def sentence_bleu(
     return scores(matches, hypotheses.lengths, closest, orders)
 
 
-def sentence_self_bleu(sentences: Corpus, orders: Sequence[int] = ORDERS) -> dict[int, Floats]:
-    """BLEU of every sentence against all the others. Raises ValueError for fewer than two."""
+def sentence_self_bleu(sentences: Sentences, orders: Sequence[int] = ORDERS) -> dict[int, Floats]:
+    """BLEU of every sentence against all the others. Raises ValueError for fewer than two.
+
+    >>> sentence_self_bleu(["a b", "a b", "c d"], orders=(1,))
+    {1: array([1., 1., 0.])}
+    """
+    (sentences,) = as_corpora(sentences)
     if len(sentences) < 2:
         raise ValueError("Self-BLEU needs at least two sentences")
     matches = []
