@@ -109,7 +109,7 @@ from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.transformer import EncoderDecoder
 from seqgan.objectives.divergences import Divergence
 from seqgan.tasks.faces.drawing import draw_faces, sample_labels
-from seqgan.training.config import PhaseName, PlayerConfig, StageConfig
+from seqgan.training.config import PlayerConfig, StageConfig
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
 from seqgan.training.trainer import Game, Trainer
@@ -686,7 +686,7 @@ def bench_picture(sizes: Sizes, device: torch.device) -> Json:
     return result
 
 
-ROUND: dict[PhaseName, int] = {"critic": 1, "generator": 1}
+ROUND: dict[str, int] = {"critic": 1, "generator": 1}
 
 
 def picture_experiment(sizes: Sizes) -> Experiment:

@@ -1,8 +1,8 @@
 """The configuration tree of an experiment.
 
 An experiment is game × players × objective × penalties × estimator × schedule × data × metrics;
-each factor is one line of YAML. Nothing here imports torch: `build/` makes the objects. What the
-branches ask of each other is in `checks/`.
+each factor is one line of YAML. Nothing here imports torch. What the parts need of each other is
+compared in `compatibility.py`.
 """
 
 import re
@@ -14,24 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from seqgan.checks.cycles import check_cycle
-from seqgan.checks.estimators import check_estimator
-from seqgan.checks.evaluation import check_probe, check_samples, check_selection
-from seqgan.checks.families import (
-    check_classes,
-    check_demonstrations,
-    check_features,
-    check_leak,
-    check_mutations,
-)
-from seqgan.checks.parts import (
-    check_game,
-    check_lengths,
-    check_networks,
-    check_penalties,
-    check_prompts,
-    check_start,
-)
+from seqgan.compatibility import Parts, check_evaluation, check_parts, check_probe
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
@@ -43,14 +26,7 @@ from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.text_pair_config import TextPairConfig
 from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.evaluation.config import EvaluationConfig
-from seqgan.games.config import (
-    AdversarialGameConfig,
-    ConditionalGameConfig,
-    CycleGameConfig,
-    GameConfig,
-    InfillGameConfig,
-    PairedGameConfig,
-)
+from seqgan.games.config import GameConfig
 from seqgan.models.config import CriticConfig, GeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig, AnyPenaltyConfig
 from seqgan.probe.config import ProbeConfig
@@ -112,43 +88,28 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Experiment":
-        check_game(self)
-        check_networks(self)
-        check_start(self)
-        check_estimator(self)
-        check_features(self)
-        check_mutations(self)
-        check_classes(self)
-        check_demonstrations(self)
-        check_leak(self)
-        check_cycle(self)
-        check_penalties(self)
-        check_lengths(self)
-        check_prompts(self)
-        check_samples(self)
-        check_selection(self)
-        check_probe(self)
+        parts = Parts(
+            data=self.data,
+            game=self.game,
+            generator=self.generator,
+            critic=self.critic,
+            encoder=self.encoder,
+            objective=self.objective,
+            penalties=self.penalties,
+            estimator=self.estimator,
+            schedule=self.schedule,
+            batch_size=self.train.batch_size,
+        )
+        check_parts(parts)
+        check_evaluation(parts, self.evaluation)
+        check_probe(parts, self.probe)
         return self
 
     @property
-    def mle_weight(self) -> float:
-        """Weight of the likelihood in the generator's loss, for games that have one."""
-        game = self.game
-        if isinstance(game, AdversarialGameConfig | ConditionalGameConfig | InfillGameConfig):
-            return game.mle_weight
-        return 0.0
-
-
-def trained_directions(experiment: Experiment) -> list[str]:
-    """The translators of a cycle or paired game that anything teaches: ways that are played, and
-    ways back where sources are to be recovered."""
-    game = experiment.game
-    assert isinstance(game, CycleGameConfig | PairedGameConfig), "has translators"
-    phases = {phase for stage in experiment.schedule for phase in stage.phases}
-    recovers = isinstance(game, CycleGameConfig) and (
-        game.cycle_weight.highest > 0 or "reconstruct" in phases
-    )
-    return ["a2b", "b2a"] if recovers else sorted(set(game.directions))
+    def trained_directions(self) -> list[str]:
+        """The translators that the schedule teaches; empty in games without translators."""
+        phases = {phase for stage in self.schedule for phase in stage.phases}
+        return self.game.trained_directions(phases)
 
 
 RESUMABLE = ("schedule", "train", "device", "evaluation", "run")

@@ -16,7 +16,7 @@ from seqgan.cli import run
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
 from seqgan.core.metric_names import base
-from seqgan.evaluation.config import CYCLE_METRICS, PICTURE_METRICS, POINT_METRICS
+from seqgan.data.config import PictureDataConfig, PointsDataConfig, UnpairedPicturesConfig
 from seqgan.experiment import load_experiment
 from seqgan.runs.folder import check_same_data
 
@@ -64,10 +64,10 @@ def test_runs_leave_what_is_documented(runs: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("points", POINT_METRICS),
-        ("pictures", PICTURE_METRICS),
-        ("conditional", PICTURE_METRICS),
-        ("cycle", CYCLE_METRICS),
+        ("points", PointsDataConfig.metrics),
+        ("pictures", PictureDataConfig.metrics),
+        ("conditional", PictureDataConfig.metrics),
+        ("cycle", UnpairedPicturesConfig.metrics),
     ],
 )
 def test_metrics_have_their_documented_names(

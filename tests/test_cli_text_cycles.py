@@ -541,7 +541,7 @@ def credited(**fields: Any) -> dict[str, Any]:
         (
             {},
             {"estimator": credited(term_baseline={"name": "learned"})},
-            ["estimator.term_baseline.name=learned"],
+            ["estimator", "term_baseline.name=learned", "use leave_one_out"],
         ),
         (
             EVENTS,
@@ -582,7 +582,7 @@ def credited(**fields: Any) -> dict[str, Any]:
         (
             LANGUAGES,
             {"game.identity_weight": 1.0},
-            ["game.identity_weight=1.0", "vocabulary", "set it to 0"],
+            ["game.identity_weight=1", "vocabulary", "set it to 0"],
         ),
         (
             EVENTS,
@@ -591,7 +591,7 @@ def credited(**fields: Any) -> dict[str, Any]:
             ["'denoise'", "vocabulary", "data.joint to true"],
         ),
         (EVENTS, {"game.noise": None}, ["'denoise'", "game.noise is null", "words or mix"]),
-        ({}, {"estimator": {"name": "detached"}}, ["estimator.name=detached", "game cycle"]),
+        ({}, {"estimator": {"name": "detached"}}, ["estimator.name=detached", "game adversarial"]),
         (EVENTS, {"estimator": {"name": "pathwise"}}, ["estimator.name=pathwise", "softmax"]),
         (EVENTS, {"critic": {"name": "patch"}}, ["critic.name=patch", "local"]),
         (EVENTS, {"generator": {"name": "gru"}}, ["generator.name=gru", "lexicon"]),

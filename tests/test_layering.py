@@ -4,7 +4,7 @@
     decoding                                                          1
     translate, models, objectives, estimators, data, metrics, training, tasks 2
     games, evaluation, reporting                                      3
-    checks, experiment, build, probe, runs, study, comparison 4
+    compatibility, experiment, build, probe, runs, study, comparison 4
     cli, study_child, __main__                                        5
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `…config` modules,
@@ -35,7 +35,7 @@ RANKS = {
     ),
     3: ("games", "evaluation", "reporting"),
     4: (
-        *("checks", "experiment", "build", "probe"),
+        *("compatibility", "experiment", "build", "probe"),
         *("runs", "study", "comparison"),
     ),
     5: ("cli", "study_child", "__main__"),

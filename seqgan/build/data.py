@@ -43,7 +43,6 @@ from seqgan.data.unpaired_text import (
     load_unpaired_text,
 )
 from seqgan.evaluation.base import Evaluator, OracleDensity
-from seqgan.evaluation.config import LEAST_NEIGHBOURS
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.feature_extractor import ExtractorSpec, FeatureExtractor, cached_extractor
 from seqgan.evaluation.oracle import OracleEvaluator
@@ -53,7 +52,7 @@ from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
-from seqgan.experiment import Experiment, trained_directions
+from seqgan.experiment import Experiment
 from seqgan.games.config import CycleGameConfig, PairedGameConfig
 from seqgan.models.oracles import ConditionalOracle, build_oracle
 from seqgan.models.seq2seq.config import LexiconConfig
@@ -243,7 +242,7 @@ def _points_side(experiment: Experiment, config: PointsDataConfig, device: torch
 
 
 def _pictures_side(experiment: Experiment, config: PictureDataConfig, device: torch.device) -> Task:
-    pictures = load_pictures(config, least=LEAST_NEIGHBOURS)
+    pictures = load_pictures(config, least=config.least_samples)
     told = experiment.game.name == "conditional"
     if told and not pictures.label_sizes:
         raise UserError(
@@ -297,7 +296,7 @@ def _text_sides(experiment: Experiment, text: UnpairedText, device: torch.device
     evaluator = TranslationEvaluator(
         text,
         game.directions,
-        isinstance(game, CycleGameConfig) and len(trained_directions(experiment)) == 2,
+        isinstance(game, CycleGameConfig) and len(experiment.trained_directions) == 2,
         device,
         experiment.evaluation.ngram_order,
     )
@@ -322,7 +321,7 @@ def _priors(experiment: Experiment, text: UnpairedText) -> dict[str, Tensor]:
         return {}
     return {
         way: torch.from_numpy(prior_logits(text, way, frequency, co_occurrence))
-        for way in trained_directions(experiment)
+        for way in experiment.trained_directions
     }
 
 

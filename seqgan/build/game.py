@@ -121,7 +121,7 @@ def build_game(experiment: Experiment, data: Task, device: torch.device) -> Game
         penalties,
         stream,
         space,
-        experiment.mle_weight,
+        game.mle_weight,
         _mismatched(game, space, device),
         None if demonstrations is None else Demonstrations(demonstrations),
         data.prompts,

@@ -1,6 +1,6 @@
 """Configuration of data: oracles with a known density, text, pictures, toys in the plane."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,11 +8,21 @@ from seqgan.core.config import Config
 from seqgan.core.drawn import check_drawn
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Fraction, Length, Positive, Sampled, Seed
+from seqgan.core.parts import DataPart, Modality, Words
 from seqgan.tasks.faces.config import FacesSourceConfig
 
 
-class RandomOracleConfig(Config):
+class OraclePart(Config):
+    """What oracles have in common."""
+
+    positive: ClassVar[bool] = False
+    """Whether every sequence has a probability above 0."""
+
+
+class RandomOracleConfig(OraclePart):
     """A recurrent network with N(0, std²) parameters drawn from a seed."""
+
+    positive: ClassVar[bool] = True
 
     name: Literal["random_lstm", "random_gru"]
     vocab_size: Annotated[int, Field(gt=1)] = 8
@@ -31,8 +41,10 @@ class RandomOracleConfig(Config):
     """First hex digits of the parameters' SHA-256; building stops where they differ."""
 
 
-class PaperOracleConfig(Config):
+class PaperOracleConfig(OraclePart):
     """The SeqGAN paper's oracle LSTM from its published parameters (.npz)."""
+
+    positive: ClassVar[bool] = True
 
     name: Literal["seqgan_paper"] = "seqgan_paper"
     path: str
@@ -41,7 +53,7 @@ class PaperOracleConfig(Config):
     """Tokens a sequence."""
 
 
-class PalindromeOracleConfig(Config):
+class PalindromeOracleConfig(OraclePart):
     """A Markov chain writes the first half; the second half is its mirror image."""
 
     name: Literal["palindrome"] = "palindrome"
@@ -53,7 +65,7 @@ class PalindromeOracleConfig(Config):
     """Seed of the chain's initial and transition probabilities."""
 
 
-class CopyOracleConfig(Config):
+class CopyOracleConfig(OraclePart):
     """A Markov chain writes the first half; the second half repeats it."""
 
     name: Literal["copy"] = "copy"
@@ -65,7 +77,7 @@ class CopyOracleConfig(Config):
     """Seed of the chain's initial and transition probabilities."""
 
 
-class BracketsOracleConfig(Config):
+class BracketsOracleConfig(OraclePart):
     """Balanced strings over `pairs` kinds of brackets, each as likely as any other."""
 
     name: Literal["brackets"] = "brackets"
@@ -85,8 +97,18 @@ OracleConfig = Annotated[
 ]
 
 
-class OracleDataConfig(Config):
+ORACLE_METRICS = (
+    *("nll_valid", "nll_oracle", "kl_forward", "kl_reverse", "jsd", "entropy"),
+    *("valid", "unique"),
+)
+"""What is measured against an oracle."""
+
+
+class OracleDataConfig(DataPart):
     """Samples of an oracle. Training data are a fixed set, or drawn afresh for ever."""
+
+    modality: ClassVar[Modality] = "sentences"
+    metrics: ClassVar[tuple[str, ...]] = ORACLE_METRICS
 
     name: Literal["oracle"] = "oracle"
     oracle: OracleConfig
@@ -108,9 +130,22 @@ class OracleDataConfig(Config):
         check_drawn(self, length, f"oracle.length={length}")
         return self
 
+    @property
+    def gives(self) -> Words:
+        words = super().gives - ({"a finite training set"} if self.fresh else set())
+        density = {"a density that is positive everywhere"} if self.oracle.positive else set()
+        return frozenset(words | density)
 
-class ConditionalOracleConfig(Config):
+    @property
+    def columns(self) -> int:
+        return self.oracle.length
+
+
+class ConditionalOracleConfig(DataPart):
     """Prompts from a known distribution, answered by a recurrent network that has read them."""
+
+    modality: ClassVar[Modality] = "prompted"
+    metrics: ClassVar[tuple[str, ...]] = ORACLE_METRICS
 
     name: Literal["conditional_oracle"] = "conditional_oracle"
     oracle: RandomOracleConfig
@@ -153,6 +188,10 @@ class ConditionalOracleConfig(Config):
                 "null, or prompts to uniform"
             )
         return self
+
+    @property
+    def gives(self) -> Words:
+        return super().gives | ({"labels"} if self.prompt == 1 else set())
 
 
 class WordTokenizerConfig(Config):
@@ -210,7 +249,7 @@ TokenizerConfig = Annotated[
 ]
 
 
-class CorpusConfig(Config):
+class CorpusConfig(DataPart):
     """What text files and Hugging Face corpora have in common."""
 
     tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
@@ -229,7 +268,22 @@ class CorpusConfig(Config):
     """Seed that decides which sentences are held out."""
 
 
-class TextDataConfig(CorpusConfig):
+class SentenceFilesConfig(CorpusConfig):
+    """Sentences of one kind."""
+
+    modality: ClassVar[Modality] = "sentences"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("nll_valid", "nll_known_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
+        *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
+        *("distinct_1", "distinct_2", "distinct_3", "unique", "in_train", "length", "unknown"),
+    )
+
+    @property
+    def columns(self) -> int:
+        return self.length
+
+
+class TextDataConfig(SentenceFilesConfig):
     """One sentence a line, plain or gzipped, UTF-8."""
 
     name: Literal["text"] = "text"
@@ -241,7 +295,7 @@ class TextDataConfig(CorpusConfig):
     """The test file; null: `test_fraction` of the training file."""
 
 
-class HuggingFaceDataConfig(CorpusConfig):
+class HuggingFaceDataConfig(SentenceFilesConfig):
     """A corpus of the `datasets` library: a hub id, or a local folder or file."""
 
     name: Literal["huggingface"] = "huggingface"
@@ -259,8 +313,18 @@ class HuggingFaceDataConfig(CorpusConfig):
     """Name of the test split; null: `test_fraction` of the training split."""
 
 
-class PointsDataConfig(Config):
+LEAST_NEIGHBOURS = 6
+"""Samples that pictures and points are measured with: each has a fifth nearest neighbour."""
+
+
+class PointsDataConfig(DataPart):
     """Gaussians in the plane: a ring of eight or a grid of twenty-five. Drawn afresh for ever."""
+
+    modality: ClassVar[Modality] = "points"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("modes", "high_quality", "mode_kl", "frechet", "density", "coverage"),
+    )
+    least_samples: ClassVar[int] = LEAST_NEIGHBOURS
 
     name: Literal["points"] = "points"
     layout: Literal["ring", "grid"]
@@ -376,14 +440,29 @@ class PictureSetConfig(Config):
     """Seed that decides which pictures are held out."""
 
 
-class PictureDataConfig(PictureSetConfig):
+class PictureDataConfig(PictureSetConfig, DataPart):
     """Pictures of one kind."""
+
+    modality: ClassVar[Modality] = "pictures"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("fid", "kid", "precision", "recall", "density", "coverage"),
+        *("duplicates", "nearest_ratio", "copy_p_value"),
+        *("label_accuracy", "label_distance"),  # by the feature extractor, where there are labels
+        *("valid_attributes", "attribute_distance"),  # by detectors, for cartoon faces
+    )
+    least_samples: ClassVar[int] = LEAST_NEIGHBOURS
 
     name: Literal["pictures"] = "pictures"
 
 
-class UnpairedPicturesConfig(Config):
+class UnpairedPicturesConfig(DataPart):
     """Two kinds of pictures that are never paired: what a cycle game translates between."""
+
+    modality: ClassVar[Modality] = "picture_pair"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("label_preservation_a2b", "label_preservation_b2a", "fid_a2b", "fid_b2a"),
+        *("cycle_a", "cycle_b", "cycle_noisy_a", "cycle_noisy_b", "identity_a", "identity_b"),
+    )
 
     name: Literal["unpaired"] = "unpaired"
     a: PictureSetConfig

@@ -1,12 +1,13 @@
 """Configuration of text that answers prompts. No torch here."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Length, Seed
+from seqgan.core.parts import Modality, Need, Needs, Words
 from seqgan.data.config import CorpusConfig
 
 
@@ -87,6 +88,14 @@ class PromptedTextConfig(CorpusConfig):
     """Prompts and their responses over one vocabulary. With prompt_length 1 prompts are labels:
     each has to be one token that the vocabulary knows."""
 
+    modality: ClassVar[Modality] = "prompted"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("nll_valid", "nll_known_valid", "nll_shuffled", "entropy"),
+        *("bleu", "rouge1", "rouge2", "rougeL"),
+        *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length", "unknown"),
+        "fitting",
+    )
+
     name: Literal["prompted_text"] = "prompted_text"
     source: PairSourceConfig
     """Where the pairs come from."""
@@ -99,3 +108,13 @@ class PromptedTextConfig(CorpusConfig):
     field. In phase `generator` the generator answers these instead of the prompts of the pairs."""
     score: list[Literal["bleu", "rouge"]] = ["bleu", "rouge"]
     """Scores of greedy responses against the true ones."""
+
+    @property
+    def gives(self) -> Words:
+        words = super().gives - (set() if self.prompts is None else {"true responses"})
+        return words | ({"labels"} if self.prompt_length == 1 else set())
+
+    @property
+    def needs(self) -> Needs:
+        answered = Need("game", "generated samples", f"prompts={self.prompts}", "leave it out")
+        return () if self.prompts is None else (answered,)

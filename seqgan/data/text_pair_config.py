@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Fraction, Positive, Seed
+from seqgan.core.parts import TextPairPart, Words
 from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
 from seqgan.tasks.cipher.config import CipherDataConfig
 from seqgan.tasks.events.config import EventsDataConfig
@@ -42,7 +43,7 @@ class PairedFilesConfig(Config):
     """The file of side b."""
 
 
-class UnpairedTextConfig(Config):
+class UnpairedTextConfig(TextPairPart):
     """Two kinds of text from files, never paired in training."""
 
     name: Literal["unpaired_text"] = "unpaired_text"
@@ -90,6 +91,11 @@ class UnpairedTextConfig(Config):
         if self.a.take != self.b.take or self.a.max_train != self.b.max_train:
             raise ValueError("aligned=true: a and b must have the same take and max_train")
         return self
+
+    @property
+    def gives(self) -> Words:
+        words = super().gives - (set() if self.joint else {"one vocabulary"})
+        return words | {"glosses"} | ({"training rows that are pairs"} if self.aligned else set())
 
 
 TextPairConfig = Annotated[

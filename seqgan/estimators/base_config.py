@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal, cast
 
-from seqgan.core.config import Config
+from seqgan.core.parts import EstimatorPart
 
 if TYPE_CHECKING:
     import torch
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from seqgan.estimators.base import Estimator
 
 
-class EstimatorConfig(Config):
+class EstimatorConfig(EstimatorPart):
     """Base of every estimator's configuration."""
-
-    name: str
 
     @abstractmethod
     def build(
@@ -52,3 +50,12 @@ class CriticEstimatorConfig(EstimatorConfig):
         self, space: "SequenceSpace", network: "nn.Module | None" = None
     ) -> "Estimator":
         """The estimator of the critic's reward, which `build` wraps for null arms."""
+
+
+def check_others(name: str, batch_size: int) -> None:
+    """Raises `ValueError` where a sample is alone in its batch."""
+    if batch_size < 2:
+        raise ValueError(
+            f"train.batch_size={batch_size} leaves no other sample to compare with for "
+            f"estimator.name={name}; use at least 2"
+        )

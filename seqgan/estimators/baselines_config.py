@@ -1,12 +1,12 @@
 """Configuration of baselines: what is subtracted from a return."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
+from seqgan.core.parts import Need, Needs, Part
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from seqgan.estimators.baselines import Baseline
 
 
-class BaselineConfig(Config):
+class BaselineConfig(Part):
     """Base of the configurations of baselines."""
-
-    name: str
 
     @abstractmethod
     def build(self, network: "nn.Module | None" = None) -> "Baseline":
@@ -67,6 +65,10 @@ class LeaveOneOutConfig(BaselineConfig):
 class SelfCriticalConfig(BaselineConfig):
     """Return of the greedy sequence, where there are conditions for the same one."""
 
+    needs: ClassVar[Needs] = (
+        Need("objective", "rewards of single samples", otherwise="use leave_one_out"),
+    )
+
     name: Literal["self_critical"] = "self_critical"
 
     def build(self, network: "nn.Module | None" = None) -> "Baseline":
@@ -77,6 +79,10 @@ class SelfCriticalConfig(BaselineConfig):
 
 class LearnedBaselineConfig(BaselineConfig):
     """A recurrent network that predicts the return from the prefix; trained by its own player."""
+
+    needs: ClassVar[Needs] = (
+        Need("game", "a single objective", otherwise="use leave_one_out or self_critical"),
+    )
 
     name: Literal["learned"] = "learned"
     embed: Annotated[int, Field(gt=0)] = 32

@@ -1,12 +1,13 @@
 """Configuration of gradient estimators: how the critic's score reaches the generator."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_args
 
 from pydantic import Field, model_validator
 
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Temperature
-from seqgan.estimators.base_config import CriticEstimatorConfig, EstimatorConfig
+from seqgan.core.parts import ARRAYS, Modalities, Need, Needs, Words
+from seqgan.estimators.base_config import CriticEstimatorConfig, EstimatorConfig, check_others
 from seqgan.estimators.policy_gradient_config import (
     GrpoConfig,
     LeakGanConfig,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 class MaliganConfig(CriticEstimatorConfig):
     """Likelihood of own samples, weighted by the critic's density ratio over the batch."""
 
+    needs: ClassVar[Needs] = (Need("objective", "the critic's logit as reward"),)
+
     name: Literal["maligan"] = "maligan"
     baseline: Annotated[float, Field(ge=0)] = 1.0
     """What is subtracted from B times a sample's normalised weight; 1 makes the sum zero."""
@@ -46,9 +49,14 @@ class MaliganConfig(CriticEstimatorConfig):
 
         return Maligan(space, baseline=self.baseline)
 
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        check_others(self.name, batch_size)
+
 
 class AllActionConfig(CriticEstimatorConfig):
     """The critic's score of every token at every step, averaged exactly; for critic action."""
+
+    needs: ClassVar[Needs] = (Need("critic", "scores of every next token"),)
 
     name: Literal["all_action"] = "all_action"
     discount: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -64,6 +72,9 @@ class AllActionConfig(CriticEstimatorConfig):
         from seqgan.estimators.all_action import AllAction
 
         return AllAction(space, discount=self.discount, entropy=self.entropy)
+
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        check_others(self.name, batch_size)
 
 
 class RebarConfig(CriticEstimatorConfig):
@@ -90,9 +101,20 @@ class RebarConfig(CriticEstimatorConfig):
 
         return RebarScales(self.eta, self.temperature) if self.learn else None
 
+    @property
+    def needs(self) -> Needs:
+        slope = Need("objective", "rewards with exact gradients", otherwise="use relax")
+        single = Need("game", "a single objective", otherwise="use rebar with learn=false")
+        return (slope, single) if self.learn else (slope,)
+
 
 class RelaxConfig(CriticEstimatorConfig):
     """The score function, less a learned network's value of a relaxed token; unbiased."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "reward"})
+    needs: ClassVar[Needs] = (
+        Need("game", "a single objective", otherwise="use rebar with learn=false"),
+    )
 
     name: Literal["relax"] = "relax"
     embed: Annotated[int, Field(gt=0)] = 32
@@ -119,6 +141,8 @@ class RaoBlackwellConfig(CriticEstimatorConfig):
     """At each step the likeliest tokens are summed over and one of the rest is drawn; each of
     them is followed by a fresh continuation (Liu et al. 2019)."""
 
+    games: ClassVar[Words] = frozenset({"adversarial", "reward"})
+
     name: Literal["rao_blackwell"] = "rao_blackwell"
     k: Annotated[int, Field(gt=0)] = 1
     """How many tokens are summed over; a sentence of T tokens costs (k + 1)·T + 1 scores."""
@@ -135,6 +159,8 @@ class UnorderedSetConfig(CriticEstimatorConfig):
     """Sets of distinct sentences, sampled without replacement and weighted so that the gradient
     stays unbiased (Kool et al. 2020)."""
 
+    games: ClassVar[Words] = frozenset({"adversarial", "reward"})
+
     name: Literal["unordered_set"] = "unordered_set"
     k: Annotated[int, Field(ge=2)] = 4
     """Sentences in a set; divides train.batch_size. With prompts each prompt has a set."""
@@ -146,9 +172,19 @@ class UnorderedSetConfig(CriticEstimatorConfig):
 
         return UnorderedSet(space, k=self.k)
 
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        if not prompted and batch_size % self.k:  # else each prompt has a set of its own
+            raise ValueError(
+                f"estimator.k={self.k} does not divide train.batch_size={batch_size} into whole "
+                "sets; change one of them"
+            )
+
 
 class PathwiseConfig(CriticEstimatorConfig):
     """Back-propagate through the sample itself: for pictures and points."""
+
+    accepts: ClassVar[Modalities] = ARRAYS
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
 
     name: Literal["pathwise"] = "pathwise"
 
@@ -163,6 +199,9 @@ class PathwiseConfig(CriticEstimatorConfig):
 class DetachedConfig(EstimatorConfig):
     """No gradient through the samples: in a cycle game, the backward direction learns from what
     the forward direction writes (back-translation), and the forward one learns nothing from it."""
+
+    games: ClassVar[Words] = frozenset({"cycle"})
+    carries_rewards: ClassVar[bool] = False
 
     name: Literal["detached"] = "detached"
     decoding: Literal["greedy", "sample"] = "greedy"

@@ -1,22 +1,20 @@
 """Configuration of credit: how the value of a sequence is spread over its tokens."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
+from seqgan.core.parts import Need, Needs, Part
 
 if TYPE_CHECKING:
     from seqgan.estimators.credit import Credit
 
 
-class CreditConfig(Config):
+class CreditConfig(Part):
     """Base of the configurations of credit."""
-
-    name: str
 
     @abstractmethod
     def build(self) -> "Credit":
@@ -36,6 +34,10 @@ class SequenceCreditConfig(CreditConfig):
 
 class PerStepCreditConfig(CreditConfig):
     """Discounted sum of a causal critic's values from this step on."""
+
+    needs: ClassVar[Needs] = (
+        Need("critic", "scores of every step", otherwise="use credit sequence or rollout"),
+    )
 
     name: Literal["per_step"] = "per_step"
     discount: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -62,6 +64,10 @@ class RolloutCreditConfig(CreditConfig):
 
 class WindowCreditConfig(CreditConfig):
     """Sum of the values within a few columns: for tokens that do not depend on each other."""
+
+    needs: ClassVar[Needs] = (
+        Need("critic", "scores of windows", otherwise="use credit sequence or rollout"),
+    )
 
     name: Literal["window"] = "window"
     reach: Annotated[int, Field(ge=0)] = 2

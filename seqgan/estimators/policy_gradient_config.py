@@ -1,22 +1,26 @@
 """Configuration of policy gradients: advantages times gradients of log-probabilities."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
-from seqgan.estimators.base_config import CriticEstimatorConfig
+from seqgan.core.parts import Need, Needs, Words, inner_needs
+from seqgan.estimators.base_config import CriticEstimatorConfig, check_others
 from seqgan.estimators.baselines_config import (
     AnyBaselineConfig,
+    LearnedBaselineConfig,
     LeaveOneOutConfig,
     MovingAverageConfig,
     NoBaselineConfig,
 )
 from seqgan.estimators.credits_config import (
     AnyCreditConfig,
+    GaeCreditConfig,
     RolloutCreditConfig,
     SequenceCreditConfig,
+    WindowCreditConfig,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
 
 
 ClipRange = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _samples_need(samples: int) -> Needs:
+    """Several samples for each prompt need prompts."""
+    return (Need("data", "prompts", f"samples={samples}", "set it to 1"),) if samples > 1 else ()
 
 
 class PolicyGradientConfig(CriticEstimatorConfig):
@@ -70,9 +79,50 @@ class PolicyGradientConfig(CriticEstimatorConfig):
             "entropy_bonus": self.entropy_bonus,
         }
 
+    @property
+    def gives(self) -> Words:
+        alone = self.samples == 1 and self.baseline.name != "self_critical"
+        return frozenset({"rewards of real sentences"} if alone else ())
+
+    @property
+    def needs(self) -> Needs:
+        return (
+            *_samples_need(self.samples),
+            *inner_needs("credit", self.credit),
+            *inner_needs("baseline", self.baseline),
+            *inner_needs("term_baseline", self.term_baseline),
+        )
+
+    @property
+    def window(self) -> int | None:
+        return self.credit.reach if isinstance(self.credit, WindowCreditConfig) else None
+
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        compared = (self.baseline, self.term_baseline)
+        leave_one_out = any(isinstance(part, LeaveOneOutConfig) for part in compared)
+        if self.samples == 1 and batch_size < 2 and (leave_one_out or self.whiten):
+            raise ValueError(
+                "train.batch_size=1 leaves no other sequence for the leave-one-out baseline or "
+                "whitening; use at least 2"
+            )
+
+    @model_validator(mode="after")
+    def _values_are_learned_where_they_are_needed(self) -> Self:
+        learned = isinstance(self.baseline, LearnedBaselineConfig)
+        if isinstance(self.credit, GaeCreditConfig) and not learned:
+            raise ValueError("credit.name=gae needs a learned value; set baseline.name=learned")
+        if isinstance(self.term_baseline, LearnedBaselineConfig):
+            raise ValueError(
+                "term_baseline.name=learned: only the critic's reward has a learned baseline; use "
+                "leave_one_out or self_critical"
+            )
+        return self
+
 
 class ScoreFunctionConfig(PolicyGradientConfig):
     """REINFORCE and its relatives: reward times the gradient of the log-probability."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "infill", "reward", "cycle"})
 
     name: Literal["score_function"] = "score_function"
 
@@ -86,6 +136,8 @@ class ScoreFunctionConfig(PolicyGradientConfig):
 
 class PpoConfig(PolicyGradientConfig):
     """The same advantages used for several updates, with clipped likelihood ratios."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "infill", "reward"})
 
     name: Literal["ppo"] = "ppo"
     clip: ClipRange = 0.2
@@ -103,6 +155,8 @@ class PpoConfig(PolicyGradientConfig):
 
 class GrpoConfig(CriticEstimatorConfig):
     """Rewards compared within the group of samples for one condition, clipped ratios."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "infill", "reward"})
 
     name: Literal["grpo"] = "grpo"
     samples: Repeats = 1
@@ -128,10 +182,21 @@ class GrpoConfig(CriticEstimatorConfig):
             epochs=self.epochs,
         )
 
+    @property
+    def needs(self) -> Needs:
+        return _samples_need(self.samples)
+
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        if self.samples == 1:
+            check_others(self.name, batch_size)
+
 
 class LeakGanConfig(CriticEstimatorConfig):
     """The critic's reward trains the manager, which sets goals; the worker is rewarded for
     reaching them (LeakGAN); for generator leakgan."""
+
+    needs: ClassVar[Needs] = (Need("generator", "goals"),)
+    gives: ClassVar[Words] = frozenset({"rewards of goals"})
 
     name: Literal["leakgan"] = "leakgan"
     credit: Annotated[SequenceCreditConfig | RolloutCreditConfig, ByName()] = RolloutCreditConfig(
@@ -151,3 +216,6 @@ class LeakGanConfig(CriticEstimatorConfig):
         from seqgan.estimators.leakgan import LeakGan
 
         return LeakGan(space, self.credit.build(), self.baseline.build(), self.delta)
+
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        check_others(self.name, batch_size)

@@ -5,11 +5,12 @@ o are a step's logits, g is Gumbel noise, τ the temperature.
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.numbers import Repeats
+from seqgan.core.parts import Words
 from seqgan.core.schedule import TemperatureSchedule, constant
 from seqgan.estimators.base_config import CriticEstimatorConfig
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 class RelaxedConfig(CriticEstimatorConfig):
     """Base of the estimators whose sampler has a temperature."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
 
     temperature: TemperatureSchedule = constant(0.7)
     """Temperature τ of the softmax that is differentiated, by generator update."""
@@ -133,6 +136,8 @@ class ReinMaxConfig(RelaxedConfig):
 
 class ZeroTemperatureConfig(CriticEstimatorConfig):
     """The limit of gumbel_rao at temperature 0, in closed form: equals reinmax at temperature 1."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
 
     name: Literal["zero_temperature"] = "zero_temperature"
 

@@ -10,61 +10,10 @@ from seqgan.core.numbers import Temperature
 Positive = Annotated[int, Field(gt=0)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a sentence with others
 
-
-ORACLE_METRICS = (
-    *("nll_valid", "nll_oracle", "kl_forward", "kl_reverse", "jsd", "entropy"),
-    *("valid", "unique"),
-)
-TEXT_METRICS = (
-    *("nll_valid", "nll_known_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
-    *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
-    *("distinct_1", "distinct_2", "distinct_3", "unique", "in_train", "length", "unknown"),
-)
-PROMPTED_METRICS = (
-    *("nll_valid", "nll_known_valid", "nll_shuffled", "entropy"),
-    *("bleu", "rouge1", "rouge2", "rougeL"),
-    *("distinct_1", "distinct_2", "distinct_3", "unique", "copied", "length", "unknown"),
-    "fitting",
-)
-POINT_METRICS = ("modes", "high_quality", "mode_kl", "frechet", "density", "coverage")
-PICTURE_METRICS = (
-    *("fid", "kid", "precision", "recall", "density", "coverage"),
-    *("duplicates", "nearest_ratio", "copy_p_value"),
-    *("label_accuracy", "label_distance", "valid_attributes", "attribute_distance"),
-)
-"""label_… by the extractor, where pictures have labels (accuracy: where the generator is given
-them); the last two by detectors, for cartoon faces."""
-CYCLE_METRICS = (
-    *(
-        "label_preservation_a2b",
-        "label_preservation_b2a",
-        "fid_a2b",
-        "fid_b2a",
-        "cycle_a",
-        "cycle_b",
-    ),
-    *("cycle_noisy_a", "cycle_noisy_b", "identity_a", "identity_b"),
-)
-"""What validation measures, by kind of data: the names a selection rule can use. What an extractor
-measures carries the feature extractor's name behind an @, which a rule may leave out."""
-TRANSLATION_METRICS = (
-    "label_free",
-    *(
-        f"{name}_{way}"
-        for way in ("a2b", "b2a")
-        for name in ("label_free", "lm_nll", "unigram_kl", "round_trip", "shuffled")
-    ),
-)
-"""Of translations: what needs no truth. Nothing is ever selected by a score against the truth."""
-
 DEFAULT_SWEEP_METRIC = "nll_valid"
 
 SHOWN = 16
 """Sequences shown to people at a time."""
-
-
-LEAST_NEIGHBOURS = 6
-"""Samples that pictures and points are measured with: each has a fifth nearest neighbour."""
 
 
 class FeatureExtractorConfig(Config):

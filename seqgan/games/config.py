@@ -1,30 +1,43 @@
 """Configuration of games: who plays, and for what besides the objective."""
 
+from collections.abc import Collection, Sequence
+from math import inf
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
+from seqgan.core.parts import DataPart, EstimatorPart, GamePart, Modalities, Need, Needs, Words
 from seqgan.core.schedule import ShareSchedule, WeightSchedule, constant
-from seqgan.data.noise_config import NoiseConfig
+from seqgan.data.noise_config import NoiseConfig, WordNoiseConfig
 from seqgan.objectives.config import DivergenceName
 
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class AnyGameConfig(Config):
-    """What a run has to know of every game."""
-
-    adversarial_phases: ClassVar[frozenset[str]] = frozenset()
-    """Phases in which the generator learns from something else than real samples."""
-    adversarial_name: ClassVar[str] = "adversarial phase"
-    """What people call training from the first of them on."""
+CRITIC_PARTS: Words = frozenset({"critic", "objective", "estimator"})
+"""The parts of a game with a critic."""
 
 
-class MleGameConfig(AnyGameConfig):
+def _likelihood_need(weight: float) -> Needs:
+    """A likelihood in the loss needs tokens, which have one."""
+    return (Need("data", "tokens", f"mle_weight={weight}", "set it to 0"),) if weight else ()
+
+
+def _check_evolution(evolution: "EvolutionConfig | None", phases: Sequence[str]) -> None:
+    if (evolution is not None) != ("evolve" in phases):
+        raise ValueError(
+            "game.evolution and the schedule's phase 'evolve' go together; set both, or neither"
+        )
+
+
+class MleGameConfig(GamePart):
     """A sequence generator alone, by likelihood."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+    phases: ClassVar[tuple[str, ...]] = ("mle",)
 
     name: Literal["mle"] = "mle"
     scheduled_sampling: ShareSchedule | None = None
@@ -54,10 +67,20 @@ class EvolutionConfig(Config):
     """Weight of the diversity in the fitness that decides which child survives."""
 
 
-class AdversarialGameConfig(AnyGameConfig):
+class AdversarialGameConfig(GamePart):
     """A generator against a critic."""
 
-    adversarial_phases = frozenset({"generator", "evolve"})
+    plays: ClassVar[Modalities] = frozenset({"sentences", "points", "pictures"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "copy_critic",
+        "critic",
+        "generator",
+        "evolve",
+    )
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "adversarial"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})
 
     name: Literal["adversarial"] = "adversarial"
     mle_weight: Weight = 0.0
@@ -67,11 +90,42 @@ class AdversarialGameConfig(AnyGameConfig):
     evolution: EvolutionConfig | None = None
     """What the phase `evolve` does; null: there is no such phase."""
 
+    @property
+    def gives(self) -> Words:
+        words = {"generated samples", "no mismatched pairs"}
+        return frozenset(words if self.evolution else words | {"a single objective"})
 
-class ConditionalGameConfig(AnyGameConfig):
+    @property
+    def needs(self) -> Needs:
+        real = Need(
+            "estimator",
+            "rewards of real sentences",
+            "demonstrations",
+            "set estimator.samples to 1 and its baseline to leave_one_out, or leave it out",
+        )
+        likelihood = _likelihood_need(self.mle_weight)
+        return (*likelihood, real) if self.demonstrations else likelihood
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        _check_evolution(self.evolution, phases)
+
+
+class ConditionalGameConfig(GamePart):
     """A generator that is told labels or a prompt, against a critic that sees them too."""
 
-    adversarial_phases = frozenset({"generator", "evolve"})
+    plays: ClassVar[Modalities] = frozenset({"prompted", "pictures"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "copy_critic",
+        "critic",
+        "generator",
+        "evolve",
+    )
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "adversarial"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})
 
     name: Literal["conditional"] = "conditional"
     mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -83,9 +137,27 @@ class ConditionalGameConfig(AnyGameConfig):
     evolution: EvolutionConfig | None = None
     """What the phase `evolve` does; null: there is no such phase."""
 
+    @property
+    def gives(self) -> Words:
+        words = {"generated samples"} | (set() if self.mismatched else {"no mismatched pairs"})
+        return frozenset(words if self.evolution else words | {"a single objective"})
 
-class AutoencodeGameConfig(AnyGameConfig):
+    @property
+    def needs(self) -> Needs:
+        return _likelihood_need(self.mle_weight)
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        _check_evolution(self.evolution, phases)
+
+
+class AutoencodeGameConfig(GamePart):
     """A generator alone, as the decoder of an autoencoder: the reference without a critic."""
+
+    plays: ClassVar[Modalities] = frozenset({"points", "pictures"})
+    phases: ClassVar[tuple[str, ...]] = ("reconstruct",)
+    parts: ClassVar[Words] = frozenset({"encoder"})
 
     name: Literal["autoencode"] = "autoencode"
     variational: bool = True
@@ -96,11 +168,21 @@ class AutoencodeGameConfig(AnyGameConfig):
     """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
 
 
-class CycleGameConfig(AnyGameConfig):
+class CycleGameConfig(GamePart):
     """Two generators that translate between two kinds of samples, and a critic for each kind."""
 
-    adversarial_phases = frozenset({"generator"})
-    adversarial_name = "cycle phase"
+    plays: ClassVar[Modalities] = frozenset({"picture_pair", "text_pair"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "critic",
+        "generator",
+        "denoise",
+        "reconstruct",
+        "language_model",
+    )
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "cycle"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    adversarial_name: ClassVar[str] = "cycle phase"
 
     name: Literal["cycle"] = "cycle"
     directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
@@ -126,19 +208,126 @@ class CycleGameConfig(AnyGameConfig):
     pool: Annotated[int, Field(ge=0)] = 50
     """Former translations kept for the critics; 0: they see the newest only."""
 
+    @property
+    def gives(self) -> Words:
+        return frozenset({"generated samples", "no mismatched pairs"})
 
-class PairedGameConfig(AnyGameConfig):
+    @property
+    def needs(self) -> Needs:
+        zero = "set it to 0"
+        table = Need(
+            "generator", "a table of tokens", f"bijection_weight={self.bijection_weight}", zero
+        )
+        attention = Need(
+            "generator", "attention to the source", f"coverage_weight={self.coverage_weight}", zero
+        )
+        tokens = Need("data", "tokens", f"fluency_weight={self.fluency_weight}", zero)
+        repair = Need("generator", "repaired sentences", "noise", "remove it")
+        glosses = Need("data", "glosses", "noise.gloss=true", "set it to false")
+        asked = (
+            (self.bijection_weight, table),
+            (self.coverage_weight, attention),
+            (self.fluency_weight, tokens),
+            (self.noise, repair),
+            (self._glosses, glosses),
+        )
+        return tuple(need for wanted, need in asked if wanted)
+
+    @property
+    def played_directions(self) -> list[str]:
+        return [*self.directions]
+
+    def trained_directions(self, phases: Collection[str]) -> list[str]:
+        """Those that are played, and backward directions where sources are to be recovered."""
+        recovers = self.cycle_weight.highest > 0 or "reconstruct" in phases
+        return ["a2b", "b2a"] if recovers else sorted(self.directions)
+
+    @property
+    def _glosses(self) -> bool:
+        return isinstance(self.noise, WordNoiseConfig) and self.noise.gloss
+
+    @model_validator(mode="after")
+    def _each_direction_once(self) -> Self:
+        if len(set(self.directions)) < len(self.directions):
+            raise ValueError(f"directions={self.directions}: name each direction once")
+        return self
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        if bool(self.fluency_weight) != ("language_model" in phases):
+            raise ValueError(
+                f"game.fluency_weight={self.fluency_weight} and the schedule's phase "
+                "'language_model' go together; set both, or neither"
+            )
+        if "language_model" in phases and "generator" in phases[: phases.index("language_model")]:
+            raise ValueError(
+                "schedule has 'generator' before 'language_model', whose model would have learned "
+                "nothing; put language_model first"
+            )
+        if "generator" in phases and not self._teaches(estimator):
+            raise ValueError(
+                "schedule has 'generator', but no weight of game teaches the generators anything, "
+                "at the start or when ramps have ended; raise game.adversarial_weight, "
+                "cycle_weight or identity_weight above 0"
+            )
+        rewrites = (self.identity_weight.highest or "denoise" in phases) and not self._glosses
+        if rewrites and "one vocabulary" not in data.gives:
+            remedy = " or data.joint to true" if "joint" in type(data).model_fields else ""
+            raise ValueError(
+                f"game.identity_weight={self.identity_weight}, or the phase 'denoise': generators "
+                "that read one vocabulary cannot write sentences of another again; set it to 0"
+                f"{remedy}"
+            )
+        if "denoise" in phases and "tokens" in data.gives and self.noise is None:
+            raise ValueError(
+                "schedule has 'denoise', but game.noise is null: copying would be all there is to "
+                "learn; set game.noise.name to words or mix"
+            )
+
+    def _teaches(self, estimator: EstimatorPart | None) -> bool:
+        """Whether every update of phase `generator` has a loss; ramps are 0 at their ends only."""
+        steady = self.bijection_weight or self.coverage_weight
+        if estimator is not None and estimator.carries_rewards:
+            steady = steady or self.fluency_weight or self.adversarial_weight
+        changing = (self.cycle_weight, self.identity_weight)
+        return bool(steady) or all(any(w.at(update) for w in changing) for update in (0, inf))
+
+
+class PairedGameConfig(GamePart):
     """Translators alone, by likelihood of true pairs (`data.aligned`): the supervised ceiling."""
+
+    plays: ClassVar[Modalities] = frozenset({"text_pair"})
+    phases: ClassVar[tuple[str, ...]] = ("mle",)
+    needs: ClassVar[Needs] = (Need("data", "training rows that are pairs"),)
 
     name: Literal["paired"] = "paired"
     directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
     """Ways that are taught."""
 
+    @property
+    def played_directions(self) -> list[str]:
+        return [*self.directions]
 
-class InfillGameConfig(AnyGameConfig):
+    def trained_directions(self, phases: Collection[str]) -> list[str]:
+        return sorted(set(self.directions))
+
+
+class InfillGameConfig(GamePart):
     """A generator that fills blanks in real sentences, against a critic that sees them too."""
 
-    adversarial_phases = frozenset({"generator"})
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "critic",
+        "generator",
+    )
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "infill"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    gives: ClassVar[Words] = frozenset(
+        {"generated samples", "no mismatched pairs", "a single objective"}
+    )
 
     name: Literal["infill"] = "infill"
     shares: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.25, 1.0]
@@ -156,12 +345,26 @@ class InfillGameConfig(AnyGameConfig):
             raise ValueError(f"shares={self.shares}: the least share comes first")
         return self
 
+    @property
+    def needs(self) -> Needs:
+        return _likelihood_need(self.mle_weight)
 
-class RewardGameConfig(AnyGameConfig):
+
+class RewardGameConfig(GamePart):
     """A generator that raises a fixed reward; there is no critic."""
 
-    adversarial_phases = frozenset({"generator"})
-    adversarial_name = "reward phase"
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "generator",
+    )
+    parts: ClassVar[Words] = frozenset({"estimator"})
+    family: ClassVar[str] = "reward"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    adversarial_name: ClassVar[str] = "reward phase"
+    gives: ClassVar[Words] = frozenset(
+        {"generated samples", "a single objective", "rewards of single samples"}
+    )
 
     name: Literal["reward"] = "reward"
     scorer: Literal["bleu", "oracle"]
@@ -172,20 +375,39 @@ class RewardGameConfig(AnyGameConfig):
     references: Annotated[int, Field(gt=0)] | None = None
     """Training sentences that bleu compares with, from the first on; null: all."""
 
+    @property
+    def needs(self) -> Needs:
+        density = Need(
+            "data", "a density that is positive everywhere", "scorer=oracle", "use scorer bleu"
+        )
+        return (density,) if self.scorer == "oracle" else ()
 
-class JsdganGameConfig(AnyGameConfig):
+
+class JsdganGameConfig(GamePart):
     """A generator that lowers its exact Jensen-Shannon divergence to a finite training set."""
 
-    adversarial_phases = frozenset({"generator"})
-    adversarial_name = "divergence phase"
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "generator",
+    )
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    adversarial_name: ClassVar[str] = "divergence phase"
+    needs: ClassVar[Needs] = (Need("data", "a finite training set"),)
 
     name: Literal["jsdgan"] = "jsdgan"
 
 
-class DgsanGameConfig(AnyGameConfig):
+class DgsanGameConfig(GamePart):
     """A generator against its own former self: their density ratio is the critic."""
 
-    adversarial_phases = frozenset({"generator"})
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "generator",
+        "snapshot",
+    )
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
 
     name: Literal["dgsan"] = "dgsan"
 

@@ -1,12 +1,23 @@
 """Configuration of generators and critics, and which of them fit which kind of samples."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Layers
+from seqgan.core.parts import (
+    ARRAYS,
+    SEQUENCES,
+    CriticPart,
+    GeneratorPart,
+    Modalities,
+    Need,
+    Needs,
+    Words,
+)
 from seqgan.models.image.config import (
     DcganCriticConfig,
     DcganGeneratorConfig,
@@ -22,8 +33,11 @@ Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class RnnGeneratorConfig(Config):
+class RnnGeneratorConfig(GeneratorPart):
     """One or more recurrent layers over an embedding, a linear read-out."""
+
+    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+    gives: ClassVar[Words] = frozenset({"layers to copy"})
 
     name: Literal["lstm", "gru"]
     embed: Positive = 32
@@ -38,8 +52,10 @@ class RnnGeneratorConfig(Config):
     """Draw all parameters from N(0, init_std²), as SeqGAN does with 0.1; null: torch's default."""
 
 
-class PairwiseGeneratorConfig(Config):
+class PairwiseGeneratorConfig(GeneratorPart):
     """A GRU whose logits also compare every earlier column with what may come."""
+
+    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
 
     name: Literal["pairwise"] = "pairwise"
     embed: Positive = 32
@@ -57,7 +73,6 @@ class PairwiseGeneratorConfig(Config):
 class _TransformerConfig(Config):
     """What transformers have in common."""
 
-    name: Literal["transformer"] = "transformer"
     width: Positive = 64
     """Width of the token embedding and of every layer's output."""
     layers: Layers = 2
@@ -74,12 +89,19 @@ class _TransformerConfig(Config):
         return self
 
 
-class TransformerGeneratorConfig(_TransformerConfig):
+class TransformerGeneratorConfig(_TransformerConfig, GeneratorPart):
     """A pre-norm decoder-only transformer with a key-value cache."""
 
+    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+    gives: ClassVar[Words] = frozenset({"layers to copy"})
 
-class RelationalGeneratorConfig(Config):
+    name: Literal["transformer"] = "transformer"
+
+
+class RelationalGeneratorConfig(GeneratorPart):
     """A relational memory core: memory slots that attend to each other and to the input."""
+
+    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
 
     name: Literal["relational"] = "relational"
     embed: Positive = 32
@@ -96,8 +118,15 @@ class RelationalGeneratorConfig(Config):
     """Probability of zeroing an entry of the embedding and of what the read-out sees."""
 
 
-class LeakGanGeneratorConfig(Config):
+class LeakGanGeneratorConfig(GeneratorPart):
     """A manager that reads the critic's features and sets goals, a worker that follows them."""
+
+    makes: ClassVar[Modalities] = frozenset({"sentences"})
+    gives: ClassVar[Words] = frozenset({"goals"})
+    needs: ClassVar[Needs] = (
+        Need("estimator", "rewards of goals", otherwise="use another generator"),
+        Need("critic", "features of prefixes", otherwise="use another generator and estimator"),
+    )
 
     name: Literal["leakgan"] = "leakgan"
     embed: Positive = 32
@@ -127,22 +156,29 @@ class LoraConfig(Config):
 class _HfConfig(Config):
     """What networks of the `transformers` library have in common."""
 
-    name: Literal["hf"] = "hf"
     path: str
     """Hub id such as `distilgpt2`, or a local folder. Resuming and sampling read it again."""
     random_init: bool = False
     """Take the configuration only, and draw new parameters."""
 
 
-class HfGeneratorConfig(_HfConfig):
+class HfGeneratorConfig(_HfConfig, GeneratorPart):
     """A causal language model of the `transformers` library, with its key-value cache.
 
     Its vocabulary may be larger than that of the data, never smaller. A pretrained one means
     something only with its own tokenizer: `data.tokenizer={name: hf, path: the same}`.
     """
 
+    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+
+    name: Literal["hf"] = "hf"
+
     lora: LoraConfig | None = None
     """Train adapters and nothing else; null: train all parameters."""
+
+    @property
+    def gives(self) -> Words:
+        return frozenset() if self.lora else frozenset({"layers to copy"})
 
 
 GeneratorConfig = Annotated[
@@ -161,15 +197,13 @@ GeneratorConfig = Annotated[
     | EncoderDecoderConfig,
     ByName(),
 ]
-SEQUENCE_GENERATORS = ("lstm", "gru", "pairwise", "transformer", "relational", "leakgan", "hf")
-POINT_GENERATORS = ("mlp",)
-PICTURE_GENERATORS = ("mlp", "dcgan", "resnet")
-TRANSLATORS = ("translator",)
-SEQUENCE_TRANSLATORS = ("lexicon", "pointer", "encoder_decoder")
 
 
-class MlpCriticConfig(Config):
+class MlpCriticConfig(CriticPart):
     """Sees a sample as one flat vector: points, small pictures, short sequences of few tokens."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES | ARRAYS
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["mlp"] = "mlp"
     hidden: Positive = 128
@@ -178,8 +212,13 @@ class MlpCriticConfig(Config):
     """Hidden layers, each followed by a leaky ReLU."""
 
 
-class CnnCriticConfig(Config):
+class CnnCriticConfig(CriticPart):
     """The SeqGAN critic: convolutions of many widths, max over time, a highway layer."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset(
+        {"features", "features of prefixes", "new weights in plain layers"}
+    )
 
     name: Literal["cnn"] = "cnn"
     embed: Positive = 64
@@ -198,9 +237,16 @@ class CnnCriticConfig(Config):
         _check_filters(self.widths, self.filters)
         return self
 
+    @property
+    def widest(self) -> int:
+        return max(self.widths, default=0)
 
-class RelganCriticConfig(Config):
+
+class RelganCriticConfig(CriticPart):
     """The RelGAN critic: many narrow embeddings, each read by the same convolutions."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["relgan"] = "relgan"
     representations: Positive = 64
@@ -221,6 +267,10 @@ class RelganCriticConfig(Config):
         _check_filters(self.widths, self.filters)
         return self
 
+    @property
+    def widest(self) -> int:
+        return max(self.widths, default=0)
+
 
 def _check_filters(widths: list[int], filters: list[int]) -> None:
     if len(widths) != len(filters):
@@ -230,8 +280,11 @@ def _check_filters(widths: list[int], filters: list[int]) -> None:
         )
 
 
-class RnnCriticConfig(Config):
+class RnnCriticConfig(CriticPart):
     """A causal recurrent critic: one score per step, which has seen the tokens up to there."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset({"scores of every step"})
 
     name: Literal["rnn"] = "rnn"
     cell: Literal["lstm", "gru"] = "gru"
@@ -248,9 +301,16 @@ class RnnCriticConfig(Config):
     """Read what an lstm or gru generator of the same sizes reads, start token and all, so that
     the phase `copy_critic` can copy its embedding and its layers into the critic."""
 
+    @property
+    def starts_from(self) -> Mapping[str, Mapping[str, str]]:
+        fields = {field: field for field in ("embed", "hidden", "layers")}
+        return {name: {"cell": "name", **fields} for name in ("lstm", "gru") if self.from_generator}
 
-class ActionCriticConfig(Config):
+
+class ActionCriticConfig(CriticPart):
     """A causal recurrent critic that scores every token that may come next."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
 
     name: Literal["action"] = "action"
     reads: Literal["logits", "log_likelihood", "surprise"] = "logits"
@@ -265,9 +325,18 @@ class ActionCriticConfig(Config):
     dropout: Fraction = 0.0
     """Probability of zeroing an entry of the embedding and of the state that is read out."""
 
+    @property
+    def gives(self) -> Words:
+        words = {"scores of every step", "scores of every next token"}
+        return frozenset(words | ({"log-likelihoods"} if self.reads == "log_likelihood" else set()))
 
-class TransformerCriticConfig(_TransformerConfig):
+
+class TransformerCriticConfig(_TransformerConfig, CriticPart):
     """A transformer encoder with a summary position; with `causal`, one score per step."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+
+    name: Literal["transformer"] = "transformer"
 
     causal: bool = False
     """Score every step from the tokens up to there, not the sequence as a whole."""
@@ -284,9 +353,22 @@ class TransformerCriticConfig(_TransformerConfig):
             )
         return self
 
+    @property
+    def gives(self) -> Words:
+        words = {"scores of every step"} if self.causal else {"features"}
+        return frozenset(words if self.from_generator else words | {"new weights in plain layers"})
 
-class PairwiseCriticConfig(Config):
+    @property
+    def starts_from(self) -> Mapping[str, Mapping[str, str]]:
+        fields = {field: field for field in ("width", "layers", "heads")}
+        return {"transformer": fields} if self.from_generator else {}
+
+
+class PairwiseCriticConfig(CriticPart):
     """Compares every pair of positions by a learned bilinear form, then reads the table."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset({"features"})
 
     name: Literal["pairwise"] = "pairwise"
     embed: Positive = 16
@@ -297,8 +379,11 @@ class PairwiseCriticConfig(Config):
     """Units of the hidden layer that reads the table."""
 
 
-class LocalCriticConfig(Config):
+class LocalCriticConfig(CriticPart):
     """Convolutions that score every column by the few tokens around it."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset({"scores of windows", "new weights in plain layers"})
 
     name: Literal["local"] = "local"
     width: Positive = 64
@@ -319,16 +404,24 @@ class LocalCriticConfig(Config):
         return self
 
 
-class CoOccurrenceCriticConfig(Config):
+class CoOccurrenceCriticConfig(CriticPart):
     """A score for every word from the words it shares a sentence with, in whatever order."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset({"new weights in plain layers"})
 
     name: Literal["co_occurrence"] = "co_occurrence"
     width: Positive = 64
     """Width of the token embedding; the rank of what it can know of pairs of words."""
 
 
-class HfCriticConfig(_HfConfig):
+class HfCriticConfig(_HfConfig, CriticPart):
     """A network of the `transformers` library with a read-out of its own: a score per sequence."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset({"features"})
+
+    name: Literal["hf"] = "hf"
 
     kind: Literal["encoder", "causal"]
     """encoder: reads in both directions, such as BERT. causal: a language model, such as GPT-2,
@@ -349,9 +442,23 @@ class HfCriticConfig(_HfConfig):
             )
         return self
 
+    @property
+    def starts_from(self) -> Mapping[str, Mapping[str, str]]:
+        return {"hf": {"path": "path"}} if self.from_generator else {}
 
-class ClassesCriticConfig(Config):
+
+class ClassesCriticConfig(CriticPart):
     """Tells k categories and generated samples apart; the label is a prompt of one token."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    gives: ClassVar[Words] = frozenset(
+        {"features", "scores of categories", "new weights in plain layers"}
+    )
+    needs: ClassVar[Needs] = (
+        Need("objective", "a loss of categories"),
+        Need("data", "labels", otherwise="use prompts of one token"),
+        Need("game", "no mismatched pairs", otherwise="set game.mismatched to 0"),
+    )
 
     name: Literal["classes"] = "classes"
     trunk: Annotated[MlpCriticConfig | CnnCriticConfig | RelganCriticConfig, ByName()]
@@ -375,18 +482,3 @@ CriticConfig = Annotated[
     | PatchCriticConfig,
     ByName(),
 ]
-SEQUENCE_CRITICS = (
-    "mlp",
-    "cnn",
-    "relgan",
-    "rnn",
-    "action",
-    "transformer",
-    "pairwise",
-    "local",
-    "co_occurrence",
-    "classes",
-    "hf",
-)
-POINT_CRITICS = ("mlp",)
-PICTURE_CRITICS = ("mlp", "dcgan", "resnet", "patch")

@@ -1,13 +1,13 @@
 """Configuration of objectives and penalties; each class builds its part."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
+from seqgan.core.parts import Need, Needs, ObjectivePart, PenaltyPart, Words
 
 if TYPE_CHECKING:
     from seqgan.objectives.base import Objective
@@ -19,10 +19,8 @@ DivergenceName = Literal[
 RewardName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
-class ObjectiveConfig(Config):
+class ObjectiveConfig(ObjectivePart):
     """Base of the configurations of objectives."""
-
-    name: str
 
     @abstractmethod
     def build(self) -> "Objective":
@@ -46,12 +44,29 @@ class DivergenceConfig(ObjectiveConfig):
 
         return Divergence(self.name, self.reward, self.paired)
 
+    @property
+    def gives(self) -> Words:
+        words = {"a score to penalise", "rewards of single samples", "rewards with exact gradients"}
+        logit = {"the critic's logit as reward"} if self.reward == "logit" else set()
+        return frozenset(words | logit)
+
+    @property
+    def needs(self) -> Needs:
+        model = (Need("critic", "log-likelihoods"),) if self.name == "cooperative" else ()
+        real = Need(
+            "data", "true responses", "paired=true", "set it to false, or leave data.prompts out"
+        )
+        return (*model, real) if self.paired else model
+
 
 Width = Annotated[float, Field(gt=0)]
 
 
 class MmdConfig(ObjectiveConfig):
     """The generator matches the distribution of the critic's features (TextGAN)."""
+
+    needs: ClassVar[Needs] = (Need("critic", "features"),)
+    gives: ClassVar[Words] = frozenset({"a score to penalise", "rewards with exact gradients"})
 
     name: Literal["mmd"] = "mmd"
     weight: Annotated[float, Field(gt=0)] = 0.1
@@ -64,9 +79,15 @@ class MmdConfig(ObjectiveConfig):
 
         return Mmd(self.weight, self.widths)
 
+    @property
+    def least_batch(self) -> int:
+        return 2
+
 
 class TransportConfig(ObjectiveConfig):
     """The optimal-transport distance between the critic's features, by cosine (FM-GAN)."""
+
+    needs: ClassVar[Needs] = (Need("critic", "features"),)
 
     name: Literal["transport"] = "transport"
     proximal: Annotated[float, Field(gt=0)] = 0.5
@@ -79,9 +100,18 @@ class TransportConfig(ObjectiveConfig):
 
         return Transport(self.proximal, self.iterations)
 
+    @property
+    def least_batch(self) -> int:
+        return 2
+
 
 class RankConfig(ObjectiveConfig):
     """Samples are ranked by their similarity to real references (RankGAN)."""
+
+    needs: ClassVar[Needs] = (Need("critic", "features"),)
+    gives: ClassVar[Words] = frozenset(
+        {"rewards of single samples", "rewards with exact gradients"}
+    )
 
     name: Literal["rank"] = "rank"
     gamma: Annotated[float, Field(gt=0)] = 10.0
@@ -94,10 +124,17 @@ class RankConfig(ObjectiveConfig):
 
         return Rank(self.gamma, self.references)
 
+    @property
+    def least_batch(self) -> int:
+        return self.references + 1
+
 
 class ClassesConfig(ObjectiveConfig):
     """The critic classifies samples as one of the categories or as generated; the generator's
     penalty is the probability of every class but the sample's own category (SentiGAN)."""
+
+    needs: ClassVar[Needs] = (Need("critic", "scores of categories"),)
+    gives: ClassVar[Words] = frozenset({"a loss of categories", "rewards with exact gradients"})
 
     name: Literal["classes"] = "classes"
 
@@ -106,6 +143,10 @@ class ClassesConfig(ObjectiveConfig):
 
         return Classes()
 
+    @property
+    def least_batch(self) -> int:
+        return 2
+
 
 AnyObjectiveConfig = Annotated[
     DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
@@ -113,10 +154,8 @@ AnyObjectiveConfig = Annotated[
 ]
 
 
-class PenaltyConfig(Config):
+class PenaltyConfig(PenaltyPart):
     """Base of the configurations of penalties."""
-
-    name: str
 
     @abstractmethod
     def build(self) -> "Penalty":
@@ -139,6 +178,10 @@ class WeightClipConfig(PenaltyConfig):
 class GradientPenaltyConfig(PenaltyConfig):
     """weight · E(‖∇D(x̂)‖ − target)² on points between real and generated (WGAN-GP)."""
 
+    needs: ClassVar[Needs] = (
+        Need("objective", "a score to penalise", otherwise="use spectral_norm or weight_clip"),
+    )
+
     name: Literal["gradient_penalty"] = "gradient_penalty"
     weight: Annotated[float, Field(gt=0)] = 10.0
     """Factor of the penalty in the critic's loss."""
@@ -154,6 +197,10 @@ class GradientPenaltyConfig(PenaltyConfig):
 class R1Config(PenaltyConfig):
     """weight/2 · E‖∇D(x)‖² at real sequences."""
 
+    needs: ClassVar[Needs] = (
+        Need("objective", "a score to penalise", otherwise="use spectral_norm or weight_clip"),
+    )
+
     name: Literal["r1"] = "r1"
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Factor of the penalty in the critic's loss, before the half."""
@@ -166,6 +213,10 @@ class R1Config(PenaltyConfig):
 
 class SpectralNormConfig(PenaltyConfig):
     """Divide every weight matrix of the critic by its largest singular value."""
+
+    needs: ClassVar[Needs] = (
+        Need("critic", "new weights in plain layers", otherwise="use gradient_penalty or r1"),
+    )
 
     name: Literal["spectral_norm"] = "spectral_norm"
     iterations: Repeats = 1

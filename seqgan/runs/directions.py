@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from seqgan.core.errors import UserError
-from seqgan.experiment import Experiment, trained_directions
+from seqgan.experiment import Experiment
 
 
 def check_direction(experiment: Experiment, folder: Path, direction: str | None) -> str | None:
@@ -22,7 +22,7 @@ def check_direction(experiment: Experiment, folder: Path, direction: str | None)
             f"{folder}: this run translates nothing (game.name={experiment.game.name}); use "
             f"'seqgan sample {folder}', or a run of game cycle or paired, or of data prompted_text"
         )
-    trained = trained_directions(experiment)
+    trained = experiment.trained_directions
     if direction is not None and direction not in trained:
         raise UserError(
             f"direction={direction}: this run was not trained that way; choose {trained[0]}"

@@ -10,17 +10,6 @@ from seqgan.core.schedule import WeightSchedule
 Positive = Annotated[int, Field(gt=0)]
 Visits = Annotated[int, Field(gt=0, le=1_000_000)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-PhaseName = Literal[
-    "mle",
-    "critic",
-    "generator",
-    "copy_critic",
-    "evolve",
-    "snapshot",
-    "reconstruct",
-    "denoise",
-    "language_model",
-]
 
 
 class PlayerConfig(Config):
@@ -66,8 +55,9 @@ class StageConfig(Config):
 
     repeat: Positive
     """Rounds of this stage."""
-    phases: Annotated[dict[PhaseName, Visits], Field(min_length=1)]
-    """Steps of each phase in a round, e.g. {critic: 5, generator: 1}."""
+    phases: Annotated[dict[str, Visits], Field(min_length=1)]
+    """Steps of each phase in a round, e.g. {critic: 5, generator: 1}; the game decides which there
+    are."""
 
 
 class TrainConfig(Config):

@@ -73,7 +73,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"penalties": [{"name": "r1", "wieght": 1}]}, ["penalties.0.wieght=1", "'weight'"]),
         (
             {"schedule": [{"repeat": 1, "phases": {"critik": 1}}]},
-            ["schedule.0.phases", "critik", "did you mean 'critic'"],
+            ["schedule[0].phases", "critik", "did you mean 'critic'"],
         ),
         (
             {"schedule": [{"repeats": 1, "phases": {"mle": 1}}]},
@@ -110,7 +110,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"critic": None}, ["game.name=adversarial", "needs critic", "add it"]),
         ({"objective": None}, ["needs objective"]),
         ({"game.name": "mle"}, ["game.name=mle", "no use for critic", "remove it"]),
-        ({"game": {"name": "cycle"}}, ["game.name=cycle", "data.name=oracle", "mle, adversarial"]),
+        ({"game": {"name": "cycle"}}, ["game.name=cycle", "data.name=oracle", "mle, reward"]),
         ({"estimator": {"name": "pathwise"}}, ["estimator.name=pathwise", "score_function"]),
         ({"generator": {"name": "dcgan"}}, ["generator.name=dcgan", "data.name=oracle", "gru"]),
         ({"critic": {"name": "patch"}}, ["critic.name=patch", "data.name=oracle", "cnn"]),
@@ -126,7 +126,10 @@ def complaint(overrides: dict[str, Any]) -> str:
             {**POINTS, "schedule": [{"repeat": 1, "phases": {"mle": 1}}]},
             ["schedule[0].phases", "'mle'", "no likelihood", "autoencode"],
         ),
-        ({**POINTS, "game.mle_weight": 1.0}, ["game.mle_weight", "no likelihood"]),
+        (
+            {**POINTS, "game.mle_weight": 1.0},
+            ["game.mle_weight=1.0", "tokens", "set it to 0"],
+        ),
         ({**POINTS, "game": {"name": "conditional"}}, ["conditional", "points", "adversarial"]),
         ({**AUTOENCODER, "encoder": None}, ["game.name=autoencode", "needs encoder"]),
         ({**PICTURES, "encoder": {"name": "mlp"}}, ["no use for encoder", "remove it"]),

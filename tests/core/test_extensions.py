@@ -22,7 +22,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from seqgan.estimators.config import MovingAverageConfig, PpoConfig
+from seqgan.estimators.baselines_config import MovingAverageConfig
+from seqgan.estimators.policy_gradient_config import PpoConfig
 from seqgan.objectives.config import R1Config
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from seqgan.core.types import Generator, State, StepOut
 from seqgan.data.config import TextDataConfig
 from seqgan.data.corpus import Corpus, load_corpus
-from seqgan.evaluation.config import PROMPTED_METRICS, TEXT_METRICS
+from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
 from seqgan.evaluation.text import TextEvaluator
@@ -89,5 +89,5 @@ def test_unk_in_samples_is_a_word_of_references_and_of_the_real_row(corpus: Corp
 
 
 def test_a_rule_may_select_by_known_tokens() -> None:
-    assert "nll_known_valid" in TEXT_METRICS
-    assert "nll_known_valid" in PROMPTED_METRICS
+    assert "nll_known_valid" in TextDataConfig.metrics
+    assert "nll_known_valid" in PromptedTextConfig.metrics

@@ -6,7 +6,7 @@ import torch
 
 from seqgan.build.data import build_data
 from seqgan.build.game import build_game
-from seqgan.evaluation.config import ORACLE_METRICS, TEXT_METRICS
+from seqgan.data.config import OracleDataConfig, TextDataConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.experiment import load_experiment
 
@@ -26,11 +26,12 @@ def measured(path: Path, overrides: list[str]) -> list[str]:
 
 def test_oracle_metrics():
     overrides = ["data.train=50", "data.valid=20", "data.test=20"]
-    assert measured(CONFIGS / "oracle/enumerable.yaml", overrides) == sorted(ORACLE_METRICS)
+    found = measured(CONFIGS / "oracle/enumerable.yaml", overrides)
+    assert found == sorted(OracleDataConfig.metrics)
 
 
 def test_text_metrics(tmp_path):
     text = tmp_path / "sentences.txt"
     text.write_text("".join(f"the cat number {i} sat on mat {i % 7}\n" for i in range(60)))
     found = measured(CONFIGS / "corpus/starter.yaml", [f"data.path={text}"])
-    assert found == sorted(TEXT_METRICS)
+    assert found == sorted(TextDataConfig.metrics)

@@ -170,9 +170,9 @@ def test_catgan_compares_with_real_sentences_of_the_same_category_and_evolves() 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"objective": {"name": "minimax"}}, "go together"),
-        ({"critic": {"name": "mlp"}}, "go together"),
-        ({"game": {"name": "conditional", "mismatched": 0.5}}, "set it to 0"),
+        ({"objective": {"name": "minimax"}}, "use objective classes"),
+        ({"critic": {"name": "mlp"}}, "use critic classes"),
+        ({"game": {"name": "conditional", "mismatched": 0.5}}, "set game.mismatched to 0"),
         ({"data.prompt": 2, "data.labels": None}, "prompts of one token"),
     ],
 )

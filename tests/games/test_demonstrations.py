@@ -133,8 +133,8 @@ def test_the_game_shows_its_real_sentences_for_so_many_visits() -> None:
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        ({"name": "soft_gumbel"}, "score_function or ppo"),
-        ({"name": "score_function", "baseline": {"name": "self_critical"}}, "self_critical"),
+        ({"name": "soft_gumbel"}, "use estimator score_function, ppo"),
+        ({"name": "score_function", "baseline": {"name": "self_critical"}}, "its baseline to"),
     ],
 )
 def test_what_has_no_place_for_them_is_refused(estimator: dict[str, Any], message: str) -> None:

@@ -197,6 +197,8 @@ def test_copied_weights_are_not_normalised() -> None:
         "generator": {"name": "transformer"},
         "critic": {"name": "transformer", "causal": True, "from_generator": True},
         "penalties": [{"name": "spectral_norm"}],
+        "schedule": [{"repeat": 1, "phases": {"copy_critic": 1}}],
     }
-    with pytest.raises(UserError, match="spectral_norm would divide the copied weights"):
+    message = "needs new weights in plain layers, .*; set critic.from_generator=false"
+    with pytest.raises(UserError, match=message):
         tiny_experiment(parts)

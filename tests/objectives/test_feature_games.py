@@ -187,12 +187,12 @@ SELF_CRITICAL = {"name": "score_function", "baseline": {"name": "self_critical"}
         ({"critic": {"name": "rnn"}}, ["objective.name=transport", "critic.name=rnn", "cnn"]),
         (
             {"critic": {"name": "transformer", "causal": True}},
-            ["critic.name=transformer with causal=true", "causal=false"],
+            ["critic.name=transformer", "set critic.causal=false"],
         ),
         ({"estimator": {"name": "maligan"}}, ["objective.name=transport", "maligan", "logit"]),
         ({"estimator": {"name": "rebar"}}, ["objective.name=transport", "rebar", "use relax"]),
         ({"estimator": SELF_CRITICAL}, ["self_critical", "use leave_one_out"]),
-        ({"penalties": [{"name": "r1"}]}, ["'r1'", "score", "spectral_norm"]),
+        ({"penalties": [{"name": "r1"}]}, ["penalties[0].name=r1", "score", "spectral_norm"]),
         (
             {"objective": {"name": "rank"}, "train.batch_size": 16},
             ["train.batch_size=16", "at least 17"],

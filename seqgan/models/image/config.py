@@ -1,16 +1,16 @@
 """Configuration of the networks for pictures and points."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.numbers import Layers
+from seqgan.core.parts import PICTURES, CriticPart, GeneratorPart, Modalities, Words
 
 Positive = Annotated[int, Field(gt=0)]
 
 
-class _FromNoiseConfig(Config):
+class _FromNoiseConfig(GeneratorPart):
     """What generators that start from noise have in common."""
 
     latent: Positive = 64
@@ -22,6 +22,8 @@ class _FromNoiseConfig(Config):
 class MlpGeneratorConfig(_FromNoiseConfig):
     """A perceptron: for points, and for small pictures."""
 
+    makes: ClassVar[Modalities] = frozenset({"points", "pictures"})
+
     name: Literal["mlp"] = "mlp"
     hidden: Positive = 128
     """Units of each hidden layer."""
@@ -31,6 +33,8 @@ class MlpGeneratorConfig(_FromNoiseConfig):
 
 class DcganGeneratorConfig(_FromNoiseConfig):
     """Convolutions that double the picture from 4×4 or 7×7 pixels on."""
+
+    makes: ClassVar[Modalities] = frozenset({"pictures"})
 
     name: Literal["dcgan"] = "dcgan"
     width: Positive = 32
@@ -44,6 +48,8 @@ class DcganGeneratorConfig(_FromNoiseConfig):
 class ResnetGeneratorConfig(_FromNoiseConfig):
     """Residual blocks that double the picture from 4×4 or 7×7 pixels on."""
 
+    makes: ClassVar[Modalities] = frozenset({"pictures"})
+
     name: Literal["resnet"] = "resnet"
     width: Positive = 32
     """Feature maps at every size."""
@@ -51,8 +57,10 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
     """Normalisation in front of each ReLU: over the batch as published, or sample by sample."""
 
 
-class TranslatorConfig(Config):
+class TranslatorConfig(GeneratorPart):
     """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
+
+    makes: ClassVar[Modalities] = frozenset({"picture_pair"})
 
     name: Literal["translator"] = "translator"
     width: Positive = 16
@@ -73,8 +81,11 @@ class TranslatorConfig(Config):
     """Learn one affine map of the picture's plane in front: for kinds that differ in size."""
 
 
-class DcganCriticConfig(Config):
+class DcganCriticConfig(CriticPart):
     """Strided convolutions that halve the picture down to 4×4 or 7×7 pixels."""
+
+    accepts: ClassVar[Modalities] = PICTURES
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["dcgan"] = "dcgan"
     width: Positive = 32
@@ -83,16 +94,22 @@ class DcganCriticConfig(Config):
     """Normalisation of each layer but the first, sample by sample."""
 
 
-class ResnetCriticConfig(Config):
+class ResnetCriticConfig(CriticPart):
     """Residual blocks that halve the picture down to 4×4 or 7×7 pixels."""
+
+    accepts: ClassVar[Modalities] = PICTURES
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["resnet"] = "resnet"
     width: Positive = 32
     """Feature maps at every size."""
 
 
-class PatchCriticConfig(Config):
+class PatchCriticConfig(CriticPart):
     """Scores overlapping patches; the score of a picture is their mean."""
+
+    accepts: ClassVar[Modalities] = PICTURES
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["patch"] = "patch"
     width: Positive = 32

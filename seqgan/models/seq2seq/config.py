@@ -1,13 +1,13 @@
 """Configuration of the networks that turn one sequence into another."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from warnings import catch_warnings, filterwarnings
 
 from pydantic import Field, model_validator
 
-from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Layers
+from seqgan.core.parts import GeneratorPart, Modalities, Need, Needs, Words
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -17,8 +17,11 @@ with catch_warnings():
     # pydantic's own `copy` is deprecated (`model_copy` took its place); ours may stand over it.
     filterwarnings("ignore", 'Field name "copy"', UserWarning)
 
-    class PointerConfig(Config):
+    class PointerConfig(GeneratorPart):
         """A recurrent encoder and decoder with attention, which may copy tokens of the source."""
+
+        makes: ClassVar[Modalities] = frozenset({"text_pair"})
+        gives: ClassVar[Words] = frozenset({"repaired sentences", "attention to the source"})
 
         name: Literal["pointer"] = "pointer"
         embed: Positive = 64
@@ -35,8 +38,11 @@ with catch_warnings():
         """One network for both directions, which is told the direction."""
 
 
-class EncoderDecoderConfig(Config):
+class EncoderDecoderConfig(GeneratorPart):
     """A pre-norm transformer encoder, and a decoder that attends to it, with a cache."""
+
+    makes: ClassVar[Modalities] = frozenset({"text_pair"})
+    gives: ClassVar[Words] = frozenset({"repaired sentences"})
 
     name: Literal["encoder_decoder"] = "encoder_decoder"
     width: Positive = 64
@@ -59,8 +65,11 @@ class EncoderDecoderConfig(Config):
         return self
 
 
-class LexiconConfig(Config):
+class LexiconConfig(GeneratorPart):
     """A table that says what each token becomes; neighbours may change places."""
+
+    makes: ClassVar[Modalities] = frozenset({"text_pair"})
+    gives: ClassVar[Words] = frozenset({"a table of tokens"})
 
     name: Literal["lexicon"] = "lexicon"
     period: Annotated[int, Field(gt=0)] = 1
@@ -77,6 +86,12 @@ class LexiconConfig(Config):
     counted before training; 0: not looked for. For data language_pair."""
     init_std: Annotated[float, Field(ge=0)] = 0.1
     """Standard deviation of the table's first logits."""
+
+    @property
+    def needs(self) -> Needs:
+        key = f"co_occurrence_prior={self.co_occurrence_prior}"
+        counts = Need("data", "counts of words in two languages", key, "set it to 0")
+        return (counts,) if self.co_occurrence_prior else ()
 
 
 PairConfig = Annotated[PointerConfig | EncoderDecoderConfig, ByName()]

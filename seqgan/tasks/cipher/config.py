@@ -4,12 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from seqgan.core.config import Config
 from seqgan.core.drawn import check_drawn
 from seqgan.core.numbers import Length, Sampled, Seed
+from seqgan.core.parts import TextPairPart, Words
 
 
-class CipherDataConfig(Config):
+class CipherDataConfig(TextPairPart):
     """Plain text (side a) and cipher text of other sentences (side b), token by token."""
 
     name: Literal["cipher"] = "cipher"
@@ -39,3 +39,7 @@ class CipherDataConfig(Config):
         if self.path is None:
             check_drawn(self, self.length, f"length={self.length}")
         return self
+
+    @property
+    def gives(self) -> Words:
+        return super().gives | ({"training rows that are pairs"} if self.aligned else set())

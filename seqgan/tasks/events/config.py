@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.numbers import Seed
+from seqgan.core.parts import TextPairPart, Words
 
 
-class EventsDataConfig(Config):
+class EventsDataConfig(TextPairPart):
     """Articles (side a) and headlines (side b) about events, written by a grammar."""
 
     name: Literal["events"] = "events"
@@ -22,3 +22,7 @@ class EventsDataConfig(Config):
     """Seed of the events and of how they are told."""
     aligned: bool = False
     """Training headlines are those of the training articles: for paired ceilings only."""
+
+    @property
+    def gives(self) -> Words:
+        return super().gives | ({"training rows that are pairs"} if self.aligned else set())

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.numbers import Seed
+from seqgan.core.parts import TextPairPart, Words
 
 
-class LanguagePairConfig(Config):
+class LanguagePairConfig(TextPairPart):
     """Two invented languages: b has other words than a for the same things, in another order."""
 
     name: Literal["language_pair"] = "language_pair"
@@ -26,3 +26,8 @@ class LanguagePairConfig(Config):
     """Seed of both languages and of the sentences."""
     aligned: bool = False
     """Training rows are pairs, side a's own sentences translated: for supervised ceilings."""
+
+    @property
+    def gives(self) -> Words:
+        words = super().gives - {"one vocabulary"} | {"counts of words in two languages"}
+        return words | ({"training rows that are pairs"} if self.aligned else set())

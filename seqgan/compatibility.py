@@ -1,0 +1,376 @@
+"""Which parts of an experiment go together.
+
+Every part declares what it gives and needs (`seqgan/core/parts.py`). Here the two are compared, and
+errors name the members of the unions that would fit. A rule about one part alone is that part's own
+validator. Nothing here imports torch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args, get_origin
+
+from seqgan.core.annotations import alternatives, tags_of
+from seqgan.core.errors import did_you_mean
+from seqgan.core.metric_names import base
+from seqgan.core.parts import (
+    SEQUENCES,
+    CriticPart,
+    DataPart,
+    EstimatorPart,
+    GamePart,
+    GeneratorPart,
+    Need,
+    ObjectivePart,
+    Part,
+    PenaltyPart,
+)
+from seqgan.core.renamed import new_metric
+from seqgan.estimators.config import AnyEstimatorConfig
+from seqgan.evaluation.config import DEFAULT_SWEEP_METRIC, EvaluationConfig
+from seqgan.games.config import GameConfig
+from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.objectives.config import AnyObjectiveConfig
+from seqgan.probe.config import ProbeConfig
+from seqgan.training.config import StageConfig
+
+UNIONS: dict[str, Any] = {
+    "game": GameConfig,
+    "generator": GeneratorConfig,
+    "critic": CriticConfig,
+    "encoder": CriticConfig,
+    "objective": AnyObjectiveConfig,
+    "estimator": AnyEstimatorConfig,
+}
+"""The parts that an error can propose instead of one that does not fit."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of an experiment that depend on each other."""
+
+    data: DataPart
+    game: GamePart
+    generator: GeneratorPart
+    critic: CriticPart | None
+    encoder: CriticPart | None
+    objective: ObjectivePart | None
+    penalties: Sequence[PenaltyPart]
+    estimator: EstimatorPart | None
+    schedule: Sequence[StageConfig]
+    batch_size: int
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases of all stages, in their order."""
+        return [phase for stage in self.schedule for phase in stage.phases]
+
+    def named(self) -> Iterator[tuple[str, Part]]:
+        """Every part that there is, with its place in the configuration."""
+        for field in ("game", "data", "generator", "critic", "objective", "estimator"):
+            if (part := getattr(self, field)) is not None:
+                yield field, part
+        yield from ((f"penalties[{i}]", penalty) for i, penalty in enumerate(self.penalties))
+
+
+def check_parts(parts: Parts) -> None:
+    """Raises `ValueError` with field, value and remedy where two parts do not go together."""
+    _check_game(parts)
+    _check_schedule(parts)
+    _check_networks(parts)
+    _check_start(parts)
+    _check_estimator(parts)
+    _check_penalties(parts)
+    for field, part in parts.named():
+        for need in part.needs:
+            _check_need(field, part, need, parts)
+    _check_sizes(parts)
+    parts.game.check_schedule(parts.phases, parts.data, parts.estimator)
+
+
+def _members(union: Any) -> Iterator[Any]:
+    """One part for each name in a union, with the defaults of its fields."""
+    for kind in alternatives(union):
+        yield from (kind.model_construct(name=name) for name in tags_of(kind))
+
+
+def _choose(field: str, fits: Callable[[Any], bool]) -> str:
+    return ", ".join(part.name for part in _members(UNIONS[field]) if fits(part))
+
+
+# ── Data, game and networks ───────────────────────────────────────────────────────────────────
+
+
+def _check_game(parts: Parts) -> None:
+    game, data = parts.game, parts.data
+    if data.modality not in game.plays:
+        raise ValueError(
+            f"game.name={game.name} cannot be played on data.name={data.name}; choose from: "
+            f"{_choose('game', lambda other: data.modality in other.plays)}"
+        )
+    for need in game.needs:
+        if need.of == "data":
+            _check_need("game", game, need, parts)
+    for field in ("critic", "objective", "estimator", "encoder"):
+        wanted, present = field in game.parts, getattr(parts, field) is not None
+        if present and not wanted:
+            raise ValueError(f"game.name={game.name} has no use for {field}; remove it")
+        if wanted and not present:
+            alone = _choose("game", lambda other: data.modality in other.plays and not other.parts)
+            remedy = f"or use game {alone}" if alone else "see configs/ for examples"
+            raise ValueError(f"game.name={game.name} needs {field}; add it, {remedy}")
+
+
+def _check_schedule(parts: Parts) -> None:
+    known = parts.game.phases
+    for position, stage in enumerate(parts.schedule):
+        for phase in stage.phases:
+            if phase not in known:
+                hint = did_you_mean(phase, known) or ";"
+                raise ValueError(
+                    f"schedule[{position}].phases has '{phase}', which game.name="
+                    f"{parts.game.name} does not know{hint} it has: {', '.join(known)}"
+                )
+            if phase == "mle" and "tokens" not in parts.data.gives:
+                raise ValueError(
+                    f"schedule[{position}].phases has 'mle', but pictures and points have no "
+                    "likelihood here; use game autoencode for a generator alone"
+                )
+
+
+def _check_networks(parts: Parts) -> None:
+    """Every network can make or read the samples of the data."""
+    modality = parts.data.modality
+    makes: Callable[[Any], bool] = lambda part: modality in part.makes  # noqa: E731
+    reads: Callable[[Any], bool] = lambda part: modality in part.accepts  # noqa: E731
+    for field, fits in {"generator": makes, "critic": reads, "encoder": reads}.items():
+        part = getattr(parts, field)
+        if part is not None and not fits(part):
+            raise ValueError(
+                f"{field}.name={part.name} does not fit data.name={parts.data.name}; "
+                f"choose from: {_choose(field, fits)}"
+            )
+
+
+def _check_start(parts: Parts) -> None:
+    """A critic that starts from the generator is built like it."""
+    critic, generator = parts.critic, parts.generator
+    starts = critic.starts_from if critic is not None else {}
+    if critic is not None and starts:
+        if "copy_critic" not in parts.game.phases or generator.name not in starts:
+            games = _choose("game", lambda game: "copy_critic" in game.phases)
+            raise ValueError(
+                f"critic.from_generator=true: critic {critic.name} can start from generator "
+                f"{' or '.join(starts)}, in games {games}; set it to false"
+            )
+        for field, other in starts[generator.name].items():
+            ours, theirs = getattr(critic, field), getattr(generator, other)
+            if ours != theirs:
+                raise ValueError(
+                    f"critic.from_generator=true, but critic.{field}={ours} and "
+                    f"generator.{other}={theirs}; make them equal"
+                )
+        if "layers to copy" not in generator.gives:
+            raise ValueError(
+                "critic.from_generator=true copies whole layers, and generator.lora has them in "
+                "two parts; set one of them to false or null"
+            )
+    if bool(starts) != ("copy_critic" in parts.phases):
+        raise ValueError(
+            f"critic.from_generator={str(bool(starts)).lower()} and the schedule's phase "
+            "'copy_critic', which copies the layers, go together; set both, or neither"
+        )
+
+
+# ── Estimators ────────────────────────────────────────────────────────────────────────────────
+
+
+def _teaches(estimator: EstimatorPart, parts: Parts) -> bool:
+    return parts.data.modality in estimator.accepts and parts.game.family in estimator.games
+
+
+def _check_estimator(parts: Parts) -> None:
+    estimator, game = parts.estimator, parts.game
+    if estimator is None or _teaches(estimator, parts):
+        return
+    wrong = f"is not for game {game.name}"
+    if parts.data.modality not in estimator.accepts:
+        wrong = f"does not fit data.name={parts.data.name}"
+    elif "critic" not in game.parts:
+        wrong = f"needs a critic, game.name={game.name} has none"
+    raise ValueError(
+        f"estimator.name={estimator.name} {wrong}; choose from: "
+        f"{_choose('estimator', lambda other: _teaches(other, parts))}"
+    )
+
+
+# ── Needs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_need(field: str, part: Part, need: Need, parts: Parts) -> None:
+    """What a part needs is given by the part that it needs it of, or where there is none by the
+    game, as a fixed reward is."""
+    giver = getattr(parts, need.of)
+    if need.word in (giver or parts.game).gives:
+        return
+    lacks = f"and game.name={parts.game.name} has no {need.of}"
+    if giver is not None:
+        lacks = f"which {need.of}.name={giver.name} does not give"
+    remedies = [*_remedies(need, giver, parts)] + [need.otherwise] * bool(need.otherwise)
+    remedy = ", or ".join(remedies) or f"use another {field}"
+    key = f"{field}.{need.key or f'name={part.name}'}"
+    raise ValueError(f"{key} needs {need.word}, {lacks}; {remedy}")
+
+
+def _remedies(need: Need, giver: Part | None, parts: Parts) -> Iterator[str]:
+    """Another value of the giver's fields, or another giver."""
+    if giver is None:
+        return
+    yield from (f"set {need.of}.{change}" for change in _changes(giver, need.word))
+    others = []
+    for other in _members(UNIONS.get(need.of, type(giver))):
+        if (type(other) is type(giver) and other.name == giver.name) or not _fits(other, parts):
+            continue
+        if need.word in other.gives:
+            others.append(other.name)
+        else:
+            others += [f"{other.name} with {change}" for change in _changes(other, need.word)]
+    if others:
+        yield f"use {need.of} {', '.join(others)}"
+
+
+def _fits(part: Part, parts: Parts) -> bool:
+    """Whether a part could stand in the experiment, as far as data and game decide."""
+    modality = parts.data.modality
+    if isinstance(part, EstimatorPart):
+        return _teaches(part, parts)
+    if isinstance(part, CriticPart):
+        return modality in part.accepts
+    if isinstance(part, GeneratorPart):
+        return modality in part.makes
+    return not isinstance(part, DataPart | GamePart)
+
+
+def _changes(part: Part, word: str) -> Iterator[str]:
+    """Values of a switch or a choice with which a part would give `word`."""
+    for field, info in type(part).model_fields.items():
+        values: tuple[Any, ...] = (False, True) if info.annotation is bool else ()
+        if get_origin(info.annotation) is Literal and field != "name":
+            values = get_args(info.annotation)
+        for value in values:
+            if word in part.model_copy(update={field: value}).gives:
+                shown = str(value).lower() if isinstance(value, bool) else value
+                yield f"{field}={shown}"
+                break
+
+
+# ── Sizes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_sizes(parts: Parts) -> None:
+    """Batches are large enough, sequences long enough and windows wide enough."""
+    critic, estimator, objective, batch = (
+        parts.critic,
+        parts.estimator,
+        parts.objective,
+        parts.batch_size,
+    )
+    if estimator is not None:
+        estimator.check_batch(batch, "prompts" in parts.data.gives)
+    if objective is not None and batch < objective.least_batch:
+        raise ValueError(
+            f"train.batch_size={batch} leaves objective {objective.name} nothing to compare "
+            f"with; use at least {objective.least_batch}"
+        )
+    if critic is None:
+        return
+    window = None if estimator is None else estimator.window
+    if window is not None and window < critic.reach:
+        raise ValueError(
+            f"estimator.credit.reach={window} leaves out scores of a critic that sees "
+            f"{critic.reach} columns to either side; raise it to {critic.reach}"
+        )
+    columns = parts.data.columns
+    if columns is not None and critic.widest > columns:
+        raise ValueError(
+            f"critic.widths has {critic.widest}, longer than the sequences ({columns} tokens); "
+            "drop the wider windows and their filters"
+        )
+
+
+def _check_penalties(parts: Parts) -> None:
+    names = [penalty.name for penalty in parts.penalties]
+    if names and parts.critic is None:
+        raise ValueError(f"penalties has '{names[0]}', but there is no critic; remove it")
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise ValueError(f"penalties has '{doubles[0]}' twice; keep one")
+
+
+# ── Evaluation ────────────────────────────────────────────────────────────────────────────────
+
+
+def check_evaluation(parts: Parts, evaluation: EvaluationConfig) -> None:
+    """Raises `ValueError` where there are too few samples, or a rule selects by what is not
+    measured."""
+    for field in ("samples", "samples_during_training"):
+        count, least = getattr(evaluation, field), parts.data.least_samples
+        if count < least:
+            raise ValueError(
+                f"evaluation.{field}={count}: data {parts.data.name} are measured by each "
+                f"sample's fifth nearest neighbour; raise it to {least} or more"
+            )
+    known = _measured(parts)
+    for field in ("select", "sweep_select"):
+        rule = getattr(evaluation, field)
+        metric = rule.metric
+        if rule.patience is not None and (metric is None or field == "sweep_select"):
+            raise ValueError(
+                f"evaluation.{field}.patience={rule.patience} waits for no metric of training; set "
+                "evaluation.select.metric too, or leave it out"
+            )
+        unused = field == "sweep_select" and not evaluation.sweep
+        if unused and metric == DEFAULT_SWEEP_METRIC:  # the default, which is for sequences
+            continue
+        if metric is not None and base(metric) not in known:
+            raise ValueError(
+                f"evaluation.{field}.metric='{metric}': {_unknown(metric, known, parts)}"
+            )
+
+
+def _measured(parts: Parts) -> tuple[str, ...]:
+    """What validation measures: of translations, the directions that are played."""
+    data = parts.data
+    directed = (
+        f"{name}_{direction}"
+        for direction in parts.game.played_directions
+        for name in data.direction_metrics
+    )
+    return (*data.metrics, *directed)
+
+
+def _unknown(metric: str, known: Sequence[str], parts: Parts) -> str:
+    now = new_metric(metric, parts.data.name)
+    if base(now) in known:
+        return f"has another name now; write {now}"
+    hint = did_you_mean(metric, known) or ";"
+    return f"unknown{hint} choose from: {', '.join(known)}"
+
+
+def check_probe(parts: Parts, probe: ProbeConfig | None) -> None:
+    """Raises `ValueError` where a probed estimator could not be the experiment's own."""
+    if probe is None:
+        return
+    if parts.game.family != "adversarial" or parts.data.modality not in SEQUENCES:
+        raise ValueError(
+            f"probe: game.name={parts.game.name} on data.name={parts.data.name} has no "
+            "estimators of discrete tokens to compare; remove it"
+        )
+    for row in probe.estimators:
+        probed = replace(parts, estimator=row.estimator)
+        try:
+            _check_estimator(probed)
+            for need in row.estimator.needs:
+                _check_need("estimator", row.estimator, need, probed)
+            _check_sizes(probed)
+        except ValueError as error:
+            raise ValueError(f"probe.estimators, '{row.label}': {error}") from error

@@ -1,0 +1,203 @@
+"""What the parts of an experiment say of themselves, so that they can be put together.
+
+The configuration class of a part declares what the part gives to others and what it needs of them,
+in plain words; `seqgan/compatibility.py` compares the two. A fact is a `ClassVar`, or a property
+where it depends on fields:
+
+    class MyEstimatorConfig(EstimatorPart):
+        name: Literal["mine"] = "mine"
+        games: ClassVar[Words] = frozenset({"adversarial", "reward"})
+        needs: ClassVar[Needs] = (Need("critic", "features"),)
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from seqgan.core.config import Config
+
+Words = frozenset[str]
+Modality = Literal["sentences", "prompted", "points", "pictures", "picture_pair", "text_pair"]
+"""What data consist of: sequences alone or behind prompts, points, pictures, or two unpaired kinds
+of pictures or text."""
+Modalities = frozenset[Modality]
+
+SEQUENCES: Modalities = frozenset({"sentences", "prompted", "text_pair"})
+"""Data of tokens."""
+PICTURES: Modalities = frozenset({"pictures", "picture_pair"})
+ARRAYS: Modalities = PICTURES | {"points"}
+"""Data of numbers, with a gradient from the sample to the generator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that another part has to give; an error reads
+
+    <key> needs <word>, which <of>.name=… does not give; use <of> …, or <otherwise>
+    """
+
+    of: Literal["data", "game", "generator", "critic", "objective", "estimator"]
+    word: str
+    key: str = ""
+    """The key and value below the part that ask for it, as `samples=2`; empty: the part itself."""
+    otherwise: str = ""
+    """What can be done instead of using another part."""
+
+
+Needs = tuple[Need, ...]
+
+
+class Part(Config):
+    """A section of the configuration that has a `name` and makes a part of the experiment."""
+
+    name: str
+
+    @property
+    def gives(self) -> Words:
+        """What other parts may count on."""
+        return frozenset()
+
+    @property
+    def needs(self) -> Needs:
+        """What other parts have to give."""
+        return ()
+
+
+def inner_needs(field: str, part: Part | None) -> Needs:
+    """The needs of a part of a part, for the part that has it in `field`."""
+    if part is None:
+        return ()
+    return tuple(
+        replace(need, key=f"{field}.{need.key or f'name={part.name}'}") for need in part.needs
+    )
+
+
+class DataPart(Part):
+    """Configuration of data."""
+
+    modality: ClassVar[Modality]
+    metrics: ClassVar[tuple[str, ...]]
+    """What validation measures: the names that a selection rule can use. Where a feature extractor
+    measures, its name follows behind an @, which a rule may leave out."""
+    direction_metrics: ClassVar[tuple[str, ...]] = ()
+    """What is measured for each direction of translation besides; the name ends in _a2b or _b2a."""
+    least_samples: ClassVar[int] = 2
+    """Generated samples that the metrics need."""
+
+    @property
+    def gives(self) -> Words:
+        words = {"true responses", "one vocabulary", "a finite training set"}
+        words |= {"tokens"} if self.modality in SEQUENCES else set()
+        return frozenset(words | ({"prompts"} if self.modality == "prompted" else set()))
+
+    @property
+    def columns(self) -> int | None:
+        """Columns of a sequence, where they are known before the data are read."""
+        return None
+
+
+class TextPairPart(DataPart):
+    """Configuration of two kinds of text that are never paired in training."""
+
+    modality: ClassVar[Modality] = "text_pair"
+    metrics: ClassVar[tuple[str, ...]] = ("label_free",)
+    direction_metrics: ClassVar[tuple[str, ...]] = (
+        *("label_free", "lm_nll", "unigram_kl", "round_trip", "shuffled"),
+    )
+    """What needs no truth: nothing is ever selected by a score against the truth."""
+
+
+class EstimatorPart(Part):
+    """Configuration of a gradient estimator."""
+
+    accepts: ClassVar[Modalities] = SEQUENCES
+    """Data whose generators it can teach."""
+    games: ClassVar[Words] = frozenset({"adversarial"})
+    """Families of games in which it works."""
+    carries_rewards: ClassVar[bool] = True
+    """Whether rewards reach the generator at all."""
+
+    @property
+    def window(self) -> int | None:
+        """Columns to either side whose scores a token is credited with; None: all of them."""
+        return None
+
+    def check_batch(self, batch_size: int, prompted: bool) -> None:
+        """Raises `ValueError` where a batch leaves nothing to compare with."""
+
+
+class GamePart(Part):
+    """Configuration of a game."""
+
+    plays: ClassVar[Modalities]
+    """The data that it is played on."""
+    phases: ClassVar[tuple[str, ...]]
+    """The phases that a schedule can visit."""
+    parts: ClassVar[Words] = frozenset()
+    """Which of critic, objective, estimator and encoder take part; the others have to be null."""
+    family: ClassVar[str] = ""
+    """How rewards reach the generator: `adversarial` (a critic reads its samples), `infill` (a
+    critic reads hard tokens only), `reward` (one number per sample) or `cycle` (rewards pass
+    through a translation); empty in games without estimator."""
+    adversarial_phases: ClassVar[Words] = frozenset()
+    """Phases in which the generator learns from something else than real samples."""
+    adversarial_name: ClassVar[str] = "adversarial phase"
+    """What people call training from the first of them on."""
+
+    @property
+    def played_directions(self) -> list[str]:
+        """Directions of translation that are played and measured."""
+        return []
+
+    def trained_directions(self, phases: Collection[str]) -> list[str]:
+        """The translators that a schedule with these phases teaches."""
+        return []
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        """Raises `ValueError` where the schedule's phases, in their order, do not go with the
+        game's fields."""
+
+
+class GeneratorPart(Part):
+    """Configuration of a generator."""
+
+    makes: ClassVar[Modalities]
+    """The data whose samples it can make."""
+
+
+class CriticPart(Part):
+    """Configuration of a critic."""
+
+    accepts: ClassVar[Modalities]
+    """The data whose samples it can read."""
+
+    @property
+    def starts_from(self) -> Mapping[str, Mapping[str, str]]:
+        """Generators whose layers are copied into the critic, by name; and for each the critic's
+        fields that have to agree with fields of the generator. Empty: it starts by itself."""
+        return {}
+
+    @property
+    def reach(self) -> int:
+        """Columns to either side that a score of a window sees."""
+        return 0
+
+    @property
+    def widest(self) -> int:
+        """Columns of the widest window, which no sequence may be shorter than."""
+        return 0
+
+
+class ObjectivePart(Part):
+    """Configuration of an objective."""
+
+    @property
+    def least_batch(self) -> int:
+        """Samples in a batch, so that each has others to be compared with."""
+        return 1
+
+
+class PenaltyPart(Part):
+    """Configuration of what keeps a critic smooth."""
