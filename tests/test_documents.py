@@ -47,12 +47,27 @@ def test_there_are_commands() -> None:
     assert len(set(COMMANDS.values())) > 10
 
 
-@pytest.mark.parametrize("block", re.findall(r"(?s)```python\n(.*?)```", README))
-def test_python_of_the_readme_runs(block: str) -> None:
-    namespace: dict[str, Any] = {}
-    exec(compile(block, "README.md", "exec"), namespace)
-    found = namespace["reward"](namespace["rollout"].x, namespace["rollout"].mask)
-    assert found.mean() > 11  # of 12: the generator has learned it
+def python_of(heading: str) -> str:
+    """The Python under a heading of the README."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return section.split("```python\n")[1].split("```")[0]
+
+
+def test_the_own_loop_of_the_readme_learns() -> None:
+    names: dict[str, Any] = {}
+    exec(python_of("In your own loop"), names)
+    assert names["reward"](names["rollout"].x, names["rollout"].mask).mean() > 11  # of 12
+
+
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    exec(python_of("In Python").replace("repeat=100", "repeat=5"), {})
+    likelihoods, jsd = capsys.readouterr().out.splitlines()
+    assert len(likelihoods.split(",")) == 20
+    assert 0 < float(jsd) < 0.7
 
 
 def test_the_readme_is_short() -> None:
