@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from seqgan.core.annotations import alternatives, tags_of
 from seqgan.core.errors import did_you_mean
-from seqgan.core.metric_names import base
 from seqgan.core.parts import (
     SEQUENCES,
     CriticPart,
@@ -24,9 +23,7 @@ from seqgan.core.parts import (
     Part,
     PenaltyPart,
 )
-from seqgan.core.renamed import new_metric
 from seqgan.estimators.config import AnyEstimatorConfig
-from seqgan.evaluation.config import DEFAULT_SWEEP_METRIC, EvaluationConfig
 from seqgan.games.config import GameConfig
 from seqgan.models.config import CriticConfig, GeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig
@@ -306,54 +303,7 @@ def _check_penalties(parts: Parts) -> None:
         raise ValueError(f"penalties has '{doubles[0]}' twice; keep one")
 
 
-# ── Evaluation ────────────────────────────────────────────────────────────────────────────────
-
-
-def check_evaluation(parts: Parts, evaluation: EvaluationConfig) -> None:
-    """Raises `ValueError` where there are too few samples, or a rule selects by what is not
-    measured."""
-    for field in ("samples", "samples_during_training"):
-        count, least = getattr(evaluation, field), parts.data.least_samples
-        if count < least:
-            raise ValueError(
-                f"evaluation.{field}={count}: data {parts.data.name} are measured by each "
-                f"sample's fifth nearest neighbour; raise it to {least} or more"
-            )
-    known = _measured(parts)
-    for field in ("select", "sweep_select"):
-        rule = getattr(evaluation, field)
-        metric = rule.metric
-        if rule.patience is not None and (metric is None or field == "sweep_select"):
-            raise ValueError(
-                f"evaluation.{field}.patience={rule.patience} waits for no metric of training; set "
-                "evaluation.select.metric too, or leave it out"
-            )
-        unused = field == "sweep_select" and not evaluation.sweep
-        if unused and metric == DEFAULT_SWEEP_METRIC:  # the default, which is for sequences
-            continue
-        if metric is not None and base(metric) not in known:
-            raise ValueError(
-                f"evaluation.{field}.metric='{metric}': {_unknown(metric, known, parts)}"
-            )
-
-
-def _measured(parts: Parts) -> tuple[str, ...]:
-    """What validation measures: of translations, the directions that are played."""
-    data = parts.data
-    directed = (
-        f"{name}_{direction}"
-        for direction in parts.game.played_directions
-        for name in data.direction_metrics
-    )
-    return (*data.metrics, *directed)
-
-
-def _unknown(metric: str, known: Sequence[str], parts: Parts) -> str:
-    now = new_metric(metric, parts.data.name)
-    if base(now) in known:
-        return f"has another name now; write {now}"
-    hint = did_you_mean(metric, known) or ";"
-    return f"unknown{hint} choose from: {', '.join(known)}"
+# ── The probe ─────────────────────────────────────────────────────────────────────────────────
 
 
 def check_probe(parts: Parts, probe: ProbeConfig | None) -> None:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from seqgan.compatibility import Parts, check_evaluation, check_parts, check_probe
+from seqgan.compatibility import Parts, check_parts, check_probe
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
@@ -101,7 +101,7 @@ class Experiment(Config):
             batch_size=self.train.batch_size,
         )
         check_parts(parts)
-        check_evaluation(parts, self.evaluation)
+        self.evaluation.check_data(self.data, self.game.played_directions)
         check_probe(parts, self.probe)
         return self
 

@@ -37,6 +37,7 @@ from seqgan.core.config import (
 )
 from seqgan.core.errors import UserError, did_you_mean, terminate
 from seqgan.core.progress import progress_bar
+from seqgan.core.renamed import new_metric
 from seqgan.core.saved_files import read_json_object, write_text
 from seqgan.experiment import Experiment, read_run_config
 from seqgan.reporting.runs import Arm, read_run
@@ -90,6 +91,9 @@ class StudyConfig(Config):
                 raise ValueError(f"arms: '{name}' is a file of the study itself; rename the arm")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds={self.seeds}: a seed stands twice; list each once")
+        for metric in self.metrics or []:
+            if (now := new_metric(metric)) != metric:
+                raise ValueError(f"metrics: '{metric}' has another name now; write {now}")
         if self.baseline is not None and self.baseline not in names:
             hint = did_you_mean(self.baseline, names)
             raise ValueError(f"baseline='{self.baseline}': no such arm{hint or ''}")

@@ -634,7 +634,7 @@ def credited(**fields: Any) -> dict[str, Any]:
             {"game.directions": ["a2b"], "evaluation.select": {"metric": "label_free_b2a"}},
             ["evaluation.select.metric='label_free_b2a'", "label_free_a2b"],
         ),
-        (EVENTS, {"evaluation.select": {"patience": 5}}, ["evaluation.select.patience=5"]),
+        (EVENTS, {"evaluation.select": {"patience": 5}}, ["evaluation: select.patience=5"]),
         (EVENTS, {"game.directions": []}, ["game", "directions"]),
         (EVENTS, {"generator.copi": False}, ["copi", "did you mean 'copy'"]),
     ],

@@ -95,6 +95,11 @@ class DataPart(Part):
         """Columns of a sequence, where they are known before the data are read."""
         return None
 
+    def measured(self, directions: Sequence[str]) -> tuple[str, ...]:
+        """The metrics of a game that plays these directions of translation."""
+        directed = (f"{name}_{way}" for way in directions for name in self.direction_metrics)
+        return (*self.metrics, *directed)
+
 
 class TextPairPart(DataPart):
     """Configuration of two kinds of text that are never paired in training."""

@@ -1,11 +1,16 @@
 """Configuration of evaluation: how much is sampled, and which rule picks what is reported."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.errors import did_you_mean
+from seqgan.core.metric_names import base
 from seqgan.core.numbers import Temperature
+from seqgan.core.parts import DataPart
+from seqgan.core.renamed import new_metric
 
 Positive = Annotated[int, Field(gt=0)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a sentence with others
@@ -69,3 +74,38 @@ class EvaluationConfig(Config):
     """The feature extractor of pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234
     """Seed of the generated sequences, the same in every evaluation."""
+
+    @model_validator(mode="after")
+    def _patience_waits_for_a_metric(self) -> Self:
+        for field in ("select", "sweep_select"):
+            rule = getattr(self, field)
+            if rule.patience is not None and (rule.metric is None or field == "sweep_select"):
+                raise ValueError(
+                    f"{field}.patience={rule.patience} waits for no metric of training; set "
+                    "select.metric too, or leave it out"
+                )
+        return self
+
+    def check_data(self, data: DataPart, directions: Sequence[str]) -> None:
+        """Raises `ValueError` where there are too few samples for the data's metrics, or where a
+        rule selects by what is not measured; `directions` of translation are those played."""
+        for field in ("samples", "samples_during_training"):
+            count, least = getattr(self, field), data.least_samples
+            if count < least:
+                raise ValueError(
+                    f"evaluation.{field}={count}: data {data.name} are measured by each sample's "
+                    f"fifth nearest neighbour; raise it to {least} or more"
+                )
+        known = data.measured(directions)
+        for field in ("select", "sweep_select"):
+            metric = getattr(self, field).metric
+            unused = field == "sweep_select" and not self.sweep
+            default = unused and metric == DEFAULT_SWEEP_METRIC  # which is for sequences
+            if metric is None or default or base(metric) in known:
+                continue
+            now = new_metric(metric, data.name)
+            hint = did_you_mean(metric, known) or ";"
+            wrong = f"unknown{hint} choose from: {', '.join(known)}"
+            if base(now) in known:
+                wrong = f"has another name now; write {now}"
+            raise ValueError(f"evaluation.{field}.metric='{metric}': {wrong}")

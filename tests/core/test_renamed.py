@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tiny_runs import tiny_experiment
+from tiny_runs import CIPHER, tiny_experiment
 
+from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.core.renamed import (
     new_key,
@@ -13,6 +14,7 @@ from seqgan.core.renamed import (
     upgrade_config,
     upgrade_report,
 )
+from seqgan.study import StudyConfig
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,10 @@ from seqgan.core.renamed import (
             "write a plain number, or {start, end, steps",
         ),
         ({"evaluation.judge": {"kind": "random"}}, "write feature_extractor"),
+        (
+            {**CIPHER, "evaluation.select": {"metric": "usage_kl_a2b"}},
+            "evaluation.select.metric='usage_kl_a2b': has another name now; write unigram_kl_a2b",
+        ),
         ({"critic": {"name": "company"}}, "critic.name='company': has another name now; write co_"),
         (
             {"estimator.credit": {"name": "gae", "trace": 0.5}},
@@ -37,6 +43,12 @@ def test_an_old_name_is_refused_with_the_new_one(changes: dict[str, Any], remedy
     with pytest.raises(UserError) as caught:
         tiny_experiment(changes)
     assert remedy in str(caught.value)
+
+
+def test_a_study_names_present_metrics() -> None:
+    tree = {"name": "s", "base": "b.yaml", "seeds": [0], "arms": [{"name": "a"}]}
+    with pytest.raises(UserError, match="'kept_a2b' has another name now; write label_pres"):
+        validate(StudyConfig, {**tree, "metrics": ["nll_valid", "kept_a2b"]}, "s.yaml")
 
 
 def test_a_run_folder_of_an_earlier_version_is_read_as_if_written_today() -> None:
