@@ -75,6 +75,8 @@ def load_class(path: str, base: type[BaseModel] = BaseModel) -> type[BaseModel]:
             path,
             f"is no subclass of {base.__name__}; derive it from {base.__module__}.{base.__name__}",
         )
+    if missing := sorted(found.__abstractmethods__):
+        raise _refused(path, f"has no method {missing[0]}; write it, as {base.__name__} says")
     return _named(found, path)
 
 

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from seqgan.estimators.baselines_config import MovingAverageConfig
 from seqgan.estimators.policy_gradient_config import PpoConfig
+from seqgan.estimators.base_config import CriticEstimatorConfig
 from seqgan.objectives.config import R1Config
 
 
@@ -43,6 +44,10 @@ class Half(R1Config):
 
     half: int = 2
     """Which half."""
+
+
+class Unbuilt(CriticEstimatorConfig):
+    """Nothing builds it."""
 
 
 NUMBER = 3
@@ -133,6 +138,8 @@ def test_objects_made_in_python_are_parts_too(folder: Path) -> None:
         ({"estimator.name": "my_lab.part:Slow"}, ["no module my_lab.part "]),
         ({"estimator.name": "my_lab.parts:Slo"}, ["parts.py has no Slo", "did you mean 'Slow'"]),
         ({"estimator.name": "my_lab.parts:NUMBER"}, ["is no subclass of"]),
+        ({"estimator.name": "my_lab.parts:Half"}, ["is no subclass of EstimatorConfig"]),
+        ({"estimator.name": "my_lab.parts:Unbuilt"}, ["has no method build_estimator"]),
         ({"estimator.name": "pathlib:Path"}, ["is no subclass of"]),
         ({"estimator.name": "my_lab.bad:Slow"}, ["bad.py, line 2: ZeroDivisionError: division"]),
         ({"estimator.name": "my_lab.torn:Slow"}, ["torn.py, line 1: SyntaxError: "]),

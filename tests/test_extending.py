@@ -1,0 +1,58 @@
+"""docs/extending.md from a folder outside the checkout: its files are written and used there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_runs import write_config
+
+import seqgan
+
+ROOT = Path(seqgan.__file__).parents[1]
+ESTIMATOR = {"estimator": {"name": "my_lab.estimators:SignReinforceConfig", "scale": 0.5}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of the tutorial."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "my_lab").mkdir()
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    names = re.findall(r"`my_lab/(\w+\.py)`:\n\n```python\n(.*?)```", page, flags=re.DOTALL)
+    for name, source in names:
+        (folder / "my_lab" / name).write_text(source, encoding="utf-8")
+    assert [name for name, _ in names] == ["estimators.py"]
+    return folder
+
+
+def seqgan_in(folder: Path, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("seqgan"), *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def test_an_own_estimator_trains_resumes_and_samples(folder: Path) -> None:
+    write_config(folder / "my.yaml", {**ESTIMATOR, "run.dir": "mine"})
+    assert (
+        "  # Size of every advantage.\n  scale: 0.5"
+        in seqgan_in(folder, "config", "my.yaml").stdout
+    )
+    seqgan_in(folder, "train", "my.yaml", "schedule.0.repeat=2")
+    seqgan_in(folder, "train", "--resume", "mine", "schedule.0.repeat=4")
+    steps = [json.loads(line)["step"] for line in (folder / "mine/metrics.jsonl").open()]
+    assert max(steps) == 12
+    assert len(seqgan_in(folder, "sample", "mine", "-n", "3").stdout.splitlines()) == 3
+    elsewhere = seqgan_in(folder.parent, "sample", str(folder / "mine"), expect=2).stderr
+    assert "no module my_lab is installed or in" in elsewhere
+    assert elsewhere.count("\n") == 1
