@@ -80,7 +80,7 @@ class LeaveOneOut(Baseline):
 
     def __call__(self, returns: Returns) -> Tensor:
         size = returns.samples if returns.samples > 1 else len(returns.returns_BT)
-        groups = returns.returns_BT.unflatten(0, (size, -1))
+        groups = torch.unflatten(returns.returns_BT, 0, (size, -1))
         return ((groups.sum(0) - groups) / (size - 1)).flatten(0, 1)
 
 

@@ -49,7 +49,7 @@ from seqgan.core.modes import evaluating
 from seqgan.core.types import Generator, Reward, Rollout, Stats
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
-from seqgan.estimators.credit import value_per_sequence
+from seqgan.estimators.rewards import value_per_sequence
 
 
 class ControlVariate(Protocol):

@@ -14,18 +14,15 @@ independent given the condition (a `ParallelGenerator`) and no r_s sees further 
 it leaves out has expectation 0. Elsewhere it is biased. Rewards enter without gradient.
 """
 
-import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgan.core.masks import mean_per_row
-from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SequenceSpace, SharedPrefix
+from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace
+from seqgan.estimators.rewards import value_per_sequence
 
 
 class Credit(ABC):
@@ -125,38 +122,3 @@ def discounted_sums(rollout: Rollout, reward: Reward, discount: float) -> Tensor
         running_B = reward_B + discount * running_B
         columns.append(running_B)
     return torch.stack(columns[::-1], 1)
-
-
-# ── Rewards ───────────────────────────────────────────────────────────────────────────────────
-
-
-def as_reward(function: Reward | Callable[[Tensor, Tensor], Tensor]) -> Reward:
-    """A function of (tokens, mask) as a reward; one that takes `shared` as it is."""
-    parameters = inspect.signature(function).parameters.values()
-    if len(parameters) > 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return cast(Reward, function)
-    plain = cast(Callable[[Tensor, Tensor | None], Tensor], function)
-    return lambda x, mask, shared=None: plain(x, mask)
-
-
-def value_per_sequence(
-    reward: Reward, tokens: Tensor, mask_BT: Tensor, shared: SharedPrefix | None = None
-) -> Tensor:
-    """`value_B`: a per-step reward is averaged over the steps that count."""
-    value = reward(tokens, mask_BT) if shared is None else reward(tokens, mask_BT, shared)
-    return value if value.dim() == 1 else mean_per_row(value, mask_BT)
-
-
-def total_per_sequence(
-    reward: Reward,
-    terms: Sequence[RewardTerm],
-    tokens: Tensor,
-    mask_BT: Tensor,
-    shared: SharedPrefix | None = None,
-) -> Tensor:
-    """`value_B` of the critic's reward plus that of each term times its weight."""
-    total_B = value_per_sequence(reward, tokens, mask_BT, shared)
-    for term in terms:
-        value_B = value_per_sequence(term.reward, tokens, mask_BT, shared)
-        total_B = total_B + term.weight * value_B
-    return total_B

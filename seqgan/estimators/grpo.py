@@ -14,7 +14,6 @@ rounding errors of equal rewards are not blown up; the outer mean is over sample
 black-box distillation (Ye et al. 2025) trains the student so.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,8 +30,8 @@ from seqgan.core.types import (
     Stats,
 )
 from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
-from seqgan.estimators.credit import total_per_sequence
 from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective
+from seqgan.estimators.rewards import TotalReward
 
 
 @dataclass(eq=False)
@@ -57,7 +56,8 @@ class Grpo(SequenceEstimator):
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        value_B = self._values(generator, rollout, reward, terms)
+        with torch.no_grad(), frozen(generator):
+            value_B = TotalReward(reward, terms)(rollout.tokens, rollout.mask_BT)
         advantage_B = self._compare(value_B)
         stats = {
             "return": value_B.mean(),
@@ -67,16 +67,10 @@ class Grpo(SequenceEstimator):
         old_BT = behaviour_log_probs(generator, rollout)
         return self._epoch(generator, rollout, advantage_B, old_BT, self.epochs, stats)
 
-    def _values(
-        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
-    ) -> Tensor:
-        with torch.no_grad(), frozen(generator):
-            return total_per_sequence(reward, terms, rollout.tokens, rollout.mask_BT)
-
     def _compare(self, value_B: Tensor) -> Tensor:
         """`advantage_B`: each value against its group's."""
         size = self.samples if self.samples > 1 else len(value_B)
-        groups = value_B.unflatten(0, (size, -1))
+        groups = value_B.view(size, -1)
         centred = groups - groups.mean(0)
         if self.normalised:
             floor = (1e-5 * value_B.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)

@@ -23,7 +23,7 @@ from torch import Tensor
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.estimators.base import SequenceEstimator, Surrogate
-from seqgan.estimators.credit import total_per_sequence
+from seqgan.estimators.rewards import TotalReward
 from seqgan.estimators.score_function import policy_gradient_losses
 
 
@@ -43,7 +43,7 @@ class Maligan(SequenceEstimator):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         with torch.no_grad(), frozen(generator):
-            logit_B = total_per_sequence(reward, terms, rollout.tokens, rollout.mask_BT)
+            logit_B = TotalReward(reward, terms)(rollout.tokens, rollout.mask_BT)
         weight_B = logit_B.softmax(0)
         advantage_B = len(weight_B) * weight_B - self.baseline
         advantages = {"critic": advantage_B[:, None].expand_as(rollout.mask_BT)}

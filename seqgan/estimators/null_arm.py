@@ -42,7 +42,8 @@ from seqgan.core.types import (
     SharedPrefix,
 )
 from seqgan.estimators.base import Estimator, Surrogate
-from seqgan.estimators.credit import Credit, as_reward
+from seqgan.estimators.credit import Credit
+from seqgan.estimators.rewards import as_reward
 
 NullReward = Literal["constant", "shuffled"]
 
@@ -145,10 +146,10 @@ class _Shuffled:
         """The same samples, whose gradients change places on the way back."""
         passed = x.view_as(x)
         if passed.requires_grad:
-            passed.register_hook(self._exchanged)
+            cast(Any, passed).register_hook(self._exchanged)  # torch has no type for it
         return passed
 
     def _exchanged(self, rows: Tensor) -> Tensor:
         """Row n·B + b is row n·B + order[b] less the mean of block n."""
-        blocks = rows.unflatten(0, (-1, len(self.order_B)))
+        blocks = torch.unflatten(rows, 0, (-1, len(self.order_B)))
         return (blocks[:, self.order_B] - blocks.mean(1, keepdim=True)).flatten(0, 1)

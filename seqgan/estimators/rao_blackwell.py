@@ -47,7 +47,7 @@ from seqgan.core.types import (
 )
 from seqgan.decoding import Ancestral, PrefixBatch, decode, prefix_states, sample_categorical
 from seqgan.estimators.base import SequenceEstimator, Surrogate
-from seqgan.estimators.credit import total_per_sequence
+from seqgan.estimators.rewards import TotalReward
 
 
 @dataclass(eq=False)
@@ -66,12 +66,13 @@ class RaoBlackwell(SequenceEstimator):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
+        total = TotalReward(reward, terms)
         with torch.no_grad(), frozen(generator):
-            value_B = total_per_sequence(reward, terms, rollout.tokens, mask_BT)
+            value_B = total(rollout.tokens, mask_BT)
             outs = prefix_states(generator, ids_BT[:, : longest(mask_BT)], rollout.cond)
             actions = choose_actions(outs, mask_BT, self.k, self.space.end_id)
             ids_TRT = sentences_of(generator, self.space, rollout, outs, actions.ids_TNB)
-            value_TNB = self._values(ids_TRT, actions, reward, terms)
+            value_TNB = self._values(ids_TRT, actions, total)
         advantage_TNB = value_TNB - value_B
         with evaluating(generator):
             logp_TNB = _log_probs(generator, rollout, actions.ids_TNB)
@@ -85,15 +86,13 @@ class RaoBlackwell(SequenceEstimator):
         }
         return Surrogate(loss, stats)
 
-    def _values(
-        self, ids_TRT: Tensor, actions: "Actions", reward: Reward, terms: Sequence[RewardTerm]
-    ) -> Tensor:
+    def _values(self, ids_TRT: Tensor, actions: "Actions", total: TotalReward) -> Tensor:
         """`R_TNB` of the sentences of all actions."""
         _, copies, batch = actions.ids_TNB.shape
         columns = []
         for time, ids_RT in enumerate(ids_TRT):
             mask_RT = mask_until_end(ids_RT, self.space.end_id)
-            value_R = total_per_sequence(reward, terms, ids_RT, mask_RT, SharedPrefix(batch, time))
+            value_R = total(ids_RT, mask_RT, SharedPrefix(batch, time))
             columns.append(value_R.view(copies, batch))
         return torch.stack(columns)
 
@@ -163,6 +162,6 @@ def sentences_of(
 
 def _log_probs(generator: Generator, rollout: Rollout, ids_TNB: Tensor) -> Tensor:
     """`logp_TNB` of the actions in nats, after the sentence's own tokens. Keeps gradients."""
-    logits_BTV = generator(rollout.ids_BT, rollout.cond).float()
+    logits_BTV: Tensor = generator(rollout.ids_BT, rollout.cond).float()
     logp_TBV = logits_BTV.log_softmax(-1).transpose(0, 1)[: len(ids_TNB)]
     return logp_TBV.gather(-1, ids_TNB.transpose(1, 2)).transpose(1, 2)

@@ -34,7 +34,7 @@ from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import at_temperature
 from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.control_variate import control_variate_surrogate
-from seqgan.estimators.credit import value_per_sequence
+from seqgan.estimators.rewards import value_per_sequence
 
 NUMBERS_AT_ONCE = 1 << 25
 """Entries of the relaxed rows that the critic reads at once: 128 MiB, and as much again for each

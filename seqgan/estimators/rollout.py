@@ -16,7 +16,8 @@ from seqgan.core import types
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, Reward, SequenceSpace, SharedPrefix
 from seqgan.decoding import Ancestral, continuations
-from seqgan.estimators.credit import Credit, as_reward, value_per_sequence
+from seqgan.estimators.credit import Credit
+from seqgan.estimators.rewards import as_reward, value_per_sequence
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from seqgan.core.lazy import attach
 
 if TYPE_CHECKING:
+    from seqgan.models.generators.causal import CausalGenerator as CausalGenerator
     from seqgan.models.generators.hf import HfGenerator as HfGenerator
     from seqgan.models.generators.leakgan import LeakGanGenerator as LeakGanGenerator
     from seqgan.models.generators.pairwise import PairwiseGenerator as PairwiseGenerator
