@@ -53,7 +53,7 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.build.data import Task, build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
@@ -82,6 +82,7 @@ from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.rollout import Rollout as RolloutCredit
 from seqgan.estimators.score_function import ScoreFunction, policy_gradient_losses
 from seqgan.evaluation.base import Evaluator
+from seqgan.evaluation.task import Task
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.games.critics import CriticReward
 from seqgan.games.mle import likelihood_loss
@@ -977,7 +978,7 @@ CYCLE_ESTIMATORS = {
 
 def bench_cycle(sizes: Sizes, device: torch.device) -> Json:
     """Steps as the trainer takes them: sampling, losses, one update. All games read one stream."""
-    data = build_data(cycle_experiment(sizes, REFERENCE), device, None)
+    data = build_task(cycle_experiment(sizes, REFERENCE), device, None)
     games = {
         name: build_game(cycle_experiment(sizes, name), data, device) for name in CYCLE_ESTIMATORS
     }

@@ -170,7 +170,7 @@ def test_a_step_of_the_cycle_game_updates_the_player_of_its_phase(
     bench: ModuleType, tiny: Any
 ) -> None:
     experiment = bench.cycle_experiment(tiny, "straight_through")
-    data = bench.build_data(experiment, CPU, None)
+    data = bench.build_task(experiment, CPU, None)
     game = bench.build_game(experiment, data, CPU)
     bench._play(game, "generator")
     assert {name: player.updates for name, player in game.players.items()} == {

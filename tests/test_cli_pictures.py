@@ -309,7 +309,7 @@ def test_a_folder_that_cannot_be_used_is_refused_before_there_is_a_run(
     kind: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And before the feature extractor is trained, which takes a while."""
-    monkeypatch.delattr("seqgan.build.data.cached_extractor")
+    monkeypatch.delattr("seqgan.evaluation.feature_extractor.cached_extractor")
     named = _spoil(tmp_path / "pictures", kind)
     source = {"name": "folder", "path": str(tmp_path / "pictures")}
     overrides = {**PICTURES, "data.source": source, "data.size": None}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_runs import CIPHER, DIRECT, EVENTS, LANGUAGES, tiny_experiment
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_device, build_game
 from seqgan.core.device import autocast
 from seqgan.evaluation.decoding_grid import DecodingSetting
@@ -72,7 +72,7 @@ def run_phases(device: str, precision: str, overrides: list[str]) -> None:
 
 def play(experiment: Experiment, phases: list[str]) -> None:
     where = build_device(experiment)
-    data = build_data(experiment, where, None)
+    data = build_task(experiment, where, None)
     game = build_game(experiment, data, where)
     for phase in phases * 2:
         with autocast(where, experiment.train.precision):

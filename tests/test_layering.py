@@ -4,12 +4,13 @@
     decoding                                                          1
     translate, models, objectives, estimators, data, metrics, training, tasks 2
     games, evaluation, reporting                                      3
-    compatibility, experiment, build, probe, runs, study, comparison 4
+    compatibility, experiment, build, assembly, probe, runs, study, comparison 4
     cli, study_child, __main__                                        5
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `…config` modules,
 which are torch-free, and `tasks` builds on `data` and `metrics`. The methods `build…` of a `config`
-module are wiring, run from above: what they import inside may come from any package up to rank 3.
+module are wiring, run from above: what they import inside, or under TYPE_CHECKING for their
+signatures, may come from any package up to rank 3.
 `reporting` reads run folders only, so it knows `core` and itself.
 """
 
@@ -35,7 +36,7 @@ RANKS = {
     ),
     3: ("games", "evaluation", "reporting"),
     4: (
-        *("compatibility", "experiment", "build", "probe"),
+        *("compatibility", "experiment", "build", "assembly", "probe"),
         *("runs", "study", "comparison"),
     ),
     5: ("cli", "study_child", "__main__"),
@@ -81,10 +82,12 @@ def complaints(module: str, tree: ast.Module) -> list[str]:
 
 
 def without_builds(tree: ast.Module) -> tuple[ast.Module, list[ast.Module]]:
-    """A module without the bodies of its methods `build…`, and those bodies."""
+    """A module without the bodies of its methods `build…` and the types of their arguments, and
+    those bodies."""
     bodies = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("build"):
+        is_build = isinstance(node, ast.FunctionDef) and node.name.startswith("build")
+        if is_build or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             bodies.append(ast.Module(node.body, []))
             node.body = [ast.Pass()]
     return tree, bodies

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_runs import last_checkpoint, metric_lines, tiny_experiment, train
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_generating_module
 from seqgan.decoding import sequence_log_probs
 from seqgan.runs.weights import load_generator
@@ -29,7 +29,7 @@ def weights(folder: Path, name: str) -> dict[str, Any]:
 def nll(folder: Path, name: str, split: str) -> float:
     """Nats a token of held-out sequences under one of the two sets of weights."""
     experiment = tiny_experiment(AVERAGED)
-    data = build_data(experiment, CPU, None)
+    data = build_task(experiment, CPU, None)
     generator = build_generating_module(experiment, data.space)
     generator.load_state_dict(weights(folder, name))
     real = data.evaluator._real[split]
@@ -49,7 +49,7 @@ def test_evaluations_of_a_run_are_of_the_averaged_weights(folder: Path) -> None:
 def test_what_is_loaded_to_sample_has_the_averaged_weights(folder: Path) -> None:
     """Where there are any; else those that were trained."""
     experiment = tiny_experiment(AVERAGED)
-    space = build_data(experiment, CPU, None).space
+    space = build_task(experiment, CPU, None).space
     state = last_checkpoint(folder)
     for name in ("averaged", "module"):
         expected = weights(folder, name)

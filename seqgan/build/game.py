@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from seqgan.build.data import Task
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
 from seqgan.core.rng import seed_everything
@@ -17,6 +16,7 @@ from seqgan.data.config import OracleDataConfig
 from seqgan.data.stream import Batches
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.base_config import EstimatorConfig
+from seqgan.evaluation.task import Task
 from seqgan.experiment import Experiment
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.autoencode import AutoencodeGame
@@ -124,7 +124,7 @@ def build_game(experiment: Experiment, data: Task, device: torch.device) -> Game
         game.mle_weight,
         _mismatched(game, space, device),
         None if demonstrations is None else Demonstrations(demonstrations),
-        data.prompts,
+        None if data.prompts is None else data.prompts.unanswered,
         partial(start_from_generator, critic_module, module),
     )
     return _with_evolution(experiment, adversarial, estimator, stream)
@@ -161,15 +161,16 @@ def _critic_free_game(
     """Games of a generator of sequences alone."""
     if isinstance(game, MleGameConfig):
         return MleGame(generator, data.stream, game.scheduled_sampling)
-    assert data.train is not None, "checked by Experiment"
+    assert data.sequences is not None, "checked by Experiment"
+    train = data.sequences.train
     if isinstance(game, JsdganGameConfig):
-        return JsdganGame(generator, data.train, experiment.train.batch_size, experiment.seed)
+        return JsdganGame(generator, train, experiment.train.batch_size, experiment.seed)
     space = data.only_space
     assert isinstance(space, SequenceSpace), "checked by Experiment"
     if isinstance(game, DgsanGameConfig):
         return DgsanGame(generator, data.stream, space)
     estimator, baseline = _estimator_and_baseline(experiment, space, device)
-    reward = _fixed_reward(experiment, game, data.train, space, device)
+    reward = _fixed_reward(experiment, game, train, space, device)
     return RewardGame(generator, baseline, estimator, reward, data.stream)
 
 

@@ -1,6 +1,6 @@
 """Configuration of data: oracles with a known density, text, pictures, toys in the plane."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,10 @@ from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Fraction, Length, Positive, Sampled, Seed
 from seqgan.core.parts import DataPart, Modality, Words
 from seqgan.tasks.faces.config import FacesSourceConfig
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.pictures import Detect
+    from seqgan.evaluation.task import Task, TaskSetup
 
 
 class OraclePart(Config):
@@ -140,6 +144,17 @@ class OracleDataConfig(DataPart):
     def columns(self) -> int:
         return self.oracle.length
 
+    def build(self, setup: "TaskSetup") -> "Task":
+        import torch
+
+        from seqgan.data.oracle_samples import draw_samples
+        from seqgan.evaluation.sequence_tasks import oracle_task
+        from seqgan.models.oracles import build_oracle
+
+        # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
+        samples = draw_samples(self, build_oracle(self.oracle, torch.device("cpu")))
+        return oracle_task(setup, samples, build_oracle(self.oracle, setup.device), self.fresh)
+
 
 class ConditionalOracleConfig(DataPart):
     """Prompts from a known distribution, answered by a recurrent network that has read them."""
@@ -192,6 +207,16 @@ class ConditionalOracleConfig(DataPart):
     @property
     def gives(self) -> Words:
         return super().gives | ({"labels"} if self.prompt == 1 else set())
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        import torch
+
+        from seqgan.data.oracle_samples import draw_pairs
+        from seqgan.evaluation.sequence_tasks import oracle_task
+        from seqgan.models.oracles import ConditionalOracle
+
+        samples = draw_pairs(self, ConditionalOracle(self, torch.device("cpu")))
+        return oracle_task(setup, samples, ConditionalOracle(self, setup.device), self.fresh)
 
 
 class WordTokenizerConfig(Config):
@@ -294,6 +319,14 @@ class TextDataConfig(SentenceFilesConfig):
     test_path: str | None = None
     """The test file; null: `test_fraction` of the training file."""
 
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.corpus import load_corpus
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.evaluation.sequence_tasks import text_task
+
+        kept = None if setup.run is None else load_tokenizer(setup.run)
+        return text_task(setup, load_corpus(self, kept))
+
 
 class HuggingFaceDataConfig(SentenceFilesConfig):
     """A corpus of the `datasets` library: a hub id, or a local folder or file."""
@@ -311,6 +344,14 @@ class HuggingFaceDataConfig(SentenceFilesConfig):
     """Name of the validation split; null: `valid_fraction` of the training split."""
     test_split: str | None = "test"
     """Name of the test split; null: `test_fraction` of the training split."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.corpus import load_corpus
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.evaluation.sequence_tasks import text_task
+
+        kept = None if setup.run is None else load_tokenizer(setup.run)
+        return text_task(setup, load_corpus(self, kept))
 
 
 LEAST_NEIGHBOURS = 6
@@ -337,6 +378,19 @@ class PointsDataConfig(DataPart):
     """Test points."""
     seed: Seed = 0
     """Seed of the points."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.core.types import ArraySpace, Batch
+        from seqgan.data.points import training_block
+        from seqgan.data.stream import FreshStream
+        from seqgan.evaluation.points import PointsEvaluator
+        from seqgan.evaluation.task import Task
+
+        def block(index: int) -> Batch:
+            return Batch(training_block(self, index).to(setup.device))
+
+        stream = FreshStream(block, setup.batch_size)
+        return Task(ArraySpace((2,)), (stream,), PointsEvaluator(self, setup.evaluation.seed))
 
 
 class NpzSourceConfig(Config):
@@ -439,6 +493,12 @@ class PictureSetConfig(Config):
     split_seed: Seed = 0
     """Seed that decides which pictures are held out."""
 
+    def build_detector(self) -> "Detect | None":
+        """Rules that read labels off the pixels; None for all pictures but drawn faces."""
+        if not isinstance(self.source, FacesSourceConfig):
+            return None
+        return self.source.build_detector()
+
 
 class PictureDataConfig(PictureSetConfig, DataPart):
     """Pictures of one kind."""
@@ -453,6 +513,13 @@ class PictureDataConfig(PictureSetConfig, DataPart):
     least_samples: ClassVar[int] = LEAST_NEIGHBOURS
 
     name: Literal["pictures"] = "pictures"
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.pictures import load_pictures
+        from seqgan.evaluation.picture_tasks import picture_task
+
+        pictures = load_pictures(self, least=self.least_samples)
+        return picture_task(setup, pictures, self.build_detector())
 
 
 class UnpairedPicturesConfig(DataPart):
@@ -469,6 +536,13 @@ class UnpairedPicturesConfig(DataPart):
     """The first kind."""
     b: PictureSetConfig
     """The second kind, of the same size and colours."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.pictures import load_unpaired
+        from seqgan.evaluation.picture_tasks import picture_pair_task
+
+        detectors = self.a.build_detector(), self.b.build_detector()
+        return picture_pair_task(setup, load_unpaired(self), detectors)
 
 
 DataConfig = Annotated[

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.noise_config import MixNoiseConfig, NoiseConfig, WordNoiseConfig
 
 Noise = Callable[[Batch], Tensor]
 """`noise(batch)`: ids that a generator into the batch's side reads instead of them."""
@@ -32,84 +31,77 @@ _LAST = 1e6
 """A rank behind every word's."""
 
 
-def build_noise(
-    config: NoiseConfig,
-    space: SequenceSpace,
-    other: SequenceSpace,
-    other_NT: Tensor,
-    unknown: int,
-    starts_word_V: Tensor | None = None,
-    gloss: Gloss | None = None,
-) -> Noise:
-    """Noise for sentences of `space`. `other` is the side that the generator usually reads, and
-    `other_NT` are training sentences of it. With `gloss`, `unknown` and `starts_word_V` are the
-    other side's."""
-    if isinstance(config, MixNoiseConfig):
-        return lambda batch: mixed(batch, config, space, other, other_NT)
-    if gloss is not None:
-        return lambda batch: noisy_words(
-            Batch(gloss(batch.x)), config, other, unknown, starts_word_V
-        )
-    return lambda batch: fit(
-        noisy_words(batch, config, space, unknown, starts_word_V), other.length, space.end_id
-    )
-
-
 def noisy_words(
     batch: Batch,
-    config: WordNoiseConfig,
     space: SequenceSpace,
     unknown: int,
     starts_word_V: Tensor | None = None,
+    *,
+    drop: float = 0.1,
+    blank: float = 0.0,
+    shuffle: float = 3.0,
 ) -> Tensor:
-    """Sentences `ids_BT` with words dropped, blanked and shuffled."""
+    """Sentences `ids_BT` with words dropped, blanked and shuffled.
+
+    `drop` and `blank` are probabilities per word; words move by less than about `shuffle` places.
+    """
     ids_BT, words_BT = batch.x, _word_mask(batch, space)
     index_BT = _word_index(ids_BT, starts_word_V)
-    kept_BT = words_BT & (_per_word(torch.rand_like, index_BT) >= config.drop)
+    kept_BT = words_BT & (_per_word(torch.rand_like, index_BT) >= drop)
     # One word always stays: of a sentence that lost all, the first.
     lost_B1 = ~kept_BT.any(1, keepdim=True)
     kept_BT = kept_BT | (lost_B1 & words_BT & (index_BT == 0))
-    blank_BT = _per_word(torch.rand_like, index_BT) < config.blank
+    blank_BT = _per_word(torch.rand_like, index_BT) < blank
     ids_BT = ids_BT.masked_fill(blank_BT & words_BT, unknown)
     rank_BT = index_BT.float()
-    if config.shuffle:
-        rank_BT = rank_BT + _per_word(torch.rand_like, index_BT) * (config.shuffle + 1)
+    if shuffle:
+        rank_BT = rank_BT + _per_word(torch.rand_like, index_BT) * (shuffle + 1)
     return _in_order(ids_BT, rank_BT, kept_BT, space.end_id)
 
 
 def mixed(
     batch: Batch,
-    config: MixNoiseConfig,
     space: SequenceSpace,
     other: SequenceSpace,
     other_NT: Tensor,
+    *,
+    copies: int = 2,
+    ordered: bool = False,
+    within: float = 1.0,
+    drop: float = 0.1,
+    background: float = 0.5,
+    shuffle: float = 3.0,
 ) -> Tensor:
-    """`ids_BS` in the form of the other side: each row a text of it with the sample's words."""
+    """`ids_BS` in the form of the other side: each row a text of it with the sample's words.
+
+    Each word is put in `copies` times, within the first `within` of the columns, and each copy
+    dropped with probability `drop`; `background` is the share of the text's own words that stay.
+    """
     rows = len(batch.x)
     pick_B = torch.randint(len(other_NT), (rows,), device=batch.x.device)
     around = Batch(other_NT[pick_B])
     words_BS = _word_mask(around, other)
-    words_BS &= torch.rand(words_BS.shape, device=words_BS.device) < config.background
+    words_BS &= torch.rand(words_BS.shape, device=words_BS.device) < background
     rank_BS = torch.arange(other.length, device=words_BS.device).expand(rows, -1).float()
-    if config.shuffle:
-        rank_BS = rank_BS + torch.rand_like(rank_BS) * (config.shuffle + 1)
-    ids_BM, kept_BM = batch.x.repeat(1, config.copies), _word_mask(batch, space)
-    kept_BM = kept_BM.repeat(1, config.copies)
-    kept_BM &= torch.rand(kept_BM.shape, device=kept_BM.device) >= config.drop
-    place_BCT = torch.rand(rows, config.copies, batch.x.shape[1], device=kept_BM.device)
-    if config.ordered:
+    if shuffle:
+        rank_BS = rank_BS + torch.rand_like(rank_BS) * (shuffle + 1)
+    ids_BM, kept_BM = batch.x.repeat(1, copies), _word_mask(batch, space)
+    kept_BM = kept_BM.repeat(1, copies)
+    kept_BM &= torch.rand(kept_BM.shape, device=kept_BM.device) >= drop
+    place_BCT = torch.rand(rows, copies, batch.x.shape[1], device=kept_BM.device)
+    if ordered:
         # Columns behind the end go last: sorted among the words they would draw these to the front.
         behind_B1T = ~_word_mask(batch, space)[:, None]
         place_BCT = place_BCT.masked_fill(behind_B1T, 2.0).sort(-1).values
-    rank_BM = place_BCT.flatten(1) * config.within * other.length
+    rank_BM = place_BCT.flatten(1) * within * other.length
     # What does not fit is cut from the background: the sample's words are to be found again.
     room_B1 = other.length - 1 - kept_BM.sum(1, keepdim=True)
     words_BS &= words_BS.cumsum(1) <= room_B1
     ids = torch.cat([ids_BM, around.x], 1)
-    ordered = _in_order(
+    in_order = _in_order(
         ids, torch.cat([rank_BM, rank_BS], 1), torch.cat([kept_BM, words_BS], 1), other.end_id
     )
-    return fit(ordered, other.length, other.end_id)
+    return fit(in_order, other.length, other.end_id)
 
 
 def lookup(ids_NT: Tensor, glosses_NS: Tensor) -> Gloss:

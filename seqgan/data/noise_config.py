@@ -1,11 +1,17 @@
 """Configuration of noise: what is done to a sentence that is to be written again."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
+
+if TYPE_CHECKING:
+    import torch
+
+    from seqgan.data.noise import Noise
+    from seqgan.data.unpaired_text import UnpairedText
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -23,6 +29,20 @@ class WordNoiseConfig(Config):
     gloss: bool = False
     """Translate the sentence word for word into the other language first, by a lexicon that is
     counted from the unpaired text: what is repaired then looks like what will be read."""
+
+    def build(self, text: "UnpairedText", direction: str, device: "torch.device") -> "Noise":
+        """Noise for the translator of a direction."""
+        from seqgan.data.text_noise import word_noise
+
+        return word_noise(
+            text,
+            direction,
+            device,
+            drop=self.drop,
+            blank=self.blank,
+            shuffle=self.shuffle,
+            gloss=self.gloss,
+        )
 
 
 class MixNoiseConfig(Config):
@@ -47,6 +67,22 @@ class MixNoiseConfig(Config):
     """Share of the other text's words that stay."""
     shuffle: Annotated[float, Field(ge=0)] = 3.0
     """Words of the background move by less than about so many places; 0: they keep their order."""
+
+    def build(self, text: "UnpairedText", direction: str, device: "torch.device") -> "Noise":
+        """Noise for the translator of a direction."""
+        from seqgan.data.text_noise import mix_noise
+
+        return mix_noise(
+            text,
+            direction,
+            device,
+            copies=self.copies,
+            ordered=self.ordered,
+            within=self.within,
+            drop=self.drop,
+            background=self.background,
+            shuffle=self.shuffle,
+        )
 
 
 NoiseConfig = Annotated[WordNoiseConfig | MixNoiseConfig, ByName()]

@@ -1,6 +1,6 @@
 """Configuration of text that answers prompts. No torch here."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,10 @@ from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Length, Seed
 from seqgan.core.parts import Modality, Need, Needs, Words
 from seqgan.data.config import CorpusConfig
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
+    from seqgan.evaluation.translation_scores import TextScores
 
 
 class JsonlPairsConfig(Config):
@@ -118,3 +122,18 @@ class PromptedTextConfig(CorpusConfig):
     def needs(self) -> Needs:
         answered = Need("game", "generated samples", f"prompts={self.prompts}", "leave it out")
         return () if self.prompts is None else (answered,)
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.prompted_text import load_prompted_text
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.evaluation.sequence_tasks import prompted_task
+
+        kept = None if setup.run is None else load_tokenizer(setup.run)
+        return prompted_task(setup, load_prompted_text(self, kept), self.build_scores())
+
+    def build_scores(self) -> "TextScores":
+        from seqgan.data.tokenizers import canonical_form
+        from seqgan.evaluation.translation_scores import TextScores
+
+        is_cut = self.tokenizer.name == "word"
+        return TextScores(self.score, canonical_form(self.tokenizer), is_cut)

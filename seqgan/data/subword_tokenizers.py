@@ -16,6 +16,7 @@ from seqgan.data.tokenizer_contract import (
     END_ID,
     UNKNOWN,
     UNKNOWN_ID,
+    Tokenizer,
     before_end,
     write_settings,
 )
@@ -214,3 +215,24 @@ def _import_sentencepiece() -> ModuleType:
             "run: pip install 'seqgan[corpora]'"
         ) from error
     return sentencepiece
+
+
+WORD_MARKS = {
+    "\N{LOWER ONE EIGHTH BLOCK}": True,
+    "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}": True,
+    "##": False,
+}
+"""What SentencePiece, byte-level vocabularies and WordPiece put before a piece, and whether that
+says that a word begins there (else that one goes on)."""
+
+
+def word_starts(tokenizer: Tokenizer) -> list[bool] | None:
+    """Which entries of the vocabulary begin a word: None where each is a word, [] where no entry
+    has a mark that tells."""
+    if not isinstance(tokenizer, SentencePieceTokenizer | HfTokenizer):
+        return None
+    pieces = tokenizer.vocabulary()
+    # A piece may happen to begin like another kind's mark: the most frequent one is theirs.
+    mark = max(WORD_MARKS, key=lambda mark: sum(piece.startswith(mark) for piece in pieces))
+    marked = [piece.startswith(mark) for piece in pieces]
+    return [piece == WORD_MARKS[mark] for piece in marked] if any(marked) else []

@@ -3,7 +3,7 @@
 Every class makes a `seqgan.data.unpaired_text.UnpairedText`. No torch here.
 """
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,10 @@ from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
 from seqgan.tasks.cipher.config import CipherDataConfig
 from seqgan.tasks.events.config import EventsDataConfig
 from seqgan.tasks.language_pair.config import LanguagePairConfig
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
+    from seqgan.evaluation.translation_scores import TextScores
 
 
 class TextFilesConfig(Config):
@@ -96,6 +100,26 @@ class UnpairedTextConfig(TextPairPart):
     def gives(self) -> Words:
         words = super().gives - (set() if self.joint else {"one vocabulary"})
         return words | {"glosses"} | ({"training rows that are pairs"} if self.aligned else set())
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.data.unpaired_text import load_unpaired_text
+        from seqgan.evaluation.text_pair_task import text_pair_task
+
+        run = setup.run
+        kept = None if run is None else (load_tokenizer(run / "a"), load_tokenizer(run / "b"))
+        scores = None if self.valid is None else self.build_scores()
+        task = text_pair_task(setup, load_unpaired_text(self, kept, scores))
+        if scores is not None:
+            task.evaluator.notes |= scores.notes
+        return task
+
+    def build_scores(self) -> "TextScores":
+        from seqgan.data.tokenizers import canonical_form
+        from seqgan.evaluation.translation_scores import TextScores
+
+        is_cut = self.tokenizer.name == "word"
+        return TextScores(self.score, canonical_form(self.tokenizer), is_cut)
 
 
 TextPairConfig = Annotated[

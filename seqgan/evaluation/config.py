@@ -1,7 +1,7 @@
 """Configuration of evaluation: how much is sampled, and which rule picks what is reported."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,12 @@ from seqgan.core.metric_names import base
 from seqgan.core.numbers import Temperature
 from seqgan.core.parts import DataPart
 from seqgan.core.renamed import new_metric
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from seqgan.evaluation.feature_extractor import FeatureExtractor
 
 Positive = Annotated[int, Field(gt=0)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a sentence with others
@@ -31,6 +37,28 @@ class FeatureExtractorConfig(Config):
     """Training updates of 128 pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of its parameters and batches, the same for every run that is to be compared."""
+
+    def build(
+        self,
+        x_NCHW: "Tensor",
+        labels_NA: "Tensor | None",
+        label_sizes: tuple[int, ...],
+        device: "torch.device",
+    ) -> "FeatureExtractor":
+        """The network for such pictures (bytes), trained at most once on one machine."""
+        from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
+
+        kind = self.kind
+        if kind == "auto":
+            kind = "labels" if label_sizes else "rotations"
+        spec = ExtractorSpec(
+            kind=kind,
+            label_sizes=label_sizes if kind == "labels" else (),
+            channels=x_NCHW.shape[1],
+            seed=self.seed,
+            updates=self.updates,
+        )
+        return cached_extractor(spec, x_NCHW, labels_NA, device)
 
 
 class SelectionConfig(Config):

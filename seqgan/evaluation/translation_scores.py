@@ -1,50 +1,50 @@
-"""Scores of translations and responses against their references: a `Scorer` by configuration.
+"""Scores of translations and responses against their references.
 
 Everything is compared in the form that the tokenizer sees (`canonical_form`), since a translator
 can write no other. BLEU takes the words of a word tokenizer as they are (`none`) and cuts the raw
 text of the other tokenizers itself (`13a`).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
-from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.data.text_pair_config import UnpairedTextConfig
-from seqgan.data.tokenizers import canonical_form
-from seqgan.data.unpaired_text import Scorer
+from seqgan.data.sources import Canonical
 from seqgan.metrics.translation import chrf, corpus_bleu, rouge
 
-ScoredConfig = UnpairedTextConfig | PromptedTextConfig
+ScoreName = Literal["bleu", "chrf", "rouge"]
 
 
-def build_scorer(config: ScoredConfig) -> Scorer:
-    """The scores that `config.score` names, in both directions.
+class TextScores:
+    """The scores that `names` lists, of both directions; a `Scorer`.
 
-    Raises `UserError` where a package for them is missing.
+    `canonical` maps lines to the form in which they are compared; `is_cut` says that their words
+    stand between spaces then. Raises `UserError` where a package for the scores is missing.
     """
-    canonical = canonical_form(config.tokenizer)
-    tokenize = _bleu_tokenizer(config)
 
-    def score(
-        way: str, sources: list[str], outputs: list[str], references: list[str]
+    def __init__(self, names: Sequence[ScoreName], canonical: Canonical, is_cut: bool) -> None:
+        self._names = names
+        self._canonical = canonical
+        self._tokenize: Literal["none", "13a"] = "none" if is_cut else "13a"
+        self("a2b", ["word"], ["word"], ["word"])  # a missing package shows before a run is made
+
+    def __call__(
+        self, direction: str, sources: list[str], outputs: list[str], references: list[str]
     ) -> dict[str, float]:
-        ours, theirs = ([canonical(line) for line in lines] for lines in (outputs, references))
+        ours, theirs = (
+            [self._canonical(line) for line in lines] for lines in (outputs, references)
+        )
         found: dict[str, float] = {}
-        if "bleu" in config.score:
-            found["bleu"] = corpus_bleu(ours, theirs, tokenize)[0]
-        if "chrf" in config.score:
+        if "bleu" in self._names:
+            found["bleu"] = corpus_bleu(ours, theirs, self._tokenize)[0]
+        if "chrf" in self._names:
             found["chrf"] = chrf(ours, theirs)
-        if "rouge" in config.score:
+        if "rouge" in self._names:
             found |= rouge(ours, theirs)
         return found
 
-    score("a2b", ["word"], ["word"], ["word"])  # a missing package shows before a run is made
-    return score
-
-
-def bleu_signature(config: ScoredConfig) -> str:
-    """How sacrebleu names the BLEU that the scorer computes."""
-    return corpus_bleu(["word"], ["word"], _bleu_tokenizer(config))[1]
-
-
-def _bleu_tokenizer(config: ScoredConfig) -> Literal["none", "13a"]:
-    return "none" if config.tokenizer.name == "word" else "13a"
+    @property
+    def notes(self) -> dict[str, object]:
+        """What stands beside the scores: how sacrebleu names its BLEU."""
+        if "bleu" not in self._names:
+            return {}
+        return {"bleu": corpus_bleu(["word"], ["word"], self._tokenize)[1]}

@@ -184,6 +184,6 @@ class AdversarialGame:
         """The real samples with other conditions, and their part in the loss on fakes."""
         if self._mismatched is None:
             return None, 0.0
-        assert real.cond is not None, "checked by build_data"
+        assert real.cond is not None, "checked by build_task"
         wrong = Batch(real.x, real.mask, self._mismatched.wrong(real.cond))
         return wrong, self._mismatched.share

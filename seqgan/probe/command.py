@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_device, build_game
 from seqgan.core.errors import UserError
 from seqgan.core.progress import progress_bar
@@ -32,7 +32,7 @@ def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tu
             f"{source}: probe is missing; add it to the configuration, see configs/probe/"
         )
     device = build_device(experiment)
-    data = build_data(experiment, device, run)
+    data = build_task(experiment, device, run)
     report_warnings(data.report)
     game = build_game(experiment, data, device)
     if run is not None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from seqgan.build.data import Task
 from seqgan.core.modes import frozen
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SampleRequest, SequenceSpace
 from seqgan.estimators.base import hard_samples
 from seqgan.estimators.base_config import EstimatorConfig
+from seqgan.evaluation.task import SequenceSets, Task
 from seqgan.experiment import Experiment
 from seqgan.games.critics import CriticReward, score
 from seqgan.objectives.config import ObjectiveConfig
@@ -40,7 +40,7 @@ class Probe:
         generator, critic = self.players["generator"].module, self.players["critic"].module
         with isolated(config.seed), frozen(critic):
             # A batch apart from the stream, which training has to find as it left it.
-            real = _drawn(self.data.held_out, self.experiment.train.batch_size)
+            real = _drawn(self._sequences.held_out, self.experiment.train.batch_size)
             with torch.no_grad():
                 scores = score(critic, real) if objective.needs_real else None
             rows = probe_gradients(
@@ -77,6 +77,11 @@ class Probe:
         assert isinstance(space, SequenceSpace), "checked by Experiment"
         return space
 
+    @property
+    def _sequences(self) -> SequenceSets:
+        assert self.data.sequences is not None, "checked by Experiment"
+        return self.data.sequences
+
     def _probed(self, label: str, config: EstimatorConfig) -> Probed:
         network = config.build_network(self._space)
         if network is not None:
@@ -86,15 +91,16 @@ class Probe:
 
     def _signal(self) -> dict[str, float | None]:
         """What the critic knows: see critic_signal.py."""
-        seen, held_out = (_drawn(d, SIGNAL_SAMPLES) for d in (self.data.train, self.data.held_out))
+        seen, held_out = (
+            _drawn(d, SIGNAL_SAMPLES) for d in (self._sequences.train, self._sequences.held_out)
+        )
         generator, critic = self.players["generator"].module, self.players["critic"].module
         fake = hard_samples(generator, self._space, SampleRequest(SIGNAL_SAMPLES, held_out.cond))
-        return critic_signal(critic, seen, held_out, fake, self.data.log_density)
+        return critic_signal(critic, seen, held_out, fake, self._sequences.log_density)
 
 
-def _drawn(batch: Batch | None, rows: int) -> Batch:
+def _drawn(batch: Batch, rows: int) -> Batch:
     """Random rows, the same one perhaps twice."""
-    assert batch is not None, "checked by Experiment"
     chosen = torch.randint(len(batch.x), (rows,), device=batch.x.device)
     mask = None if batch.mask is None else batch.mask[chosen]
     cond = None if batch.cond is None else batch.cond[chosen]

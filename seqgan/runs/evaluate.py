@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from seqgan.build.data import Task, build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_device
 from seqgan.core.device import autocast
 from seqgan.core.picture_files import save_picture
@@ -16,6 +16,7 @@ from seqgan.core.renamed import upgrade_budget
 from seqgan.core.saved_files import to_json, write_json
 from seqgan.evaluation.select import evaluate, rounds
 from seqgan.evaluation.sheets import write_gif
+from seqgan.evaluation.task import Task
 from seqgan.experiment import Experiment
 from seqgan.runs.folder import check_same_data
 from seqgan.runs.messages import report_warnings
@@ -34,7 +35,7 @@ def evaluate_run(
     device = build_device(experiment)
     state, checkpoint = open_reported(experiment, folder)
     if data is None:
-        data = build_data(experiment, device, folder)
+        data = build_task(experiment, device, folder)
         check_same_data(folder, data.report)
         report_warnings(data.report)
     config, evaluator = experiment.evaluation, data.evaluator

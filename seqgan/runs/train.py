@@ -13,13 +13,14 @@ import torch
 from omegaconf import OmegaConf
 
 import seqgan
-from seqgan.build.data import Task, build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_device, build_game
 from seqgan.core.device import autocast, describe
 from seqgan.core.lock import only_writer
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text
 from seqgan.evaluation.decoding_grid import configured
+from seqgan.evaluation.task import Task
 from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.probe.measure import Probe
 from seqgan.runs.evaluate import evaluate_run
@@ -50,7 +51,7 @@ def train(experiment: Experiment, folder: Path | str | None = None) -> SavedRun:
     folder = _default_folder(experiment) if folder is None else Path(folder)
     check_vacant(folder)
     device = build_device(experiment)
-    data = build_data(experiment, device, None)
+    data = build_task(experiment, device, None)
     game = build_game(experiment, data, device)
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
@@ -72,7 +73,7 @@ def resume(experiment: Experiment, folder: Path) -> SavedRun:
     with only_writer(folder):
         check_head(folder)
         device = build_device(experiment)
-        data = build_data(experiment, device, folder)
+        data = build_task(experiment, device, folder)
         check_same_data(folder, data.report)
         report_warnings(data.report)
         trainer = _trainer(experiment, folder, data, build_game(experiment, data, device), device)
@@ -141,8 +142,8 @@ def write_metadata(experiment: Experiment, folder: Path, data: Task, device: tor
             tokenizer.save(folder / name)
         if data.report:
             write_json(folder / "data.json", data.report)
-        if data.shown_prompts:
-            write_json(folder / PROMPTS_FILE, data.shown_prompts)
+        if data.prompts is not None:
+            write_json(folder / PROMPTS_FILE, data.prompts.shown)
         write_head_checksums(folder)
         for name in ("checkpoints", "samples"):
             (folder / name).mkdir()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_runs import tiny_experiment
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.core.types import Batch
 from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
@@ -49,6 +49,6 @@ def test_no_two_splits_or_blocks_are_one_draw(draw: Any) -> None:
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_the_first_epoch_is_the_training_set_fresh_or_not(fresh: bool) -> None:
-    side = build_data(tiny_experiment({"data.fresh": fresh}), CPU, None)
+    side = build_task(tiny_experiment({"data.fresh": fresh}), CPU, None)
     first = torch.cat([side.stream.next().x for _ in range(8)])  # of 8 sequences each
-    assert sorted(first.tolist()) == sorted(side.train.x.tolist())
+    assert sorted(first.tolist()) == sorted(side.sequences.train.x.tolist())

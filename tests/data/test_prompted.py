@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_runs import tiny_experiment
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
@@ -267,19 +267,21 @@ def experiment_with_prompts(tmp_path: Path, **overrides: Any) -> Any:
 def test_both_streams_are_shuffled_from_seeds_of_their_own(tmp_path: Path) -> None:
     """Streams of as many rows: the same order would be the same seed."""
     experiment = experiment_with_prompts(tmp_path)
-    first, again = (build_data(experiment, CPU, None) for _ in range(2))
-    other = build_data(experiment_with_prompts(tmp_path, seed=1), CPU, None)
+    first, again = (build_task(experiment, CPU, None) for _ in range(2))
+    other = build_task(experiment_with_prompts(tmp_path, seed=1), CPU, None)
     orders = {}
     for name, side in (("first", first), ("again", again), ("other", other)):
-        side.prompts._current_size()
-        orders[name] = side.prompts._order_N.tolist()
+        side.prompts.unanswered._current_size()
+        orders[name] = side.prompts.unanswered._order_N.tolist()
     assert orders["first"] == orders["again"]
     assert orders["first"] != orders["other"]
     side = first
-    pairs = type(side.prompts)(side.prompts._data, 4, experiment.seed)
+    pairs = type(side.prompts.unanswered)(side.prompts.unanswered._data, 4, experiment.seed)
     pairs._current_size()
     assert pairs._order_N.tolist() != orders["first"]
-    neighbours = type(side.prompts)(side.prompts._data, 4, experiment.seed + 2**32 + 1)
+    neighbours = type(side.prompts.unanswered)(
+        side.prompts.unanswered._data, 4, experiment.seed + 2**32 + 1
+    )
     neighbours._current_size()
     assert neighbours._order_N.tolist() == orders["other"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_runs import CIPHER, CYCLE, EVENTS, LANGUAGES, tiny_experiment
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 
 CPU = torch.device("cpu")
 CYCLES = {"pictures": CYCLE, "cipher": CIPHER, "events": EVENTS, "languages": LANGUAGES}
@@ -23,7 +23,7 @@ PAIRED: dict[str, Any] = {
 def orders(tree: dict[str, Any], seed: int) -> list[list[int]]:
     """The order in which each stream goes through its first epoch."""
     found = []
-    for stream in build_data(tiny_experiment({**tree, "seed": seed}), CPU, None).streams:
+    for stream in build_task(tiny_experiment({**tree, "seed": seed}), CPU, None).streams:
         stream._current_size()
         found.append(stream._order_N.tolist())
     return found

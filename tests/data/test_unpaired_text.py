@@ -12,7 +12,6 @@ from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.data.unpaired_text import UnpairedText, load_unpaired_text
-from seqgan.evaluation.translation_scores import bleu_signature, build_scorer
 from seqgan.experiment import load_experiment
 
 Write = Callable[[str, list[str]], str]
@@ -52,7 +51,7 @@ def config(a: Any, b: Any, **fields: Any) -> UnpairedTextConfig:
 
 def load(a: Any, b: Any, **fields: Any) -> UnpairedText:
     tree = config(a, b, **fields)
-    return load_unpaired_text(tree, scorer=build_scorer(tree))
+    return load_unpaired_text(tree, scorer=tree.build_scores())
 
 
 def warnings_of(text: UnpairedText) -> list[str]:
@@ -390,9 +389,9 @@ def test_no_file_serves_both_sides(
 
 def test_bleu_is_told_how_text_is_cut(write: Write) -> None:
     sides = write("a", ["x y"]), write("b", ["p"])
-    assert "tok:none" in bleu_signature(config(*sides))
+    assert "tok:none" in config(*sides).build_scores().notes["bleu"]
     pieces = config(*sides, tokenizer={"name": "sentencepiece", "vocab_size": 30})
-    assert "tok:13a" in bleu_signature(pieces)
+    assert "tok:13a" in pieces.build_scores().notes["bleu"]
 
 
 @pytest.mark.skipif(not MULTI30K.exists(), reason="Multi30k is not in ../shared/data/translation")

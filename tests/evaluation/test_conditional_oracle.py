@@ -9,7 +9,7 @@ from enumeration import chi_square_is_plausible, index_of
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_generating_module
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Generator, StepOut
@@ -124,7 +124,7 @@ def experiment_of(**overrides: Any) -> Any:
 
 def evaluator_and_generator(seed: int = 7) -> tuple[OracleEvaluator, Any]:
     experiment = experiment_of()
-    side = build_data(experiment, CPU, None)
+    side = build_task(experiment, CPU, None)
     torch.manual_seed(seed)
     generator = build_generating_module(experiment, side.space).eval()
     for parameter in generator.parameters():
@@ -258,7 +258,7 @@ def test_shown_lines_have_prompt_and_answer() -> None:
 def test_oracles_without_prompts_are_measured_as_before() -> None:
     """The same numbers as one conditional oracle whose only prompt says nothing new."""
     experiment = tiny_experiment({"data.oracle": {**ORACLE, "vocab_size": V, "length": T}})
-    side = build_data(experiment, CPU, None)
+    side = build_task(experiment, CPU, None)
     evaluator = side.evaluator
     assert isinstance(evaluator, OracleEvaluator)
     assert evaluator._real["valid"].cond is None
@@ -287,8 +287,8 @@ def test_labels_that_cannot_be(options: dict[str, Any], words: list[str]) -> Non
 
 
 def test_a_real_batch_has_prompts() -> None:
-    side = build_data(experiment_of(), CPU, None)
+    side = build_task(experiment_of(), CPU, None)
     batch = side.stream.next()
     assert isinstance(batch, Batch)
     assert batch.cond.shape == (8, P)
-    assert side.shown_prompts[0] == side.evaluator._real["valid"].cond[0].tolist()
+    assert side.prompts.shown[0] == side.evaluator._real["valid"].cond[0].tolist()

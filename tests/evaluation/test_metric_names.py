@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.data.config import OracleDataConfig, TextDataConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def measured(path: Path, overrides: list[str]) -> list[str]:
     experiment = load_experiment(path, overrides)
     device = torch.device("cpu")
-    data = build_data(experiment, device, None)
+    data = build_task(experiment, device, None)
     with build_game(experiment, data, device).players["generator"].evaluated() as generator:
         metrics = data.evaluator.generated(generator, "valid", 20, DecodingSetting())
     real = data.evaluator.real("valid", 20)

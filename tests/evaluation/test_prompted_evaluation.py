@@ -16,7 +16,6 @@ from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText, load_prompted_text
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.prompted import PromptedTextEvaluator
-from seqgan.evaluation.translation_scores import build_scorer
 from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 
@@ -40,7 +39,7 @@ def text() -> PromptedText:
 
 
 def evaluator_of(text: PromptedText) -> PromptedTextEvaluator:
-    return PromptedTextEvaluator(text, CPU, seed=0, scorer=build_scorer(CONFIG))
+    return PromptedTextEvaluator(text, CPU, seed=0, scorer=CONFIG.build_scores())
 
 
 class Memory(Generator):
@@ -81,7 +80,7 @@ def test_a_true_response_fits_though_it_is_not_always_the_reference(text: Prompt
     for prompt, response in zip(text.test.prompts, text.test.responses, strict=True):
         by_prompt.setdefault(prompt, response)
     answers = [by_prompt[prompt] for prompt in text.test.prompts]
-    scores = build_scorer(CONFIG)("a2b", text.test.prompts, answers, text.test.responses)
+    scores = CONFIG.build_scores()("a2b", text.test.prompts, answers, text.test.responses)
     assert found["bleu"] == pytest.approx(scores["bleu"])
     assert found["rougeL"] == pytest.approx(scores["rougeL"])
     assert found["unique"] == len(set(answers)) / len(answers)

@@ -10,7 +10,7 @@ import torch
 from tiny_runs import tiny_experiment, unpaired_text
 from torch import Tensor, nn
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
@@ -317,6 +317,6 @@ def test_packages_are_asked_for_where_their_scores_are(
     tree = unpaired_text(tmp_path / "text")
     tree["data"] |= {"score": [score]}
     with pytest.raises(UserError, match=f"package {package.split('.')[0].replace('_', '-')}"):
-        build_data(tiny_experiment(tree), CPU, None)
+        build_task(tiny_experiment(tree), CPU, None)
     tree["data"] |= {"valid": None, "test": None}
-    build_data(tiny_experiment(tree), CPU, None)
+    build_task(tiny_experiment(tree), CPU, None)

@@ -8,7 +8,7 @@ import torch
 from tiny_runs import tiny_experiment, train, unpaired_text
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
 from seqgan.data.config import CharTokenizerConfig, SentencePieceConfig, WordTokenizerConfig
 from seqgan.data.tokenizer_contract import Tokenizer
@@ -100,7 +100,7 @@ def pointer_overrides(folder: Path) -> dict[str, Any]:
 
 def test_scores_are_of_what_people_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = tiny_experiment(pointer_overrides(tmp_path / "text"))
-    text = build_data(experiment, CPU, None).evaluator._text
+    text = build_task(experiment, CPU, None).evaluator._text
     evaluator = TranslationEvaluator(text, ("a2b",), False, CPU, 2)
     copier = {"a2b": Copier(text.b.space)}
     setting = configured(EvaluationConfig())
@@ -119,7 +119,7 @@ def test_a_copy_is_one_whatever_letters_its_source_has(tmp_path: Path) -> None:
     for side in "ab":
         path = tmp_path / f"test.{side}"
         path.write_text(path.read_text().title().replace(" ", ", ", 1))
-    text = build_data(experiment, CPU, None).evaluator._text
+    text = build_task(experiment, CPU, None).evaluator._text
     assert any("," in line and not line.islower() for line in text.a.test.lines)
     evaluator = TranslationEvaluator(text, ("a2b",), False, CPU, 2)
     setting = configured(EvaluationConfig())

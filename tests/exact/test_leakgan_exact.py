@@ -11,7 +11,7 @@ from enumeration import SentenceReward, log_probs, mask_of
 from tiny_runs import assert_same_run, last_checkpoint, tiny_experiment, train
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Critic, Rollout, SampleRequest, SequenceSpace
@@ -221,7 +221,7 @@ def changed(before: dict[str, Tensor], network: torch.nn.Module) -> set[str]:
 def test_who_moves_in_which_phase(penalties: list[dict[str, Any]]) -> None:
     """The copy moves with the critic and at no other time; it has the critic's features, always."""
     experiment = tiny_experiment(TINY | {"penalties": penalties})
-    data = build_data(experiment, CPU, None)
+    data = build_task(experiment, CPU, None)
     game = build_game(experiment, data, CPU)
     assert isinstance(game, AdversarialGame)
     generator, critic = game.players["generator"].module, game.players["critic"].module
@@ -251,7 +251,7 @@ def test_a_saved_generator_brings_its_features_along(tmp_path: Path) -> None:
     folder = train(tmp_path / "run", TINY)
     state = last_checkpoint(folder)
     experiment = load_run(folder)
-    space = build_data(experiment, CPU, None).only_space
+    space = build_task(experiment, CPU, None).only_space
     generator = load_generator(experiment, space, state, CPU)
     for name, value in state["players"]["critic"]["module"].items():
         assert torch.equal(generator.leaked.state_dict()[name], value), name

@@ -9,7 +9,7 @@ import torch
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.types import Scores
 from seqgan.decoding import sequence_log_probs
@@ -62,7 +62,7 @@ COMBINATIONS = [
 def make_game(**overrides: Any) -> AdversarialGame:
     """A game of the tiny experiment; `__` in a name stands for a dot."""
     experiment = tiny_experiment({key.replace("__", "."): v for key, v in overrides.items()})
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, AdversarialGame)
     return game
 

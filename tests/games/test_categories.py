@@ -9,7 +9,7 @@ from enumeration import PrefixTable, assert_same_vector, gradient, sentences
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.types import Scores, SequenceSpace
@@ -133,7 +133,7 @@ CATGAN: dict[str, Any] = {
 
 def make_game(tree: dict[str, Any]) -> Any:
     experiment = tiny_experiment(tree)
-    return build_game(experiment, build_data(experiment, CPU, None), CPU)
+    return build_game(experiment, build_task(experiment, CPU, None), CPU)
 
 
 def test_sentigan_trains_all_that_its_players_use() -> None:

@@ -19,7 +19,7 @@ from tiny_runs import (
 )
 from torch import Tensor, nn
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.cli import run
 from seqgan.data.config import ConditionalOracleConfig
@@ -87,7 +87,7 @@ def write_pairs(folder: Path) -> dict[str, Any]:
 def make_game(tree: dict[str, Any], **overrides: Any) -> AdversarialGame:
     changed = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = tiny_experiment(tree | changed)
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, AdversarialGame)
     return game
 
@@ -251,7 +251,7 @@ def test_every_child_is_asked_the_same_further_prompts(tmp_path: Path) -> None:
     evolution = {"name": "conditional", "evolution": {"mutations": ["minimax", "lsgan"]}}
     schedule = [{"repeat": 1, "phases": {"critic": 1, "evolve": 1}}]
     experiment = tiny_experiment(write_pairs(tmp_path) | {"game": evolution, "schedule": schedule})
-    game: Any = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game: Any = build_game(experiment, build_task(experiment, CPU, None), CPU)
     further = copy.deepcopy(game._game._prompts).next().x
     game._fitness = lambda real: torch.zeros(())
     spy = spy_on(game._game)

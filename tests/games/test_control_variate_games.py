@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_runs import CIPHER, PICTURES, tiny_experiment
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 
@@ -59,7 +59,7 @@ def test_transport_has_values_whose_slope_is_another() -> None:
 
 def test_fixed_scales_need_no_player() -> None:
     experiment = tiny_experiment({"estimator": {"name": "rebar", "learn": False}})
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert set(game.players) == {"generator", "critic"}
     tiny_experiment({**EVOLUTION, "estimator": {"name": "rebar", "learn": False}})
 
@@ -67,7 +67,7 @@ def test_fixed_scales_need_no_player() -> None:
 @pytest.mark.parametrize("estimator", [REBAR, RELAX], ids=["rebar", "relax"])
 def test_sequences_with_prompts(estimator: dict[str, Any]) -> None:
     experiment = tiny_experiment({**PROMPTED, "estimator": estimator})
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     for phase in ("critic", "generator", "generator"):
         for player, loss, _ in game.updates(phase):
             player.update(loss)

@@ -8,7 +8,7 @@ from enumeration import PrefixTable, assert_same_vector, gradient, log_probs, ma
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.schedule import ShareSchedule
@@ -114,7 +114,7 @@ GAME = {"name": "adversarial", "demonstrations": {"share": {"start": 0.5, "end":
 
 def test_the_game_shows_its_real_sentences_for_so_many_visits() -> None:
     experiment = tiny_experiment({"game": GAME})
-    data = build_data(experiment, CPU, None)
+    data = build_task(experiment, CPU, None)
     game = build_game(experiment, data, CPU)
     seen = []
     estimate = game._estimator.loss

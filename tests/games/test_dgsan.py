@@ -15,7 +15,7 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.games.dgsan import DgsanGame, self_adversarial_loss
@@ -83,7 +83,7 @@ def make_game(**overrides: Any) -> DgsanGame:
             **overrides,
         }
     )
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, DgsanGame)
     return game
 

@@ -8,7 +8,7 @@ import torch
 from enumeration import assert_same_vector, gradient, log_probs
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.experiment import load_experiment
 from seqgan.games.adversarial import AdversarialGame
@@ -24,7 +24,7 @@ VOCAB_SIZE = 8
 def game() -> AdversarialGame:
     torch.manual_seed(0)
     experiment = load_experiment(CONFIG, SMALL)
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, AdversarialGame)
     return game
 

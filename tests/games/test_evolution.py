@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from tiny_runs import assert_same_tree, tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.rng import isolated
@@ -46,7 +46,7 @@ def make_game(
             "schedule": [{"repeat": 2, "phases": {"critic": 1, "evolve": 1}}],
         }
     )
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, EvolutionaryGame)
     return game
 

@@ -8,7 +8,7 @@ from enumeration import log_probs, mask_of, sentences
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game, build_generating_module
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Rollout, SequenceSpace
@@ -187,7 +187,7 @@ GAME: dict[str, Any] = {
 def make_game(**overrides: Any) -> AdversarialGame:
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = tiny_experiment({**GAME, **changes})
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, AdversarialGame)
     return game
 

@@ -17,7 +17,7 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.types import Batch, Generator, SequenceSpace, StepOut
 from seqgan.games.jsdgan import JsdganGame, empirical_log_probs, jensen_shannon_loss
@@ -115,7 +115,7 @@ def make_game(**overrides: Any) -> JsdganGame:
             **overrides,
         }
     )
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, JsdganGame)
     return game
 
@@ -125,7 +125,7 @@ def test_an_epoch_of_the_game_is_the_divergence_to_its_training_set() -> None:
     game = make_game()
     player = game.players["generator"]
     losses = [float(loss) for _ in range(8) for _, loss, _ in game.updates("generator")]
-    train = build_data(tiny_experiment(), CPU, None).train
+    train = build_task(tiny_experiment(), CPU, None).train
     assert train is not None
     listed = torch.cartesian_prod(*[torch.arange(4)] * 3)
     counts_R = index_of(train.x, 4).bincount(minlength=64)

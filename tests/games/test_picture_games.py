@@ -8,7 +8,7 @@ from test_adversarial_game import changed, parameters, play, snapshot
 from tiny_runs import AUTOENCODER, CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, SampleRequest
@@ -35,7 +35,7 @@ DCGAN = {
 def make_game(base: dict[str, Any], **overrides: Any) -> Any:
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = tiny_experiment({**base, **changes})
-    return build_game(experiment, build_data(experiment, CPU, None), CPU)
+    return build_game(experiment, build_task(experiment, CPU, None), CPU)
 
 
 def phases(name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from enumeration import log_probs
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.budget import Budget, counting
 from seqgan.core.errors import UserError
@@ -76,14 +76,14 @@ SCORERS: dict[str, dict[str, Any]] = {
 def make_game(scorer: str, **overrides: Any) -> RewardGame:
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = tiny_experiment({**BASE, "game": SCORERS[scorer], **changes})
-    game = build_game(experiment, build_data(experiment, CPU, None), CPU)
+    game = build_game(experiment, build_task(experiment, CPU, None), CPU)
     assert isinstance(game, RewardGame)
     return game
 
 
 def test_bleu_compares_with_the_first_training_sentences() -> None:
     game = make_game("bleu")
-    train = build_data(tiny_experiment(), CPU, None).train
+    train = build_task(tiny_experiment(), CPU, None).train
     assert train is not None
     references = Corpus.from_lists(train.x[:3].tolist())
     expected = sentence_bleu(Corpus.from_lists(ALL.tolist()), references, [2])[2]

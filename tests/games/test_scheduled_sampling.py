@@ -17,7 +17,7 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.types import Batch, SequenceSpace, StepOut
 from seqgan.games.mle import likelihood_loss
@@ -125,7 +125,7 @@ def test_the_game_asks_the_schedule_at_each_of_its_updates() -> None:
     nobody = dict.fromkeys(("critic", "objective", "estimator"))
     schedule = [{"repeat": 2, "phases": {"mle": 1}}]
     experiment = tiny_experiment({"game": game_config, "schedule": schedule, **nobody})
-    games = [build_game(experiment, build_data(experiment, CPU, None), CPU) for _ in range(2)]
+    games = [build_game(experiment, build_task(experiment, CPU, None), CPU) for _ in range(2)]
     for probability in (0.0, 1.0):
         ((player, loss, _),) = played(games[0])
         real = games[1]._stream.next()

@@ -12,21 +12,20 @@ from test_adversarial_game import changed, play, snapshot
 from tiny_runs import CIPHER, EVENTS, LANGUAGES, tiny_experiment, unpaired_text
 from torch import Tensor
 
-import seqgan.build.data
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.schedule import WeightSchedule
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.noise import build_noise, fit, lookup, mixed, noisy_words
-from seqgan.data.noise_config import MixNoiseConfig, WordNoiseConfig
+from seqgan.data.noise import fit, lookup, mixed, noisy_words
 from seqgan.data.subword_tokenizers import HfTokenizer
 from seqgan.data.unpaired_text import load_unpaired_text
 from seqgan.games.cycle import nats_per_token
 from seqgan.games.pool import Pool
 from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
+from seqgan.tasks.cipher import windows
 from seqgan.tasks.cipher.windows import load_cipher
 
 CPU = torch.device("cpu")
@@ -63,7 +62,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
 @pytest.fixture(autouse=True)
 def one_cipher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing the text takes a second, and it is the same in every test."""
-    monkeypatch.setattr(seqgan.build.data, "load_cipher", _load_once)
+    monkeypatch.setattr(windows, "load_cipher", _load_once)
 
 
 _LOADED: dict[str, Any] = {}
@@ -80,7 +79,7 @@ def make_game(base: dict[str, Any], **overrides: Any) -> Any:
     """`__` in a name stands for a dot."""
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = tiny_experiment({**base, **changes})
-    return build_game(experiment, build_data(experiment, CPU, None), CPU)
+    return build_game(experiment, build_task(experiment, CPU, None), CPU)
 
 
 def phases(generator: str) -> tuple[str, ...]:
@@ -567,10 +566,9 @@ def words_of(row: Tensor) -> list[int]:
     return ids[: ids.index(END)] if END in ids else ids
 
 
-def words_config(**fields: Any) -> WordNoiseConfig:
-    return WordNoiseConfig(
-        **({"name": "words", "drop": 0.0, "blank": 0.0, "shuffle": 0.0} | fields)
-    )
+def damage(**changed: float) -> dict[str, float]:
+    """None, but for what is given."""
+    return {"drop": 0.0, "blank": 0.0, "shuffle": 0.0} | changed
 
 
 def check_ends(ids: Tensor) -> None:
@@ -582,13 +580,13 @@ def check_ends(ids: Tensor) -> None:
 
 def test_noise_of_nothing_is_nothing() -> None:
     batch = sentences()
-    assert torch.equal(noisy_words(batch, words_config(), TEXT, UNKNOWN), batch.x)
+    assert torch.equal(noisy_words(batch, TEXT, UNKNOWN, **damage()), batch.x)
 
 
 def test_drop_leaves_an_ordered_part_and_at_least_one_word() -> None:
     batch = sentences()
     torch.manual_seed(0)
-    noisy = noisy_words(batch, words_config(drop=0.6), TEXT, UNKNOWN)
+    noisy = noisy_words(batch, TEXT, UNKNOWN, **damage(drop=0.6))
     check_ends(noisy)
     kept = total = 0
     for row, given in zip(noisy, batch.x, strict=True):
@@ -603,7 +601,7 @@ def test_drop_leaves_an_ordered_part_and_at_least_one_word() -> None:
 def test_of_a_sentence_that_loses_all_the_first_word_stays() -> None:
     batch = sentences()
     torch.manual_seed(0)
-    noisy = noisy_words(batch, words_config(drop=0.999999), TEXT, UNKNOWN)
+    noisy = noisy_words(batch, TEXT, UNKNOWN, **damage(drop=0.999999))
     assert torch.equal(noisy[:, 0], batch.x[:, 0])
     assert (noisy[:, 1:] == END).all()
 
@@ -611,7 +609,7 @@ def test_of_a_sentence_that_loses_all_the_first_word_stays() -> None:
 def test_blank_replaces_words_in_their_places() -> None:
     batch = sentences()
     torch.manual_seed(0)
-    noisy = noisy_words(batch, words_config(blank=0.3), TEXT, UNKNOWN)
+    noisy = noisy_words(batch, TEXT, UNKNOWN, **damage(blank=0.3))
     words = batch.x != END
     assert torch.equal(noisy[~words], batch.x[~words])
     blank = noisy == UNKNOWN
@@ -623,7 +621,7 @@ def test_blank_replaces_words_in_their_places() -> None:
 def test_shuffled_words_move_by_no_more_than_the_bound_and_reach_it(shuffle: float) -> None:
     batch = sentences(3000)
     torch.manual_seed(0)
-    noisy = noisy_words(batch, words_config(shuffle=shuffle), TEXT, UNKNOWN)
+    noisy = noisy_words(batch, TEXT, UNKNOWN, **damage(shuffle=shuffle))
     check_ends(noisy)
     moves = []
     for row, given in zip(noisy, batch.x, strict=True):
@@ -657,14 +655,14 @@ def test_pieces_of_a_word_stay_together() -> None:
     originals = [pieces_of(words_of(row)) for row in batch.x]
     assert max(len(word) for words in originals for word in words) > 3
     torch.manual_seed(0)
-    dropped = noisy_words(batch, words_config(drop=0.5), TEXT, UNKNOWN, STARTS)
+    dropped = noisy_words(batch, TEXT, UNKNOWN, STARTS, **damage(drop=0.5))
     lost = 0
     for row, words in zip(dropped, originals, strict=True):
         found = pieces_of(words_of(row))
         assert found == [word for word in words if word in found]
         lost += len(words) - len(found)
     assert lost > 1000
-    shuffled = noisy_words(batch, words_config(shuffle=2.0), TEXT, UNKNOWN, STARTS)
+    shuffled = noisy_words(batch, TEXT, UNKNOWN, STARTS, **damage(shuffle=2.0))
     furthest = 0
     for row, words in zip(shuffled, originals, strict=True):
         found = pieces_of(words_of(row))
@@ -672,7 +670,7 @@ def test_pieces_of_a_word_stay_together() -> None:
         if len(set(words)) == len(words):
             furthest = max(furthest, *(abs(found.index(word) - n) for n, word in enumerate(words)))
     assert furthest == 2
-    blanked = noisy_words(batch, words_config(blank=0.4), TEXT, UNKNOWN, STARTS)
+    blanked = noisy_words(batch, TEXT, UNKNOWN, STARTS, **damage(blank=0.4))
     whole = 0
     for row, words in zip(blanked, originals, strict=True):
         ids = words_of(row)
@@ -746,7 +744,7 @@ def test_a_gloss_is_written_in_the_words_of_the_other_side(
     long = {"data.a.length": 24, "data.b.length": 24}
     game = EVENTS["game"] | {"noise": noise}
     experiment = tiny_experiment({**base, **long, "game": game})
-    data = build_data(experiment, CPU, None)
+    data = build_task(experiment, CPU, None)
     text = load_unpaired_text(experiment.data)
     side, other, back = (text.b, text.a, "b2a") if way == "a2b" else (text.a, text.b, "a2b")
     gloss = data.noises["ba".index(way[0])]
@@ -778,7 +776,7 @@ def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> 
     long = {"data.a.length": 24, "data.b.length": 24}
     noise = {"name": "words", "gloss": True, "drop": 0.0, "blank": 0.5, "shuffle": 3.0}
     experiment = tiny_experiment({**base, **long, "game": EVENTS["game"] | {"noise": noise}})
-    data = build_data(experiment, CPU, None)
+    data = build_task(experiment, CPU, None)
     text = load_unpaired_text(experiment.data)
     torch.manual_seed(0)
     batch = Batch(text.b.train.ids_NT, text.b.train.mask_NT)
@@ -801,13 +799,12 @@ def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> 
 
 def test_noise_has_the_form_of_what_the_generator_usually_reads() -> None:
     batch = sentences()
-    config = words_config()
-    longer = build_noise(config, TEXT, LONG, batch.x, UNKNOWN)(batch)
+    noisy = noisy_words(batch, TEXT, UNKNOWN, **damage())
+    longer = fit(noisy, LONG.length, END)
     assert torch.equal(longer[:, :12], batch.x)
     assert longer.shape == (400, 30)
     assert (longer[:, 12:] == END).all()
-    short = SequenceSpace(vocab_size=40, length=5, end_id=END)
-    assert torch.equal(build_noise(config, TEXT, short, batch.x, UNKNOWN)(batch), batch.x[:, :5])
+    assert torch.equal(fit(noisy, 5, END), batch.x[:, :5])
     assert torch.equal(fit(batch.x, 9, END), batch.x[:, :9])
 
 
@@ -827,8 +824,9 @@ def samples() -> Batch:
     return Batch(ids.masked_fill(torch.arange(12) >= count[:, None], END))
 
 
-def mix_config(**fields: Any) -> MixNoiseConfig:
-    return MixNoiseConfig(**({"name": "mix", "drop": 0.0} | fields))
+def mix(**changed: Any) -> dict[str, Any]:
+    """The defaults, but nothing is dropped."""
+    return {"drop": 0.0} | changed
 
 
 @pytest.mark.parametrize("copies", [1, 2, 4])
@@ -836,7 +834,7 @@ def test_mixed_texts_hold_every_word_of_the_sample_so_many_times(copies: int) ->
     """And fit, whatever has to be cut from the background."""
     batch, other = samples(), backgrounds()
     torch.manual_seed(0)
-    noisy = mixed(batch, mix_config(copies=copies, background=1.0), TEXT, LONG, other)
+    noisy = mixed(batch, TEXT, LONG, other, **mix(copies=copies, background=1.0))
     assert noisy.shape == (300, 30)
     check_ends(noisy)
     assert (noisy[:, -1] == END).all()
@@ -853,8 +851,8 @@ def test_mixed_texts_hold_every_word_of_the_sample_so_many_times(copies: int) ->
 def test_the_background_is_a_part_of_one_text_of_the_other_side_in_order() -> None:
     batch, other = samples(), backgrounds()
     torch.manual_seed(0)
-    config = mix_config(copies=1, background=0.5, shuffle=0.0)
-    noisy = mixed(batch, config, TEXT, LONG, other)
+    how = mix(copies=1, background=0.5, shuffle=0.0)
+    noisy = mixed(batch, TEXT, LONG, other, **how)
     texts = [words_of(row) for row in other]
 
     def is_part(words: list[int], text: list[int]) -> bool:
@@ -877,7 +875,7 @@ def test_the_background_is_a_part_of_one_text_of_the_other_side_in_order() -> No
 def test_ordered_samples_keep_their_order_in_every_copy(copies: int) -> None:
     batch, other = samples(), backgrounds()
     torch.manual_seed(0)
-    noisy = mixed(batch, mix_config(copies=copies, ordered=True), TEXT, LONG, other)
+    noisy = mixed(batch, TEXT, LONG, other, **mix(copies=copies, ordered=True))
     mixed_up = 0
     for row, given in zip(noisy, batch.x, strict=True):
         words, source = words_of(row), words_of(given)
@@ -901,8 +899,8 @@ def test_ordered_samples_are_scattered_as_widely_as_others() -> None:
 def _mean_place(**fields: Any) -> float:
     """Of the sample's words, as a share of the words they stand among."""
     torch.manual_seed(0)
-    config = mix_config(copies=1, background=1.0, shuffle=0.0, **fields)
-    noisy = mixed(samples(), config, TEXT, LONG, backgrounds())
+    how = mix(copies=1, background=1.0, shuffle=0.0, **fields)
+    noisy = mixed(samples(), TEXT, LONG, backgrounds(), **how)
     return float(
         np.mean(
             [
@@ -918,7 +916,7 @@ def _mean_place(**fields: Any) -> float:
 def test_mixed_drop_leaves_out_single_copies_and_background_zero_leaves_the_sample() -> None:
     batch, other = samples(), backgrounds()
     torch.manual_seed(0)
-    noisy = mixed(batch, mix_config(copies=2, drop=0.25, background=0.0), TEXT, LONG, other)
+    noisy = mixed(batch, TEXT, LONG, other, **mix(copies=2, drop=0.25, background=0.0))
     kept = sum(len(words_of(row)) for row in noisy)
     wanted = 2 * sum(len(words_of(row)) for row in batch.x)
     assert (noisy < 30).all()

@@ -20,12 +20,17 @@ from tiny_runs import (
     write_config,
 )
 
-import seqgan.build.data
 from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.unpaired_text import UnpairedText
 from seqgan.experiment import load_experiment
+from seqgan.tasks.cipher import windows
+from seqgan.tasks.events import events
+from seqgan.tasks.language_pair import languages
+
+MODULES = {"cipher": windows, "events": events, "language_pair": languages}
+"""Where the loader of each kind of data is looked up."""
 
 WITHOUT_TRUTH = (
     "label_free",
@@ -111,10 +116,10 @@ def pair_of_runs(
         return runs[0], runs[1]
     base = BASES[name]
     true = train(tmp_path / "true", base)
-    loader = f"load_{base['data']['name']}"
+    data = base["data"]["name"]
+    module, loader = MODULES[data], f"load_{data}"
     with pytest.MonkeyPatch.context() as patch:
-        original = getattr(seqgan.build.data, loader)
-        patch.setattr(seqgan.build.data, loader, mispaired(original))
+        patch.setattr(module, loader, mispaired(getattr(module, loader)))
         return true, train(tmp_path / "other", base)
 
 

@@ -8,7 +8,7 @@ import torch
 from tiny_runs import PICTURES, tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.build.data import build_data
+from seqgan.assembly import build_task
 from seqgan.build.game import build_game
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
@@ -45,7 +45,7 @@ def make_game(base: dict[str, Any] | None = None, **overrides: Any) -> Any:
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
     experiment = tiny_experiment({**(base or {}), **changes})
     cpu = torch.device("cpu")
-    return build_game(experiment, build_data(experiment, cpu, None), cpu)
+    return build_game(experiment, build_task(experiment, cpu, None), cpu)
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:

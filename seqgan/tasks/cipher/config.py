@@ -1,12 +1,15 @@
 """Configuration of ciphers. No torch here."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.drawn import check_drawn
 from seqgan.core.numbers import Length, Sampled, Seed
 from seqgan.core.parts import TextPairPart, Words
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
 
 
 class CipherDataConfig(TextPairPart):
@@ -43,3 +46,13 @@ class CipherDataConfig(TextPairPart):
     @property
     def gives(self) -> Words:
         return super().gives | ({"training rows that are pairs"} if self.aligned else set())
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from dataclasses import replace
+
+        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.tasks.cipher.baselines import cipher_baselines
+        from seqgan.tasks.cipher.windows import load_cipher
+
+        text = replace(load_cipher(self), baselines=cipher_baselines(self))
+        return text_pair_task(setup, text)

@@ -1,11 +1,14 @@
 """Configuration of articles and headlines about events. No torch here."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from seqgan.core.numbers import Seed
 from seqgan.core.parts import TextPairPart, Words
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
 
 
 class EventsDataConfig(TextPairPart):
@@ -26,3 +29,9 @@ class EventsDataConfig(TextPairPart):
     @property
     def gives(self) -> Words:
         return super().gives | ({"training rows that are pairs"} if self.aligned else set())
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.tasks.events.events import load_events
+
+        return text_pair_task(setup, load_events(self))

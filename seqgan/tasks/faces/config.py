@@ -9,6 +9,7 @@ from seqgan.core.numbers import Seed
 
 if TYPE_CHECKING:
     from seqgan.data.pictures import DrawnPictures
+    from seqgan.evaluation.pictures import Detect
 
 Faces = Annotated[int, Field(gt=0, le=1_000_000)]
 
@@ -41,3 +42,10 @@ class FacesSourceConfig(Config):
             "test": self.test,
         }
         return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed)
+
+    def build_detector(self) -> "Detect":
+        from functools import partial
+
+        from seqgan.tasks.faces.detector import detect
+
+        return partial(detect, palette=self.palette)

@@ -1,11 +1,14 @@
 """Configuration of invented languages. No torch here."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from seqgan.core.numbers import Seed
 from seqgan.core.parts import TextPairPart, Words
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
 
 
 class LanguagePairConfig(TextPairPart):
@@ -31,3 +34,9 @@ class LanguagePairConfig(TextPairPart):
     def gives(self) -> Words:
         words = super().gives - {"one vocabulary"} | {"counts of words in two languages"}
         return words | ({"training rows that are pairs"} if self.aligned else set())
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.tasks.language_pair.languages import load_language_pair
+
+        return text_pair_task(setup, load_language_pair(self))

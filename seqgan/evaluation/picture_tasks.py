@@ -1,0 +1,63 @@
+"""Tasks of pictures and of points."""
+
+import torch
+from torch import Tensor
+
+from seqgan.core.errors import UserError
+from seqgan.core.pictures import to_unit
+from seqgan.core.types import ArraySpace, Batch, SpacePair
+from seqgan.data.pictures import Pictures
+from seqgan.data.stream import Stream
+from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
+from seqgan.evaluation.feature_extractor import FeatureExtractor
+from seqgan.evaluation.pictures import Detect, PictureEvaluator
+from seqgan.evaluation.task import Task, TaskSetup
+
+
+def picture_task(setup: TaskSetup, pictures: Pictures, detect: Detect | None) -> Task:
+    """Learn pictures of one kind, from their labels where `setup.conditional`."""
+    if setup.conditional and not pictures.label_sizes:
+        raise UserError(
+            "game.name=conditional: the pictures have no labels; name them in data.source, "
+            "or use game adversarial"
+        )
+    space = ArraySpace(pictures.shape, pictures.label_sizes if setup.conditional else ())
+    labels_NA = pictures.train.labels_NA if setup.conditional else None
+    evaluator = PictureEvaluator(
+        pictures, space, _extractor(setup, pictures), detect, setup.device, setup.evaluation.seed
+    )
+    stream = _stream(setup, pictures.train.x_NCHW, labels_NA, setup.seed)
+    return Task(space, (stream,), evaluator, report=pictures.report)
+
+
+def picture_pair_task(
+    setup: TaskSetup, kinds: tuple[Pictures, Pictures], detects: tuple[Detect | None, Detect | None]
+) -> Task:
+    """Translate between two kinds of pictures that are never paired."""
+    space = ArraySpace(kinds[0].shape)
+    a, b = (
+        MeasuredPictures(name, pictures, _extractor(setup, pictures), detect)
+        for name, pictures, detect in zip("ab", kinds, detects, strict=True)
+    )
+    streams = tuple(
+        # Seeds of their own: equal ones would pair what lies in the same place.
+        _stream(setup, pictures.train.x_NCHW, None, 2 * setup.seed + position)
+        for position, pictures in enumerate(kinds)
+    )
+    report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
+    evaluator = CycleEvaluator(a, b, setup.device, setup.evaluation.seed)
+    return Task(SpacePair(space, space), streams, evaluator, report=report)
+
+
+def _stream(setup: TaskSetup, x_NCHW: Tensor, labels_NA: Tensor | None, seed: int) -> Stream:
+    """Pictures stay bytes on the device until a batch is read."""
+    device: torch.device = setup.device
+    cond = None if labels_NA is None else labels_NA.to(device)
+    return Stream(Batch(x_NCHW.to(device), cond=cond), setup.batch_size, seed, prepare=to_unit)
+
+
+def _extractor(setup: TaskSetup, pictures: Pictures) -> FeatureExtractor:
+    extractor = pictures.extractor
+    return setup.evaluation.feature_extractor.build(
+        extractor.x_NCHW, extractor.labels_NA, pictures.label_sizes, setup.device
+    )

@@ -1,0 +1,91 @@
+"""Tasks of sequences of one kind: samples of an oracle, text, responses to prompts."""
+
+import torch
+
+from seqgan.core.types import Batch
+from seqgan.data.corpus import Corpus
+from seqgan.data.oracle_samples import OracleSamples
+from seqgan.data.prompted_text import PromptedText
+from seqgan.data.stream import FreshStream, Stream
+from seqgan.evaluation.base import OracleDensity
+from seqgan.evaluation.oracle import OracleEvaluator
+from seqgan.evaluation.prompted import PromptedTextEvaluator
+from seqgan.evaluation.task import Prompts, SequenceSets, Task, TaskSetup
+from seqgan.evaluation.text import TextEvaluator
+from seqgan.evaluation.translation_scores import TextScores
+
+PROMPT_SEEDS = 2**32
+"""What seeds of prompts without responses begin at: no seed of an experiment is as high."""
+
+SHOWN_PROMPTS = 1_000
+"""Validation prompts that a run keeps at most."""
+
+
+def oracle_task(
+    setup: TaskSetup, samples: OracleSamples, oracle: OracleDensity, fresh: bool
+) -> Task:
+    """Learn the distribution of an oracle; `fresh`: from a new block of samples each epoch."""
+    device = setup.device
+    train, valid = _on(samples.train, device), _on(samples.valid, device)
+    stream: Stream | FreshStream
+    if fresh:
+        stream = FreshStream(lambda block: _on(samples.block(block), device), setup.batch_size)
+    else:
+        stream = Stream(train, setup.batch_size, setup.seed)
+    real = {"valid": valid, "test": _on(samples.test, device)}
+    evaluator = OracleEvaluator(oracle, samples.space, real, setup.evaluation.seed)
+    cond = samples.valid.cond
+    return Task(
+        samples.space,
+        (stream,),
+        evaluator,
+        sequences=SequenceSets(train, valid, oracle.log_prob),
+        prompts=None if cond is None else Prompts(cond[:SHOWN_PROMPTS].tolist()),
+    )
+
+
+def text_task(setup: TaskSetup, corpus: Corpus) -> Task:
+    """Learn the sentences of a corpus."""
+    train, valid = (
+        Batch(split.ids_NT.to(setup.device), split.mask_NT.to(setup.device))
+        for split in (corpus.train, corpus.valid)
+    )
+    evaluation = setup.evaluation
+    return Task(
+        corpus.space,
+        (Stream(train, setup.batch_size, setup.seed),),
+        TextEvaluator(corpus, setup.device, evaluation.seed, evaluation.references),
+        {".": corpus.tokenizer},
+        corpus.report,
+        SequenceSets(train, valid),
+    )
+
+
+def prompted_task(setup: TaskSetup, text: PromptedText, scores: TextScores) -> Task:
+    """Learn the responses to prompts."""
+    device, seed = setup.device, setup.seed
+    train, valid = (_on(split.batch, device) for split in (text.train, text.valid))
+    unanswered = None
+    if text.further_MP is not None:
+        further = Batch(text.further_MP.to(device))
+        unanswered = Stream(further, setup.batch_size, seed + PROMPT_SEEDS)
+    evaluator = PromptedTextEvaluator(text, device, setup.evaluation.seed, scores)
+    evaluator.notes |= scores.notes
+    assert valid.cond is not None  # prompted text has prompts
+    return Task(
+        text.space,
+        (Stream(train, setup.batch_size, seed),),
+        evaluator,
+        {".": text.tokenizer},
+        text.report,
+        SequenceSets(train, valid),
+        Prompts(valid.cond[:SHOWN_PROMPTS].tolist(), unanswered),
+    )
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    return Batch(
+        batch.x.to(device),
+        None if batch.mask is None else batch.mask.to(device),
+        None if batch.cond is None else batch.cond.to(device),
+    )
