@@ -2,11 +2,14 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tiny_runs import write_text
 
 import seqgan
 
@@ -47,6 +50,7 @@ def test_every_public_name_can_be_imported(package: str) -> None:
     module = importlib.import_module(package)
     public = [name for name in dir(module) if not name.startswith("_")]
     assert len(public) > 3
+    assert not {"TYPE_CHECKING", "attach", "os"} & set(public)
     for name in public:
         assert getattr(module, name) is not None
 
@@ -66,3 +70,28 @@ def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
         _ = seqgan.estimators.Reinforce  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="cannot import name 'trane'"):
         exec("from seqgan import trane")
+
+
+def test_the_page_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Block after block, on a corpus and with networks that take a second."""
+    page = (ROOT.parent / "docs" / "python.md").read_text(encoding="utf-8")
+    quick = [
+        *(f"data.path={write_text(tmp_path / 'lines.txt')}", "device=cpu", "data.length=6"),
+        *("generator={name: gru, embed: 4, hidden: 8}", "train.batch_size=8"),
+        *("schedule=[{repeat: 2, phases: {mle: 1, critic: 1, generator: 1}}]",),
+        *("evaluation.samples=32", "train.threads=1"),
+    ]
+    tiny = page.replace('["data.path=my_sentences.txt"]', repr(quick))
+    assert tiny != page
+    (tmp_path / "configs").symlink_to(ROOT.parent / "configs")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"(?s)```python\n(.*?)```", tiny)
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert len(blocks) > 4
+    assert names["run"].folder == Path("runs/mine")
+    assert len(names["lines"]) == 20
+    assert names["score"].tokens > 0
+    assert names["result"]["notes"]["samples"] == 100
+    assert names["rollout"].ids_BT.shape == (8, names["run"].space.length)

@@ -35,7 +35,8 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *places()})
+        special = (name for name in vars(sys.modules[package]) if name.startswith("__"))
+        return sorted({*special, *places()})
 
     return get, names
 

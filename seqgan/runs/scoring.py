@@ -1,7 +1,7 @@
 """What a generator and its critic say about given sequences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -100,13 +100,11 @@ class Scorer:
         read = _encode(sources, reader.tokenizer)
         if not self.space.conditional:
             return _padded(read, reader.space, "source")
+        prompts = replace(reader.space, length=reader.columns)
+        if self.space.end_id is None:
+            return _padded(read, prompts, "source")
         for number, ids in enumerate(read, start=1):
-            _check_ids(ids, self.space.vocab_size, f"source {number}")
-            if len(ids) > reader.columns:
-                raise UserError(
-                    f"source {number}: has {len(ids)} tokens, but prompts of this run have at most "
-                    f"{reader.columns}; shorten it"
-                )
+            _check(ids, prompts, f"source {number}")
         return reader.batch(read)
 
 
@@ -133,23 +131,26 @@ def _padded(rows: list[list[int]], space: SequenceSpace, what: str) -> Tensor:
     end = space.end_id
     ids_BT = torch.full((len(rows), space.length), end or 0)
     for number, ids in enumerate(rows, start=1):
-        if len(ids) > space.length or (end is None and len(ids) < space.length):
-            limit = "at most " if end is not None else ""
-            raise UserError(
-                f"{what} {number}: has {len(ids)} tokens, but sequences of this run have "
-                f"{limit}{space.length}; give one that fits"
-            )
-        _check_ids(ids, space.vocab_size, f"{what} {number}")
+        _check(ids, space, f"{what} {number}")
         if end in ids[:-1]:
             raise UserError(f"{what} {number}: goes on after its end token ({end}); cut it there")
         ids_BT[number - 1, : len(ids)] = torch.tensor(ids, dtype=torch.long)
     return ids_BT
 
 
-def _check_ids(ids: list[int], vocab_size: int, what: str) -> None:
+def _check(ids: list[int], space: SequenceSpace, what: str) -> None:
+    """Raise `UserError` unless these are so many tokens as `space` holds, each one of it."""
+    if len(ids) > space.length or (space.end_id is None and len(ids) < space.length):
+        limit = "" if space.end_id is None else "at most "
+        raise UserError(
+            f"{what}: has {len(ids)} tokens, but this run has {limit}{space.length}; give one that "
+            "fits"
+        )
     for index in ids:
-        if not 0 <= index < vocab_size:
-            raise UserError(f"{what}: {index} is no token; they go from 0 to {vocab_size - 1}")
+        if not 0 <= index < space.vocab_size:
+            raise UserError(
+                f"{what}: {index} is no token; they go from 0 to {space.vocab_size - 1}"
+            )
 
 
 @torch.no_grad()
