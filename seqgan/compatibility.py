@@ -22,6 +22,7 @@ from seqgan.core.parts import (
     ObjectivePart,
     Part,
     PenaltyPart,
+    Words,
 )
 from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.games.config import GameConfig
@@ -94,6 +95,18 @@ def _choose(field: str, fits: Callable[[Any], bool]) -> str:
     return ", ".join(part.name for part in _members(UNIONS[field]) if fits(part))
 
 
+def _fits(part: Part, parts: Parts) -> bool:
+    """Whether data and game, which errors never propose to change, have a place for the part."""
+    modality = parts.data.modality
+    if isinstance(part, EstimatorPart):
+        return modality in part.accepts and parts.game.family in part.games
+    if isinstance(part, CriticPart):
+        return modality in part.accepts
+    if isinstance(part, GeneratorPart):
+        return modality in part.makes
+    return not isinstance(part, DataPart | GamePart)
+
+
 # ── Data, game and networks ───────────────────────────────────────────────────────────────────
 
 
@@ -136,15 +149,12 @@ def _check_schedule(parts: Parts) -> None:
 
 def _check_networks(parts: Parts) -> None:
     """Every network can make or read the samples of the data."""
-    modality = parts.data.modality
-    makes: Callable[[Any], bool] = lambda part: modality in part.makes  # noqa: E731
-    reads: Callable[[Any], bool] = lambda part: modality in part.accepts  # noqa: E731
-    for field, fits in {"generator": makes, "critic": reads, "encoder": reads}.items():
+    for field in ("generator", "critic", "encoder"):
         part = getattr(parts, field)
-        if part is not None and not fits(part):
+        if part is not None and not _fits(part, parts):
             raise ValueError(
                 f"{field}.name={part.name} does not fit data.name={parts.data.name}; "
-                f"choose from: {_choose(field, fits)}"
+                f"choose from: {_choose(field, lambda other: _fits(other, parts))}"
             )
 
 
@@ -181,13 +191,9 @@ def _check_start(parts: Parts) -> None:
 # ── Estimators ────────────────────────────────────────────────────────────────────────────────
 
 
-def _teaches(estimator: EstimatorPart, parts: Parts) -> bool:
-    return parts.data.modality in estimator.accepts and parts.game.family in estimator.games
-
-
 def _check_estimator(parts: Parts) -> None:
     estimator, game = parts.estimator, parts.game
-    if estimator is None or _teaches(estimator, parts):
+    if estimator is None or _fits(estimator, parts):
         return
     wrong = f"is not for game {game.name}"
     if parts.data.modality not in estimator.accepts:
@@ -196,7 +202,7 @@ def _check_estimator(parts: Parts) -> None:
         wrong = f"needs a critic, game.name={game.name} has none"
     raise ValueError(
         f"estimator.name={estimator.name} {wrong}; choose from: "
-        f"{_choose('estimator', lambda other: _teaches(other, parts))}"
+        f"{_choose('estimator', lambda other: _fits(other, parts))}"
     )
 
 
@@ -204,11 +210,9 @@ def _check_estimator(parts: Parts) -> None:
 
 
 def _check_need(field: str, part: Part, need: Need, parts: Parts) -> None:
-    """What a part needs is given by the part that it needs it of, or where there is none by the
-    game, as a fixed reward is."""
-    giver = getattr(parts, need.of)
-    if need.word in (giver or parts.game).gives:
+    if need.word in _given(need, parts):
         return
+    giver = getattr(parts, need.of)
     lacks = f"and game.name={parts.game.name} has no {need.of}"
     if giver is not None:
         lacks = f"which {need.of}.name={giver.name} does not give"
@@ -219,32 +223,30 @@ def _check_need(field: str, part: Part, need: Need, parts: Parts) -> None:
 
 
 def _remedies(need: Need, giver: Part | None, parts: Parts) -> Iterator[str]:
-    """Another value of the giver's fields, or another giver."""
+    """Another value of the giver's fields, or another giver; best one that needs nothing more."""
     if giver is None:
         return
     yield from (f"set {need.of}.{change}" for change in _changes(giver, need.word))
-    others = []
+    others: dict[str, bool] = {}
     for other in _members(UNIONS.get(need.of, type(giver))):
         if (type(other) is type(giver) and other.name == giver.name) or not _fits(other, parts):
             continue
+        content = all(more.word in _given(more, parts) for more in other.needs)
         if need.word in other.gives:
-            others.append(other.name)
+            others[other.name] = content
         else:
-            others += [f"{other.name} with {change}" for change in _changes(other, need.word)]
-    if others:
-        yield f"use {need.of} {', '.join(others)}"
+            for change in _changes(other, need.word):
+                others[f"{other.name} with {change}"] = content
+    names = [name for name, content in others.items() if content] or [*others]
+    if names:
+        yield f"use {need.of} {', '.join(names)}"
 
 
-def _fits(part: Part, parts: Parts) -> bool:
-    """Whether a part could stand in the experiment, as far as data and game decide."""
-    modality = parts.data.modality
-    if isinstance(part, EstimatorPart):
-        return _teaches(part, parts)
-    if isinstance(part, CriticPart):
-        return modality in part.accepts
-    if isinstance(part, GeneratorPart):
-        return modality in part.makes
-    return not isinstance(part, DataPart | GamePart)
+def _given(need: Need, parts: Parts) -> Words:
+    """What is given by the part that a need is of, or where there is none by the game, as a fixed
+    reward is."""
+    part: Part = getattr(parts, need.of) or parts.game
+    return part.gives
 
 
 def _changes(part: Part, word: str) -> Iterator[str]:
@@ -265,12 +267,8 @@ def _changes(part: Part, word: str) -> Iterator[str]:
 
 def _check_sizes(parts: Parts) -> None:
     """Batches are large enough, sequences long enough and windows wide enough."""
-    critic, estimator, objective, batch = (
-        parts.critic,
-        parts.estimator,
-        parts.objective,
-        parts.batch_size,
-    )
+    critic, estimator, objective = parts.critic, parts.estimator, parts.objective
+    batch, columns = parts.batch_size, parts.data.columns
     if estimator is not None:
         estimator.check_batch(batch, "prompts" in parts.data.gives)
     if objective is not None and batch < objective.least_batch:
@@ -286,7 +284,6 @@ def _check_sizes(parts: Parts) -> None:
             f"estimator.credit.reach={window} leaves out scores of a critic that sees "
             f"{critic.reach} columns to either side; raise it to {critic.reach}"
         )
-    columns = parts.data.columns
     if columns is not None and critic.widest > columns:
         raise ValueError(
             f"critic.widths has {critic.widest}, longer than the sequences ({columns} tokens); "
