@@ -53,8 +53,7 @@ import typer
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.config import validate
 from seqgan.core.device import describe, resolve_device
 from seqgan.core.errors import UserError
@@ -111,9 +110,10 @@ from seqgan.models.seq2seq.transformer import EncoderDecoder
 from seqgan.objectives.divergences import Divergence
 from seqgan.tasks.faces.drawing import draw_faces, sample_labels
 from seqgan.training.config import PlayerConfig, StageConfig
+from seqgan.training.game import Game
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
-from seqgan.training.trainer import Game, Trainer
+from seqgan.training.trainer import Trainer
 from seqgan.translate import translate
 
 Json = dict[str, Any]

@@ -1,13 +1,31 @@
-"""From an experiment to the parts of its run."""
+"""From an experiment to the parts of its run: the device, the data, the networks and the game."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from seqgan.core.device import resolve_device
+from seqgan.core.errors import UserError
+from seqgan.core.rng import seed_everything
+from seqgan.core.types import Space, SpacePair
 from seqgan.evaluation.task import Task, TaskSetup, TranslationSetup
 from seqgan.experiment import Experiment
 from seqgan.games.config import CycleGameConfig, PairedGameConfig
+from seqgan.games.parts import GameData, GameParts
 from seqgan.models.seq2seq.config import LexiconConfig
+from seqgan.training.game import Game
+from seqgan.training.player import Player
+
+
+def build_device(experiment: Experiment) -> torch.device:
+    """The device; sets torch's thread count where the configuration names one."""
+    if experiment.train.threads is not None:
+        torch.set_num_threads(experiment.train.threads)
+    device = resolve_device(experiment.device)
+    if experiment.train.precision == "bfloat16" and device.type == "mps":
+        raise UserError("train.precision='bfloat16': not supported on mps; use float32")
+    return device
 
 
 def build_task(experiment: Experiment, device: torch.device, run: Path | None = None) -> Task:
@@ -23,6 +41,43 @@ def build_task(experiment: Experiment, device: torch.device, run: Path | None = 
             translation=_translation(experiment),
         )
     )
+
+
+def build_generating_module(experiment: Experiment, space: Space | SpacePair) -> Any:
+    """What the player `generator` trains, freshly initialised on the CPU: one network, a decoder
+    with its encoder, or two translators."""
+    return experiment.game.build_generator(
+        space, experiment.generator, experiment.critic, experiment.encoder
+    )
+
+
+def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game:
+    """The game with its networks, which are initialised from the experiment's seed."""
+    seed_everything(experiment.seed)
+    module = build_generating_module(experiment, task.space)
+    for direction, logits_UV in task.priors.items():
+        module.get_submodule(direction).add_prior_logits(logits_UV)
+    config = experiment.players.generator
+    parts = GameParts(
+        data=GameData(
+            space=task.space,
+            streams=task.streams,
+            noises=task.noises,
+            prompts=None if task.prompts is None else task.prompts.unanswered,
+            train=None if task.sequences is None else task.sequences.train,
+        ),
+        generator=Player("generator", module.to(device), config, ema=config.ema),
+        critic=experiment.critic,
+        objective=experiment.objective,
+        penalties=[penalty.build() for penalty in experiment.penalties],
+        players=experiment.players,
+        estimator=experiment.estimator,
+        oracle=getattr(experiment.data, "oracle", None),
+        seed=experiment.seed,
+        batch_size=experiment.train.batch_size,
+        device=device,
+    )
+    return experiment.game.build(parts)
 
 
 def _translation(experiment: Experiment) -> TranslationSetup:

@@ -6,8 +6,7 @@ import pytest
 import torch
 from tiny_runs import CIPHER, DIRECT, EVENTS, LANGUAGES, tiny_experiment
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_device, build_game
+from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.device import autocast
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.experiment import Experiment, load_experiment

@@ -4,7 +4,7 @@
     decoding                                                          1
     translate, models, objectives, estimators, data, metrics, training, tasks 2
     games, evaluation, reporting                                      3
-    compatibility, experiment, build, assembly, probe, runs, study, comparison 4
+    compatibility, experiment, assembly, probe, runs, study, comparison 4
     cli, study_child, __main__                                        5
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `…config` modules,
@@ -36,7 +36,7 @@ RANKS = {
     ),
     3: ("games", "evaluation", "reporting"),
     4: (
-        *("compatibility", "experiment", "build", "assembly", "probe"),
+        *("compatibility", "experiment", "assembly", "probe"),
         *("runs", "study", "comparison"),
     ),
     5: ("cli", "study_child", "__main__"),
@@ -192,7 +192,7 @@ def test_the_rules_notice(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("models.oracles", "from seqgan.data.config import OracleConfig"),
-        ("runs.train", "import seqgan\nfrom seqgan.build.game import build_game"),
+        ("runs.train", "import seqgan\nfrom seqgan.assembly import build_game"),
         ("estimators.credit", "from seqgan.decoding import continuations"),
         ("data.config", "from seqgan.tasks.faces.config import FacesSourceConfig"),
         ("tasks.cipher.baselines", "from seqgan.data.unpaired_text import UnpairedText"),

@@ -8,8 +8,7 @@ import pytest
 import torch
 from tiny_runs import last_checkpoint, metric_lines, tiny_experiment, train
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_generating_module
+from seqgan.assembly import build_generating_module, build_task
 from seqgan.decoding import sequence_log_probs
 from seqgan.runs.weights import load_generator
 

@@ -245,6 +245,8 @@ class Generator(nn.Module, ABC):
     """
 
     vocab_size: int
+    keeps_columns: bool = False
+    """Whether it writes as many columns as its condition has, also behind the last end token."""
 
     @abstractmethod
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
@@ -286,6 +288,8 @@ class Generator(nn.Module, ABC):
 
 class ParallelGenerator(Generator):
     """Tokens that do not depend on each other, given the condition: all are drawn at once."""
+
+    keeps_columns = True
 
     @abstractmethod
     def emit(self, cond: Tensor) -> Tensor:
@@ -330,6 +334,10 @@ class ManagedGenerator(Generator):
     def read(self, tokens: Tensor) -> Managed:
         """The logits are those of `forward`."""
 
+    @abstractmethod
+    def sync_critic_features(self, critic: nn.Module) -> None:
+        """Read the features of this critic from now on, as it is now."""
+
 
 class DirectGenerator(nn.Module, ABC):
     """One pass from noise, and a condition where there is one, to a sample; gradients pass.
@@ -355,6 +363,10 @@ class DirectGenerator(nn.Module, ABC):
     @abstractmethod
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
         """The samples `x`, float, one per row of `z_BL`."""
+
+    def translate(self, cond: Tensor) -> Tensor:
+        """What a translator makes of `cond`: it has no noise."""
+        return self(cond.new_zeros(len(cond), 0), cond)
 
 
 class Critic(nn.Module, ABC):

@@ -9,20 +9,19 @@ A sample is the decoder's mean: the Gaussian noise around it is not drawn, as is
 pictures.
 
 Without `variational` the code is μ(x) and the KL is left out: the classic autoencoder, whose codes
-are nowhere asked to look like the noise that is decoded later. `code_noise` adds N(0, ·) noise to
+need not be distributed like the noise that is decoded later. `code_noise` adds N(0, ·) noise to
 the code, which makes the decoder smooth around codes (the lectures' remedy before the VAE).
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Stateful, Stats
-from seqgan.data.stream import FreshStream, Stream
-from seqgan.games.config import AutoencodeGameConfig
+from seqgan.core.types import Stateful
+from seqgan.data.stream import Batches
 from seqgan.models.image.autoencoder import Autoencoder
+from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
 
@@ -32,27 +31,31 @@ class AutoencodeGame:
     def __init__(
         self,
         autoencoder: Player[Autoencoder],
-        stream: Stream | FreshStream,
-        config: AutoencodeGameConfig,
+        stream: Batches,
+        variational: bool = True,
+        decoder_std: float = 0.1,
+        code_noise: float = 0.0,
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": autoencoder}
         self._player = autoencoder
         self._stream = stream
-        self._config = config
+        self._variational = variational
+        self._decoder_std = decoder_std
+        self._code_noise = code_noise
 
-    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
-        config, autoencoder = self._config, self._player.module
+    def updates(self, phase: str) -> Updates:
+        autoencoder = self._player.module
         real = self._stream.next()
         mean_BL, log_variance_BL = autoencoder.encode(real.x, real.cond)
         z_BL = mean_BL
-        if config.variational:
+        if self._variational:
             z_BL = z_BL + torch.exp(0.5 * log_variance_BL) * torch.randn_like(mean_BL)
-        if config.code_noise:
-            z_BL = z_BL + config.code_noise * torch.randn_like(mean_BL)
+        if self._code_noise:
+            z_BL = z_BL + self._code_noise * torch.randn_like(mean_BL)
         error_B = (autoencoder(z_BL, real.cond) - real.x).square().flatten(1)
-        loss = error_B.sum(1).mean() / (2 * config.decoder_std**2)
+        loss = error_B.sum(1).mean() / (2 * self._decoder_std**2)
         stats = {"squared_error": error_B.mean().detach()}
-        if config.variational:
+        if self._variational:
             divergence = kl_to_standard_normal(mean_BL, log_variance_BL).mean()
             loss = loss + divergence
             stats["kl"] = divergence.detach()

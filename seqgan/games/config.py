@@ -1,24 +1,36 @@
-"""Configuration of games: who plays, and for what besides the objective."""
+"""Configuration of games: which players there are, and what they learn from."""
 
-from collections.abc import Collection, Sequence
-from math import inf
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
-from seqgan.core.parts import DataPart, EstimatorPart, GamePart, Modalities, Need, Needs, Words
-from seqgan.core.schedule import ShareSchedule, WeightSchedule, constant
-from seqgan.data.noise_config import NoiseConfig, WordNoiseConfig
+from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
+from seqgan.core.schedule import ShareSchedule
+from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
+from seqgan.games.cycle_config import CycleGameConfig, PairedGameConfig
+from seqgan.models.config import CriticConfig, GeneratorConfig
 from seqgan.objectives.config import DivergenceName
 
-Weight = Annotated[float, Field(ge=0)]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqgan.core.types import Reward
+    from seqgan.games.adversarial import AdversarialGame
+    from seqgan.games.autoencode import AutoencodeGame
+    from seqgan.games.demonstrations import Demonstrations
+    from seqgan.games.dgsan import DgsanGame
+    from seqgan.games.evolution import EvolutionaryGame
+    from seqgan.games.jsdgan import JsdganGame
+    from seqgan.games.mismatched import Mismatched
+    from seqgan.games.mle import MleGame
+    from seqgan.games.parts import GameParts
+    from seqgan.games.reward import RewardGame
+    from seqgan.training.game import Game
+
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-CRITIC_PARTS: Words = frozenset({"critic", "objective", "estimator"})
-"""The parts of a game with a critic."""
 
 
 def _likelihood_need(weight: float) -> Needs:
@@ -33,7 +45,7 @@ def _check_evolution(evolution: "EvolutionConfig | None", phases: Sequence[str])
         )
 
 
-class MleGameConfig(GamePart):
+class MleGameConfig(AnyGameConfig):
     """A sequence generator alone, by likelihood."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
@@ -44,30 +56,48 @@ class MleGameConfig(GamePart):
     """Probability with which the generator reads its own token instead of the real one, by
     generator update (a baseline, not a likelihood). Null: real tokens only."""
 
+    def build(self, parts: "GameParts") -> "MleGame":
+        from seqgan.games.mle import MleGame
+
+        return MleGame(parts.generator, parts.stream, self.scheduled_sampling)
+
 
 class DemonstrationsConfig(Config):
-    """Real sentences among the generator's samples, with a reward that no critic decides."""
+    """Real sentences among the generator's samples, with a constant reward."""
 
     share: ShareSchedule
-    """Share of real sentences in a batch, by visit of the phase `generator`."""
+    """Share of real sentences in a batch, by step of the phase `generator`."""
     reward: float = 2.0
     """The reward of each of them."""
 
+    def build(self) -> "Demonstrations":
+        from seqgan.games.demonstrations import Demonstrations
+
+        return Demonstrations(self.share, self.reward)
+
 
 class EvolutionConfig(Config):
-    """Children of one generator, each by another objective, of which one survives."""
+    """Children of one generator, each trained on another objective; the fittest survives."""
 
     mutations: Annotated[list[DivergenceName], Field(min_length=2)] = [
         "minimax",
         "non_saturating",
         "lsgan",
     ]
-    """Objectives of which each child raises one; the critic keeps its own."""
+    """Objectives, one per child; the critic keeps its own."""
     diversity: Weight = 0.001
     """Weight of the diversity in the fitness that decides which child survives."""
 
+    def build(self, game: "AdversarialGame", paired: bool) -> "EvolutionaryGame":
+        """The game with a phase `evolve`; `paired` is the objective's field of that name."""
+        from seqgan.games.evolution import EvolutionaryGame
+        from seqgan.objectives.divergences import Divergence
 
-class AdversarialGameConfig(GamePart):
+        mutations = [Divergence(name, paired=paired) for name in self.mutations]
+        return EvolutionaryGame(game, mutations, self.diversity)
+
+
+class AdversarialGameConfig(AnyGameConfig):
     """A generator against a critic."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences", "points", "pictures"})
@@ -111,9 +141,19 @@ class AdversarialGameConfig(GamePart):
     ) -> None:
         _check_evolution(self.evolution, phases)
 
+    def build(self, parts: "GameParts") -> "Game":
+        demonstrations = self.demonstrations
+        game = parts.build_adversarial(
+            parts.space,
+            parts.stream,
+            mle_weight=self.mle_weight,
+            demonstrations=None if demonstrations is None else demonstrations.build(),
+        )
+        return game if self.evolution is None else self.evolution.build(game, parts.paired)
 
-class ConditionalGameConfig(GamePart):
-    """A generator that is told labels or a prompt, against a critic that sees them too."""
+
+class ConditionalGameConfig(AnyGameConfig):
+    """A generator under labels or a prompt, against a critic that reads them too."""
 
     plays: ClassVar[Modalities] = frozenset({"prompted", "pictures"})
     phases: ClassVar[tuple[str, ...]] = (
@@ -130,7 +170,7 @@ class ConditionalGameConfig(GamePart):
     name: Literal["conditional"] = "conditional"
     mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of (real sample, wrong label or prompt) in the critic's loss on fakes; the rest is
-    generated. 0: such pairs are not shown."""
+    generated. 0: there are no such pairs."""
     mle_weight: Weight = 0.0
     """Weight of the likelihood loss on real data, added to every adversarial generator update; for
     sequences."""
@@ -151,8 +191,31 @@ class ConditionalGameConfig(GamePart):
     ) -> None:
         _check_evolution(self.evolution, phases)
 
+    def build(self, parts: "GameParts") -> "Game":
+        game = parts.build_adversarial(
+            parts.space,
+            parts.stream,
+            mle_weight=self.mle_weight,
+            mismatched=self._build_mismatched(parts) if self.mismatched else None,
+        )
+        return game if self.evolution is None else self.evolution.build(game, parts.paired)
 
-class AutoencodeGameConfig(GamePart):
+    def _build_mismatched(self, parts: "GameParts") -> "Mismatched":
+        from functools import partial
+
+        import torch
+
+        from seqgan.games.mismatched import Mismatched, wrong_labels, wrong_prompts
+
+        sizes = parts.space.label_sizes
+        if not sizes:
+            return Mismatched(self.mismatched, wrong_prompts)
+        # Made once: a list that becomes a tensor on a GPU makes the step wait.
+        sizes_A = torch.tensor(sizes, dtype=torch.long, device=parts.device)
+        return Mismatched(self.mismatched, partial(wrong_labels, sizes_A=sizes_A))
+
+
+class AutoencodeGameConfig(AnyGameConfig):
     """A generator alone, as the decoder of an autoencoder: the reference without a critic."""
 
     plays: ClassVar[Modalities] = frozenset({"points", "pictures"})
@@ -167,154 +230,32 @@ class AutoencodeGameConfig(GamePart):
     code_noise: Weight = 0.0
     """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
 
+    def build_generator(
+        self,
+        space: Any,
+        generator: GeneratorConfig,
+        critic: CriticConfig | None = None,
+        encoder: CriticConfig | None = None,
+    ) -> "nn.Module":
+        from seqgan.models.build import build_autoencoder
 
-class CycleGameConfig(GamePart):
-    """Two generators that translate between two kinds of samples, and a critic for each kind."""
+        assert encoder is not None, "an autoencoder needs an encoder"
+        return build_autoencoder(generator, encoder, space)
 
-    plays: ClassVar[Modalities] = frozenset({"picture_pair", "text_pair"})
-    phases: ClassVar[tuple[str, ...]] = (
-        "critic",
-        "generator",
-        "denoise",
-        "reconstruct",
-        "language_model",
-    )
-    parts: ClassVar[Words] = CRITIC_PARTS
-    family: ClassVar[str] = "cycle"
-    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
-    adversarial_name: ClassVar[str] = "cycle phase"
+    def build(self, parts: "GameParts") -> "AutoencodeGame":
+        from seqgan.games.autoencode import AutoencodeGame
 
-    name: Literal["cycle"] = "cycle"
-    directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
-    """Ways that are to deceive a critic; the other one then only recovers what they translated."""
-    adversarial_weight: Weight = 1.0
-    """Weight of the critics' rewards; 0: the generators do not listen to them."""
-    cycle_weight: WeightSchedule = constant(10.0)
-    """Weight of the distance between a sample and its translation there and back; 0: one-way."""
-    identity_weight: WeightSchedule = constant(5.0)
-    """Weight of the distance between a sample and what the generator into its kind makes of it;
-    of sequences, makes of its noisy version (`noise`)."""
-    noise: NoiseConfig | None = None
-    """What is done to a sequence that the generator into its kind writes again; null: nothing."""
-    bijection_weight: Weight = 0.0
-    """Weight of the penalty on tokens that are written for several others; generator lexicon."""
-    fluency_weight: Weight = 0.0
-    """Weight of the nats per token that a language model of the kind needs for a translation (LM
-    prior). The models are trained in the phase `language_model`, which then has to come first."""
-    coverage_weight: Weight = 0.0
-    """Weight of the attention that falls again where it has been; generator pointer."""
-    gradients_every: Annotated[int, Field(gt=0)] | None = None
-    """Generator updates between measurements of each loss's gradient norm; null: never."""
-    pool: Annotated[int, Field(ge=0)] = 50
-    """Former translations kept for the critics; 0: they see the newest only."""
-
-    @property
-    def gives(self) -> Words:
-        return frozenset({"generated samples", "no mismatched pairs"})
-
-    @property
-    def needs(self) -> Needs:
-        zero = "set it to 0"
-        table = Need(
-            "generator", "a table of tokens", f"bijection_weight={self.bijection_weight}", zero
+        return AutoencodeGame(
+            parts.generator,
+            parts.stream,
+            self.variational,
+            self.decoder_std,
+            self.code_noise,
         )
-        attention = Need(
-            "generator", "attention to the source", f"coverage_weight={self.coverage_weight}", zero
-        )
-        tokens = Need("data", "tokens", f"fluency_weight={self.fluency_weight}", zero)
-        repair = Need("generator", "repaired sentences", "noise", "remove it")
-        glosses = Need("data", "glosses", "noise.gloss=true", "set it to false")
-        asked = (
-            (self.bijection_weight, table),
-            (self.coverage_weight, attention),
-            (self.fluency_weight, tokens),
-            (self.noise, repair),
-            (self._glosses, glosses),
-        )
-        return tuple(need for wanted, need in asked if wanted)
-
-    @property
-    def played_directions(self) -> list[str]:
-        return [*self.directions]
-
-    def trained_directions(self, phases: Collection[str]) -> list[str]:
-        """Those that are played, and backward directions where sources are to be recovered."""
-        recovers = self.cycle_weight.highest > 0 or "reconstruct" in phases
-        return ["a2b", "b2a"] if recovers else sorted(self.directions)
-
-    @property
-    def _glosses(self) -> bool:
-        return isinstance(self.noise, WordNoiseConfig) and self.noise.gloss
-
-    @model_validator(mode="after")
-    def _each_direction_once(self) -> Self:
-        if len(set(self.directions)) < len(self.directions):
-            raise ValueError(f"directions={self.directions}: name each direction once")
-        return self
-
-    def check_schedule(
-        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
-    ) -> None:
-        if bool(self.fluency_weight) != ("language_model" in phases):
-            raise ValueError(
-                f"game.fluency_weight={self.fluency_weight} and the schedule's phase "
-                "'language_model' go together; set both, or neither"
-            )
-        if "language_model" in phases and "generator" in phases[: phases.index("language_model")]:
-            raise ValueError(
-                "schedule has 'generator' before 'language_model', whose model would have learned "
-                "nothing; put language_model first"
-            )
-        if "generator" in phases and not self._teaches(estimator):
-            raise ValueError(
-                "schedule has 'generator', but no weight of game teaches the generators anything, "
-                "at the start or when ramps have ended; raise game.adversarial_weight, "
-                "cycle_weight or identity_weight above 0"
-            )
-        rewrites = (self.identity_weight.highest or "denoise" in phases) and not self._glosses
-        if rewrites and "one vocabulary" not in data.gives:
-            remedy = " or data.joint to true" if "joint" in type(data).model_fields else ""
-            raise ValueError(
-                f"game.identity_weight={self.identity_weight}, or the phase 'denoise': generators "
-                "that read one vocabulary cannot write sentences of another again; set it to 0"
-                f"{remedy}"
-            )
-        if "denoise" in phases and "tokens" in data.gives and self.noise is None:
-            raise ValueError(
-                "schedule has 'denoise', but game.noise is null: copying would be all there is to "
-                "learn; set game.noise.name to words or mix"
-            )
-
-    def _teaches(self, estimator: EstimatorPart | None) -> bool:
-        """Whether every update of phase `generator` has a loss; ramps are 0 at their ends only."""
-        steady = self.bijection_weight or self.coverage_weight
-        if estimator is not None and estimator.carries_rewards:
-            steady = steady or self.fluency_weight or self.adversarial_weight
-        changing = (self.cycle_weight, self.identity_weight)
-        return bool(steady) or all(any(w.at(update) for w in changing) for update in (0, inf))
 
 
-class PairedGameConfig(GamePart):
-    """Translators alone, by likelihood of true pairs (`data.aligned`): the supervised ceiling."""
-
-    plays: ClassVar[Modalities] = frozenset({"text_pair"})
-    phases: ClassVar[tuple[str, ...]] = ("mle",)
-    needs: ClassVar[Needs] = (Need("data", "training rows that are pairs"),)
-
-    name: Literal["paired"] = "paired"
-    directions: Annotated[list[Literal["a2b", "b2a"]], Field(min_length=1)] = ["a2b", "b2a"]
-    """Ways that are taught."""
-
-    @property
-    def played_directions(self) -> list[str]:
-        return [*self.directions]
-
-    def trained_directions(self, phases: Collection[str]) -> list[str]:
-        return sorted(set(self.directions))
-
-
-class InfillGameConfig(GamePart):
-    """A generator that fills blanks in real sentences, against a critic that sees them too."""
+class InfillGameConfig(AnyGameConfig):
+    """A generator that fills blanks in real sentences, against a critic that reads them too."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences"})
     phases: ClassVar[tuple[str, ...]] = (
@@ -349,8 +290,28 @@ class InfillGameConfig(GamePart):
     def needs(self) -> Needs:
         return _likelihood_need(self.mle_weight)
 
+    def build_generator(
+        self,
+        space: Any,
+        generator: GeneratorConfig,
+        critic: CriticConfig | None = None,
+        encoder: CriticConfig | None = None,
+    ) -> "nn.Module":
+        from seqgan.models.build import build_generator
+        from seqgan.models.infilling import InfillingGenerator, with_blanks
 
-class RewardGameConfig(GamePart):
+        return InfillingGenerator(build_generator(generator, with_blanks(space)), space)
+
+    def build(self, parts: "GameParts") -> "AdversarialGame":
+        from seqgan.data.blanks import BlankingStream
+        from seqgan.models.infilling import with_blanks
+
+        space, (least, greatest) = parts.sequence_space, self.shares
+        stream = BlankingStream(parts.stream, space.vocab_size, (least, greatest), self.contiguous)
+        return parts.build_adversarial(with_blanks(space), stream, mle_weight=self.mle_weight)
+
+
+class RewardGameConfig(AnyGameConfig):
     """A generator that raises a fixed reward; there is no critic."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences"})
@@ -369,7 +330,7 @@ class RewardGameConfig(GamePart):
     name: Literal["reward"] = "reward"
     scorer: Literal["bleu", "oracle"]
     """bleu: of each sentence against training sentences. oracle: log-density under the oracle that
-    the data come from, in nats; tells what the estimator can do with the truth."""
+    the data come from, in nats: a control without a learned reward."""
     order: Annotated[int, Field(gt=0, le=100)] = 4
     """Longest n-grams that bleu counts."""
     references: Annotated[int, Field(gt=0)] | None = None
@@ -382,8 +343,21 @@ class RewardGameConfig(GamePart):
         )
         return (density,) if self.scorer == "oracle" else ()
 
+    def build(self, parts: "GameParts") -> "RewardGame":
+        from seqgan.games.reward import RewardGame
 
-class JsdganGameConfig(GamePart):
+        learner = parts.build_learner(parts.sequence_space)
+        return RewardGame(learner, self._build_reward(parts), parts.stream)
+
+    def _build_reward(self, parts: "GameParts") -> "Reward":
+        from seqgan.games.reward import bleu_reward, density_reward
+
+        if self.scorer == "oracle":
+            return density_reward(parts.build_oracle().log_prob)
+        return bleu_reward(parts.train, parts.sequence_space, self.order, self.references)
+
+
+class JsdganGameConfig(AnyGameConfig):
     """A generator that lowers its exact Jensen-Shannon divergence to a finite training set."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences"})
@@ -397,9 +371,14 @@ class JsdganGameConfig(GamePart):
 
     name: Literal["jsdgan"] = "jsdgan"
 
+    def build(self, parts: "GameParts") -> "JsdganGame":
+        from seqgan.games.jsdgan import JsdganGame
 
-class DgsanGameConfig(GamePart):
-    """A generator against its own former self: their density ratio is the critic."""
+        return JsdganGame(parts.generator, parts.train, parts.batch_size, parts.seed)
+
+
+class DgsanGameConfig(AnyGameConfig):
+    """A generator against its own last snapshot: their density ratio is the critic."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences"})
     phases: ClassVar[tuple[str, ...]] = (
@@ -411,12 +390,17 @@ class DgsanGameConfig(GamePart):
 
     name: Literal["dgsan"] = "dgsan"
 
+    def build(self, parts: "GameParts") -> "DgsanGame":
+        from seqgan.games.dgsan import DgsanGame
 
-CriticFreeGameConfig = MleGameConfig | RewardGameConfig | JsdganGameConfig | DgsanGameConfig
-"""Games of a generator of sequences alone."""
+        return DgsanGame(parts.generator, parts.stream, parts.sequence_space)
+
 
 GameConfig = Annotated[
-    CriticFreeGameConfig
+    MleGameConfig
+    | RewardGameConfig
+    | JsdganGameConfig
+    | DgsanGameConfig
     | AdversarialGameConfig
     | InfillGameConfig
     | ConditionalGameConfig

@@ -1,7 +1,7 @@
 """Demonstrations: real sentences among the generator's samples, with a constant reward.
 
-    first ⌊share_v · B⌉ rows of a batch: real sentences with reward `reward`;  the rest: as ever
-    share_v = share.at(v),   v = former visits of the phase `generator`
+    first ⌊share_v · B⌉ rows of a batch: real sentences with reward `reward`;  the rest: samples
+    share_v = share.at(v),   v = former steps of the phase `generator`
 
 TextGAIL (Wu et al. 2021) mixes them into the samples of PPO, so that a generator whose samples are
 all bad still sees what is good. The estimator treats them as if the generator had written them:
@@ -18,24 +18,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqgan.core.schedule import Schedule
 from seqgan.core.types import Batch, Reward, Rollout, SharedPrefix
-from seqgan.games.config import DemonstrationsConfig
 
 
 class Demonstrations:
-    """Counts its visits, which a checkpoint holds."""
+    """`share` of each batch, by former batches; their number is in checkpoints as `visits`."""
 
-    def __init__(self, config: DemonstrationsConfig) -> None:
-        self._config = config
+    def __init__(self, share: Schedule[float], reward: float = 2.0) -> None:
+        self._share = share
+        self._reward = reward
         self._visits = 0
 
     def mix(self, rollout: Rollout, real: Batch, reward: Reward) -> tuple[Rollout, Reward]:
-        """The samples with real sentences in their first rows, and what these are worth.
+        """The samples with real sentences in their first rows, and the reward of all of them.
 
         Row b of `real` has the condition of row b of `rollout`, where there are any.
         """
         batch = len(rollout.ids_BT)
-        share = self._config.share.at(self._visits)
+        share = self._share.at(self._visits)
         self._visits += 1
         rows = round(share * batch)
         if not rows:
@@ -44,7 +45,7 @@ class Demonstrations:
         ids_BT = torch.cat([real.x[:rows], rollout.ids_BT[rows:]])
         mask_BT = torch.cat([real.mask[:rows], rollout.mask_BT[rows:]])
         mixed = Rollout(ids_BT, ids_BT, mask_BT, rollout.cond)
-        return mixed, _PartlyConstant(reward, batch, rows, self._config.reward)
+        return mixed, _PartlyConstant(reward, batch, rows, self._reward)
 
     def state_dict(self) -> dict[str, Any]:
         return {"visits": self._visits}
@@ -67,6 +68,6 @@ class _PartlyConstant:
     ) -> Tensor:
         value = self.reward(x, mask, shared)
         blocks = value.unflatten(0, (-1, self.batch))
-        shown_B = torch.arange(self.batch, device=value.device) < self.rows
-        shown = shown_B.view(1, self.batch, *[1] * (value.dim() - 1))
-        return torch.where(shown, self.value, blocks).flatten(0, 1)
+        real_B = torch.arange(self.batch, device=value.device) < self.rows
+        real = real_B.view(1, self.batch, *[1] * (value.dim() - 1))
+        return torch.where(real, self.value, blocks).flatten(0, 1)

@@ -20,7 +20,6 @@ dropout.
 """
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -28,20 +27,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.types import Batch, Generator, Sample, SequenceSpace, Stateful, Stats
-from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.stream import Batches
 from seqgan.decoding import Ancestral, sample, token_log_probs
 from seqgan.games.mle import likelihood_loss
+from seqgan.training.game import Updates
 from seqgan.training.player import Player
-
-Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
 
 
 class DgsanGame:
     """One player; its former self starts as a copy and is part of every checkpoint."""
 
-    def __init__(
-        self, generator: Player[Generator], stream: Stream | FreshStream, space: SequenceSpace
-    ) -> None:
+    def __init__(self, generator: Player[Generator], stream: Batches, space: SequenceSpace) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generator}
         self._generator = generator
         self._stream = stream

@@ -1,8 +1,8 @@
 """Evolution as a phase: several objectives compete for each update of the generator.
 
     phase evolve   for each mutation: child ← parent (weights, averages, optimizer, estimator)
-                   a generator's visit of the game (`adversarial.py`), whose objective is the
-                   mutation: likelihood of real sentences, demonstrations and all epochs included
+                   one step of the phase `generator` (`adversarial.py`) with the mutation as
+                   objective: likelihood of real sentences, demonstrations and all epochs included
                    fitness = quality + λ · diversity;  the fittest child is the next parent
                    quality = E_{x ~ child} value(D(x)),  diversity = −log ‖∇_D loss_D(real, child)‖
 
@@ -14,14 +14,15 @@ al. 2020). λ = .001 in both.
 Deviations. One parent survives, as in E-GAN by default. `quality` is the mean of the game's own
 reward (σ(D) with `objective.reward: prob`, as published), the same for all children. CatGAN takes
 the likelihood of real data for diversity, and its mutations are relativistic. lsgan acts on logits,
-not on σ(D). All children of a visit, and their samples for the fitness, are made with the same
+not on σ(D). All children of a step, and their samples for the fitness, are made with the same
 random numbers and real sentences: they differ by their mutation alone.
 
-One number a child is read from the device, so a GPU waits for each.
+One number per child is read from the device, so a GPU waits for each.
 """
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,40 +32,26 @@ from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Critic, Sample, SampleRequest, Stateful
-from seqgan.data.stream import Batches
-from seqgan.estimators.base import Estimator
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.critics import score
-from seqgan.games.surrogate import Updates
 from seqgan.objectives.base import Objective
-from seqgan.training.player import Player
+from seqgan.training.game import Updates
 
 
 class EvolutionaryGame:
     """An adversarial game with a phase `evolve` beside its others."""
 
     def __init__(
-        self,
-        game: AdversarialGame,
-        estimator: Estimator,
-        stream: Batches,
-        objective: Objective,
-        mutations: Sequence[Objective],
-        diversity: float,
+        self, game: AdversarialGame, mutations: Sequence[Objective], diversity: float
     ) -> None:
         self.players = game.players
         self._game = game
-        self._estimator = estimator
-        self._stream = stream
-        self._objective = objective
         self._mutations = mutations
         self._diversity = diversity
-        self._generator: Player[Any] = game.players["generator"]
-        self._critic: Player[Critic] = game.players["critic"]
         # What a child's updates change, and a sibling's must not see.
         shared = ("stream", "prompts")
         parts = {name: part for name, part in game.stateful().items() if name not in shared}
-        self._heritable: dict[str, Stateful] = {"generator": self._generator, **parts}
+        self._heritable: dict[str, Stateful] = {"generator": game.generator.player, **parts}
 
     def updates(self, phase: str) -> Updates:
         return self._evolve() if phase == "evolve" else self._game.updates(phase)
@@ -73,14 +60,15 @@ class EvolutionaryGame:
         return self._game.stateful()
 
     def _evolve(self) -> Updates:
-        real = self._stream.next()
-        cond = self._game.conditions(real)
+        real = self._game.stream.next()
+        cond = self._game.next_conditions(real)
         seed = int(torch.randint(2**62, ()))
         parent, best, fittest = self._genome(), None, None
         for mutation in self._mutations:
+            criterion = replace(self._game.criterion, objective=mutation)
             self._become(parent)
             with isolated(seed):
-                yield from self._game.generator_updates(mutation, real, cond)
+                yield from self._game.generator_updates(criterion, real, cond)
             with isolated(seed):
                 fitness = float(self._fitness(real))
             if best is None or fitness > best:
@@ -99,16 +87,17 @@ class EvolutionaryGame:
 
     def _fitness(self, real: Batch) -> Tensor:
         """Of the present generator, a scalar."""
-        with torch.no_grad(), frozen(self._generator.module):
+        generator, objective = self._game.generator.player.module, self._game.criterion.objective
+        with torch.no_grad(), frozen(generator):
             request = SampleRequest(len(real.x), real.cond)
-            fake = self._estimator.sample(self._generator.module, request)
-        return fitness(self._critic.module, self._objective, real, fake, self._diversity)
+            fake = self._game.generator.estimator.sample(generator, request)
+        return fitness(self._game.critic.module, objective, real, fake, self._diversity)
 
 
 def fitness(
     critic: Critic, objective: Objective, real: Sample, fake: Sample, diversity: float
 ) -> Tensor:
-    """Quality + λ · diversity of generated samples in the eyes of a critic, a scalar."""
+    """Quality + λ · diversity of generated samples, by the critic; a scalar."""
     parameters = [p for p in critic.parameters() if p.requires_grad]
     with evaluating(critic):
         of_real, of_fake = score(critic, real), score(critic, fake)

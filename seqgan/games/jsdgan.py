@@ -21,7 +21,6 @@ q = 1/B, which hides that weight and is no divergence of p any more; here p is t
 counts how often a sentence stands in the whole training set.
 """
 
-from collections.abc import Iterator
 from math import log
 from typing import Any
 
@@ -29,10 +28,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgan.core.types import Batch, Generator, Stateful, Stats
+from seqgan.core.types import Batch, Generator, Stateful
 from seqgan.data.stream import Stream
 from seqgan.decoding import token_log_probs
 from seqgan.games.mle import likelihood_loss
+from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
 
@@ -49,7 +49,7 @@ class JsdganGame:
         numbers_N = torch.arange(len(train.x), device=train.x.device)
         self._rows = Stream(Batch(numbers_N), batch_size, seed)
 
-    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+    def updates(self, phase: str) -> Updates:
         rows_B = self._rows.next().x
         real = _rows_of(self._train, rows_B)
         generator = self._generator.module

@@ -1,7 +1,7 @@
 """Conditions that do not belong to their samples: further negatives for a conditional critic.
 
-A real picture under a wrong label, a real reply to another post (Reed et al. 2016). The two ways to
-be wrong differ by what a condition is, so a game is given the right one.
+A real picture under a wrong label, a real reply to another post (Reed et al. 2016). Labels and
+prompts are replaced in different ways, so the function that does it is handed in.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from seqgan.core.types import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,11 @@ class Mismatched:
     """Their part in the critic's loss on what is not real, in (0, 1)."""
     wrong: Callable[[Tensor], Tensor]
     """From the conditions of a batch to other ones."""
+
+    def batch(self, real: Batch) -> Batch:
+        """The real samples, each with a wrong condition."""
+        assert real.cond is not None, "real samples come with conditions"
+        return Batch(real.x, real.mask, self.wrong(real.cond))
 
 
 def wrong_prompts(cond_BP: Tensor) -> Tensor:

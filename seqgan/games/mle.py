@@ -5,7 +5,6 @@ loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of tokens       (nats per token
 With scheduled sampling some of the prefixes are the generator's own: `scheduled_sampling.py`.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
@@ -13,9 +12,10 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.schedule import ShareSchedule
 from seqgan.core.types import Batch, Generator, ManagedGenerator, Stateful, Stats
-from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.stream import Batches
 from seqgan.decoding import chosen_log_probs, token_log_probs
 from seqgan.games.scheduled_sampling import scheduled_sampling_loss
+from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
 
@@ -25,7 +25,7 @@ class MleGame:
     def __init__(
         self,
         generator: Player[Generator],
-        stream: Stream | FreshStream,
+        stream: Batches,
         scheduled_sampling: ShareSchedule | None = None,
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generator}
@@ -33,7 +33,7 @@ class MleGame:
         self._generator = generator
         self._scheduled_sampling = scheduled_sampling
 
-    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+    def updates(self, phase: str) -> Updates:
         yield self._generator, *self._loss(self._stream.next())
 
     def _loss(self, real: Batch) -> tuple[Tensor, Stats]:

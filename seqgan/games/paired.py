@@ -1,48 +1,48 @@
 """Translators taught by true pairs: the supervised ceiling of unsupervised translation.
 
-    phase mle   −1/N Σ log p(y | x), nats per token, for each way that is taught
+    phase mle   −1/N Σ log p(y | x), nats per token, for each trained direction
 
 The two streams have to give pairs, row for row: `data.aligned`, and one seed for both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Stateful, Stats
-from seqgan.data.stream import FreshStream, Stream
-from seqgan.games.config import PairedGameConfig
-from seqgan.games.cycle import nats_per_token, trimmed
+from seqgan.core.types import Stateful
+from seqgan.data.stream import Batches
+from seqgan.games.translation import nats_per_token, trimmed
+from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
 
 class PairedGame:
-    """One player, `generator` (both ways); one phase, `mle`."""
+    """One player, `generator` (both directions); one phase, `mle`."""
 
     def __init__(
         self,
         generators: Player[nn.ModuleDict],
-        a: Stream | FreshStream,
-        b: Stream | FreshStream,
-        config: PairedGameConfig,
+        a: Batches,
+        b: Batches,
+        directions: Sequence[str] = ("a2b", "b2a"),
     ) -> None:
         self.players: dict[str, Player[Any]] = {"generator": generators}
         self._generators = generators
         self._a, self._b = a, b
-        self._directions = config.directions
+        self._directions = directions
 
-    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+    def updates(self, phase: str) -> Updates:
         of_a, of_b = self._a.next(), self._b.next()
         of_a, of_b = (trimmed(of, self._generators.module["a2b"]) for of in (of_a, of_b))
         pairs = {"a2b": (of_a, of_b), "b2a": (of_b, of_a)}
         losses: dict[str, Tensor] = {}
-        for way in self._directions:
-            source, target = pairs[way]
-            generator: Any = self._generators.module[way]
-            losses[way] = nats_per_token(generator, source.x, target).mean()
-        stats = {way: loss.detach() for way, loss in losses.items()}
+        for direction in self._directions:
+            source, target = pairs[direction]
+            generator: Any = self._generators.module[direction]
+            losses[direction] = nats_per_token(generator, source.x, target).mean()
+        stats = {name: loss.detach() for name, loss in losses.items()}
         yield self._generators, torch.stack(list(losses.values())).sum(), stats
 
     def stateful(self) -> dict[str, Stateful]:

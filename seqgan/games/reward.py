@@ -9,42 +9,35 @@ where the generator writes the best-scoring sentence and nothing else, which is 
 pretraining, early stopping or an entropy bonus have to prevent.
 
 Scorer `oracle` is a control: the reward is log p of the truth itself, in nats. What a gradient path
-cannot do with it, it cannot do with a critic's opinion either. It has the same kind of optimum, the
+cannot do with it, it cannot do with a critic's reward either. It has the same kind of optimum, the
 likeliest sentence alone.
 
 Deviations from SeqGAN: any estimator of hard samples (published: their Monte-Carlo rollouts); the
 references are training sentences, all or the first so many.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from torch import Tensor
 
 from seqgan.core.budget import count_critic_calls
-from seqgan.core.types import Reward, SampleRequest, SharedPrefix, Stateful
-from seqgan.data.stream import FreshStream, Stream
-from seqgan.estimators.base import Estimator
+from seqgan.core.types import Batch, Reward, SampleRequest, SequenceSpace, SharedPrefix, Stateful
+from seqgan.data.stream import Batches
 from seqgan.games.mle import likelihood_loss
-from seqgan.games.surrogate import Updates, surrogate_updates
-from seqgan.training.player import Player
+from seqgan.games.surrogate import Learner, surrogate_updates
+from seqgan.metrics.bleu_reward import BleuReward, BleuScorer
+from seqgan.metrics.corpus import Corpus
+from seqgan.training.game import Updates
 
 
 class RewardGame:
     """See the module's docstring. Players: generator, perhaps baseline."""
 
-    def __init__(
-        self,
-        generator: Player[Any],
-        baseline: Player[Any] | None,
-        estimator: Estimator,
-        reward: Reward,
-        stream: Stream | FreshStream,
-    ) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": generator}
-        if baseline is not None:
-            self.players["baseline"] = baseline
-        self._generator = generator
-        self._estimator = estimator
+    def __init__(self, generator: Learner, reward: Reward, stream: Batches) -> None:
+        self.players = generator.players
+        self._generator = generator.player
+        self._estimator = generator.estimator
+        self._baseline = generator.baseline
         self._reward = reward
         self._stream = stream
 
@@ -61,12 +54,24 @@ class RewardGame:
         module = self._generator.module
         rollout = self._estimator.sample(module, SampleRequest(self._stream.batch_size))
         surrogate = self._estimator.loss(module, rollout, self._counted)
-        baseline = self.players.get("baseline")
-        yield from surrogate_updates(surrogate, self._generator, baseline)
+        yield from surrogate_updates(surrogate, self._generator, self._baseline)
 
     def _counted(
         self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
     ) -> Tensor:
-        """The reward, on the account that critics' scores go on."""
+        """The reward; each sample counts as a critic call."""
         count_critic_calls(len(x))
         return self._reward(x, mask, shared)
+
+
+def bleu_reward(train: Batch, space: SequenceSpace, order: int, count: int | None) -> Reward:
+    """BLEU with n-grams up to `order` against the first `count` training sentences; None: all."""
+    assert train.mask is not None, "sequences have masks"
+    ids_NT, mask_NT = (x[:count].cpu().numpy() for x in (train.x, train.mask))
+    references = Corpus.from_masked(ids_NT, mask_NT, space.end_id)
+    return BleuReward(BleuScorer(references, space.vocab_size, order), space.end_id)
+
+
+def density_reward(log_density: Callable[..., Tensor]) -> Reward:
+    """The log-density of each sentence, in nats."""
+    return lambda x, mask, shared=None: log_density(x)

@@ -1,17 +1,31 @@
-"""What becomes of an estimator's loss: every update of the players that a visit makes with it."""
+"""How a generator learns by an estimator: the updates that one batch of samples gives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from seqgan.core.types import Stats
-from seqgan.estimators.base import Surrogate
+from seqgan.estimators.base import Estimator, Surrogate
+from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
-Updates = Iterator[tuple[Player[Any], Tensor, Stats]]
-"""(player, its loss, what is worth logging). Each loss is back-propagated, and the player updated,
-before the next one is asked for."""
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A generator, and the estimator that it learns by."""
+
+    player: Player[Any]
+    estimator: Estimator
+    baseline: Player[Any] | None = None
+    """Trains the network that the estimator learns beside the generator, if it learns one."""
+
+    @property
+    def players(self) -> dict[str, Player[Any]]:
+        """By name: generator, perhaps baseline."""
+        players = {"generator": self.player}
+        return players if self.baseline is None else {**players, "baseline": self.baseline}
 
 
 def surrogate_updates(
@@ -20,18 +34,18 @@ def surrogate_updates(
     baseline: Player[Any] | None,
     extra_loss: Callable[[], tuple[Tensor, Stats]] | None = None,
 ) -> Updates:
-    """The generator's update, a learned baseline's after it, then the further epochs over the same
+    """The generator's update, then a learned baseline's, then the further epochs over the same
     samples (PPO). `extra_loss` is added to each of the generator's losses."""
-    yield generator, *_with(surrogate, extra_loss)
+    yield generator, *_add(surrogate, extra_loss)
     if surrogate.baseline_loss is not None:
-        assert baseline is not None, "whoever builds a learned baseline makes it a player"
+        assert baseline is not None, "a learned baseline has a player"
         yield baseline, surrogate.baseline_loss, {}
     while surrogate.next_epoch is not None:
         surrogate = surrogate.next_epoch()
-        yield generator, *_with(surrogate, extra_loss)
+        yield generator, *_add(surrogate, extra_loss)
 
 
-def _with(
+def _add(
     surrogate: Surrogate, extra_loss: Callable[[], tuple[Tensor, Stats]] | None
 ) -> tuple[Tensor, Stats]:
     if extra_loss is None:

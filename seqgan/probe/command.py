@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_device, build_game
+from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import seed_everything
@@ -14,9 +13,9 @@ from seqgan.probe.figure import draw_probe
 from seqgan.probe.measure import Probe
 from seqgan.runs.messages import report_checkpoint, report_warnings
 from seqgan.runs.outcome import open_reported
+from seqgan.training.game import Game
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
-from seqgan.training.trainer import Game
 
 
 def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tuple[Path, Any]:

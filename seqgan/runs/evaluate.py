@@ -7,8 +7,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_device
+from seqgan.assembly import build_device, build_task
 from seqgan.core.device import autocast
 from seqgan.core.picture_files import save_picture
 from seqgan.core.progress import progress_bar

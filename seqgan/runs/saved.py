@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqgan.build.game import build_device
+from seqgan.assembly import build_device
 from seqgan.core.device import autocast
 from seqgan.core.errors import UserError, warn
 from seqgan.core.numbers import check_sampling

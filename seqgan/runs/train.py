@@ -13,8 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 import seqgan
-from seqgan.assembly import build_task
-from seqgan.build.game import build_device, build_game
+from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.device import autocast, describe
 from seqgan.core.lock import only_writer
 from seqgan.core.reported import ReportedCheckpoint
@@ -35,9 +34,10 @@ from seqgan.runs.folder import (
 from seqgan.runs.messages import log_data_report, report_outcome, report_warnings
 from seqgan.runs.outcome import open_reported, selection_rule, training_outcome
 from seqgan.runs.saved import SavedRun
+from seqgan.training.game import Game
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
-from seqgan.training.trainer import Game, Metrics, Trainer
+from seqgan.training.trainer import Metrics, Trainer
 
 
 def train(experiment: Experiment, folder: Path | str | None = None) -> SavedRun:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from seqgan.build.game import build_generating_module
+from seqgan.assembly import build_generating_module
 from seqgan.core.types import SequenceSpace, Space, SpacePair
 from seqgan.experiment import Experiment
 from seqgan.games.config import InfillGameConfig

@@ -3,7 +3,7 @@
 import copy
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -84,7 +84,7 @@ class Player(Generic[ModuleT]):
         name: str,
         module: ModuleT,
         config: PlayerConfig,
-        after_step: Callable[[], None] | None = None,
+        after_step: Sequence[Callable[[], None]] = (),
         ema: float | None = None,
     ) -> None:
         self.name = name
@@ -108,15 +108,15 @@ class Player(Generic[ModuleT]):
         """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
         self._set_rate()
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         norms_P, sizes_P = self._norms()
-        norm = norms_P.norm()
+        norm: Tensor = norms_P.norm()
         self._note(loss, norm, norms_P, sizes_P)
         limit = self._config.clip_norm or float("inf")
         nn.utils.clip_grads_with_norm_(self._parameters, limit, norm)
         self._optimizer.step()
-        if self._after_step is not None:
-            self._after_step()
+        for act in self._after_step:
+            act()
         if self._averaged is not None:
             self._averaged.update(self.module)
         self.updates += 1

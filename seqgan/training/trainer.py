@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,26 +32,15 @@ from seqgan.core.metric_names import find
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_metric
 from seqgan.core.rng import rng_state, set_rng_state
-from seqgan.core.types import Stateful, Stats
+from seqgan.core.types import Stats
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.config import TrainConfig
+from seqgan.training.game import Game, Updates
 from seqgan.training.phase_schedule import PhaseSchedule
-from seqgan.training.player import Player, raise_if_not_finite
+from seqgan.training.player import raise_if_not_finite
 from seqgan.training.runlog import RunLog
 
 Metrics = dict[str, float | None]
-
-
-class Game(Protocol):
-    """Data and players; what a visit of a phase updates."""
-
-    players: dict[str, Player[Any]]
-
-    def updates(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]: ...
-
-    def stateful(self) -> dict[str, Stateful]:
-        """What a checkpoint must hold besides the players."""
-        ...
 
 
 @dataclass
@@ -198,7 +187,7 @@ class Trainer:
             self._accumulate({f"{player.name}/{key}": value for key, value in kept.items()})
         self.step += 1
 
-    def _losses(self, phase: str) -> Iterator[tuple[Player[Any], Tensor, Stats]]:
+    def _losses(self, phase: str) -> Updates:
         """The game's losses, computed under autocast; backward passes stay outside of it."""
         updates = self.game.updates(phase)
         while True:

@@ -9,8 +9,7 @@ from enumeration import chi_square_is_plausible, index_of
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_generating_module
+from seqgan.assembly import build_generating_module, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Generator, StepOut
 from seqgan.data.config import ConditionalOracleConfig

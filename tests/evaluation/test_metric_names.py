@@ -4,8 +4,7 @@ from pathlib import Path
 
 import torch
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.data.config import OracleDataConfig, TextDataConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.experiment import load_experiment

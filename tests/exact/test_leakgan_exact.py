@@ -11,8 +11,7 @@ from enumeration import SentenceReward, log_probs, mask_of
 from tiny_runs import assert_same_run, last_checkpoint, tiny_experiment, train
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Critic, Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators.leakgan import LeakGan, at_arrival, rescaled

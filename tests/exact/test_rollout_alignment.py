@@ -32,6 +32,8 @@ from seqgan.decoding import Ancestral, continuations, prefix_states
 from seqgan.estimators.rollout import Rollout as RolloutCredit
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.games.adversarial import AdversarialGame
+from seqgan.games.criterion import Criterion
+from seqgan.games.surrogate import Learner
 from seqgan.objectives.divergences import Divergence
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import Player
@@ -292,14 +294,13 @@ def test_the_critic_rewards_without_dropout_and_does_not_change() -> None:
     critic.train()
     real_NT = sentences(SPACE)
     game = AdversarialGame(
-        Player("generator", generator, PlayerConfig()),
+        Learner(
+            Player("generator", generator, PlayerConfig()),
+            ScoreFunction(SPACE, credit=RolloutCredit(2)),
+        ),
         Player("critic", critic, PlayerConfig()),
-        None,
-        ScoreFunction(SPACE, credit=RolloutCredit(2)),
-        Divergence("wgan"),
-        [],
+        Criterion(Divergence("wgan"), [], SPACE),
         Stream(Batch(real_NT, torch.ones_like(real_NT, dtype=torch.bool)), 8, 0),
-        SPACE,
     )
     before = {name: value.clone() for name, value in critic.state_dict().items()}
     weights = [p.clone() for p in generator.parameters()]

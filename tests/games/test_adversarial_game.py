@@ -9,8 +9,7 @@ import torch
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.types import Scores
 from seqgan.decoding import sequence_log_probs
 from seqgan.games.adversarial import AdversarialGame
@@ -253,7 +252,7 @@ def test_mle_weight_adds_the_gradient_of_the_likelihood(estimator: str) -> None:
         for weight in (0.0, 0.75)
     )
     alone = make_game()
-    batch = alone._stream.next()  # the first batch of real data, the same in every game
+    batch = alone.stream.next()  # the first batch of real data, the same in every game
     generator = alone.players["generator"].module
     likelihood = torch.autograd.grad(likelihood_loss(generator, batch), parameters(generator))
     for a, b, c in zip(gradients(plain), gradients(mixed), likelihood, strict=True):

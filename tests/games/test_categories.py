@@ -9,8 +9,7 @@ from enumeration import PrefixTable, assert_same_vector, gradient, sentences
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.types import Scores, SequenceSpace
 from seqgan.games.adversarial import AdversarialGame

@@ -19,8 +19,7 @@ from tiny_runs import (
 )
 from torch import Tensor, nn
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.cli import run
 from seqgan.data.config import ConditionalOracleConfig
 from seqgan.data.tokenizers import load_tokenizer
@@ -106,16 +105,16 @@ class Spy(nn.Module):
 
 
 def spy_on(game: AdversarialGame) -> Spy:
-    spy = Spy(game._critic.module)
-    game._critic.module = spy
+    spy = Spy(game.critic.module)
+    game.critic.module = spy
     return spy
 
 
 def coming(game: AdversarialGame) -> Any:
     """The batch that the stream will give next."""
-    position = game._stream.state_dict()
-    real = game._stream.next()
-    game._stream.load_state_dict(position)
+    position = game.stream.state_dict()
+    real = game.stream.next()
+    game.stream.load_state_dict(position)
     return real
 
 
@@ -148,7 +147,7 @@ def test_the_critic_sees_real_generated_and_mismatched_behind_the_right_prompts(
 
 def test_the_critics_loss_is_the_documented_mixture() -> None:
     game = make_game(ORACLE)
-    critic = game._critic.module
+    critic = game.critic.module
     spy = spy_on(game)
     ((_, loss, _),) = game.updates("critic")
     ones = torch.ones(1, 3, dtype=torch.bool)
@@ -176,7 +175,7 @@ def test_the_generator_is_rewarded_behind_the_prompts_it_was_told() -> None:
 def test_a_student_is_compared_with_the_teachers_answer_to_the_same_prompt() -> None:
     """log σ(d_f − d_r) pair by pair; and the mean advantage of each prompt's group is 0."""
     game = make_game(DISTILLATION)
-    critic = game._critic.module
+    critic = game.critic.module
     spy, real = spy_on(game), coming(game)
     ((_, _, stats),) = game.updates("generator")
     (x_real, c_real), (x_fake, c_fake) = spy.asked
@@ -192,7 +191,7 @@ def test_a_student_is_compared_with_the_teachers_answer_to_the_same_prompt() -> 
 
 def test_the_critic_of_a_distillation_tells_pairs_apart() -> None:
     game = make_game(DISTILLATION)
-    critic = game._critic.module
+    critic = game.critic.module
     spy = spy_on(game)
     ((_, loss, _),) = game.updates("critic")
     (x_real, c_real), (x_fake, c_fake) = spy.asked

@@ -6,8 +6,7 @@ import pytest
 import torch
 from tiny_runs import CIPHER, PICTURES, tiny_experiment
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 
 CPU = torch.device("cpu")

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Batch, Scores, SequenceSpace
-from seqgan.games.critics import critic_update
+from seqgan.games.criterion import Criterion
+from seqgan.games.mismatched import Mismatched
 from seqgan.objectives.divergences import Divergence
 
 SPACE = SequenceSpace(vocab_size=9, length=3)
@@ -22,7 +23,7 @@ class Tokens(nn.Module):
         self._whole = whole
 
     def forward(self, x: Tensor, mask: Tensor, cond: Tensor | None = None) -> Scores:
-        score_BT = x.float() - 4.5
+        score_BT = x.float() - 4.5 + (0 if cond is None else cond)
         return Scores(score_BT[:, 0]) if self._whole else Scores(score_BT, mask)
 
 
@@ -33,12 +34,14 @@ def batch(*rows: list[int], lengths: list[int]) -> Batch:
 
 REAL = batch([8, 0, 0], [2, 7, 0], [5, 1, 8], lengths=[1, 2, 3])
 FAKE = batch([3, 8, 8], [6, 4, 8], [1, 2, 0], lengths=[1, 2, 3])
-WRONG = batch([7, 8, 8], [8, 8, 8], [6, 8, 8], lengths=[1, 1, 1])
+WRONG = torch.tensor([[-1], [6], [1]])
+"""Conditions, which raise the scores of real sentences: first tokens 8, 2, 5 become 7, 8, 6."""
 
 
-def logged(whole: bool, **options: Any) -> dict[str, float]:
+def logged(whole: bool, mismatched: Mismatched | None = None) -> dict[str, float]:
     critic: Any = Tokens(whole)
-    loss, stats = critic_update(critic, WGAN, [], SPACE, REAL, FAKE, **options)
+    real = Batch(REAL.x, REAL.mask, torch.zeros(3, 1))
+    loss, stats = Criterion(WGAN, [], SPACE, mismatched).critic_loss(critic, real, FAKE)
     return {name: float(value) for name, value in stats.items()} | {"loss": float(loss)}
 
 
@@ -59,7 +62,7 @@ def test_scores_of_steps_count_until_the_end() -> None:
 
 
 def test_wrong_conditions_have_their_share_of_the_loss_on_fakes() -> None:
-    found = logged(whole=True, mismatched=WRONG, share=0.25)
+    found = logged(whole=True, mismatched=Mismatched(0.25, lambda cond: WRONG))
     assert found["mismatched_score"] == pytest.approx((2.5 + 3.5 + 1.5) / 3)
     fakes = 0.75 * found["fake_score"] + 0.25 * found["mismatched_score"]
     assert found["loss"] == pytest.approx(fakes - found["real_score"])

@@ -17,7 +17,7 @@ from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.lexicons import co_occurrence_lexicon
 from seqgan.decoding import token_log_probs
-from seqgan.games.cycle import nats_per_token
+from seqgan.games.translation import nats_per_token
 from seqgan.models.seq2seq.config import LexiconConfig, PointerConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.models.seq2seq.pointer import PointerGenerator, attend
@@ -65,12 +65,12 @@ def play_one(game: Any, phase: str) -> torch.Tensor:
 
 def test_fluency_is_the_models_likelihood_for_words_and_for_one_hot_rows() -> None:
     game = make_game(FLUENT)
-    (visit,) = game._visits()
-    reward, model = game._fluency(visit), game.players["language_model"].module["b"]
-    ids, mask = visit.real.x, visit.real.mask
+    (direction,) = game._next_directions()
+    reward, model = game._fluency_reward(direction), game.players["language_model"].module["b"]
+    ids, mask = direction.real.x, direction.real.mask
     wanted = mean_per_row(token_log_probs(model, ids, mask), mask)
     torch.testing.assert_close(reward(ids, mask), wanted)
-    torch.testing.assert_close(reward(visit.side.space.continuous(ids), mask), wanted)
+    torch.testing.assert_close(reward(direction.target.space.continuous(ids), mask), wanted)
 
 
 def test_a_fluency_weight_is_in_the_loss_with_its_sign() -> None:
@@ -78,8 +78,8 @@ def test_a_fluency_weight_is_in_the_loss_with_its_sign() -> None:
     game = make_game({**FLUENT, "estimator": {"name": "softmax"}})
     ((_, _, stats),) = game.updates("generator")
     assert float(stats["b/fluency"]) < 0, "a log probability"
-    (visit,) = game._visits()
-    losses, stats = game._lessons(visit)
+    (direction,) = game._next_directions()
+    losses, stats = game._generator_losses(direction)
     torch.testing.assert_close(losses["fluency"].detach(), -0.5 * stats["fluency"])
 
 
@@ -101,7 +101,7 @@ def test_weights_follow_the_generators_updates() -> None:
     game = make_game(tree)
     for updates, cycle, identity in ((0, 1.0, 0.5), (5, 2.0, 0.25), (10, 3.0, None)):
         game.players["generator"].updates = updates
-        losses, stats = game._lessons(game._visits()[0])
+        losses, stats = game._generator_losses(game._next_directions()[0])
         torch.testing.assert_close(losses["cycle"].detach(), cycle * stats["cycle"])
         assert ("identity" in losses) == (identity is not None)
         if identity is not None:
@@ -114,11 +114,11 @@ def test_a_way_back_that_only_rewards_has_no_dropout(estimator: str, learns: boo
     generator = {**EVENTS["generator"], "dropout": 0.5}
     tree = {**EVENTS, "estimator": {"name": estimator}, "generator": generator}
     game = make_game(tree)
-    visit = game._visits()[0]
-    reward, translation = game._recovery(visit), game._fixed_translation(visit)
+    direction = game._next_directions()[0]
+    reward, translation = game._cycle_reward(direction), game._fixed_translation(direction)
     first, second = (reward(translation.x, translation.mask) for _ in range(2))
     assert torch.equal(first, second) == (not learns)
-    assert visit.back.training
+    assert direction.backward.training
 
 
 # ── Coverage ──────────────────────────────────────────────────────────────────────────────────
@@ -149,14 +149,14 @@ def test_coverage_is_the_overlap_with_all_earlier_attention() -> None:
 def test_coverage_is_a_mean_over_the_tokens_of_each_translation() -> None:
     """Columns behind an end do not count, and short translations count as long ones do."""
     game = make_game({**EVENTS, "game": {**EVENTS["game"], "coverage_weight": 0.5}})
-    visit = game._visits()[0]
-    ids_BT = visit.real.x.clone()
+    direction = game._next_directions()[0]
+    ids_BT = direction.real.x.clone()
     mask_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
     for row in range(len(ids_BT)):
         mask_BT[row, : 2 + row % 3] = True
     with torch.no_grad():
-        weight, found = game._direct_losses(visit, Rollout(ids_BT, ids_BT, mask_BT))["coverage"]
-        coverage_BT = visit.into.repeated_attention(ids_BT, visit.source.x)
+        weight, found = game._direct_losses(direction, Rollout(ids_BT, ids_BT, mask_BT))["coverage"]
+        coverage_BT = direction.forward.repeated_attention(ids_BT, direction.source.x)
     rows = [float(coverage_BT[row, : 2 + row % 3].mean()) for row in range(len(ids_BT))]
     assert float(found) == pytest.approx(sum(rows) / len(rows), rel=1e-5)
     assert weight == 0.5

@@ -8,8 +8,7 @@ from enumeration import PrefixTable, assert_same_vector, gradient, log_probs, ma
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.schedule import ShareSchedule
 from seqgan.core.types import Batch, SequenceSpace
@@ -38,7 +37,7 @@ def worth_per_step(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Te
 
 def demonstrations(share: float = 0.4, reward: float = 2.0, steps: int = 4) -> Demonstrations:
     falls = ShareSchedule(start=share, end=0, steps=steps)
-    return Demonstrations(DemonstrationsConfig(share=falls, reward=reward))
+    return DemonstrationsConfig(share=falls, reward=reward).build()
 
 
 def test_the_first_rows_are_real_and_the_others_as_written() -> None:
@@ -117,13 +116,13 @@ def test_the_game_shows_its_real_sentences_for_so_many_visits() -> None:
     data = build_task(experiment, CPU, None)
     game = build_game(experiment, data, CPU)
     seen = []
-    estimate = game._estimator.loss
+    estimate = game.generator.estimator.loss
 
     def look(generator: Any, rollout: Any, reward: Any, *terms: Any) -> Any:
         seen.append(reward(rollout.tokens, rollout.mask_BT) == 2)
         return estimate(generator, rollout, reward, *terms)
 
-    game._estimator.loss = look
+    game.generator.estimator.loss = look
     for _ in range(4):
         for player, loss, _ in game.updates("generator"):
             player.update(loss)

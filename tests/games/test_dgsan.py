@@ -15,8 +15,7 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.games.dgsan import DgsanGame, self_adversarial_loss
 

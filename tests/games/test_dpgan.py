@@ -8,8 +8,7 @@ import torch
 from enumeration import assert_same_vector, gradient, log_probs
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.experiment import load_experiment
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.models.critics.action import ActionCritic

@@ -1,6 +1,7 @@
 """Evolution: the child that survives is the one a brute-force comparison picks."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,7 @@ import torch.nn.functional as F
 from tiny_runs import assert_same_tree, tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch
@@ -103,15 +103,15 @@ def brute_force(estimator: dict[str, Any], state: dict[str, Any], diversity: flo
         put(game, state)
         objective = Divergence(name)
         inner = game._game
-        real = copy.deepcopy(inner._stream).next()
-        inner._objective = objective
+        real = copy.deepcopy(inner.stream).next()
+        inner.criterion = replace(inner.criterion, objective=objective)
         # The plain game reads real sentences only where the objective asks for them.
-        inner._needs_real = lambda: True
+        inner._reads_real_samples = lambda: True
         torch.manual_seed(seed)
         assert play_inner(inner) == 1
         torch.manual_seed(seed)
         with torch.no_grad():
-            rollout = inner._estimator.sample(
+            rollout = inner.generator.estimator.sample(
                 inner.players["generator"].module, type("R", (), {"rows": 64, "cond": None})
             )
         fit = by_hand(game, real, rollout.tokens, rollout.mask_BT, diversity)
@@ -181,7 +181,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def evolved(options: dict[str, Any], estimator: dict[str, Any]) -> dict[str, Any]:
     """The state after two visits of `evolve` with one mutation, the game's own objective."""
     game = make_game(estimator, options=options)
-    game._mutations = [game._objective]
+    game._mutations = [game._game.criterion.objective]
     torch.manual_seed(3)
     for _ in range(2):
         play(game, "evolve")
@@ -194,7 +194,7 @@ def test_a_population_of_one_is_the_adversarial_game(
 ) -> None:
     """Likelihood of real sentences, demonstrations and PPO's epochs: bit for bit."""
     plain = make_game(estimator, options=options)
-    plain._game._needs_real = lambda: True  # evolution always reads real sentences
+    plain._game._reads_real_samples = lambda: True  # evolution always reads real sentences
     torch.manual_seed(3)
     for _ in range(2):
         seed = int(torch.randint(2**62, ()))
@@ -220,13 +220,13 @@ def test_children_see_the_same_number_of_demonstrations() -> None:
         ONCE, options={"demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 4}}}
     )
     counts = []
-    estimate = game._estimator.loss
+    estimate = game._game.generator.estimator.loss
 
     def look(generator: Any, rollout: Any, reward: Any, *terms: Any) -> Any:
         counts.append(int((reward(rollout.tokens, rollout.mask_BT) == 2).sum()))
         return estimate(generator, rollout, reward, *terms)
 
-    game._game._estimator.loss = look
+    game._game.generator.estimator.loss = look
     for _ in range(3):
         play(game, "evolve")
     assert counts == [32] * 3 + [24] * 3 + [16] * 3
@@ -234,8 +234,8 @@ def test_children_see_the_same_number_of_demonstrations() -> None:
 
 def test_fitness_prefers_high_scores_and_small_gradients() -> None:
     game = make_game(ESTIMATORS["moving average"])
-    critic, objective = game.players["critic"].module, game._objective
-    real = game._stream.next()
+    critic, objective = game.players["critic"].module, game._game.criterion.objective
+    real = game._game.stream.next()
     fakes = [Batch(torch.randint(4, (64, 3)), torch.ones(64, 3, dtype=torch.bool)) for _ in "ab"]
     for weight in (0.0, 0.5):
         for fake in fakes:

@@ -8,8 +8,7 @@ from enumeration import log_probs, mask_of, sentences
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game, build_generating_module
+from seqgan.assembly import build_game, build_generating_module, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.blanks import blanked
@@ -215,13 +214,13 @@ def test_critic_and_generator_are_told_the_same_blanked_sentences() -> None:
     critic = game.players["critic"].module
     critic.register_forward_hook(lambda module, arguments, _: seen.append(arguments[2]))
     rollouts = []
-    draw = game._estimator.sample
+    draw = game.generator.estimator.sample
 
     def look(generator: Any, request: Any) -> Rollout:
         rollouts.append(draw(generator, request))
         return rollouts[-1]
 
-    game._estimator.sample = look
+    game.generator.estimator.sample = look
     list(game.updates("critic"))
     real_cond, fake_cond = seen
     assert torch.equal(real_cond, fake_cond)
@@ -242,7 +241,7 @@ def test_a_generator_update_raises_the_mean_score() -> None:
         for player, loss, _ in game.updates("critic"):
             player.update(loss)
     generator, critic = (game.players[name].module for name in ("generator", "critic"))
-    real = game._stream.next()
+    real = game.stream.next()
 
     def mean_score() -> float:
         torch.manual_seed(5)

@@ -17,8 +17,7 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.types import Batch, Generator, SequenceSpace, StepOut
 from seqgan.games.jsdgan import JsdganGame, empirical_log_probs, jensen_shannon_loss
 from seqgan.metrics.divergence import exact_divergences

@@ -8,8 +8,7 @@ from test_adversarial_game import changed, parameters, play, snapshot
 from tiny_runs import AUTOENCODER, CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.modes import frozen
 from seqgan.core.types import Batch, SampleRequest
 from seqgan.games.autoencode import kl_to_standard_normal
@@ -118,8 +117,11 @@ def test_one_generator_step_against_a_frozen_critic_raises_its_mean_score(object
 
 def test_the_cycle_games_generators_raise_the_scores_and_lower_the_distance() -> None:
     sgd = {"optimizer": "sgd", "lr": 0.02, "clip_norm": None}
-    game = make_game(CYCLE, players__generator=sgd, train__batch_size=24, game__pool=0)
-    a, b = (side.stream.next().x for side in (game._a, game._b))
+    objective = {"name": "non_saturating"}
+    game = make_game(
+        CYCLE, objective=objective, players__generator=sgd, train__batch_size=24, game__pool=0
+    )
+    a, b = (domain.stream.next().x for domain in game._domains)
     ways = game.players["generator"].module
     critics = game.players["critic"].module
     none = a.new_zeros(len(a), 0)
@@ -135,9 +137,6 @@ def test_the_cycle_games_generators_raise_the_scores_and_lower_the_distance() ->
             same = (ways["a2b"](none, b) - b).abs().mean() + (ways["b2a"](none, a) - a).abs().mean()
             return float(scores - 10 * there_and_back - 5 * same)
 
-    game._objective = type(game._objective)(
-        tiny_experiment({"objective": {"name": "non_saturating"}}).objective
-    )
     before = value()
     for _ in range(3):
         for player, loss, _ in game.updates("generator"):
@@ -147,9 +146,9 @@ def test_the_cycle_games_generators_raise_the_scores_and_lower_the_distance() ->
 
 def test_the_cycle_loss_is_the_documented_sum() -> None:
     game = make_game(CYCLE, objective={"name": "non_saturating"}, train__batch_size=24)
-    batches = {side.name: side.stream.next() for side in (game._a, game._b)}
-    for side in (game._a, game._b):  # 24 samples a batch: one epoch, so the same set comes again
-        side.stream.load_state_dict({"epoch": 0, "position": 0})
+    batches = {domain.name: domain.stream.next() for domain in game._domains}
+    for domain in game._domains:  # 24 samples per batch: one epoch, so the same set comes again
+        domain.stream.load_state_dict({"epoch": 0, "position": 0})
     ((_, loss, stats),) = game.updates("generator")
     ways, critics = game.players["generator"].module, game.players["critic"].module
     a, b = batches["a"].x, batches["b"].x
@@ -207,10 +206,10 @@ class Spy(torch.nn.Module):
 
 def test_the_critic_sees_real_generated_and_mismatched_under_the_right_labels() -> None:
     game = make_game(CONDITIONAL)
-    game._critic.module = spy = Spy(game._critic.module)
-    position = game._stream.state_dict()
-    real = game._stream.next()
-    game._stream.load_state_dict(position)
+    game.critic.module = spy = Spy(game.critic.module)
+    position = game.stream.state_dict()
+    real = game.stream.next()
+    game.stream.load_state_dict(position)
     list(game.updates("critic"))
     (x_real, c_real), (x_fake, c_fake), (x_wrong, c_wrong) = spy.asked
     assert torch.equal(x_real, real.x)
@@ -223,7 +222,7 @@ def test_the_critic_sees_real_generated_and_mismatched_under_the_right_labels() 
 
 def test_the_generator_is_rewarded_under_the_labels_it_was_told() -> None:
     game = make_game(CONDITIONAL)
-    game._critic.module = spy = Spy(game._critic.module)
+    game.critic.module = spy = Spy(game.critic.module)
     told: list[Tensor] = []
     generator = game.players["generator"].module
     generator.register_forward_pre_hook(lambda module, inputs: told.append(inputs[1]))
@@ -234,7 +233,7 @@ def test_the_generator_is_rewarded_under_the_labels_it_was_told() -> None:
 
 def test_without_mismatched_pairs_the_critic_sees_two_kinds() -> None:
     game = make_game(CONDITIONAL, game={"name": "conditional", "mismatched": 0.0})
-    game._critic.module = spy = Spy(game._critic.module)
+    game.critic.module = spy = Spy(game.critic.module)
     list(game.updates("critic"))
     assert len(spy.asked) == 2
 
@@ -253,8 +252,8 @@ def test_shares_weigh_the_kinds_of_fakes() -> None:
 
 def test_the_critics_loss_is_the_documented_mixture() -> None:
     game = make_game(CONDITIONAL, game={"name": "conditional", "mismatched": 0.25})
-    critic = game._critic.module
-    game._critic.module = spy = Spy(critic)
+    critic = game.critic.module
+    game.critic.module = spy = Spy(critic)
     ((_, loss, _),) = game.updates("critic")
     real, fake, wrong = (critic(x, None, cond).score for x, cond in spy.asked)
     softplus = torch.nn.functional.softplus
@@ -358,7 +357,9 @@ def test_the_generator_trains_in_training_mode_and_samples_for_the_critic_withou
 def test_pathwise_samples_carry_the_gradient_and_the_condition() -> None:
     game = make_game(CONDITIONAL)
     cond = torch.zeros(5, 5, dtype=torch.long)
-    sample: Batch = game._estimator.sample(game.players["generator"].module, SampleRequest(5, cond))
+    sample: Batch = game.generator.estimator.sample(
+        game.players["generator"].module, SampleRequest(5, cond)
+    )
     assert sample.x.requires_grad
     assert sample.cond is cond
     assert sample.mask is None

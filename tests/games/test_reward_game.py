@@ -9,8 +9,7 @@ from enumeration import log_probs
 from tiny_runs import tiny_experiment
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.budget import Budget, counting
 from seqgan.core.errors import UserError
 from seqgan.games.reward import RewardGame
@@ -83,9 +82,9 @@ def make_game(scorer: str, **overrides: Any) -> RewardGame:
 
 def test_bleu_compares_with_the_first_training_sentences() -> None:
     game = make_game("bleu")
-    train = build_task(tiny_experiment(), CPU, None).train
-    assert train is not None
-    references = Corpus.from_lists(train.x[:3].tolist())
+    sequences = build_task(tiny_experiment(), CPU, None).sequences
+    assert sequences is not None
+    references = Corpus.from_lists(sequences.train.x[:3].tolist())
     expected = sentence_bleu(Corpus.from_lists(ALL.tolist()), references, [2])[2]
     np.testing.assert_allclose(game._reward(ALL, ONES).numpy(), expected, rtol=1e-6)
 

@@ -17,13 +17,12 @@ from enumeration import (
 from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.types import Batch, SequenceSpace, StepOut
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.scheduled_sampling import scheduled_sampling_loss
+from seqgan.training.game import Game
 from seqgan.training.player import Player
-from seqgan.training.trainer import Game
 
 CPU = torch.device("cpu")
 SPACE = SequenceSpace(vocab_size=3, length=3, end_id=2)

@@ -12,8 +12,7 @@ from test_adversarial_game import changed, play, snapshot
 from tiny_runs import CIPHER, EVENTS, LANGUAGES, tiny_experiment, unpaired_text
 from torch import Tensor
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.schedule import WeightSchedule
@@ -21,8 +20,8 @@ from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.noise import fit, lookup, mixed, noisy_words
 from seqgan.data.subword_tokenizers import HfTokenizer
 from seqgan.data.unpaired_text import load_unpaired_text
-from seqgan.games.cycle import nats_per_token
 from seqgan.games.pool import Pool
+from seqgan.games.translation import nats_per_token
 from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.tasks.cipher import windows
@@ -165,7 +164,7 @@ def test_every_critic_with_pool_and_penalty_reads_what_every_generator_writes(
             assert all(torch.isfinite(value).all() for value in stats.values())
     for player in game.players.values():
         player.raise_if_not_finite(1)
-    assert shapes == {game._b.space.length}, "real and generated differ in their columns"
+    assert shapes == {game._domains[1].space.length}, "real and generated differ in their columns"
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -248,7 +247,7 @@ def test_a_generator_step_raises_the_frozen_critics_mean_score(estimator: dict[s
         for player, loss, _ in game.updates("critic"):
             player.update(loss)
     ways, critics = (game.players[name].module for name in ("generator", "critic"))
-    source = game._a.stream._data.x.repeat(40, 1)
+    source = game._domains[0].stream._data.x.repeat(40, 1)
     soft = estimator["name"] in ("softmax", "soft_gumbel")
 
     def mean_score() -> float:
@@ -273,7 +272,7 @@ def test_a_generator_step_raises_the_frozen_critics_mean_score(estimator: dict[s
 
 
 def rewind(game: Any) -> None:
-    for side in (game._a, game._b):
+    for side in game._domains:
         side.stream.load_state_dict({"epoch": 0, "position": 0})
 
 
@@ -298,7 +297,7 @@ def test_the_loss_is_the_documented_sum_for_softmax_rows() -> None:
         game={"name": "cycle", "bijection_weight": 2.0, **WEIGHTS},
         objective={"name": "non_saturating"},
     )
-    a, b = (side.stream.next() for side in (game._a, game._b))
+    a, b = (side.stream.next() for side in game._domains)
     rewind(game)
     ((_, loss, stats),) = game.updates("generator")
     ways, critics = game.players["generator"].module, game.players["critic"].module
@@ -329,14 +328,14 @@ def test_the_loss_of_back_translation_is_the_documented_sum(
         game={"name": "cycle", **WEIGHTS},
         schedule=[{"repeat": 1, "phases": {"generator": 1}}],
     )
-    a, b = (side.stream.next() for side in (game._a, game._b))
+    a, b = (side.stream.next() for side in game._domains)
     assert len(set(a.mask.sum(1).tolist()) | set(b.mask.sum(1).tolist())) > 1
     rewind(game)
     ((_, loss, stats),) = game.updates("generator")
     ways = game.players["generator"].module
     total = torch.zeros(())
     for source, target, there, back in ((a, b, "a2b", "b2a"), (b, a, "b2a", "a2b")):
-        space = game._b.space if there == "a2b" else game._a.space
+        space = game._domains[1].space if there == "a2b" else game._domains[0].space
         out = ways[there].start(len(source.x), source.x)
         columns, ended = [], torch.zeros(len(source.x), dtype=torch.bool)
         for time in range(space.length):
@@ -366,11 +365,11 @@ def test_where_no_gradient_passes_the_way_back_learns_from_the_translation(
         game=game_of,
         schedule=[{"repeat": 1, "phases": {"generator": 1}}],
     )
-    a = game._a.stream.next()
+    a = game._domains[0].stream.next()
     rewind(game)
     made: list[Tensor] = []
     ways = game.players["generator"].module
-    estimator = game._b.estimator
+    estimator = game._domains[1].estimator
     draw = estimator.sample
 
     def watched(generator: Any, request: Any) -> Any:
@@ -394,7 +393,7 @@ def test_a_critic_of_no_weight_is_no_reward_under_any_credit(credit: str) -> Non
     estimator = ESTIMATORS["score_function"] | {"credit": {"name": credit}}
     game_of = EVENTS["game"] | {"adversarial_weight": 0.0}
     game = make_game(EVENTS, critic=critic, estimator=estimator, game=game_of)
-    losses, _ = game._lessons(game._visits()[0])
+    losses, _ = game._generator_losses(game._next_directions()[0])
     assert losses["critic"] == 0
     assert losses["cycle"] != 0
 
@@ -404,11 +403,11 @@ def test_recovery_as_a_mere_reward_has_no_dropout(name: str) -> None:
     """Where the way back learns from the same term it keeps its own."""
     generator = EVENTS["generator"] | {"dropout": 0.5}
     game = make_game(EVENTS, generator=generator, estimator=ESTIMATORS[name])
-    visit = game._visits()[0]
-    reward = game._recovery(visit)
-    first, second = (reward(visit.real.x, visit.real.mask) for _ in range(2))
+    direction = game._next_directions()[0]
+    reward = game._cycle_reward(direction)
+    first, second = (reward(direction.real.x, direction.real.mask) for _ in range(2))
     assert torch.equal(first, second) == (name == "score_function")
-    assert visit.back.training
+    assert direction.backward.training
 
 
 def test_logged_gradient_norms_are_those_of_each_loss_alone() -> None:
@@ -526,7 +525,7 @@ def test_the_pool_keeps_masks_with_their_rows() -> None:
 @pytest.mark.parametrize("name", ["softmax", "score_function"])
 def test_the_critic_is_shown_what_the_pool_gives(name: str) -> None:
     game = make_game(EVENTS, estimator=ESTIMATORS[name], game=EVENTS["game"] | {"pool": 6})
-    old = torch.full_like(game._b.stream.next().x[:6], 5)
+    old = torch.full_like(game._domains[1].stream.next().x[:6], 5)
     shown: list[tuple[Tensor, Tensor]] = []
     critic = game.players["critic"].module["b"]
     critic.register_forward_hook(lambda module, given, out: shown.append(given[:2]))
@@ -535,7 +534,7 @@ def test_the_critic_is_shown_what_the_pool_gives(name: str) -> None:
     x = torch.nn.functional.one_hot(old, 230).float() if name == "softmax" else old
     found = 0
     for _ in range(6):
-        game._b.pool.load_state_dict({"x": x.clone(), "mask": mask.clone()})
+        game._domains[1].pool.load_state_dict({"x": x.clone(), "mask": mask.clone()})
         list(game.updates("critic"))
         fake, fake_mask = shown[-1]
         hard = fake.argmax(-1) if fake.is_floating_point() else fake
@@ -705,8 +704,10 @@ def test_pieces_of_other_tokenizers_stay_together_too(write: str, tmp_path: Path
     torch.manual_seed(0)
     moved = 0
     for _ in range(10):
-        batch = game._b.stream.next()
-        for row, given in zip(game._b.noise(batch).tolist(), batch.x.tolist(), strict=True):
+        batch = game._domains[1].stream.next()
+        for row, given in zip(
+            game._domains[1].noise(batch).tolist(), batch.x.tolist(), strict=True
+        ):
             first, *rest = tokenizer.decode(given).split()
             words = [tokenizer.encode(first), *(tokenizer.encode(f" {word}") for word in rest)]
             assert len(words) == 4
@@ -934,7 +935,7 @@ def test_a_game_denoises_what_the_noise_wrote_into_the_sentence_itself(
     asked: list[tuple[Tensor, Tensor]] = []
     ways = game.players["generator"].module
     ways["a2b"].register_forward_hook(lambda module, given, out: asked.append(given[:2]))
-    b = game._b.stream.next()
+    b = game._domains[1].stream.next()
     rewind(game)
     ((_, loss, _),) = game.updates("denoise")
     ((written, read),) = asked

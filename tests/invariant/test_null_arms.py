@@ -6,8 +6,7 @@ import pytest
 import torch
 from tiny_runs import last_checkpoint, tiny_experiment, train
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.reporting.runs import is_null, read_run
 
@@ -87,7 +86,7 @@ def test_arms_that_differ_in_the_estimator_start_from_the_same_networks_and_data
     for estimator in ({"name": "score_function"}, {"name": "soft_gumbel"}, constant("learned")):
         experiment = tiny_experiment({"estimator": estimator})
         games.append(build_game(experiment, build_task(experiment, CPU, None), CPU))
-    batches = [game._stream.next().x for game in games]
+    batches = [game.stream.next().x for game in games]
     for game, batch in zip(games[1:], batches[1:], strict=True):
         assert torch.equal(batch, batches[0])
         for name in ("generator", "critic"):

@@ -435,6 +435,6 @@ def test_a_summary_column_begins_as_the_begin_token(network, ids_BT) -> None:
 
 def test_networks_and_games_come_without_the_library() -> None:
     """Only a configuration that names it pays for its import."""
-    code = "import sys, seqgan.build.game, seqgan.cli; sys.exit('transformers' in sys.modules)"
+    code = "import sys, seqgan.assembly, seqgan.cli; sys.exit('transformers' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 0

@@ -8,8 +8,7 @@ import torch
 from tiny_runs import PICTURES, tiny_experiment
 from torch import Tensor, nn
 
-from seqgan.assembly import build_task
-from seqgan.build.game import build_game
+from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.modes import frozen
 from seqgan.core.types import SampleRequest
@@ -111,14 +110,14 @@ def test_one_generator_step_raises_the_mean_value(objective: str, estimator: str
     def mean_value() -> float:
         """Of many batches beside the same real ones."""
         torch.manual_seed(0)
-        game._stream.load_state_dict({"epoch": 0, "position": 0})
+        game.stream.load_state_dict({"epoch": 0, "position": 0})
         total = 0.0
         with frozen(generator), frozen(critic):
             for _ in range(8):
-                real = game._stream.next()
-                fake = game._estimator.sample(generator, SampleRequest(len(real.x)))
+                real = game.stream.next()
+                fake = game.generator.estimator.sample(generator, SampleRequest(len(real.x)))
                 of_real, of_fake = score(critic, real), score(critic, fake)
-                total += float(game._objective.reward(of_fake, of_real).mean()) / 8
+                total += float(game.criterion.objective.reward(of_fake, of_real).mean()) / 8
         return total
 
     before = mean_value()
@@ -134,8 +133,8 @@ def test_critic_steps_raise_what_tells_the_kinds_apart(objective: str) -> None:
         objective=OBJECTIVES[objective], train__batch_size=128, players__critic={"lr": 1e-2}
     )
     generator, critic = (game.players[name].module for name in ("generator", "critic"))
-    real = game._stream.next()
-    fake = game._estimator.sample(generator, SampleRequest(len(real.x)))
+    real = game.stream.next()
+    fake = game.generator.estimator.sample(generator, SampleRequest(len(real.x)))
 
     @torch.no_grad()
     def apart() -> float:
@@ -148,7 +147,7 @@ def test_critic_steps_raise_what_tells_the_kinds_apart(objective: str) -> None:
             references, others = features(of_real)[:4], features(of_real)[4:]
             costs = [cosine_cost(x, references).mean() for x in (features(of_fake), others)]
             return float(costs[0] - costs[1])
-        return -float(game._objective.reward(of_fake, of_real).mean())
+        return -float(game.criterion.objective.reward(of_fake, of_real).mean())
 
     before = apart()
     for _ in range(10):
@@ -168,11 +167,11 @@ def test_features_of_pictures_are_compared_too(objective: str) -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_bfloat16_compares_in_float32(objective: str) -> None:
     game = make_game(objective=OBJECTIVES[objective])
-    real = game._stream.next()
+    real = game.stream.next()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         scores = score(game.players["critic"].module, real)
-        under = game._objective.reward(scores, scores)
-    torch.testing.assert_close(under, game._objective.reward(scores, scores))
+        under = game.criterion.objective.reward(scores, scores)
+    torch.testing.assert_close(under, game.criterion.objective.reward(scores, scores))
     assert under.dtype == torch.float32
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import frozen
 from seqgan.core.types import ArraySpace, Batch, Scores, SequenceSpace
-from seqgan.games.critics import critic_update
+from seqgan.games.criterion import Criterion
 from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
@@ -180,10 +180,10 @@ def test_a_mixture_counts_the_columns_of_either_sentence(real_is_longer: bool) -
     real, fake = samples[::-1] if real_is_longer else samples
     objective = Divergence("wgan")
     space = SequenceSpace(vocab_size=3, length=4, end_id=0)
-    critic_update(Watching(), objective, [WEIGHT_ONE], space, real, fake)  # type: ignore[arg-type]
+    Criterion(objective, [WEIGHT_ONE], space).critic_loss(Watching(), real, fake)  # type: ignore[arg-type]
     assert [mask.tolist() for mask in seen] == [[[True, True, True, False]]]
     seen.clear()
-    critic_update(Watching(), objective, [R1()], space, real, fake)  # type: ignore[arg-type]
+    Criterion(objective, [R1()], space).critic_loss(Watching(), real, fake)  # type: ignore[arg-type]
     assert torch.equal(seen[0], real.mask), "at real sentences it is theirs"
 
 
@@ -202,7 +202,7 @@ def test_of_several_samples_a_condition_each_real_one_is_mixed_with_the_first() 
     fake = Batch(fake_x, mask.repeat(2, 1), cond.repeat(2, 1))
     objective = Divergence("wgan")
     space = SequenceSpace(vocab_size=2, length=1)
-    critic_update(Watching(), objective, [WEIGHT_ONE], space, real, fake)  # type: ignore[arg-type]
+    Criterion(objective, [WEIGHT_ONE], space).critic_loss(Watching(), real, fake)  # type: ignore[arg-type]
     mixed, told = seen[2]
     assert torch.equal(told, cond)
     assert float(mixed.max()) <= 1
@@ -257,7 +257,7 @@ def test_weights_are_clipped_after_the_step_not_before_it() -> None:
         "critic",
         critic,
         PlayerConfig(optimizer="sgd", lr=1.0, clip_norm=None),
-        partial(WeightClip(0.01).after_step, critic),
+        [partial(WeightClip(0.01).after_step, critic)],
     )
     for sign in (1, -1):
         player.update(sign * (critic.weight.sum() + critic.bias.sum()))

@@ -101,7 +101,7 @@ def test_constraints_act_after_the_step_and_before_the_average() -> None:
         with torch.no_grad():
             module.weight.clamp_(-0.01, 0.01)
 
-    player = Player("critic", module, sgd(), after_step=clamp, ema=0.5)
+    player = Player("critic", module, sgd(), after_step=[clamp], ema=0.5)
     start = module.weight.detach().clone()
     player.update(loss_of(module))
     assert module.weight.abs().max() <= 0.01

@@ -1,0 +1,48 @@
+"""What the configurations of all games have in common."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from seqgan.core.parts import GamePart, Words
+from seqgan.models.config import CriticConfig, GeneratorConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqgan.games.parts import GameParts
+    from seqgan.training.game import Game
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+CRITIC_PARTS: Words = frozenset({"critic", "objective", "estimator"})
+"""The parts of a game with a critic."""
+
+
+class AnyGameConfig(GamePart):
+    """A game's configuration; `core.parts` has the facts that it declares."""
+
+    def build_generator(
+        self,
+        space: Any,
+        generator: GeneratorConfig,
+        critic: CriticConfig | None = None,
+        encoder: CriticConfig | None = None,
+    ) -> "nn.Module":
+        """What the player `generator` trains, freshly initialised on the CPU.
+
+        `space` is that of the data, a pair of them in games of two domains. `critic` is asked by
+        generators that read a critic's features, `encoder` by autoencoders.
+        """
+        from seqgan.models.build import build_generator, build_leakgan
+        from seqgan.models.config import CnnCriticConfig, LeakGanGeneratorConfig
+
+        if isinstance(generator, LeakGanGeneratorConfig):
+            assert isinstance(critic, CnnCriticConfig)
+            return build_leakgan(generator, critic, space)
+        return build_generator(generator, space)
+
+    def build(self, parts: "GameParts") -> "Game":
+        """The game of these parts."""
+        raise NotImplementedError

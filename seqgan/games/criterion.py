@@ -1,0 +1,71 @@
+"""What a critic learns, and what it rewards: the objective with everything that comes with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqgan.core.masks import masked_mean
+from seqgan.core.types import Batch, Critic, Sample, Scores, Space, Stats
+from seqgan.games.critics import CriticReward, score
+from seqgan.games.mismatched import Mismatched
+from seqgan.objectives.base import Objective
+from seqgan.objectives.penalties import Penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """The two players' objective, for critics of samples of `space`."""
+
+    objective: Objective
+    penalties: Sequence[Penalty]
+    space: Space
+    mismatched: Mismatched | None = None
+    """Real samples with wrong conditions, as further fakes in the critic's loss."""
+
+    def critic_loss(self, critic: Critic, real: Batch, fake: Sample) -> tuple[Tensor, Stats]:
+        """The critic's loss with its penalties, a scalar, and statistics to log."""
+        real_scores, fake_scores = score(critic, real), score(critic, fake)
+        stats = {
+            "real_score": _mean(real_scores),
+            "fake_score": _mean(fake_scores),
+            "accuracy": _accuracy(real_scores, fake_scores),
+        }
+        if self.mismatched is None:
+            loss = self.objective.critic_loss(real_scores, fake_scores)
+        else:
+            wrong_scores = score(critic, self.mismatched.batch(real))
+            share = self.mismatched.share
+            loss = self.objective.critic_loss(
+                real_scores, fake_scores, wrong_scores, shares=(1 - share, share)
+            )
+            stats["mismatched_score"] = _mean(wrong_scores)
+        for penalty in self.penalties:
+            term = penalty.loss(critic, self.space, real, fake)
+            if term is not None:
+                loss = loss + term
+                stats[penalty.name] = term.detach()
+        return loss, stats
+
+    def reward(self, critic: Critic, real: Batch | None, cond: Tensor | None) -> CriticReward:
+        """The reward of samples that are made under the conditions `cond`.
+
+        Objectives that compare samples with real ones (`needs_real`) score `real` once.
+        """
+        if not self.objective.needs_real:
+            return CriticReward(critic, self.objective, None, cond)
+        assert real is not None, "the objective compares with real samples"
+        with torch.no_grad():
+            return CriticReward(critic, self.objective, score(critic, real), cond)
+
+
+def _mean(scores: Scores) -> Tensor:
+    """Mean score, over the steps that count."""
+    return masked_mean(scores.score.detach(), scores.mask_BT)
+
+
+def _accuracy(real: Scores, fake: Scores) -> Tensor:
+    """Share of scores on the right side of zero."""
+    right_real = masked_mean((real.score > 0).float(), real.mask_BT)
+    return 0.5 * (right_real + masked_mean((fake.score < 0).float(), fake.mask_BT))

@@ -1,0 +1,181 @@
+"""What the configuration of a game builds the game from, and the parts that several games share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import torch
+
+from seqgan.core.types import (
+    Batch,
+    Critic,
+    ManagedGenerator,
+    SequenceSpace,
+    Space,
+    SpacePair,
+)
+from seqgan.data.config import OracleConfig
+from seqgan.data.noise import Noise
+from seqgan.data.stream import Batches, Stream
+from seqgan.estimators.base import Estimator
+from seqgan.estimators.base_config import EstimatorConfig
+from seqgan.games.adversarial import AdversarialGame
+from seqgan.games.criterion import Criterion
+from seqgan.games.demonstrations import Demonstrations
+from seqgan.games.mismatched import Mismatched
+from seqgan.games.surrogate import Learner
+from seqgan.models.build import build_critic
+from seqgan.models.config import CriticConfig
+from seqgan.models.oracles import Oracle, build_oracle
+from seqgan.objectives.base import Objective
+from seqgan.objectives.config import ObjectiveConfig
+from seqgan.objectives.penalties import Penalty
+from seqgan.training.config import PlayersConfig
+from seqgan.training.player import ModuleT, Player
+
+
+@dataclass(frozen=True, slots=True)
+class GameData:
+    """What a game needs to know of the data."""
+
+    space: Space | SpacePair
+    """That of the samples, or those of two kinds of samples."""
+    streams: tuple[Batches, ...]
+    """Batches of real samples: one stream, or one for each of two kinds."""
+    noises: tuple[Noise | None, ...] = (None, None)
+    """Of two kinds of text, the noise on sentences of a and of b."""
+    prompts: Stream | None = None
+    """Prompts without responses."""
+    train: Batch | None = None
+    """The training set, of sequences of one kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class GameParts:
+    """The data, the generator that is to learn, and the configurations of what plays with it.
+
+    Parts that some games do without are None there; `compatibility` sees to it that a game has
+    those that it needs.
+    """
+
+    data: GameData
+    generator: Player[Any]
+    """The generator, on the device."""
+    critic: CriticConfig | None
+    objective: ObjectiveConfig | None
+    penalties: Sequence[Penalty]
+    estimator: EstimatorConfig | None
+    players: PlayersConfig
+    oracle: OracleConfig | None
+    """What the data are drawn from, if it is an oracle."""
+    seed: int
+    batch_size: int
+    device: torch.device
+
+    @property
+    def train(self) -> Batch:
+        """The training set."""
+        if self.data.train is None:
+            raise _missing("data.train")
+        return self.data.train
+
+    @property
+    def paired(self) -> bool:
+        """Whether the objective compares samples with the real one of the same condition."""
+        return getattr(self.objective, "paired", False)
+
+    @property
+    def stream(self) -> Batches:
+        """The stream of samples of one kind."""
+        (only,) = self.data.streams
+        return only
+
+    @property
+    def space(self) -> Space:
+        """The space of samples of one kind."""
+        return cast(Space, self.data.space)
+
+    @property
+    def sequence_space(self) -> SequenceSpace:
+        """The space of sequences of one kind."""
+        return cast(SequenceSpace, self.data.space)
+
+    @property
+    def space_pair(self) -> SpacePair:
+        """The spaces of two kinds of samples."""
+        return cast(SpacePair, self.data.space)
+
+    def build_critic(self, space: Space) -> Critic:
+        """A critic of samples of `space`, freshly initialised, on the device."""
+        if self.critic is None:
+            raise _missing("critic")
+        return build_critic(self.critic, space).to(self.device)
+
+    def build_critic_player(self, critic: ModuleT) -> Player[ModuleT]:
+        """The player of a critic, or of several, which the constraints act on from now on.
+
+        A generator that reads the critic's features gets them now and after each update.
+        """
+        for penalty in self.penalties:
+            penalty.prepare(critic)
+        after_step = [partial(penalty.after_step, critic) for penalty in self.penalties]
+        if isinstance(self.generator.module, ManagedGenerator):
+            self.generator.module.sync_critic_features(critic)
+            after_step.append(partial(self.generator.module.sync_critic_features, critic))
+        return Player("critic", critic, self.players.critic, after_step)
+
+    def build_learner(self, space: Space) -> Learner:
+        """The generator with its estimator, and the player of what that learns, if it learns."""
+        if self.estimator is None:
+            raise _missing("estimator")
+        network, baseline = self.estimator.build_network(space), None
+        if network is not None:
+            baseline = Player("baseline", network.to(self.device), self.players.baseline)
+        estimator = self.estimator.build(space, self.device, network)
+        return Learner(self.generator, estimator, baseline)
+
+    def build_estimator(self, space: Space) -> Estimator:
+        """An estimator that learns nothing itself."""
+        if self.estimator is None:
+            raise _missing("estimator")
+        return self.estimator.build(space, self.device)
+
+    def build_oracle(self) -> Oracle:
+        """The oracle that the data are drawn from."""
+        if self.oracle is None:
+            raise _missing("data.oracle")
+        return build_oracle(self.oracle, self.device)
+
+    def build_objective(self) -> Objective:
+        if self.objective is None:
+            raise _missing("objective")
+        return self.objective.build()
+
+    def build_criterion(self, space: Space, mismatched: Mismatched | None = None) -> Criterion:
+        """What a critic of samples of `space` learns, and what it rewards."""
+        return Criterion(self.build_objective(), self.penalties, space, mismatched)
+
+    def build_adversarial(
+        self,
+        space: Space,
+        stream: Batches,
+        mle_weight: float,
+        mismatched: Mismatched | None = None,
+        demonstrations: Demonstrations | None = None,
+    ) -> AdversarialGame:
+        """A generator against a critic of samples of `space`."""
+        critic = self.build_critic_player(self.build_critic(space))
+        return AdversarialGame(
+            self.build_learner(space),
+            critic,
+            self.build_criterion(space, mismatched),
+            stream,
+            self.data.prompts,
+            mle_weight,
+            demonstrations,
+        )
+
+
+def _missing(part: str) -> TypeError:
+    return TypeError(f"this game needs {part}")
