@@ -1,4 +1,4 @@
-"""Actor-critic: a learned value v(x_<t) takes over from the return, step by step.
+"""Actor-critic: a learned value v(x_<t) replaces what is left of the return, step by step.
 
     δ_t = r_t + γ v_{t+1} − v_t,      v = 0 behind the end
     A_t = Σ_{l ≥ 0} (γλ)^l δ_{t+l}    (generalised advantage estimation, Schulman et al. 2016)
@@ -12,8 +12,8 @@ which is also what v is fitted to (least squares, its own player). λ = 1 is the
 with a learned baseline, unbiased at γ = 1; λ = 0 the one-step actor-critic. Below 1 the estimate is
 biased as long as v is not the true value of the present policy.
 
-Rewards are a causal critic's r_t; a critic of whole sentences pays at the last token. MaskGAN
-(Fedus 2018) and the actor-critic GAN of Caccia et al. (2020) are of this kind.
+Rewards are a causal critic's r_t; the reward of a whole sentence counts as that of its last token.
+MaskGAN (Fedus 2018) and the actor-critic GAN of Caccia et al. (2020) are of this kind.
 
 Deviation from Schulman: no trust region; `ppo.py` takes the same advantages.
 """
@@ -31,7 +31,7 @@ from seqgan.estimators.credit import Credit
 class GaeCredit(Credit):
     """A token gets the λ-return from its step on; needs a `LearnedBaseline`.
 
-    The reward is one number a sequence, paid at the last token, or one a step [B, T].
+    The reward is one number per sequence [B], credited to the last token, or one per step [B, T].
 
         ScoreFunction(space, credit=GaeCredit(gae_lambda=0.95), baseline=LearnedBaseline(network))
     """
@@ -73,7 +73,7 @@ def lambda_returns(
 
 
 def reward_per_step(rollout: Rollout, reward: Reward) -> Tensor:
-    """`reward_BT`, 0 behind the end; the value of a whole sentence is paid at its last token."""
+    """`reward_BT`, 0 behind the end; the value of a whole sentence stands at its last token."""
     value = reward(rollout.tokens, rollout.mask_BT)
     mask_BT = rollout.mask_BT
     if value.dim() == 2:

@@ -1,4 +1,4 @@
-"""All-action policy gradient: the critic says the value of *every* next token.
+"""All-action policy gradient: the critic scores *every* next token, not only the sampled one.
 
 With q_t(a) the value of token a after x_<t, r_t = q_t(x_t), and entropy weight α:
 

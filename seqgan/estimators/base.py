@@ -25,7 +25,7 @@ from seqgan.decoding import Ancestral, sample
 
 @dataclass(frozen=True, slots=True)
 class Surrogate:
-    """A loss to minimise: its gradient estimates −∇E[reward]. Not a number to read by itself."""
+    """A loss to minimise: its gradient estimates −∇E[reward]. Its value means nothing by itself."""
 
     loss: Tensor
     stats: Stats = field(default_factory=dict)

@@ -46,9 +46,7 @@ class CriticEstimatorConfig(EstimatorConfig):
         return estimator if self.reward == "critic" else NullArm(estimator, self.reward)
 
     @abstractmethod
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         """The estimator of the critic's reward, which `build` wraps for null arms."""
 
 

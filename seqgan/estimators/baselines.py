@@ -4,13 +4,13 @@
     moving_average   b_t = exponentially weighted mean of past batches' mean return at step t
     leave_one_out    b_{i,t} = mean of G_{j,t} over the other sequences j ≠ i of the batch, or of
                      the same condition
-                     (Kool et al. 2019; at γ = 1 and one return a sequence, RLOO)
+                     (Kool et al. 2019; at γ = 1 and one return per sequence, RLOO)
     self_critical    b_t = G_t of the greedy sequence for the same condition (Rennie et al. 2017)
     learned          b_t = v(x_<t), a recurrent network trained by least squares
 
 Each is independent of the token it is subtracted for, so each is unbiased: the moving average
-knows past batches only, the greedy sequence the condition only, the learned one the prefix only.
-(A reward that couples the batch, such as a shuffled one, breaks that independence for
+depends on past batches only, the greedy sequence on the condition only, the learned one on the
+prefix only. (A reward that couples the batch, such as a shuffled one, breaks that independence for
 leave-one-out.)
 """
 
@@ -35,27 +35,30 @@ class Returns:
     samples: int = 1
     """Sequences of one condition: row n·B + b is sample n of condition b."""
     value_BT: Tensor | None = None
-    """What `Baseline.predict` said before each token."""
+    """What `Baseline.predict` gave for each token."""
     greedy: Callable[[], Tensor] | None = None
     """The returns of the greedy sequences for the same conditions, decoded on demand."""
 
 
 class Baseline(ABC):
-    """What is subtracted from a return. A batch's baselines are made by calling it."""
+    """What is subtracted from a return.
+
+    baseline_BT = baseline(Returns(returns_BT, mask_BT))
+    """
 
     learned: bool = False
     """Whether `predict` gives a value."""
 
     @abstractmethod
     def __call__(self, returns: Returns) -> Tensor:
-        """`baseline_BT`, or what broadcasts to it, without gradient."""
+        """`baseline_BT`, or a tensor that broadcasts to it, without gradient."""
 
     def predict(self, rollout: Rollout) -> Tensor | None:
         """`value_BT`, a learned value before each token, with its gradient."""
         return None
 
     def fresh(self) -> Self:
-        """One of the same kind for another reward, without what this one has seen."""
+        """A new one with the same settings and no state, for another reward."""
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -68,15 +71,18 @@ class Baseline(ABC):
 
 
 class NoBaseline(Baseline):
-    """The bare return."""
+    """Zero: the bare return."""
 
     def __call__(self, returns: Returns) -> Tensor:
         return torch.zeros_like(returns.returns_BT)
 
 
 class LeaveOneOut(Baseline):
-    """Mean return of the other sequences: of the batch, or of the same condition where there are
-    several samples for each."""
+    """Mean return of the other sequences [B, T]: of the batch, or of the same condition where there
+    are several samples for each.
+
+        ScoreFunction(space, baseline=LeaveOneOut())
+    """
 
     def __call__(self, returns: Returns) -> Tensor:
         size = returns.samples if returns.samples > 1 else len(returns.returns_BT)
@@ -87,7 +93,9 @@ class LeaveOneOut(Baseline):
 class MovingAverage(Baseline):
     """Bias-corrected exponential mean, one per column. A batch is used before it is averaged in.
 
-    `decay` is the weight of the old mean: MovingAverage(0.9).
+    `decay`, in [0, 1), is the weight of the old mean.
+
+        ScoreFunction(space, baseline=MovingAverage(0.9))
     """
 
     def __init__(self, decay: float = 0.9) -> None:
@@ -103,7 +111,9 @@ class MovingAverage(Baseline):
         sum_T, weight_T = sum_T.to(returns_BT.device), weight_T.to(returns_BT.device)
         counts_T = mask_BT.sum(0)
         mean_T = (returns_BT * mask_BT).sum(0) / counts_T.clamp(min=1)
-        rate_T = (1 - self._decay) * (counts_T > 0)  # a column that nobody reached keeps its mean
+        rate_T = (1 - self._decay) * (
+            counts_T > 0
+        )  # a column that no sentence reached keeps its mean
         self._sum_T = sum_T + rate_T * (mean_T - sum_T)
         self._weight_T = weight_T + rate_T * (1 - weight_T)
         baseline_T = sum_T / weight_T.clamp(min=torch.finfo(torch.float32).tiny)
@@ -122,7 +132,11 @@ class MovingAverage(Baseline):
 
 
 class SelfCritical(Baseline):
-    """Return of the greedy sequence for the same condition; without conditions there is one."""
+    """Return [B, T] of the greedy sequence for the same condition; without conditions there is one
+    greedy sequence, [1, T].
+
+        ScoreFunction(space, baseline=SelfCritical())
+    """
 
     def __call__(self, returns: Returns) -> Tensor:
         if returns.greedy is None:
@@ -131,10 +145,12 @@ class SelfCritical(Baseline):
 
 
 class LearnedBaseline(Baseline):
-    """v(x_<t) from a network that maps ids [B, T] and the condition to one number before each
-    token [B, T], such as `models.value.PrefixValue`.
+    """v(x_<t) from a network that maps ids [B, T] and the condition to a value before each token
+    [B, T], such as `models.value.PrefixValue`.
 
     The surrogate's `baseline_loss`, the mean squared error over the steps that count, trains it.
+
+        ScoreFunction(space, baseline=LearnedBaseline(PrefixValue(space, embed=32, hidden=32)))
     """
 
     learned = True

@@ -42,9 +42,7 @@ class MaliganConfig(CriticEstimatorConfig):
     baseline: Annotated[float, Field(ge=0)] = 1.0
     """What is subtracted from B times a sample's normalised weight; 1 makes the sum zero."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.maligan import Maligan
 
         return Maligan(space, baseline=self.baseline)
@@ -66,9 +64,7 @@ class AllActionConfig(CriticEstimatorConfig):
     """Weight of the entropy, in nats; with a critic of log-likelihoods, 1 makes it the KL
     divergence to the critic's model."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.all_action import AllAction
 
         return AllAction(space, discount=self.discount, entropy=self.entropy)
@@ -88,9 +84,7 @@ class RebarConfig(CriticEstimatorConfig):
     learn: bool = True
     """Let the player `baseline` learn λ and η, for the lowest variance."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.rebar import Rebar, RebarScales
 
         scales = cast(RebarScales | None, network)
@@ -122,9 +116,7 @@ class RelaxConfig(CriticEstimatorConfig):
     hidden: Annotated[int, Field(gt=0)] = 32
     """Width of its recurrent state and of its hidden layer."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.relax import Relax
 
         if network is None:
@@ -147,9 +139,7 @@ class RaoBlackwellConfig(CriticEstimatorConfig):
     k: Annotated[int, Field(gt=0)] = 1
     """How many tokens are summed over; a sentence of T tokens costs (k + 1)·T + 1 scores."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.rao_blackwell import RaoBlackwell
 
         return RaoBlackwell(space, k=self.k)
@@ -165,9 +155,7 @@ class UnorderedSetConfig(CriticEstimatorConfig):
     k: Annotated[int, Field(ge=2)] = 4
     """Sentences in a set; divides train.batch_size. With prompts each prompt has a set."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.unordered_set import UnorderedSet
 
         return UnorderedSet(space, k=self.k)
@@ -188,9 +176,7 @@ class PathwiseConfig(CriticEstimatorConfig):
 
     name: Literal["pathwise"] = "pathwise"
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.pathwise import Pathwise
 
         return Pathwise()

@@ -8,8 +8,8 @@ that chose x_t, reparameterised. Then
     ∇E[R] = E Σ_t [ (R(x) − η c_t(z̃_t)) ∇ log π_t(x_t) + η ∇c_t(z_t) − η ∇c_t(z̃_t) ]
 
 Given the prefix, E[c_t(z̃_t) ∇ log π_t(x_t) + ∇c_t(z̃_t)] = ∇E[c_t(z_t)] = E[∇c_t(z_t)]: what is
-added has expectation 0, whatever c_t is, as long as it knows the prefix and *one* perturbed step.
-(It may also know a continuation that was drawn without looking at z_t; nothing here draws one.)
+added has expectation 0, whatever c_t is, as long as it depends on the prefix and *one* perturbed
+step only. (It may also depend on a continuation drawn independently of z_t; none is drawn here.)
 
 Since z_t = z̃_t in value, c_t is computed and differentiated once, at s = ∂c_t/∂z:
 
@@ -56,7 +56,7 @@ class ControlVariate(Protocol):
     """c_t of all rows at some steps."""
 
     def __call__(self, z_BPV: Tensor, first: int) -> Tensor:
-        """`c_BP`: entry p knows the hard tokens in front of column `first` + p, and z[:, p].
+        """`c_BP`: entry p depends on the hard tokens before column `first` + p, and on z[:, p].
 
         Differentiable in z; twice, and in its parameters, where something is learned.
         """
@@ -74,7 +74,7 @@ def control_variate_surrogate(
 ) -> Surrogate:
     """The loss, and for the parameters in `learned` the loss of the player `baseline`.
 
-    `reward` is asked for the hard sentences without gradient; a value per step is averaged over
+    `reward` is computed for the hard sentences, without gradient; a value per step is averaged over
     the steps that count. `at_once` steps are in memory together.
     """
     with evaluating(generator):

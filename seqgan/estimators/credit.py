@@ -26,7 +26,7 @@ from seqgan.estimators.rewards import value_per_sequence
 
 
 class Credit(ABC):
-    """Spreads the value of a sequence over its tokens."""
+    """Spreads the value of a sequence over its tokens: the return that each token gets."""
 
     needs_value: bool = False
     """Whether a learned value has to be given."""
@@ -42,14 +42,16 @@ class Credit(ABC):
         reward: Reward,
         value_BT: Tensor | None = None,
     ) -> Tensor:
-        """`returns_BT`; whoever calls switches gradients off. `value_BT` is a learned value before
-        each token, where a learned baseline has one."""
+        """`returns_BT`; the caller switches gradients off. `value_BT` is a learned value before
+        each token, where the baseline is learned."""
 
 
 class SequenceCredit(Credit):
     """Every token gets the value of the whole sequence.
 
-    The reward is one number a sequence, or one a step, which are averaged.
+    The reward is one number per sequence [B], or one per step [B, T], whose mean counts.
+
+        ScoreFunction(space, credit=SequenceCredit())
     """
 
     def __call__(
@@ -67,7 +69,7 @@ class SequenceCredit(Credit):
 class PerStepCredit(Credit):
     """A token gets the discounted sum of the rewards [B, T] from its step on.
 
-    PerStepCredit(discount=1.0)
+    ScoreFunction(space, credit=PerStepCredit(discount=1.0))
     """
 
     discount: float = 1.0
@@ -89,7 +91,7 @@ class WindowCredit(Credit):
     """A token gets the rewards [B, T] of up to `reach` columns to either side, over the number of
     tokens that count.
 
-        WindowCredit(reach=2)
+        ScoreFunction(space, credit=WindowCredit(reach=2))
     """
 
     reach: int = 2

@@ -80,14 +80,14 @@ class WindowCreditConfig(CreditConfig):
 
 
 class GaeCreditConfig(CreditConfig):
-    """Actor-critic: a learned value takes over from the returns, step by step; baseline learned."""
+    """Actor-critic: a learned value replaces what is left of the return; needs baseline learned."""
 
     name: Literal["gae"] = "gae"
     discount: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor by which a value counts less for each step it lies ahead; below 1 is biased."""
     gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
-    """λ: 1 waits for the whole return, 0 believes the learned value of the next step. Below 1 is
-    biased while that value is not right."""
+    """λ: 1 takes the whole return, 0 the next reward and the learned value after it. Below 1 is
+    biased as long as that value is not exact."""
 
     def build(self) -> "Credit":
         from seqgan.estimators.actor_critic import GaeCredit

@@ -25,6 +25,8 @@ class Detached(SequenceEstimator):
     """Samples without any gradient: the loss is 0; see the module's docstring.
 
     `sampler` draws the tokens, greedily by default.
+
+        Detached(space, sampler=Ancestral())
     """
 
     sampler: Sampler = field(default_factory=Greedy)

@@ -25,7 +25,10 @@ from seqgan.decoding import Sampled, at_temperature, sample_categorical, straigh
 
 @dataclass(frozen=True, slots=True)
 class Gapped:
-    """See the module's docstring; the gap is in logits."""
+    """A hard sample; the gradient is that of a softmax in which it leads by `gap` logits.
+
+    Relaxed(space, lambda tau: Gapped(tau, gap=1.0), temperature=0.7)
+    """
 
     temperature: float
     gap: float

@@ -7,7 +7,7 @@ with the ratios ρ of `ppo.py`. Unconditional generators have one group, the bat
 false` divides by neither the deviation nor the length (Dr. GRPO, Liu et al. 2025): its first
 gradient has expectation (1 − 1/K) ∇ E[R], since the mean includes the sample itself.
 
-Biased otherwise: the deviation couples the samples, and 1/|x_i| pays short sentences more.
+Biased otherwise: the deviation couples the samples, and 1/|x_i| favours short sentences.
 
 Deviations: no KL term to a reference model; std has a floor of 1e-5 of the largest reward, so that
 rounding errors of equal rewards are not blown up; the outer mean is over samples. Adversarial

@@ -26,7 +26,10 @@ from seqgan.estimators.conditional_gumbel import conditional_gumbels
 
 @dataclass(frozen=True, slots=True)
 class GumbelRao:
-    """See the module's docstring; K is `samples`."""
+    """A hard sample; the gradient is the mean of `samples` (K) draws of the noise.
+
+    Relaxed(space, lambda tau: GumbelRao(tau, samples=10), temperature=0.7)
+    """
 
     temperature: float
     samples: int

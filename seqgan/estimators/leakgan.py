@@ -1,31 +1,32 @@
 """LeakGAN: the critic rewards goals, goals reward tokens.
 
-    manager    −1/B Σ_b Σ_t  R_{t+c} · alignment_t                       where the better ones went
-    worker     −1/B Σ_b Σ_t  (reward_t − b_t) log p(x_t | x_<t)    where it was sent
+    manager    −1/B Σ_b Σ_t  R_{t+c} · alignment_t
+    worker     −1/B Σ_b Σ_t  (reward_t − b_t) log p(x_t | x_<t)
     rescaled   R_t = σ(δ (0.5 − rank_t / B))                         rank 1: the best at column t
 
 (Guo et al. 2018; the manager's loss is the transition policy gradient of Vezhnevets et al. 2017.)
-The generator has two halves, and `ahead` and `followed` are cosines of its goals and of the way
-that the critic's features went: `models/generators/leakgan.py`, with what is cut off from what. In
-short: the manager's parameters learn from the first loss only, the worker's from the second only;
-`followed`, R and the features carry no gradient. The critic's score reaches the tokens through
-the goals, and in no other way.
+The generator has two halves. `manager_alignment` and `worker_reward` are cosines between its goals
+and the changes of the critic's features: `models/generators/leakgan.py`, which also says where
+gradients stop. In short: the manager's parameters learn from the first loss only, the worker's from
+the second only; the worker's reward, R and the features carry no gradient. The critic's score
+reaches the tokens through the goals only.
 
-R_{t+c} is the return of the prefix at which the goal set before token t has been arrived at (c
-tokens on, or at the end of the sentence), so that a goal is worth what came of it. Returns are
-those of `credit.py`; the paper's are Monte-Carlo rollouts. Ranks are taken column by column over
-all sentences of the batch, those that have ended with their final return, and equal returns share
-their mean rank (the same sentence twice is worth the same). Ranks make the mean and the spread of
-the rewards those of every other batch: the "bootstrapped rescaled activation".
+The goal that is set before token t is rewarded with R_{t+c}, from the return of the prefix c tokens
+later, or of the whole sentence where it ends earlier. Returns are those of `credit.py`; the paper's
+are Monte-Carlo rollouts. Ranks are taken column by column over all sentences of the batch, those
+that have ended with their final return, and equal returns share their mean rank (so that a sentence
+that occurs twice gets one reward). Ranks give the rewards of every batch the same mean and spread:
+the "bootstrapped rescaled activation".
 
-The phase `mle` teaches the worker the likelihood and the manager −mean ahead, which is R = 1 on
-real sentences (`games/mle.py`). Interleaved training is a schedule, such as 15 adversarial epochs
-and one of mle: [{repeat: N, phases: {critic: 5, generator: 15, mle: 1}}].
+In the phase `mle` the worker's loss is the negative log-likelihood and the manager's −mean
+alignment, which is R = 1 on real sentences (`games/mle.py`). Interleaved training is a schedule,
+such as 15 adversarial epochs and one of mle:
+[{repeat: N, phases: {critic: 5, generator: 15, mle: 1}}].
 
-As an estimate of ∇E[reward] this is biased in every respect: a token is paid for its own step
-only, and by a cosine; ranks couple the batch. What it is drawn to is agreement: all of the mass
-on one continuation, sent there and followed, is a fixed point whatever the critic thinks of it.
-Likelihood updates in between hold against that.
+As an estimate of ∇E[reward] this is biased in every respect: a token is rewarded for its own step
+only, and by a cosine; ranks couple the batch. It favours agreement of the two halves: all of the
+mass on one continuation, which the goals point to, is a fixed point whatever the critic's score.
+Likelihood updates in between work against that.
 
 Deviations from the paper: the worker's reward has a baseline b (`baselines.py`), which leaves the
 expected gradient as it is; the paper has none (`baseline: none`), but cosines are mostly positive
@@ -37,10 +38,10 @@ estimators.
 From the official code: δ is the paper's 12 (theirs 16), and every prefix sets a goal that is
 rewarded, not every c-th. Two faults of it are not repeated. Its rescaling does not sort: it numbers
 returns as they stand in the batch. And it reduces both cosines to their mean over the batch
-(`tf.losses.cosine_distance` is a scalar), so that its worker is paid alike for every token, and
-its manager by a sum of rewards, which the rescaling makes constant: by reading the code, nothing
-that the critic says, its features aside, reaches its generator. (Users saw constant rewards, issue
-17 of the official repository.)
+(`tf.losses.cosine_distance` is a scalar), so that its worker gets one reward for all tokens, and
+its manager a sum of rewards, which the rescaling makes constant: by reading the code, nothing of
+the critic but its features reaches its generator. (Users saw constant rewards, issue 17 of the
+official repository.)
 """
 
 from dataclasses import dataclass, field
@@ -92,8 +93,8 @@ class LeakGan(SequenceEstimator):
             read = generator.read(ids_BT)
         logp_BT = chosen_log_probs(read.logits_BTV, ids_BT, mask_BT)
         manager = -(arrived_BT * read.manager_alignment_BT * mask_BT).sum(1).mean()
-        paid_BT = read.worker_reward_BT - self.baseline(Returns(read.worker_reward_BT, mask_BT))
-        worker = -(paid_BT * logp_BT).sum(1).mean()
+        above_BT = read.worker_reward_BT - self.baseline(Returns(read.worker_reward_BT, mask_BT))
+        worker = -(above_BT * logp_BT).sum(1).mean()
         stats = {
             "return": masked_mean(returns_BT, mask_BT),
             "ahead": masked_mean(read.manager_alignment_BT.detach(), mask_BT),
@@ -122,11 +123,11 @@ def rescaled(returns_BT: Tensor, delta: float) -> Tensor:
     return (delta * (0.5 - rank_BT / size)).sigmoid()
 
 
-def at_arrival(worth_BT: Tensor, horizon: int) -> Tensor:
-    """Column t has the worth of the prefix c tokens after the one before token t, or of the last.
+def at_arrival(reward_BT: Tensor, horizon: int) -> Tensor:
+    """Column t has the reward of the prefix c tokens after the one before token t, or of the last.
 
-    Column s of `worth_BT` is about the prefix that ends with token s.
+    Column s of `reward_BT` belongs to the prefix that ends with token s.
     """
-    length = worth_BT.shape[1]
-    arrival_T = torch.arange(length, device=worth_BT.device) + horizon - 1
-    return worth_BT[:, arrival_T.clamp(max=length - 1)]
+    length = reward_BT.shape[1]
+    arrival_T = torch.arange(length, device=reward_BT.device) + horizon - 1
+    return reward_BT[:, arrival_T.clamp(max=length - 1)]

@@ -1,20 +1,20 @@
-"""Null arms: any estimator with a reward that says nothing about its sample.
+"""Null arms: any estimator with a reward that carries no information about its sample.
 
     constant    R = 1 for every sample, 0 for every action; with a gradient of zeros
     shuffled    R_b − mean(R) of sample b goes to another sample of the batch; where the critic's
                 score is back-propagated, g_b − mean(g) does, g_b being its gradient at sample b
 
 One order π of the batch is drawn for each loss, uniformly. For the samples at hand the mean over
-all orders of what a sample gets is exactly 0, so whatever still improves is no merit of the
-critic, while the size of its numbers stays what it was. The mean has to go: a gradient that all
-samples share ("fewer full stops") would survive every shuffle, and so would a preference for the
-likeliest token among the alternatives of `rao_blackwell` and `all_action`.
+all orders of what a sample gets is exactly 0, so that no improvement is due to the critic, while
+the size of its numbers stays the same. The mean has to be subtracted: a gradient that all samples
+share ("fewer full stops") would survive every shuffle, and so would a preference for the likeliest
+token among the alternatives of `rao_blackwell` and `all_action`.
 
 A value per step is averaged over its sample first. Continuations go with the sample that they
-continue. The control variates of `rebar` and `relax` keep what they are told, since they add
+continue. The control variates of `rebar` and `relax` keep their inputs, since they add
 nothing to the mean. Further terms beside the critic's reward are left alone.
 
-`score_function` and `ppo` have `NullCredit` instead, since a constant for each step would pay for
+`score_function` and `ppo` have `NullCredit` instead, since a constant for each step would reward
 length:
 
     constant    G_t = 1 everywhere
@@ -49,7 +49,10 @@ NullReward = Literal["constant", "shuffled"]
 
 
 class NullArm(Estimator):
-    """An estimator whose reward is replaced. Samples, state and costs are the estimator's own."""
+    """An estimator whose reward is replaced. Samples, state and costs are the estimator's own.
+
+    NullArm(ScoreFunction(space), "shuffled")
+    """
 
     def __init__(self, estimator: Estimator, reward: NullReward) -> None:
         self._estimator = estimator
@@ -103,7 +106,7 @@ class NullCredit(Credit):
 
 @dataclass(frozen=True, slots=True)
 class _Constant:
-    """The critic is asked by estimators that want a value for every action, for the shape only."""
+    """For a value of every action the critic is called for the shape only."""
 
     reward: Reward
 
@@ -119,7 +122,7 @@ class _Constant:
 
 @dataclass(frozen=True, slots=True)
 class _Shuffled:
-    """Every sample is told what belongs to another: row b what is row `order_B[b]`'s."""
+    """Every sample gets the reward of another: row b that of row `order_B[b]`."""
 
     reward: Reward
     order_B: Tensor
@@ -143,7 +146,7 @@ class _Shuffled:
         return self._exchanged(value_BTV * mask_BT[..., None])
 
     def _exchanging(self, x: Tensor) -> Tensor:
-        """The same samples, whose gradients change places on the way back."""
+        """The same samples, whose gradients are exchanged in the backward pass."""
         passed = x.view_as(x)
         if passed.requires_grad:
             cast(Any, passed).register_hook(self._exchanged)  # torch has no type for it

@@ -18,8 +18,12 @@ from seqgan.estimators.base import Estimator, Surrogate, pathwise_surrogate
 
 
 class Pathwise(Estimator):
-    """Back-propagates the reward through the samples of a `DirectGenerator`; see the module's
-    docstring."""
+    """Back-propagates the reward through the samples of a `DirectGenerator`.
+
+    Samples are float [B, …]; the reward is a number per sample, differentiable in it.
+
+        rollout = Pathwise().sample(generator, SampleRequest(rows=64))
+    """
 
     passes_gradient = True
 

@@ -126,9 +126,7 @@ class ScoreFunctionConfig(PolicyGradientConfig):
 
     name: Literal["score_function"] = "score_function"
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.score_function import ScoreFunction
 
         return ScoreFunction(space, **self.build_options(network))
@@ -145,9 +143,7 @@ class PpoConfig(PolicyGradientConfig):
     epochs: Repeats = 2
     """Generator updates from one batch of samples."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.ppo import Ppo
 
         return Ppo(space, **self.build_options(network), clip=self.clip, epochs=self.epochs)
@@ -169,18 +165,10 @@ class GrpoConfig(CriticEstimatorConfig):
     epochs: Repeats = 1
     """Generator updates from one batch of samples."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.grpo import Grpo
 
-        return Grpo(
-            space,
-            samples=self.samples,
-            normalised=self.normalised,
-            clip=self.clip,
-            epochs=self.epochs,
-        )
+        return Grpo(space, self.samples, self.normalised, self.clip, self.epochs)
 
     @property
     def needs(self) -> Needs:
@@ -210,9 +198,7 @@ class LeakGanConfig(CriticEstimatorConfig):
     delta: Annotated[float, Field(gt=0)] = 12.0
     """How sharply the rescaled reward tells high ranks from low ones."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.leakgan import LeakGan
 
         return LeakGan(space, self.credit.build(), self.baseline.build(), self.delta)

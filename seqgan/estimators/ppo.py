@@ -7,9 +7,9 @@ p_old is the generator that wrote the samples, A the advantages of `score_functi
 credits and baselines. In the first update ρ = 1, so its gradient is the score function's; later
 ones are biased where they clip, and whatever the samples' age does to a critic that moves on.
 
-The critic is asked once a batch. Deviations: all epochs look at the whole batch (no minibatches);
+The reward is computed once per batch. Deviations: all epochs use the whole batch (no minibatches);
 the sum over time stays a sum, so that the first gradient is that of E[R]; no KL term; a learned
-baseline is updated once a batch. TextGAIL (Wu et al. 2021) uses it on text.
+baseline is updated once per batch. TextGAIL (Wu et al. 2021) uses it on text.
 """
 
 from dataclasses import dataclass

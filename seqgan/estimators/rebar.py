@@ -4,11 +4,11 @@
 
 (Tucker et al. 2017.) `control_variate.py` has the estimator, what z is, why it is unbiased and
 which forms are not. The critic is frozen, reads soft rows, and is differentiated in its input. It
-is asked once for the sentences and once for each of their tokens.
+is called once for the sentences and once for each of their tokens.
 
 - Cut off behind column t: the mask ends there, and later columns hold end tokens, as is the
   contract of critics, or zeros where sentences do not end. A critic is never trained on half a
-  sentence, so c_t may say little about R at early steps; η decides how far it is trusted.
+  sentence, so c_t may correlate little with R at early steps; η weights it.
 - Where a critic scores every step, R is the mean of the steps' values, as with credit `sequence`,
   and c_t is the mean of those up to and including column t.
 - c_t must have the slope of its own value. Objective `transport` has that of another, so it is

@@ -25,7 +25,10 @@ from seqgan.decoding import Sampled, at_temperature, sample_categorical, straigh
 
 @dataclass(frozen=True, slots=True)
 class ReinMax:
-    """See the module's docstring."""
+    """A hard sample whose gradient is right to second order at temperature 1.
+
+    Relaxed(space, ReinMax, temperature=1.0)
+    """
 
     temperature: float = 1.0
 

@@ -3,8 +3,8 @@
     c_t(z) = network(x_<t, softmax(z / λ))        trained to lower the variance of the estimate
 
 (Grathwohl et al. 2018.) `control_variate.py` has the estimator, what z is, why it is unbiased
-whatever the network says, and how it learns; `models/value.py` has the network (`RelaxedValue`).
-The critic is asked once, for the sentences themselves, and need not be differentiable.
+whatever the network gives, and how it learns; `models/value.py` has the network (`RelaxedValue`).
+The reward is computed once, for the sentences themselves, and need not be differentiable.
 
 Deviations. The paper adds the network to the critic's value of the relaxed sample; this is its
 form for rewards that are known at hard tokens only (LAX with the conditional sample added). There

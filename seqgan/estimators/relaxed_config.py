@@ -30,9 +30,7 @@ class RelaxedConfig(CriticEstimatorConfig):
     temperature: TemperatureSchedule = constant(0.7)
     """Temperature τ of the softmax that is differentiated, by generator update."""
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.relaxed import Relaxed
 
         return Relaxed(space, self.build_sampler(), self.temperature)
@@ -141,9 +139,7 @@ class ZeroTemperatureConfig(CriticEstimatorConfig):
 
     name: Literal["zero_temperature"] = "zero_temperature"
 
-    def build_estimator(
-        self, space: "SequenceSpace", network: "nn.Module | None" = None
-    ) -> "Estimator":
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.relaxed import Relaxed
         from seqgan.estimators.zero_temperature import ZeroTemperature
 

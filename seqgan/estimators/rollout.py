@@ -1,4 +1,4 @@
-"""Monte-Carlo rollouts: a prefix is worth the mean value of its continuations (SeqGAN).
+"""Monte-Carlo rollouts: the value of a prefix is the mean reward of its continuations (SeqGAN).
 
     G_t = 1/N Σ_n R(x_≤t, continuation n),      G_T = R(x)            (Yu et al. 2017)
 
@@ -24,8 +24,8 @@ from seqgan.estimators.rewards import as_reward, value_per_sequence
 class Rollout(Credit):
     """A token gets the mean value of `copies` continuations of the sequence up to it.
 
-    The reward is one number a sequence; it is read for `copies` · (T − 1) + 1 sequences of T tokens
-    each.
+    The reward is one number per sequence [B]. It is computed for `copies` · (T − 1) + 1 sequences
+    per sample of T tokens.
 
         ScoreFunction(space, credit=Rollout(16))
     """

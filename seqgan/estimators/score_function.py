@@ -8,8 +8,8 @@ baselines b: `baselines.py`.
 
 Options that change what is estimated:
 - `terms`, rewards of whole sentences beside the critic's, enter with their weight. Each has a
-  baseline of its own (`term_baseline`): with Wang & Lee (2018) the critic pays by the step and the
-  reconstruction by the sentence, A_t = (G_t − b_t) + Σ_k w_k (R_k − b_k).
+  baseline of its own (`term_baseline`): with Wang & Lee (2018) the critic rewards each step and the
+  reconstruction the sentence, A_t = (G_t − b_t) + Σ_k w_k (R_k − b_k).
 - `whiten` subtracts the batch mean of the advantages and divides by their standard deviation:
   biased, since each sequence then scales the others' gradients.
 - `entropy_bonus` β adds β · mean_t H(p(· | x_<t)). Only the entropy of each step's own

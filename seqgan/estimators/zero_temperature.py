@@ -28,7 +28,10 @@ from seqgan.decoding import Sampled, sample_categorical, straight_through
 
 @dataclass(frozen=True, slots=True)
 class ZeroTemperature:
-    """See the module's docstring."""
+    """A hard sample; the gradient is Gumbel-Rao's in the limit of temperature 0.
+
+    Relaxed(space, lambda _: ZeroTemperature())
+    """
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logp_RV = repeat_rows(logits_BV.float().log_softmax(-1), copies)
