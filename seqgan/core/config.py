@@ -139,7 +139,9 @@ def set_node(tree: DictConfig, key: str, value: Any) -> None:
     OmegaConf.update(tree, key, value, merge=False, force_add=True)
 
 
-def validate(model: type[ConfigT], tree: DictConfig | ListConfig | dict, source: str) -> ConfigT:
+def validate(
+    model: type[ConfigT], tree: DictConfig | ListConfig | dict[str, Any], source: str
+) -> ConfigT:
     """Validate a tree into `model`; `source` (a file name) opens the error message."""
     try:
         plain = tree if isinstance(tree, dict) else OmegaConf.to_container(tree, resolve=True)

@@ -25,7 +25,7 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """bf16 autocast where asked for. Softmax, log-probabilities and noise stay float32."""
     if precision == "float32":
         return nullcontext()

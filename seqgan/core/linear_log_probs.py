@@ -29,7 +29,8 @@ def linear_log_probs(
     if bias_V is not None:  # as one more column, whose product is nearly free
         h_RH = torch.cat([h_RH, h_RH.new_ones(len(h_RH), 1)], 1)
         weight_VH = torch.cat([weight_VH, bias_V[:, None]], 1)
-    return _LinearLogProbs.apply(h_RH, weight_VH, ids_R)
+    logp_R: Tensor = _LinearLogProbs.apply(h_RH, weight_VH, ids_R)  # type: ignore[no-untyped-call]
+    return logp_R
 
 
 class _LinearLogProbs(torch.autograd.Function):

@@ -120,7 +120,7 @@ def new_metric(name: str, data: str | None = None) -> str:
 
 def upgrade_config(tree: dict[str, Any]) -> dict[str, Any]:
     """A run folder's configuration under today's names; a new tree."""
-    upgraded = _upgrade_node(tree, "")
+    upgraded: dict[str, Any] = _upgrade_node(tree, "")
     data = upgraded.get("data")
     name = data.get("name") if isinstance(data, dict) else None
     evaluation = upgraded.get("evaluation")

@@ -93,7 +93,7 @@ class Schedule(Config, Generic[Value]):
         share = min(1.0, max(0.0, update - self.after) / self.steps)
         if self.shape == "linear":
             return self.start + share * (self.end - self.start)
-        return self.start * (self.end / self.start) ** share
+        return float(self.start * (self.end / self.start) ** share)
 
 
 def constant(value: float) -> Any:

@@ -21,7 +21,8 @@ _WORD = regex.compile(rf"{_UNSPACED}|(?:(?!{_UNSPACED})[\p{{L}}\p{{N}}\p{{M}}])+
 
 def words(line: str) -> list[str]:
     """The words, without punctuation and spaces; composed (NFC), in the case that they have."""
-    return _WORD.findall(unicodedata.normalize("NFC", line))
+    found: list[str] = _WORD.findall(unicodedata.normalize("NFC", line))
+    return found
 
 
 def set_apart(line: str) -> str:
@@ -29,7 +30,7 @@ def set_apart(line: str) -> str:
     as it is."""
     if line.isascii():
         return line
-    return _UNSPACED_CHARACTER.sub(r" \g<0> ", line)
+    return str(_UNSPACED_CHARACTER.sub(r" \g<0> ", line))
 
 
 def first_words(line: str, count: int) -> str:

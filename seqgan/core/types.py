@@ -391,7 +391,8 @@ class Critic(nn.Module, ABC):
         self, ids_RT: Tensor, mask_RT: Tensor, shared: SharedPrefix, cond: Tensor | None = None
     ) -> Scores:
         """The same scores; a critic that can look at a shared prefix once overrides this."""
-        return self(ids_RT, mask_RT, cond)
+        scores: Scores = self(ids_RT, mask_RT, cond)
+        return scores
 
 
 class Reward(Protocol):

@@ -32,7 +32,7 @@ class Corpus:
 
     @classmethod
     def from_masked(
-        cls, ids_NT: NDArray, mask_NT: NDArray[np.bool_], end_id: int | None = None
+        cls, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_], end_id: int | None = None
     ) -> "Corpus":
         """Take the columns where the mask is True, without the end tokens if `end_id` is given.
 

@@ -27,6 +27,7 @@ Time O(W log W) an order and memory O(W) for W words in both corpora together.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,11 +156,12 @@ def closest_lengths(lengths: Ints, reference_lengths: Ints, leave_one_out: bool)
     distance = np.abs(own[:, None] - theirs).astype(float)
     if leave_one_out:
         distance[(distance == 0) & (how_many == 1)] = np.inf
-    return theirs[distance.argmin(axis=1)][position]
+    nearest: Ints = theirs[distance.argmin(axis=1)]
+    return nearest[position]
 
 
 def scores(
-    matches: list[NDArray], lengths: Ints, closest: Ints, orders: Sequence[int]
+    matches: list[NDArray[Any]], lengths: Ints, closest: Ints, orders: Sequence[int]
 ) -> dict[int, Floats]:
     """Put clipped matches (one array an order, from 1) and lengths together to BLEU."""
     log_precision = np.stack(

@@ -44,4 +44,5 @@ def _moments(features_NF: Tensor) -> tuple[Tensor, Tensor]:
 
 def _square_root(symmetric_FF: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(symmetric_FF)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    root_FF: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return root_FF

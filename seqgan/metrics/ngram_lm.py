@@ -18,6 +18,7 @@ Decisions
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,14 +53,14 @@ class NgramModel:
         self.vocab_size = vocab_size
         self._orders: list[_Counts] = []
 
-    def fit(self, ids_NT: NDArray, mask_NT: NDArray) -> "NgramModel":
+    def fit(self, ids_NT: NDArray[Any], mask_NT: NDArray[Any]) -> "NgramModel":
         """Count the tokens where the mask is True. Replaces earlier counts; returns itself."""
         self._orders = [
             _count(grams, self.vocab_size + 1) for grams in self._grams(ids_NT, mask_NT)
         ]
         return self
 
-    def nll_NT(self, ids_NT: NDArray, mask_NT: NDArray) -> Floats:
+    def nll_NT(self, ids_NT: NDArray[Any], mask_NT: NDArray[Any]) -> Floats:
         """−log p of every token in nats, 0 where the mask is False."""
         p = np.full(int(np.count_nonzero(mask_NT)), 1 / self.vocab_size)
         for counts, grams in zip(self._fitted(), self._grams(ids_NT, mask_NT), strict=True):
@@ -77,7 +78,7 @@ class NgramModel:
             raise ValueError("the n-gram model has no counts yet; call fit first")
         return self._orders
 
-    def _grams(self, ids_NT: NDArray, mask_NT: NDArray) -> list[Ints]:
+    def _grams(self, ids_NT: NDArray[Any], mask_NT: NDArray[Any]) -> list[Ints]:
         """For every order the keys of the n-grams that end at the tokens that count."""
         ids_NT = np.asarray(ids_NT, dtype=np.int64)
         mask_NT = np.asarray(mask_NT, dtype=bool)
@@ -110,8 +111,8 @@ def unigram_kl(generated: Sentences, real: Sentences, vocab_size: int | None = N
 
 
 def _usage(corpus: Corpus, vocab_size: int) -> Floats:
-    count = np.bincount(corpus.ids, minlength=vocab_size) + 0.5
-    return count / count.sum()
+    count: Floats = (np.bincount(corpus.ids, minlength=vocab_size) + 0.5).astype(np.float64)
+    return np.asarray(count / count.sum())
 
 
 def _count(grams: Ints, base: int) -> _Counts:
