@@ -65,6 +65,7 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
             noises=task.noises,
             prompts=None if task.prompts is None else task.prompts.unanswered,
             train=None if task.sequences is None else task.sequences.train,
+            tokenizer=task.tokenizers.get("."),
         ),
         generator=Player("generator", module.to(device), config, ema=config.ema),
         critic=experiment.critic,

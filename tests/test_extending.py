@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_runs import write_config
@@ -25,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = re.findall(r"`my_lab/(\w+\.py)`:\n\n```python\n(.*?)```", page, flags=re.DOTALL)
     for name, source in names:
         (folder / "my_lab" / name).write_text(source, encoding="utf-8")
-    assert [name for name, _ in names] == ["estimators.py"]
+    assert [name for name, _ in names] == ["estimators.py", "rewards.py"]
     return folder
 
 
@@ -56,3 +57,34 @@ def test_an_own_estimator_trains_resumes_and_samples(folder: Path) -> None:
     elsewhere = seqgan_in(folder.parent, "sample", str(folder / "mine"), expect=2).stderr
     assert "no module my_lab is installed or in" in elsewhere
     assert elsewhere.count("\n") == 1
+
+
+GAME: dict[str, Any] = {
+    **ESTIMATOR,
+    "critic": None,
+    "objective": None,
+    "schedule": [{"repeat": 3, "phases": {"generator": 1}}],
+    "players.generator": {"lr": 0.05},
+}
+TEXT = {
+    "name": "text",
+    "path": "lines.txt",
+    "tokenizer": {"name": "word", "min_count": 1},
+    "valid_fraction": 0.1,
+    "test_fraction": 0.1,
+}
+
+
+@pytest.mark.parametrize("scorer", ["Politeness", "evenness"])
+def test_an_own_reward_of_strings_or_ids_is_raised(scorer: str, folder: Path) -> None:
+    words = ("please", "sit", "thanks", "go")
+    lines = [f"{a} {b} {c}" for a in words for b in words for c in words]
+    (folder / "lines.txt").write_text("\n".join(lines) + "\n")
+    game = {"name": "reward", "scorer": f"my_lab.rewards:{scorer}"}
+    data = {"data": TEXT} if scorer == "Politeness" else {}
+    path = folder / f"{scorer}.yaml"
+    write_config(path, {**GAME, **data, "game": game, "run.dir": f"run_{scorer}"})
+    seqgan_in(folder, "train", path.name, "schedule.0.repeat=60", "train.log_every=5")
+    rows = [json.loads(line) for line in (folder / f"run_{scorer}/metrics.jsonl").open()]
+    found = [row["generator/return"] for row in rows if "generator/return" in row]
+    assert 0 <= found[0] < 0.8 * found[-1] <= 1

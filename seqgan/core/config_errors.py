@@ -31,7 +31,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{field}={shown(value)}: unknown key{hint or ';'} known keys: {known}{more}"
     if kind == "extension":
         context = first.get("ctx", {})
-        return f"{field}.name={shown(context['path'])}: {context['why']}{more}"
+        key = field if isinstance(value, str) else f"{field}.name"
+        return f"{key}={shown(context['path'])}: {context['why']}{more}"
     if kind == "missing":
         return f"{field}: missing; add it to the configuration{more}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):

@@ -80,6 +80,13 @@ def load_class(path: str, base: type[BaseModel] = BaseModel) -> type[BaseModel]:
     return _named(found, path)
 
 
+def check_callable(path: str) -> str:
+    """The path. Raises a `PydanticCustomError` where it leads to nothing that can be called."""
+    if not callable(load_object(path)):
+        raise _refused(path, "is no function and no class; name one")
+    return path
+
+
 def load_object(path: str) -> Any:
     """What an import path leads to. Raises a `PydanticCustomError` where it leads nowhere."""
     if re.fullmatch(r"\w+(\.\w+)*:\w+", path) is None:
@@ -102,18 +109,18 @@ def _import(path: str, name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise _refused(path, _failure(error)) from error
+            raise _refused(path, f"importing it failed{where_it_failed(error)}") from error
         raise _refused(
             path,
             f"no module {error.name} is installed or in {here}; run from the folder that holds it, "
             "or add that folder to PYTHONPATH",
         ) from error
     except (Exception, SystemExit) as error:
-        raise _refused(path, _failure(error)) from error
+        raise _refused(path, f"importing it failed{where_it_failed(error)}") from error
 
 
-def _failure(error: BaseException) -> str:
-    """Where in a person's file an import failed, and how."""
+def where_it_failed(error: BaseException) -> str:
+    """Where in a person's file something failed, and how: ` in FILE, line N: ValueError: why`."""
     place = ""
     if isinstance(error, SyntaxError) and error.filename:
         place = f" in {error.filename}, line {error.lineno}"
@@ -122,7 +129,7 @@ def _failure(error: BaseException) -> str:
         if frames:
             place = f" in {frames[-1].filename}, line {frames[-1].lineno}"
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"importing it failed{place}: {type(error).__name__}: {reason.partition(chr(10))[0]}"
+    return f"{place}: {type(error).__name__}: {reason.partition(chr(10))[0]}"
 
 
 _LIBRARIES = (

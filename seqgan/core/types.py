@@ -366,7 +366,8 @@ class DirectGenerator(nn.Module, ABC):
 
     def translate(self, cond: Tensor) -> Tensor:
         """What a translator makes of `cond`: it has no noise."""
-        return self(cond.new_zeros(len(cond), 0), cond)
+        made: Tensor = self(cond.new_zeros(len(cond), 0), cond)
+        return made
 
 
 class Critic(nn.Module, ABC):

@@ -92,8 +92,8 @@ class TranslationSetup:
 class TaskSetup:
     """What data are built for.
 
-        data = OracleDataConfig(oracle=RandomOracleConfig(name="random_lstm"))
-        task = data.build(TaskSetup(batch_size=32))
+    data = OracleDataConfig(oracle=RandomOracleConfig(name="random_lstm"))
+    task = data.build(TaskSetup(batch_size=32))
     """
 
     seed: int = 0

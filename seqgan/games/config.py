@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from seqgan.core.config import Config
-from seqgan.core.extensions import ByName
+from seqgan.core.errors import did_you_mean
+from seqgan.core.extensions import ByName, check_callable, is_import_path
 from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
 from seqgan.core.schedule import ShareSchedule
 from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
@@ -311,6 +313,19 @@ class InfillGameConfig(AnyGameConfig):
         return parts.build_adversarial(with_blanks(space), stream, mle_weight=self.mle_weight)
 
 
+def _check_scorer(scorer: str) -> str:
+    known = ("bleu", "oracle")
+    if is_import_path(scorer):
+        return check_callable(scorer)
+    if scorer not in known:
+        raise PydanticCustomError(
+            "scorer",
+            "unknown{hint} choose from: {known}, or MODULE:NAME of your own",
+            {"hint": did_you_mean(scorer, known) or ";", "known": ", ".join(known)},
+        )
+    return scorer
+
+
 class RewardGameConfig(AnyGameConfig):
     """A generator that raises a fixed reward; there is no critic."""
 
@@ -328,9 +343,10 @@ class RewardGameConfig(AnyGameConfig):
     )
 
     name: Literal["reward"] = "reward"
-    scorer: Literal["bleu", "oracle"]
+    scorer: Annotated[str, AfterValidator(_check_scorer)]
     """bleu: of each sentence against training sentences. oracle: log-density under the oracle that
-    the data come from, in nats: a control without a learned reward."""
+    the data come from, in nats: a control without a learned reward. MODULE:NAME: a function or a
+    class of your own, see docs/extending.md."""
     order: Annotated[int, Field(gt=0, le=100)] = 4
     """Longest n-grams that bleu counts."""
     references: Annotated[int, Field(gt=0)] | None = None
@@ -350,8 +366,11 @@ class RewardGameConfig(AnyGameConfig):
         return RewardGame(learner, self._build_reward(parts), parts.stream)
 
     def _build_reward(self, parts: "GameParts") -> "Reward":
+        from seqgan.games.own_reward import own_reward
         from seqgan.games.reward import bleu_reward, density_reward
 
+        if is_import_path(self.scorer):
+            return own_reward(self.scorer, parts.sequence_space.end_id, parts.data.tokenizer)
         if self.scorer == "oracle":
             return density_reward(parts.build_oracle().log_prob)
         return bleu_reward(parts.train, parts.sequence_space, self.order, self.references)

@@ -18,6 +18,7 @@ from seqgan.core.types import (
 from seqgan.data.config import OracleConfig
 from seqgan.data.noise import Noise
 from seqgan.data.stream import Batches, Stream
+from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.base_config import EstimatorConfig
 from seqgan.games.adversarial import AdversarialGame
@@ -49,6 +50,8 @@ class GameData:
     """Prompts without responses."""
     train: Batch | None = None
     """The training set, of sequences of one kind."""
+    tokenizer: Tokenizer | None = None
+    """That of text of one kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,3 +189,16 @@ def test_every_union_of_named_parts_takes_import_paths() -> None:
         if "discriminator=" in path.read_text(encoding="utf-8")
     }
     assert own == {"core/extensions.py"}
+
+
+@pytest.mark.parametrize(
+    ("scorer", "expected"),
+    [
+        ("bleuu", "unknown; did you mean 'bleu'? choose from: bleu, oracle, or MODULE:NAME"),
+        ("my_lab.parts:NUMBER", "is no function and no class; name one"),
+        ("my_lab.rewards:f", "no module my_lab.rewards is installed or in "),
+    ],
+)
+def test_a_scorer_is_a_name_or_can_be_called(scorer: str, expected: str, folder: Path) -> None:
+    message = complaint({"game": {"name": "reward", "scorer": scorer}})
+    assert message.startswith(f"game.scorer='{scorer}': {expected}")
