@@ -70,6 +70,15 @@ def test_the_python_of_the_readme_runs(
     assert 0 < float(jsd) < 0.7
 
 
+def test_code_that_the_architecture_quotes_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    quoted = re.findall(r"`(seqgan/[\w/]+\.py)`:\n\n```python\n(.*?)```", page, re.DOTALL)
+    assert len(quoted) == 4
+    for name, block in quoted:
+        source = [line.strip() for line in (ROOT / name).read_text().splitlines()]
+        assert [line for line in block.splitlines() if line.strip() not in source] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 150
 
