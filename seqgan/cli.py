@@ -148,7 +148,7 @@ def sample(
     experiment = _load_run(run, device)
     from seqgan.runs.sample_output import SampleOptions, write_samples
 
-    format = format or ("png" if experiment.data.name == "pictures" else "text")
+    format = format or ("png" if experiment.data.modality == "pictures" else "text")
     options = SampleOptions(n, temperature, top_p, seed, format, output)
     for line in write_samples(_open(experiment, run), options):
         print(line)
@@ -176,7 +176,7 @@ def transform(
     from seqgan.runs.directions import check_direction
 
     way = check_direction(experiment, run, direction)
-    if experiment.data.name != "unpaired":
+    if experiment.data.modality != "picture_pair":
         _transform_lines(experiment, run, input, output, way, beam, length)
         return
     if output is None:

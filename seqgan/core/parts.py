@@ -83,6 +83,8 @@ class DataPart(Part):
     """What is measured for each direction of translation besides; the name ends in _a2b or _b2a."""
     least_samples: ClassVar[int] = 2
     """Generated samples that the metrics need."""
+    is_text: ClassVar[bool] = False
+    """Whether sequences are text, whose tokenizers a run folder keeps."""
 
     @property
     def gives(self) -> Words:
@@ -105,6 +107,7 @@ class TextPairPart(DataPart):
     """Configuration of two kinds of text that are never paired in training."""
 
     modality: ClassVar[Modality] = "text_pair"
+    is_text: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ("label_free",)
     direction_metrics: ClassVar[tuple[str, ...]] = (
         *("label_free", "lm_nll", "unigram_kl", "round_trip", "shuffled"),

@@ -277,6 +277,8 @@ TokenizerConfig = Annotated[
 class CorpusConfig(DataPart):
     """What text files and Hugging Face corpora have in common."""
 
+    is_text: ClassVar[bool] = True
+
     tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
     """How a sentence is cut into tokens."""
     length: Annotated[int, Field(gt=1, le=LONGEST)] = 32

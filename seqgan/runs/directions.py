@@ -13,11 +13,11 @@ def check_direction(experiment: Experiment, folder: Path, direction: str | None)
     """
     if direction not in (None, "a2b", "b2a"):
         raise UserError(f"direction={direction!r}: choose from: a2b, b2a")
-    if experiment.data.name == "prompted_text":
+    if experiment.data.modality == "prompted" and experiment.data.is_text:
         if direction is not None:
             raise UserError(f"direction={direction}: this run answers prompts; leave it out")
         return None
-    if experiment.game.name not in ("cycle", "paired"):
+    if not experiment.game.played_directions:
         raise UserError(
             f"{folder}: this run translates nothing (game.name={experiment.game.name}); use "
             f"'seqgan sample {folder}', or a run of game cycle or paired, or of data prompted_text"

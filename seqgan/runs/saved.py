@@ -19,7 +19,6 @@ from seqgan.core.numbers import check_sampling
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.rng import isolated
 from seqgan.core.types import SequenceSpace, Space, SpacePair
-from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Ancestral, generate
@@ -85,10 +84,7 @@ class SavedRun:
             if not isinstance(self.space.a, SequenceSpace):
                 return {}
             return {name: load_tokenizer(self.folder / name) for name in "ab"}
-        of_oracle = isinstance(self.experiment.data, OracleDataConfig | ConditionalOracleConfig)
-        if of_oracle or not isinstance(self.space, SequenceSpace):
-            return {}
-        return {"text": load_tokenizer(self.folder)}
+        return {"text": load_tokenizer(self.folder)} if self.experiment.data.is_text else {}
 
     @property
     def tokenizer(self) -> Tokenizer | None:
