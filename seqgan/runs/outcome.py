@@ -12,7 +12,7 @@ from seqgan.runs.folder import check_head
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.runlog import read_evaluations
-from seqgan.training.trainer import Selection
+from seqgan.training.selection import Selection
 
 
 def selection_rule(experiment: Experiment) -> Selection:

@@ -37,7 +37,8 @@ from seqgan.runs.saved import SavedRun
 from seqgan.training.game import Game
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
-from seqgan.training.trainer import Metrics, Trainer
+from seqgan.training.selection import Metrics
+from seqgan.training.trainer import Trainer
 
 
 def train(experiment: Experiment, folder: Path | str | None = None) -> SavedRun:

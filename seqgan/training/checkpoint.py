@@ -3,7 +3,7 @@
 `tensors.safetensors` holds the tensors; `state.json` holds the tree with `{"__tensor__": key}` in
 their places. Dictionaries are stored as lists of pairs, because optimizers use integer keys.
 `SHA256SUMS` holds the checksums of both, which are checked whenever a checkpoint is read. The tree
-says that they were written: checkpoints of former versions had none.
+says that they were written: checkpoints of former versions have none.
 A checkpoint is written beside its final name and renamed, so a killed process leaves either all
 of it or nothing.
 """
@@ -33,7 +33,7 @@ _TENSORS, _TREE = "tensors.safetensors", "state.json"
 _CHECKED = "checksums"
 """Stands in the tree beside its content where there are checksums."""
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
-"""What reading fails with where a state has the wrong form."""
+"""Errors of reading a state of the wrong form."""
 
 
 class DamagedCheckpoint(UserError):
@@ -190,8 +190,9 @@ class Checkpoints:
         """The newest intact checkpoint and its step; None where nothing was saved. `use` is called
         with what it holds.
 
-        Damaged ones are told and passed over, as are those of former versions that `use` fails on:
-        no checksums say that they are what was written. Raises `UserError` if there is no other.
+        Damaged ones are passed over with a warning, as are those of former versions that `use`
+        fails on: they have no checksums to show that they are what was written. Raises `UserError`
+        if none is intact.
         """
         damaged: list[DamagedCheckpoint] = []
         for step in reversed(self.steps()):
@@ -210,7 +211,7 @@ class Checkpoints:
         return None
 
     def _use(self, tree: Any, step: int, use: Callable[[Any], None]) -> None:
-        """Raises `DamagedCheckpoint` where it fails and no checksums say that the fault is ours."""
+        """Raises `DamagedCheckpoint` where `use` fails and no checksums prove the state intact."""
         try:
             use(tree)
         except torch.OutOfMemoryError:
@@ -222,8 +223,8 @@ class Checkpoints:
             raise DamagedCheckpoint(f"{self.path(step)}: damaged ({reason})") from error
 
     def load_reported(self) -> tuple[Any, str | None]:
-        """The tree that the rule has selected and by which metric, else the last and None. Where
-        that is damaged, the newest intact one stands in for it, and is told."""
+        """The tree that the rule has selected and its metric, else the last tree and None. Where it
+        is damaged, the newest intact one takes its place, with a warning."""
         try:
             best = self.selected()
         except UserError as error:  # every checkpoint knows the best one so far

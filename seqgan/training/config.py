@@ -18,16 +18,16 @@ class PlayerConfig(Config):
     optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
     """adam is AdamW (weight decay decoupled); in sgd and rmsprop weight_decay is an L2 term."""
     lr: Annotated[float, Field(ge=0)] = 1e-3
-    """Step size of the optimizer; 0: the player takes part and takes no step."""
+    """Learning rate; 0: the player takes part and never changes."""
     lr_decay: WeightSchedule | None = None
     """Factor on lr by update of this player, e.g. {start: 1, end: 0, after: 5000, steps: 5000};
-    at 0 the player stands still. Null: always 1."""
+    at 0 the player does not change. Null: always 1."""
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = [0.9, 0.999]
     """Decay rates of the first and second moment; adam only."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Strength with which parameters are pulled towards 0; see `optimizer`."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
-    """Largest norm of the gradient over all parameters; null: not clipped."""
+    """Largest norm of the gradient over all parameters; null: no clipping."""
 
 
 class GeneratorPlayerConfig(PlayerConfig):
@@ -38,10 +38,10 @@ class GeneratorPlayerConfig(PlayerConfig):
 
 
 class PlayersConfig(Config):
-    """One entry a player; phases that update the same player share its optimizer."""
+    """One entry per player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in every phase but critic, snapshot and language_model."""
+    """Updated in every phase except critic, copy_critic, snapshot and language_model."""
     critic: PlayerConfig = PlayerConfig()
     """Updated in the phase critic."""
     language_model: PlayerConfig = PlayerConfig()
@@ -51,13 +51,12 @@ class PlayersConfig(Config):
 
 
 class StageConfig(Config):
-    """`repeat` rounds of the phases, each visited so many times a round, in this order."""
+    """`repeat` rounds of the phases, each with so many steps per round, in this order."""
 
     repeat: Positive
     """Rounds of this stage."""
     phases: Annotated[dict[str, Visits], Field(min_length=1)]
-    """Steps of each phase in a round, e.g. {critic: 5, generator: 1}; the game decides which there
-    are."""
+    """Steps of each phase per round, e.g. {critic: 5, generator: 1}. Games differ in phases."""
 
 
 class TrainConfig(Config):

@@ -1,4 +1,4 @@
-"""A player: one network, its optimizer, and everything that happens around an update."""
+"""A player: a network with its optimizer. `update(loss)` is one step of it."""
 
 import copy
 import itertools
@@ -20,10 +20,10 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 _NEVER = -1
 _START, _LOSS, _GRADIENTS = 0, 1, 2
-"""What was first not finite: the parameters that an update started from, its loss, or the gradient
-of the parameter whose number is added to the last of these."""
+"""What was not finite first: the parameters before the update, its loss, or from _GRADIENTS on the
+gradient of the parameter with that number."""
 _HUGE = 1e6
-"""No network that learns has parameters of this norm."""
+"""Norm of a parameter that is too large for any network that learns."""
 _moments = itertools.count()
 """Numbers the updates of all players, in the order in which they happen."""
 
@@ -45,10 +45,7 @@ class Fault:
 
 
 def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
-    """Read the flags (this waits for the device) and name the culprit.
-
-    Of several players it is the one that went wrong first: the others learned from it.
-    """
+    """Raises `NonFiniteError` for the player that went wrong first. Waits for the device."""
     players = list(players)
     if all(player.is_finite() for player in players):
         return
@@ -61,7 +58,7 @@ def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
 
 
 def _other_cause(players: list["Player[Any]"], first: Fault) -> str:
-    """Another player whose finite, but huge parameters may have made the first fault."""
+    """Another player whose finite, but huge parameters may have caused the first fault."""
     for player in players:
         name, norm = player.largest_norm()
         if player.name != first.player and _HUGE < norm < math.inf:
@@ -74,9 +71,9 @@ def _other_cause(players: list["Player[Any]"], first: Fault) -> str:
 class Player(Generic[ModuleT]):
     """Updates one network.
 
-    Non-finite losses, gradients and parameters are noticed on the device: what was the first, and
-    when, is kept in tensors there and read only by `raise_if_not_finite`, so an update never waits
-    for the device. It is no part of the state: it happened, whatever is loaded afterwards.
+    Non-finite losses, gradients and parameters are detected on the device. The first one is kept in
+    tensors there and read by `raise_if_not_finite` only, so an update never waits for the device.
+    It is not part of the state.
     """
 
     def __init__(
@@ -105,7 +102,7 @@ class Player(Generic[ModuleT]):
         """The moment of the last update."""
 
     def update(self, loss: Tensor) -> Tensor:
-        """Back-propagate, clip, step, then constraints and averaging. Returns the gradient norm."""
+        """Back-propagate, clip, step, `after_step`, averaging. Returns the norm of the gradient."""
         self._set_rate()
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -123,7 +120,7 @@ class Player(Generic[ModuleT]):
         return norm
 
     def _set_rate(self) -> None:
-        """The step size of this update; a plain number, so nothing waits for the device."""
+        """The learning rate of this update; a Python number, so nothing waits for the device."""
         if self._config.lr_decay is None:
             return
         factor = self._config.lr_decay.at(self.updates)
@@ -132,8 +129,8 @@ class Player(Generic[ModuleT]):
 
     @torch.no_grad()
     def _norms(self) -> tuple[Tensor, Tensor]:
-        """Norms of each parameter's gradient, 0 where it has none, and of the parameter; taken
-        before clipping, which spreads one infinity over all of them."""
+        """Norms of each parameter's gradient (0 where it has none) and of each parameter, before
+        clipping: that would spread one infinity over all gradients."""
         gradients = [self._zero if p.grad is None else p.grad for p in self._parameters]
         norms = torch.stack(torch._foreach_norm([*gradients, *self._parameters]))
         norms_P, sizes_P = norms.chunk(2)
@@ -141,8 +138,8 @@ class Player(Generic[ModuleT]):
 
     @torch.no_grad()
     def _note(self, loss: Tensor, norm: Tensor, norms_P: Tensor, sizes_P: Tensor) -> None:
-        """Remember the first fault. Parameters that are not finite at the start are a fault of the
-        update before."""
+        """Keep the first fault. Parameters that are not finite before the update are a fault of the
+        update before it."""
         before, self._moment = self._moment, next(_moments)
         bad_start = ~torch.isfinite(sizes_P.sum())
         tensor = _GRADIENTS + (~torch.isfinite(norms_P)).long().argmax()
@@ -170,8 +167,8 @@ class Player(Generic[ModuleT]):
     def fault(self) -> Fault | None:
         """What went wrong first; None where all is finite.
 
-        Parameters count from the update that left them so, whether or not a later loss showed it.
-        Their norms are looked at: what is beyond 1e19 makes scores infinite before it is so itself.
+        Parameters count from the update that made them infinite, whether or not a later loss did.
+        Their norms are checked: beyond 1e19 they make scores infinite while they are finite.
         """
         what = int(self._bad_what)
         if what == _NEVER:
@@ -224,7 +221,7 @@ class Player(Generic[ModuleT]):
 
 
 def load_weights(module: nn.Module, weights: dict[str, Tensor], player: str) -> None:
-    """Give a network its weights. Raises `UserError` where it is another one than they are of."""
+    """Load a network's weights. Raises `UserError` where they are those of another network."""
     wanted = module.state_dict()
     for name in (*wanted, *weights):
         has, needs = weights.get(name), wanted.get(name)

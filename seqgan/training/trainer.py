@@ -4,13 +4,13 @@
     for player, loss, stats in game.updates(phase):  player.update(loss)
     log, evaluate, save
 
-Where training stops (by schedule, rule, time or signal) at a step at which no evaluation is due, it
-is evaluated all the same. That evaluation may select the reported checkpoint, and is forgotten when
-training goes on, so a run selects the same however often it was stopped.
+Where training stops (by schedule, rule, time or signal) between two evaluations, it is evaluated
+there too. That evaluation may select the reported checkpoint, and is forgotten when training is
+resumed, so a run selects the same however often it was stopped.
 
-The trainer knows players and phases, never what a game is about. Statistics stay on the device
+The trainer knows players and phases, and nothing of a game's content. Statistics stay on the device
 and are read every `log_every` steps; non-finite losses are looked for then and before every
-evaluation and save, so a step itself never waits for the device.
+evaluation and save, so a step never waits for the device.
 """
 
 import signal
@@ -27,10 +27,8 @@ from torch import Tensor
 
 from seqgan.core.budget import Budget, counting
 from seqgan.core.device import autocast
-from seqgan.core.errors import UserError, terminate, warn
-from seqgan.core.metric_names import find
+from seqgan.core.errors import terminate, warn
 from seqgan.core.progress import progress_bar
-from seqgan.core.renamed import new_metric
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stats
 from seqgan.training.checkpoint import Checkpoints
@@ -39,35 +37,7 @@ from seqgan.training.game import Game, Updates
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
 from seqgan.training.runlog import RunLog
-
-Metrics = dict[str, float | None]
-
-
-@dataclass
-class Selection:
-    """The rule that picks the reported checkpoint; no metric: the last one."""
-
-    metric: str | None = None
-    mode: str = "min"
-    patience: int | None = None
-    """Steps without a better value after which training stops; None: it never does."""
-    data: str | None = None
-    """The run's data.name, for what earlier versions called the metric."""
-
-    def waited_long_enough(self, best: dict[str, Any] | None, step: int) -> bool:
-        """Whether the best checkpoint is so old that training stops at `step`."""
-        return (
-            self.patience is not None
-            and best is not None
-            and (step - best["step"] >= self.patience)
-        )
-
-    def renamed(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
-        """A selection that an earlier version made, by the metric's present name."""
-        return best and {**best, "metric": new_metric(best["metric"], self.data)}
-
-    def better(self, value: float, best: float) -> bool:
-        return value < best if self.mode == "min" else value > best
+from seqgan.training.selection import Metrics, Selection
 
 
 class Interrupted(Exception):
@@ -94,7 +64,7 @@ class Trainer:
     show: Callable[[int], None]
     selection: Selection = field(default_factory=Selection)
     probe: Callable[[], dict[str, Any]] = dict
-    """What `seqgan probe` measures, at the parameters of the moment."""
+    """What `seqgan probe` measures, at the present parameters."""
     probe_every: int | None = None
     step: int = 0
     seconds: float = 0.0
@@ -102,7 +72,7 @@ class Trainer:
     best: dict[str, Any] | None = None
     """Step, metric, mode and value of the checkpoint that the rule has selected so far."""
     at_stop: dict[str, Any] | None = None
-    """The same of a better one that was only evaluated because training stopped there."""
+    """The same of a better one, evaluated only because training stopped there."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _restored: int | None = None
@@ -128,21 +98,21 @@ class Trainer:
                     self.folder.name, total=self.schedule.steps, completed=self.step, note=""
                 )
 
-                def tell(note: str, milestone: bool = False) -> None:
+                def report(note: str, milestone: bool = False) -> None:
                     bar.update(task, completed=self.step, note=note, milestone=milestone)
 
                 self._clock = time.perf_counter()
                 if self._restored is None:
-                    self._evaluate(log, tell, due=True)
+                    self._evaluate(log, report, due=True)
                     self._show()
-                self._loop(log, tell)
+                self._loop(log, report)
         finally:
             log.close()
         if self._signal is not None:
             raise Interrupted(self._signal)
         return self._over
 
-    def _loop(self, log: RunLog, tell: Callable[..., None]) -> None:
+    def _loop(self, log: RunLog, report: Callable[..., None]) -> None:
         started = time.monotonic()
         while not self._over:
             phase = self.schedule.phase(self.step)
@@ -152,22 +122,22 @@ class Trainer:
             at_end = self.schedule.phase(self.step) is None
             if self.step % self.config.log_every == 0 or at_end:
                 self._log(log)
-                tell("")
+                report("")
             due = self.step % self.config.eval_every == 0
-            better = due and self._evaluate(log, tell, due)
+            better = due and self._evaluate(log, report, due)
             if due or at_end or self._passes_a_milestone(updates):
                 self._show()
             if self.probe_every is not None and self.step % self.probe_every == 0:
                 self._probe(log)
             if self._over and not due:
-                self._evaluate(log, tell, due)
+                self._evaluate(log, report, due)
             broken_off = self._out_of_time(started) or self._signal is not None
-            # Last: a run that goes on from here has all that this step has to log and to show.
+            # Last, so that a resumed run has all that this step logs and shows.
             if better or broken_off or self._over or self.step % self.config.checkpoint_every == 0:
                 self._save()
             if broken_off:
                 if not self._over and not due:  # saved already: a second signal loses nothing
-                    self._evaluate(log, tell, due)
+                    self._evaluate(log, report, due)
                     self.checkpoints.select(self._reported)
                 return
 
@@ -229,7 +199,7 @@ class Trainer:
         self._wait()
         names = list(self._sums)
         means: list[float] = []
-        if names:  # none where the last steps updated nobody (phase snapshot)
+        if names:  # there are none after steps without an update (phase snapshot)
             means = torch.stack([self._sums[name] / self._counts[name] for name in names]).tolist()
         log.write({"kind": "train", **self._position(), **dict(zip(names, means, strict=True))})
         self._sums, self._counts = {}, {}
@@ -244,27 +214,21 @@ class Trainer:
         log.write({"kind": "probe", **self._position(), **self.probe()})
         self._clock = time.perf_counter()
 
-    def _evaluate(self, log: RunLog, tell: Callable[..., None], due: bool) -> bool:
+    def _evaluate(self, log: RunLog, report: Callable[..., None], due: bool) -> bool:
         """Whether this step is the best so far, by the rule."""
         self._wait()
-        tell("evaluating")
+        report("evaluating")
         metrics = self.evaluate(self.step)
         line = {"kind": "eval", "split": "valid", **self._position(), "metrics": metrics}
         log.write(line if due else {**line, "at_stop": True})
-        value = self._measured_by(metrics)
-        tell("" if value is None else f"{self.selection.metric} {value:.4g}", milestone=True)
+        value = self.selection.value(metrics)
+        report("" if value is None else f"{self.selection.metric} {value:.4g}", milestone=True)
         self._clock = time.perf_counter()
         return self._select(value, due)
 
-    def _measured_by(self, metrics: Metrics) -> float | None:
-        """The metric that the rule looks at; None without a rule, or without its value."""
-        rule = self.selection
-        name = find(rule.metric, metrics) if rule.metric else None
-        return metrics[name] if name else None
-
     def _select(self, value: float | None, due: bool) -> bool:
-        """The rule never picks the initial network, and what it picks where training stops (not
-        `due`) does not bind a run that goes on."""
+        """Whether this value is the best so far. The initial network is never selected, and what is
+        selected only because training stops (not `due`) is forgotten when it is resumed."""
         rule = self.selection
         if value is None or self.game.players["generator"].updates == 0:
             return False
@@ -330,27 +294,18 @@ class Trainer:
             warn(f"{self.folder}: holds no checkpoint; training starts from the beginning")
             return
         self._restored, _ = found
-        self._check_mode()
+        for best in (self.best, self.at_stop):
+            self.selection.check_mode(best)
         for step in self.checkpoints.steps():
             if step > self.step:
                 self.checkpoints.set_aside(step)
-        self.best = self._if_it_counts(self.best)
-        self.at_stop = self._if_it_counts(self.at_stop) if self._over else None
+        self.best = self._if_valid(self.best)
+        self.at_stop = self._if_valid(self.at_stop) if self._over else None
         self.checkpoints.select(self._reported)
 
-    def _check_mode(self) -> None:
-        """What was best by the other mode is the worst by this one."""
-        metric, mode = self.selection.metric, self.selection.mode
-        for best in (self.best, self.at_stop):
-            if best is not None and best["metric"] == metric and best.get("mode", mode) != mode:
-                raise UserError(
-                    f"evaluation.select.mode={mode}: {metric} has been selected by {best['mode']} "
-                    "so far; put it back, or start a new run"
-                )
-
-    def _if_it_counts(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Not where the run is resumed with another metric, whose values cannot be compared, nor
-        for the initial network, which earlier versions selected, nor where it is damaged."""
+    def _if_valid(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
+        """None where the run is resumed with another metric, whose values cannot be compared, for
+        the initial network, which earlier versions selected, and for a damaged checkpoint."""
         if best is None or best["metric"] != self.selection.metric or best["step"] == 0:
             return None
         if not self.checkpoints.is_intact(best["step"]):
@@ -365,11 +320,11 @@ class Trainer:
         """SIGINT and SIGTERM ask for a save after the current step; the same one again kills."""
         kills = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: terminate}
 
-        def ask(number: int, frame: FrameType | None) -> None:
+        def request_stop(number: int, frame: FrameType | None) -> None:
             self._signal = number
             signal.signal(number, kills[signal.Signals(number)])
 
-        kept = {number: signal.signal(number, ask) for number in kills}
+        kept = {number: signal.signal(number, request_stop) for number in kills}
         try:
             yield
         finally:

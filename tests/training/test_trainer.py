@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from seqgan.training.config import PlayerConfig, StageConfig, TrainConfig
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
-from seqgan.training.trainer import Selection, Trainer
+from seqgan.training.selection import Selection
+from seqgan.training.trainer import Trainer
 
 LOSSES = [1.0, 2.0, 6.0, 10.0, 30.0, 20.0, 7.0]
 
