@@ -15,17 +15,11 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.generators import ParallelGenerator
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating
 from seqgan.core.tree import gather_rows
-from seqgan.core.types import (
-    Generator,
-    ParallelGenerator,
-    Rollout,
-    SequenceSpace,
-    State,
-    StepOut,
-)
+from seqgan.core.types import Generator, Rollout, SequenceSpace, State, StepOut
 from seqgan.decoding import Greedy, PrefixBatch, decode, sample
 
 

@@ -18,7 +18,6 @@ from enumeration import (
 )
 from torch import Tensor
 
-from seqgan import decoding
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import DirectGenerator, SequenceSpace
 from seqgan.decoding import (
@@ -248,16 +247,16 @@ def test_copies_of_one_row_are_independent() -> None:
     assert chi_square_is_plausible(across, torch.full((4,), 0.25))
 
 
-# ── Lanes ─────────────────────────────────────────────────────────────────────────────────────
+# ── Blocks ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
-def small_lanes(monkeypatch) -> None:
-    """256 rows a lane, the least there is."""
-    monkeypatch.setattr(decoding, "_CPU_LOGITS", 1)
+def small_blocks(monkeypatch) -> None:
+    """Blocks of 256 rows, the least there is."""
+    monkeypatch.setattr("seqgan.decoding.loop._BLOCK_LOGITS", 1)
 
 
-@pytest.mark.usefixtures("small_lanes")
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("space", BOTH.values(), ids=BOTH)
 @pytest.mark.parametrize("name", GENERATORS)
 def test_many_lanes_sample_the_same_distribution(name, space) -> None:
@@ -266,7 +265,7 @@ def test_many_lanes_sample_the_same_distribution(name, space) -> None:
     assert chi_square_is_plausible(counts, enumerated(generator, space))
 
 
-@pytest.mark.usefixtures("small_lanes")
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("name", GENERATORS)
 def test_rows_keep_their_order_and_their_state_across_lanes(name) -> None:
     """Greedy continuations have one answer a row: rows that join at columns 1, 2 and 3, too many
@@ -338,7 +337,7 @@ def test_token_log_probs_are_log_softmax_and_gather_of_the_step_loop(
     actual_RT = token_log_probs(generator, ids_RT, mask_RT, temperature)
     torch.testing.assert_close(actual_RT, expected_RT, rtol=1e-4, atol=1e-5)
     assert (actual_RT[~mask_RT] == 0).all()
-    monkeypatch.setattr(decoding, "_CPU_LOGITS", 10)  # blocks of 6 rows
+    monkeypatch.setattr("seqgan.decoding.log_probs._BLOCK_LOGITS", 80)  # blocks of 6 rows
     actual_R = sequence_log_probs(generator, ids_RT, mask_RT, temperature)
     torch.testing.assert_close(actual_R, expected_RT.sum(1).detach(), rtol=1e-4, atol=1e-5)
     assert actual_RT.requires_grad
@@ -382,7 +381,7 @@ def test_blocks_of_densities_keep_rows_masks_and_conditions_together(
     mask_RT = mask_of(ids_RT, ENDING.end_id)
     logits_RTV = generator(ids_RT, cond_R1)
     logp_RT = (logits_RTV / 0.7).log_softmax(-1).gather(-1, ids_RT[..., None])[..., 0]
-    monkeypatch.setattr(decoding, "_CPU_LOGITS", logits)
+    monkeypatch.setattr("seqgan.decoding.log_probs._BLOCK_LOGITS", 8 * logits)
     found_R = sequence_log_probs(generator, ids_RT, mask_RT, 0.7, cond_R1)
     torch.testing.assert_close(found_R, (logp_RT * mask_RT).sum(1).detach())
 

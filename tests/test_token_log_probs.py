@@ -12,7 +12,6 @@ from enumeration import make_generator
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seqgan import decoding
 from seqgan.core.types import Batch, Generator, SequenceSpace
 from seqgan.decoding import (
     Ancestral,
@@ -20,6 +19,7 @@ from seqgan.decoding import (
     Softmax,
     StraightThrough,
     chosen_log_probs,
+    log_probs,
     token_log_probs,
 )
 from seqgan.games.mle import likelihood_loss
@@ -46,7 +46,7 @@ def encoder_decoder(joint: bool, styles: int = 0) -> EncoderDecoder:
 @pytest.fixture(autouse=True)
 def _small_batches_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if they were large: small ones go the way of other generators."""
-    monkeypatch.setattr(decoding, "_FEW_LOGITS", 0)
+    monkeypatch.setattr(log_probs, "_FEW_LOGITS", 0)
 
 
 LINEAR = {
@@ -107,18 +107,18 @@ def test_values_and_gradients_are_those_of_log_softmax_and_gather(
 @pytest.mark.parametrize("make", LINEAR.values(), ids=LINEAR)
 def test_tokens_behind_the_end_are_not_looked_at(monkeypatch: Any, make: Any) -> None:
     rows = []
-    ours = decoding.linear_log_probs
+    ours = log_probs.linear_log_probs
 
     def spied(h_RH: Tensor, *others: Any) -> Tensor:
         rows.append(len(h_RH))
         return ours(h_RH, *others)
 
-    monkeypatch.setattr(decoding, "linear_log_probs", spied)
+    monkeypatch.setattr(log_probs, "linear_log_probs", spied)
     ids_BT, mask_BT, cond, _ = sentences()
     token_log_probs(make(), ids_BT, mask_BT, cond=cond)
     token_log_probs(make(), ids_BT, torch.ones_like(mask_BT), cond=cond)
     assert rows == [int(mask_BT.sum()), mask_BT.numel()]
-    monkeypatch.setattr(decoding, "_FEW_LOGITS", 10_000)
+    monkeypatch.setattr(log_probs, "_FEW_LOGITS", 10_000)
     token_log_probs(make(), ids_BT, mask_BT, cond=cond)
     assert len(rows) == 2, "a small batch goes the other way"
 

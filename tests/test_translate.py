@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.generators import ParallelGenerator
 from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import gather_rows
-from seqgan.core.types import Generator, ParallelGenerator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, SequenceSpace, State, StepOut
 from seqgan.decoding import Greedy, sample, token_log_probs
 from seqgan.models.seq2seq.build import build_pair
 from seqgan.models.seq2seq.config import EncoderDecoderConfig, PointerConfig

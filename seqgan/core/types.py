@@ -238,7 +238,7 @@ def after_prompt(before: StepOut, out: StepOut, fill_B: Tensor | None, columns: 
 
 
 class Generator(nn.Module, ABC):
-    """An autoregressive model supplies these; `decoding.py` samples from any of them.
+    """An autoregressive model supplies these; `decoding` samples from any of them.
 
     Conditional ones are told `cond`, a token tensor with a row for each sequence. What is
     computed from it once, such as an encoder's memory, belongs into the state.
@@ -284,59 +284,6 @@ class Generator(nn.Module, ABC):
         """`column_BT`: where the generator wrote `unk_id` by copying a word of the source `ids_BS`
         that the vocabulary lacks, the column of that word; −1 elsewhere. None: it cannot copy."""
         return None
-
-
-class ParallelGenerator(Generator):
-    """Tokens that do not depend on each other, given the condition: all are drawn at once."""
-
-    keeps_columns = True
-
-    @abstractmethod
-    def emit(self, cond: Tensor) -> Tensor:
-        """`logits_BTV` of every token."""
-
-    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        assert cond is not None, "needs something to translate"
-        logits_BTV = self.emit(cond)
-        return StepOut(logits_BTV[:, 0], (logits_BTV, 0))
-
-    def step(self, x: Tensor, state: State) -> StepOut:
-        logits_BTV, column = state
-        return StepOut(logits_BTV[:, column + 1], (logits_BTV, column + 1))
-
-    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        assert cond is not None, "needs something to translate"
-        return self.emit(cond)
-
-
-@dataclass(frozen=True, slots=True)
-class Managed:
-    """Sentences as a generator with a manager reads them; column t is about its token t."""
-
-    logits_BTV: Tensor
-    manager_alignment_BT: Tensor
-    """Cosine of the goal that was set before token t and the way that things then went, up to
-    `horizon` tokens on. Its gradient reaches the manager, and nothing else."""
-    worker_reward_BT: Tensor
-    """Mean cosine of the goals in force at token t and the way from each of them up to and
-    including token t; without gradient."""
-
-
-class ManagedGenerator(Generator):
-    """A manager in it sets goals, `horizon` tokens ahead, which the logits follow (LeakGAN).
-
-    No gradient of the logits reaches the manager.
-    """
-
-    horizon: int
-
-    @abstractmethod
-    def read(self, tokens: Tensor) -> Managed:
-        """The logits are those of `forward`."""
-
-    @abstractmethod
-    def sync_critic_features(self, critic: nn.Module) -> None:
-        """Read the features of this critic from now on, as it is now."""
 
 
 class DirectGenerator(nn.Module, ABC):

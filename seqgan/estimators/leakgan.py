@@ -50,15 +50,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqgan.core.generators import ManagedGenerator
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
-from seqgan.core.types import (
-    Generator,
-    ManagedGenerator,
-    Reward,
-    RewardTerm,
-    Rollout,
-)
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import chosen_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns

@@ -9,9 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
+from seqgan.core.generators import ManagedGenerator
 from seqgan.core.masks import masked_mean
 from seqgan.core.schedule import ShareSchedule
-from seqgan.core.types import Batch, Generator, ManagedGenerator, Stateful, Stats
+from seqgan.core.types import Batch, Generator, Stateful, Stats
 from seqgan.data.stream import Batches
 from seqgan.decoding import chosen_log_probs, token_log_probs
 from seqgan.games.scheduled_sampling import scheduled_sampling_loss

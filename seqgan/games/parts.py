@@ -7,14 +7,8 @@ from typing import Any, cast
 
 import torch
 
-from seqgan.core.types import (
-    Batch,
-    Critic,
-    ManagedGenerator,
-    SequenceSpace,
-    Space,
-    SpacePair,
-)
+from seqgan.core.generators import ManagedGenerator
+from seqgan.core.types import Batch, Critic, SequenceSpace, Space, SpacePair
 from seqgan.data.config import OracleConfig
 from seqgan.data.noise import Noise
 from seqgan.data.stream import Batches, Stream

@@ -44,22 +44,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.budget import count_critic_calls
+from seqgan.core.generators import Managed, ManagedGenerator
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating
-from seqgan.core.types import (
-    Critic,
-    Managed,
-    ManagedGenerator,
-    SequenceSpace,
-    State,
-    StepOut,
-)
+from seqgan.core.types import Critic, SequenceSpace, State, StepOut
 from seqgan.models.config import LeakGanGeneratorConfig
 from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
 class LeakGanGenerator(ManagedGenerator):
-    """See `core.types.ManagedGenerator` for the contract.
+    """See `core.generators.ManagedGenerator` for the contract.
 
     `leaked` is a critic of the kind that will be listened to; its scores have `features_BF` with
     `features` columns. It becomes part of this module. The state is (tokens so far, the

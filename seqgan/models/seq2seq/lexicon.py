@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import ParallelGenerator, SequenceSpace
+from seqgan.core.generators import ParallelGenerator
+from seqgan.core.types import SequenceSpace
 from seqgan.models.seq2seq.config import LexiconConfig
 
 _STAY = 2.0
@@ -31,7 +32,7 @@ _NEVER = -1e4
 
 
 class Lexicon(ParallelGenerator):
-    """See `core.types.ParallelGenerator` for the contract."""
+    """See `core.generators.ParallelGenerator` for the contract."""
 
     def __init__(self, source: SequenceSpace, space: SequenceSpace, config: LexiconConfig) -> None:
         super().__init__()

@@ -1,0 +1,269 @@
+"""The one loop that writes sequences.
+
+Everything that writes sequences goes through `decode`: ancestral sampling with temperature and
+top-k/top-p, greedy decoding, relaxed and straight-through samples, continuations of prefixes. What
+differs is the sampler, a function from `logits_BV` to the next token.
+
+Rows may join the loop late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence;
+each prefix enters at its own column from the state cached there, so that nothing is decoded twice
+and all prefixes advance in one batch. Rows stay in the order in which they joined.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgan.core.budget import count_tokens
+from seqgan.core.generators import ParallelGenerator
+from seqgan.core.masks import mask_until_end
+from seqgan.core.tree import repeat_rows, take_rows, tree_cat
+from seqgan.core.types import DirectGenerator, Generator, Rollout, SequenceSpace, State, StepOut
+from seqgan.decoding.samplers import Sampled, Sampler
+
+_BLOCK_LOGITS = 1_300_000
+"""Logits of a block of rows on a CPU: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixBatch:
+    """Rows that join at column `time`: `copies` continuations of each row of `out`."""
+
+    time: int
+    out: StepOut
+    copies: int = 1
+    alive_B: Tensor | None = None
+    """False for prefixes that have ended already; None: all go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One decoded column over all rows that have joined by then, in joining order."""
+
+    x: Tensor
+    ids_R: Tensor
+    alive_R: Tensor
+    """True where this token is part of the sentence (the end token included)."""
+
+
+@dataclass(slots=True)
+class _RowBlock:
+    """A block of rows that advance together."""
+
+    sampled: Sampled
+    state: State
+    alive_R: Tensor
+    goes_on_R: Tensor
+
+    def __len__(self) -> int:
+        return len(self.alive_R)
+
+
+def decode(
+    generator: Generator,
+    entries: Sequence[PrefixBatch],
+    length: int,
+    sampler: Sampler,
+    end_id: int | None,
+) -> Iterator[Column]:
+    """Yield the columns from the first entry's time up to `length` - 1.
+
+    Entries are in order of their time, at most one per column. Behind the end token a row holds
+    `end_id` and carries no gradient.
+    """
+    waiting = {entry.time: entry for entry in entries}
+    limit = _block_rows(entries[0].out.logits_BV)
+    blocks: list[_RowBlock] = []
+    for time in range(entries[0].time, length):
+        blocks = [_advance(generator, block, sampler, end_id) for block in blocks]
+        if time in waiting:
+            _join(blocks, _enter(waiting[time], sampler, end_id), limit)
+        count_tokens(sum(map(len, blocks)))
+        yield Column(
+            torch.cat([block.sampled.x for block in blocks]),
+            torch.cat([block.sampled.ids_R for block in blocks]),
+            torch.cat([block.alive_R for block in blocks]),
+        )
+
+
+def _enter(entry: PrefixBatch, sampler: Sampler, end_id: int | None) -> _RowBlock:
+    sampled = sampler(entry.out.logits_BV, entry.copies)
+    alive_B = entry.alive_B
+    if alive_B is None:
+        alive_B = torch.ones(
+            len(entry.out.logits_BV), dtype=torch.bool, device=sampled.ids_R.device
+        )
+    state = repeat_rows(entry.out.state, entry.copies)
+    return mask_finished(sampled, state, alive_B.repeat(entry.copies), end_id)
+
+
+def _advance(
+    generator: Generator, block: _RowBlock, sampler: Sampler, end_id: int | None
+) -> _RowBlock:
+    out = generator.step(block.sampled.x, block.state)
+    return mask_finished(sampler(out.logits_BV, 1), out.state, block.goes_on_R, end_id)
+
+
+def mask_finished(sampled: Sampled, state: State, alive_R: Tensor, end_id: int | None) -> _RowBlock:
+    """Replace what was drawn behind an end by the end token."""
+    if end_id is None:
+        return _RowBlock(sampled, state, alive_R, alive_R)
+    ids_R = sampled.ids_R.masked_fill(~alive_R, end_id)
+    if sampled.x.is_floating_point():
+        end_V = F.one_hot(torch.full_like(ids_R[:1], end_id), sampled.x.shape[-1]).to(
+            sampled.x.dtype
+        )
+        masked = Sampled(torch.where(alive_R[:, None], sampled.x, end_V), ids_R)
+    else:
+        masked = Sampled(ids_R, ids_R)
+    return _RowBlock(masked, state, alive_R, alive_R & (ids_R != end_id))
+
+
+def _block_rows(logits_BV: Tensor) -> int:
+    """Rows per block. A GPU keeps one block, since launches cost more than rows; on a CPU a block
+    has to fit the cache."""
+    if logits_BV.device.type != "cpu":
+        return 1 << 31
+    return max(256, _BLOCK_LOGITS // logits_BV.shape[-1])
+
+
+def _join(blocks: list[_RowBlock], new: _RowBlock, limit: int) -> None:
+    """Append rows: to the last block while it has room, then to blocks of their own."""
+    if blocks and len(blocks[-1]) + len(new) <= limit:
+        blocks[-1] = _merge(blocks[-1], new)
+        return
+    blocks.extend(_slice(new, first, first + limit) for first in range(0, len(new), limit))
+
+
+def _merge(first: _RowBlock, second: _RowBlock) -> _RowBlock:
+    return _RowBlock(
+        Sampled(
+            torch.cat([first.sampled.x, second.sampled.x]),
+            torch.cat([first.sampled.ids_R, second.sampled.ids_R]),
+        ),
+        tree_cat([first.state, second.state]),
+        torch.cat([first.alive_R, second.alive_R]),
+        torch.cat([first.goes_on_R, second.goes_on_R]),
+    )
+
+
+def _slice(block: _RowBlock, first: int, last: int) -> _RowBlock:
+    return _RowBlock(
+        Sampled(block.sampled.x[first:last], block.sampled.ids_R[first:last]),
+        take_rows(block.state, first, last),
+        block.alive_R[first:last],
+        block.goes_on_R[first:last],
+    )
+
+
+def sample(
+    generator: Generator,
+    space: SequenceSpace,
+    rows: int,
+    sampler: Sampler,
+    cond: Tensor | None = None,
+) -> Rollout:
+    """Write `rows` sequences from the start, one for each row of `cond` where there is one.
+
+    Relaxed draws keep their gradient.
+    """
+    if isinstance(generator, ParallelGenerator):
+        assert cond is not None, "a parallel generator translates"
+        return _sample_at_once(generator, space, sampler, cond)
+    if cond is None:  # every row starts alike, so one row of logits serves them all
+        entry = PrefixBatch(0, generator.start(1), copies=rows)
+    else:
+        entry = PrefixBatch(0, generator.start(rows, cond))
+    columns = _until_all_ended(
+        decode(generator, [entry], space.length, sampler, space.end_id), space
+    )
+    ids_BT = torch.stack([column.ids_R for column in columns], 1)
+    relaxed = columns[0].x.is_floating_point()
+    tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT
+    return Rollout(tokens, ids_BT, torch.stack([column.alive_R for column in columns], 1), cond)
+
+
+def _until_all_ended(columns: Iterator[Column], space: SequenceSpace) -> list[Column]:
+    """All columns; those behind every row's end are alike, so a CPU does not compute them.
+
+    (A GPU would have to wait for the answer in every column.)
+    """
+    found: list[Column] = []
+    for column in columns:
+        found.append(column)
+        on_cpu = column.alive_R.device.type == "cpu"
+        if space.end_id is not None and on_cpu and not bool(column.alive_R.any()):
+            return found + [column] * (space.length - len(found))
+    return found
+
+
+def _sample_at_once(
+    generator: ParallelGenerator, space: SequenceSpace, sampler: Sampler, cond: Tensor
+) -> Rollout:
+    """All columns in one draw. Ends are where the condition's are, so nothing has to be masked."""
+    logits_BTV = generator.emit(cond)
+    sampled = sampler(logits_BTV.flatten(0, 1), 1)
+    ids_BT = sampled.ids_R.view(logits_BTV.shape[:2])
+    count_tokens(ids_BT.numel())
+    tokens = sampled.x.view(logits_BTV.shape) if sampled.x.is_floating_point() else ids_BT
+    return Rollout(tokens, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
+
+
+GENERATED_AT_ONCE = 1_000
+
+
+@torch.no_grad()
+def generate(
+    generator: DirectGenerator, rows: int, temperature: float = 1.0, cond: Tensor | None = None
+) -> Tensor:
+    """`rows` samples of a direct generator, block by block; `cond` has a row for each.
+
+    The noise is drawn at once, so that the block size changes no sample. The generator is to be
+    in evaluation mode.
+    """
+    z_BL = generator.draw(rows, temperature)
+    found = []
+    for first in range(0, rows, GENERATED_AT_ONCE):
+        rows_now = slice(first, first + GENERATED_AT_ONCE)
+        cond_now = None if cond is None else cond[rows_now].to(z_BL.device)
+        found.append(generator(z_BL[rows_now], cond_now))
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def prefix_states(
+    generator: Generator, ids_BT: Tensor, cond: Tensor | None = None
+) -> list[StepOut]:
+    """What the generator knows at every column: entry t has read the tokens before column t."""
+    outs = [generator.start(len(ids_BT), cond)]
+    for time in range(ids_BT.shape[1] - 1):
+        outs.append(generator.step(ids_BT[:, time], outs[-1].state))
+    return outs
+
+
+@torch.no_grad()
+def continuations(
+    generator: Generator, space: SequenceSpace, rollout: Rollout, copies: int, sampler: Sampler
+) -> Tensor:
+    """`ids_PNBT`: N continuations of every proper prefix of every sentence.
+
+    Entry [p, n, b] starts with the first p + 1 tokens of sentence b. All prefixes advance in one
+    batch from states that are computed once.
+    """
+    batch, length = rollout.ids_BT.shape
+    goes_on_BT = rollout.mask_BT
+    if space.end_id is not None:
+        goes_on_BT = goes_on_BT & (rollout.ids_BT != space.end_id)
+    outs = prefix_states(generator, rollout.ids_BT, rollout.cond)
+    entries = [
+        PrefixBatch(time, outs[time], copies, goes_on_BT[:, time - 1]) for time in range(1, length)
+    ]
+    ids_PNBT = rollout.ids_BT.repeat(length - 1, copies, 1, 1)
+    rows_RT = ids_PNBT.view(-1, length)
+    if entries:
+        columns = decode(generator, entries, length, sampler, space.end_id)
+        for time, column in enumerate(columns, start=1):
+            rows_RT[: len(column.ids_R), time] = column.ids_R
+    return ids_PNBT.view(length - 1, copies, batch, length)
