@@ -18,12 +18,9 @@ from seqgan.compatibility import Parts, check_parts, check_probe
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
-from seqgan.core.extensions import ByName
 from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
-from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.data.text_pair_config import TextPairConfig
 from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.games.config import GameConfig
@@ -57,7 +54,7 @@ class Experiment(Config):
     """Seed of initial parameters, batches and samples."""
     device: Annotated[str, AfterValidator(_check_device)] = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    data: Annotated[DataConfig | TextPairConfig | PromptedTextConfig, ByName()]
+    data: DataConfig
     """What the generator learns from."""
     game: GameConfig
     """Who plays, and for what besides the objective."""

@@ -191,7 +191,7 @@ def test_the_rules_notice(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("models.oracles", "from seqgan.data.config import OracleConfig"),
+        ("models.oracles", "from seqgan.data.oracle_config import OracleConfig"),
         ("runs.train", "import seqgan\nfrom seqgan.assembly import build_game"),
         ("estimators.credit", "from seqgan.decoding import continuations"),
         ("data.config", "from seqgan.tasks.faces.config import FacesSourceConfig"),

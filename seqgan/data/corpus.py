@@ -26,7 +26,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.progress import tracked
 from seqgan.core.types import SequenceSpace
-from seqgan.data.config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.corpus_config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.sources import Sentences, read_splits
 from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig

@@ -8,7 +8,8 @@ from typing import Any
 
 from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError, did_you_mean
-from seqgan.data.config import HuggingFaceDataConfig, HuggingFacePicturesConfig
+from seqgan.data.corpus_config import HuggingFaceDataConfig
+from seqgan.data.picture_config import HuggingFacePicturesConfig
 from seqgan.data.prompted_config import HuggingFacePairsConfig
 
 DatasetConfig = HuggingFaceDataConfig | HuggingFacePicturesConfig | HuggingFacePairsConfig

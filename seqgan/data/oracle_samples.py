@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
+from seqgan.data.oracle_config import ConditionalOracleConfig, OracleDataConfig
 
 
 class Samples(Protocol):

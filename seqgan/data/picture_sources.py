@@ -19,14 +19,14 @@ from seqgan.core.array_files import array_names, read_array
 from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.picture_files import Bytes, list_pictures, read_picture, to_array
-from seqgan.data.config import (
+from seqgan.data.huggingface import check_column, load_parts, pick_part
+from seqgan.data.idx_files import IMAGES, LABELS, find_idx, is_idx, parse_idx
+from seqgan.data.picture_config import (
     FolderSourceConfig,
     HuggingFacePicturesConfig,
     IdxSourceConfig,
     NpzSourceConfig,
 )
-from seqgan.data.huggingface import check_column, load_parts, pick_part
-from seqgan.data.idx_files import IMAGES, LABELS, find_idx, is_idx, parse_idx
 
 FileSourceConfig = (
     NpzSourceConfig | IdxSourceConfig | HuggingFacePicturesConfig | FolderSourceConfig

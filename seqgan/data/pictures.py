@@ -31,7 +31,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.progress import tracked
-from seqgan.data.config import PictureSetConfig, UnpairedPicturesConfig
+from seqgan.data.picture_config import PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.picture_sources import RawPictures, RawSplit, read_source
 from seqgan.tasks.faces.config import FacesSourceConfig
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgan.data.config import PointsDataConfig
+from seqgan.data.points_config import PointsDataConfig
 
 VALID_STREAM, TEST_STREAM, REAL_ROW_STREAM = 1, 2, 3
 """Streams of draws: two references, and real points in the generator's place."""

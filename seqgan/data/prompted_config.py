@@ -8,7 +8,7 @@ from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Length, Seed
 from seqgan.core.parts import Modality, Need, Needs, Words
-from seqgan.data.config import CorpusConfig
+from seqgan.data.corpus_config import CorpusConfig
 
 if TYPE_CHECKING:
     from seqgan.evaluation.task import Task, TaskSetup

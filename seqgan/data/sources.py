@@ -18,7 +18,7 @@ import numpy as np
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import clean_text, read_lines
-from seqgan.data.config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.corpus_config import HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.huggingface import check_column, load_parts, pick_part
 
 Canonical = Callable[[str], str]

@@ -10,7 +10,7 @@ from types import ModuleType
 from seqgan.core.errors import UserError, note
 from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.saved_files import replacing
-from seqgan.data.config import SentencePieceConfig, TokenizerConfig
+from seqgan.data.tokenizer_config import SentencePieceConfig, TokenizerConfig
 from seqgan.data.tokenizer_contract import (
     END,
     END_ID,

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
-from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Fraction, Positive, Seed
 from seqgan.core.parts import TextPairPart, Words
-from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
-from seqgan.tasks.cipher.config import CipherDataConfig
-from seqgan.tasks.events.config import EventsDataConfig
-from seqgan.tasks.language_pair.config import LanguagePairConfig
+from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
 
 if TYPE_CHECKING:
     from seqgan.evaluation.task import Task, TaskSetup
@@ -120,9 +116,3 @@ class UnpairedTextConfig(TextPairPart):
 
         is_cut = self.tokenizer.name == "word"
         return TextScores(self.score, canonical_form(self.tokenizer), is_cut)
-
-
-TextPairConfig = Annotated[
-    CipherDataConfig | EventsDataConfig | UnpairedTextConfig | LanguagePairConfig,
-    ByName(),
-]

@@ -30,18 +30,18 @@ import regex
 from seqgan.core.errors import UserError
 from seqgan.core.saved_files import read_json, write_text
 from seqgan.core.text_files import read_lines
-from seqgan.data.config import (
-    CharTokenizerConfig,
-    HfTokenizerConfig,
-    SentencePieceConfig,
-    TokenizerConfig,
-    WordTokenizerConfig,
-)
 from seqgan.data.subword_tokenizers import (
     HF_FOLDER,
     MODEL_FILE,
     HfTokenizer,
     SentencePieceTokenizer,
+)
+from seqgan.data.tokenizer_config import (
+    CharTokenizerConfig,
+    HfTokenizerConfig,
+    SentencePieceConfig,
+    TokenizerConfig,
+    WordTokenizerConfig,
 )
 from seqgan.data.tokenizer_contract import (
     END,

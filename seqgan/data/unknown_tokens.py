@@ -7,7 +7,7 @@ So are they where most of the text may be lost: without spaces between words a l
 
 from typing import Any
 
-from seqgan.data.config import TokenizerConfig, WordTokenizerConfig
+from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
 from seqgan.data.tokenizers import FOR_TEXT_WITHOUT_SPACES
 
 TOLERATED = 0.001

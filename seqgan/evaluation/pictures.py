@@ -179,7 +179,7 @@ class PictureEvaluator:
         """The labels of the reference, over and over, where the generator is told labels."""
         if not self.space.label_sizes:
             return None
-        assert reference.labels_NA is not None, "checked by build_task"
+        assert reference.labels_NA is not None, "checked by build"
         return reference.labels_NA[torch.arange(rows) % len(reference.labels_NA)]
 
     def _sample(

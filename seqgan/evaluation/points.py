@@ -16,7 +16,6 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import DirectGenerator
-from seqgan.data.config import PointsDataConfig
 from seqgan.data.points import (
     REAL_ROW_STREAM,
     TEST_STREAM,
@@ -24,6 +23,7 @@ from seqgan.data.points import (
     centres,
     draw_points,
 )
+from seqgan.data.points_config import PointsDataConfig
 from seqgan.decoding import generate
 from seqgan.evaluation.base import Metrics, ShownSheet
 from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures

@@ -9,8 +9,8 @@ import torch
 
 from seqgan.core.generators import ManagedGenerator
 from seqgan.core.types import Batch, Critic, SequenceSpace, Space, SpacePair
-from seqgan.data.config import OracleConfig
 from seqgan.data.noise import Noise
+from seqgan.data.oracle_config import OracleConfig
 from seqgan.data.stream import Batches, Stream
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.estimators.base import Estimator

@@ -22,7 +22,7 @@ from seqgan.core.array_files import array_names, read_array
 from seqgan.core.budget import uncounted
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
-from seqgan.data.config import (
+from seqgan.data.oracle_config import (
     BracketsOracleConfig,
     ConditionalOracleConfig,
     CopyOracleConfig,

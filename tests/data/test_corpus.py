@@ -13,14 +13,13 @@ import pytest
 import torch
 
 from seqgan.core.errors import UserError
-from seqgan.data.config import (
+from seqgan.data.corpus import Corpus, EncodedSplit, load_corpus
+from seqgan.data.corpus_config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.tokenizer_config import (
     CharTokenizerConfig,
-    HuggingFaceDataConfig,
     SentencePieceConfig,
-    TextDataConfig,
     WordTokenizerConfig,
 )
-from seqgan.data.corpus import Corpus, EncodedSplit, load_corpus
 from seqgan.data.tokenizers import load_tokenizer
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported

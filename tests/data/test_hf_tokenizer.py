@@ -9,8 +9,9 @@ pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
 from tiny_networks import LINES, write_byte_tokenizer, write_word_tokenizer
 
 from seqgan.core.errors import UserError
-from seqgan.data.config import HfTokenizerConfig, TextDataConfig
 from seqgan.data.corpus import load_corpus
+from seqgan.data.corpus_config import TextDataConfig
+from seqgan.data.tokenizer_config import HfTokenizerConfig
 from seqgan.data.tokenizers import (
     HfTokenizer,
     build_tokenizer,

@@ -9,7 +9,7 @@ from tiny_runs import tiny_experiment
 
 from seqgan.assembly import build_task
 from seqgan.core.types import Batch
-from seqgan.data.config import ConditionalOracleConfig, OracleDataConfig
+from seqgan.data.oracle_config import ConditionalOracleConfig, OracleDataConfig
 from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
 from seqgan.models.oracles import ConditionalOracle, build_oracle
 

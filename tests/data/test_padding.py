@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from seqgan.core.config import validate
-from seqgan.data.config import TextDataConfig
 from seqgan.data.corpus import load_corpus
+from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import load_prompted_text
 from seqgan.data.text_pair_config import UnpairedTextConfig

@@ -18,8 +18,8 @@ from PIL import Image
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
 
 from seqgan.core.errors import UserError
-from seqgan.data.config import FolderSourceConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.idx_files import parse_idx
+from seqgan.data.picture_config import FolderSourceConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.picture_sources import read_folder
 from seqgan.data.pictures import Pictures, PictureSet, load_pictures, load_unpaired
 from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES

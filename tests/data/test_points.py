@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from seqgan.data.config import PointsDataConfig
 from seqgan.data.points import (
     REAL_ROW_STREAM,
     TEST_STREAM,
@@ -14,6 +13,7 @@ from seqgan.data.points import (
     draw_points,
     training_block,
 )
+from seqgan.data.points_config import PointsDataConfig
 
 LAYOUTS = ["ring", "grid"]
 

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from seqgan.core.errors import UserError
-from seqgan.data.config import CharTokenizerConfig, SentencePieceConfig, WordTokenizerConfig
+from seqgan.data.tokenizer_config import (
+    CharTokenizerConfig,
+    SentencePieceConfig,
+    WordTokenizerConfig,
+)
 from seqgan.data.tokenizers import (
     SentencePieceTokenizer,
     WordTokenizer,
@@ -57,7 +61,7 @@ def test_word_ids_do_not_depend_on_line_order() -> None:
 def test_word_ids_do_not_depend_on_the_hash_seed() -> None:
     """Ids that come out of a `set` of strings differ from process to process."""
     script = (
-        "from seqgan.data.config import WordTokenizerConfig as C\n"
+        "from seqgan.data.tokenizer_config import WordTokenizerConfig as C\n"
         "from seqgan.data.tokenizers import WordTokenizer as W\n"
         "lines = [f'w{i % 37} x{i % 11}' for i in range(200)]\n"
         "print(W.from_lines(C(name='word'), lines).vocabulary())"

@@ -12,7 +12,7 @@ from torch import Tensor
 from seqgan.assembly import build_generating_module, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Generator, StepOut
-from seqgan.data.config import ConditionalOracleConfig
+from seqgan.data.oracle_config import ConditionalOracleConfig
 from seqgan.data.oracle_samples import draw_pairs
 from seqgan.evaluation import oracle as oracle_module
 from seqgan.evaluation.decoding_grid import DecodingSetting

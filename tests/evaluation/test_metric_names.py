@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from seqgan.assembly import build_game, build_task
-from seqgan.data.config import OracleDataConfig, TextDataConfig
+from seqgan.data.corpus_config import TextDataConfig
+from seqgan.data.oracle_config import OracleDataConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.experiment import load_experiment
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from seqgan.core.metric_names import base, find
 from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.data.config import PictureSetConfig
+from seqgan.data.picture_config import PictureSetConfig
 from seqgan.data.pictures import Pictures, load_pictures
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.decoding_grid import DecodingSetting

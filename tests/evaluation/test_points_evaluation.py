@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import DirectGenerator
-from seqgan.data.config import PointsDataConfig
 from seqgan.data.points import centres, draw_points
+from seqgan.data.points_config import PointsDataConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.points import PointsEvaluator
 

@@ -24,10 +24,11 @@ from seqgan.core.types import (
     State,
     StepOut,
 )
-from seqgan.data.config import PointsDataConfig, TextDataConfig
 from seqgan.data.corpus import load_corpus
+from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.pictures import Pictures, PictureSet
 from seqgan.data.points import TEST_STREAM, VALID_STREAM, draw_points
+from seqgan.data.points_config import PointsDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import load_prompted_text
 from seqgan.evaluation import oracle as oracle_module

@@ -10,7 +10,11 @@ from torch import Tensor
 
 from seqgan.assembly import build_task
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
-from seqgan.data.config import CharTokenizerConfig, SentencePieceConfig, WordTokenizerConfig
+from seqgan.data.tokenizer_config import (
+    CharTokenizerConfig,
+    SentencePieceConfig,
+    WordTokenizerConfig,
+)
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import build_tokenizer
 from seqgan.evaluation.config import EvaluationConfig

@@ -22,18 +22,14 @@ from tiny_runs import tiny_experiment, tiny_tree
 from seqgan.core.config import apply_overrides, validate
 from seqgan.core.picture_files import read_picture
 from seqgan.core.text_files import read_lines
-from seqgan.data.config import (
-    IdxSourceConfig,
-    NpzSourceConfig,
-    PaperOracleConfig,
-    PictureSetConfig,
-    SentencePieceConfig,
-    TextDataConfig,
-)
 from seqgan.data.corpus import load_corpus
+from seqgan.data.corpus_config import TextDataConfig
+from seqgan.data.oracle_config import PaperOracleConfig
 from seqgan.data.pair_sources import read_pairs, read_prompts
+from seqgan.data.picture_config import IdxSourceConfig, NpzSourceConfig, PictureSetConfig
 from seqgan.data.pictures import load_pictures
 from seqgan.data.prompted_config import JsonlPairsConfig, PromptedTextConfig
+from seqgan.data.tokenizer_config import SentencePieceConfig
 from seqgan.data.tokenizers import SentencePieceTokenizer, WordTokenizer, load_tokenizer
 from seqgan.experiment import Experiment, load_experiment
 from seqgan.models.oracles import load_paper_oracle

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from seqgan.assembly import build_game, build_task
 from seqgan.cli import run
-from seqgan.data.config import ConditionalOracleConfig
+from seqgan.data.oracle_config import ConditionalOracleConfig
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Greedy, sample
 from seqgan.experiment import load_experiment, load_run

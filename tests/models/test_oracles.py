@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.rng import isolated
-from seqgan.data.config import (
+from seqgan.data.oracle_config import (
     BracketsOracleConfig,
     CopyOracleConfig,
     OracleConfig,

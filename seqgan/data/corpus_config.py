@@ -1,0 +1,94 @@
+"""Configuration of text of one kind. No torch here."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from seqgan.core.numbers import LONGEST, Positive, Seed
+from seqgan.core.parts import DataPart, Modality
+from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
+
+
+class CorpusConfig(DataPart):
+    """What text files and Hugging Face corpora have in common."""
+
+    is_text: ClassVar[bool] = True
+
+    tokenizer: TokenizerConfig = WordTokenizerConfig(name="word")
+    """How a sentence is cut into tokens."""
+    length: Annotated[int, Field(gt=1, le=LONGEST)] = 32
+    """Columns of a sequence, the end token included."""
+    overlong: Literal["error", "drop", "truncate"] = "error"
+    """What to do with sentences that do not fit; drops and cuts are counted and reported."""
+    max_train: Positive | None = None
+    """Use the first so many training sentences only."""
+    valid_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the training text held out as validation data where none are given."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the training text held out as test data where none are given."""
+    split_seed: Seed = 0
+    """Seed that decides which sentences are held out."""
+
+
+class SentenceFilesConfig(CorpusConfig):
+    """Sentences of one kind."""
+
+    modality: ClassVar[Modality] = "sentences"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("nll_valid", "nll_known_valid", "entropy", "bleu_2", "bleu_3", "bleu_4", "bleu_5"),
+        *("self_bleu_2", "self_bleu_3", "self_bleu_4", "self_bleu_5"),
+        *("distinct_1", "distinct_2", "distinct_3", "unique", "in_train", "length", "unknown"),
+    )
+
+    @property
+    def columns(self) -> int:
+        return self.length
+
+
+class TextDataConfig(SentenceFilesConfig):
+    """One sentence a line, plain or gzipped, UTF-8."""
+
+    name: Literal["text"] = "text"
+    path: str
+    """The training file."""
+    valid_path: str | None = None
+    """The validation file; null: `valid_fraction` of the training file."""
+    test_path: str | None = None
+    """The test file; null: `test_fraction` of the training file."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.corpus import load_corpus
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.evaluation.sequence_tasks import text_task
+
+        kept = None if setup.run is None else load_tokenizer(setup.run)
+        return text_task(setup, load_corpus(self, kept))
+
+
+class HuggingFaceDataConfig(SentenceFilesConfig):
+    """A corpus of the `datasets` library: a hub id, or a local folder or file."""
+
+    name: Literal["huggingface"] = "huggingface"
+    dataset: str
+    """Hub id such as `wikitext`, or a local path."""
+    subset: str | None = None
+    """Which part of the dataset, e.g. wikitext-2-raw-v1; null: the only or default one."""
+    column: str = "text"
+    """Column that holds the sentences, one per row."""
+    train_split: str = "train"
+    """Name of the training split."""
+    valid_split: str | None = "validation"
+    """Name of the validation split; null: `valid_fraction` of the training split."""
+    test_split: str | None = "test"
+    """Name of the test split; null: `test_fraction` of the training split."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.corpus import load_corpus
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.evaluation.sequence_tasks import text_task
+
+        kept = None if setup.run is None else load_tokenizer(setup.run)
+        return text_task(setup, load_corpus(self, kept))

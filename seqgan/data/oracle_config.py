@@ -1,0 +1,217 @@
+"""Configuration of oracles, whose density is known, and of samples of them. No torch here."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from seqgan.core.config import Config
+from seqgan.core.drawn import check_drawn
+from seqgan.core.extensions import ByName
+from seqgan.core.numbers import LONGEST, Length, Positive, Sampled, Seed
+from seqgan.core.parts import DataPart, Modality, Words
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.task import Task, TaskSetup
+
+
+class OraclePart(Config):
+    """What oracles have in common."""
+
+    positive: ClassVar[bool] = False
+    """Whether every sequence has a probability above 0."""
+
+
+class RandomOracleConfig(OraclePart):
+    """A recurrent network with N(0, std²) parameters drawn from a seed."""
+
+    positive: ClassVar[bool] = True
+
+    name: Literal["random_lstm", "random_gru"]
+    vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different tokens."""
+    length: Length = 4
+    """Tokens a sequence."""
+    embed: Positive = 16
+    """Width of the token embedding."""
+    hidden: Positive = 32
+    """Width of the recurrent state."""
+    std: Annotated[float, Field(gt=0)] = 1.0
+    """Standard deviation of the parameters; larger makes a sharper distribution."""
+    seed: Seed = 0
+    """Seed of the parameters."""
+    sha256: str | None = None
+    """First hex digits of the parameters' SHA-256; building stops where they differ."""
+
+
+class PaperOracleConfig(OraclePart):
+    """The SeqGAN paper's oracle LSTM from its published parameters (.npz)."""
+
+    positive: ClassVar[bool] = True
+
+    name: Literal["seqgan_paper"] = "seqgan_paper"
+    path: str
+    """The .npz file with arrays embeddings, Wi, Ui, bi, … Wo, bo."""
+    length: Length = 20
+    """Tokens a sequence."""
+
+
+class PalindromeOracleConfig(OraclePart):
+    """A Markov chain writes the first half; the second half is its mirror image."""
+
+    name: Literal["palindrome"] = "palindrome"
+    vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different tokens."""
+    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
+    """Tokens a sequence, both halves together."""
+    seed: Seed = 0
+    """Seed of the chain's initial and transition probabilities."""
+
+
+class CopyOracleConfig(OraclePart):
+    """A Markov chain writes the first half; the second half repeats it."""
+
+    name: Literal["copy"] = "copy"
+    vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different tokens."""
+    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
+    """Tokens a sequence, both halves together."""
+    seed: Seed = 0
+    """Seed of the chain's initial and transition probabilities."""
+
+
+class BracketsOracleConfig(OraclePart):
+    """Balanced strings over `pairs` kinds of brackets, each as likely as any other."""
+
+    name: Literal["brackets"] = "brackets"
+    pairs: Positive = 2
+    """Kinds of brackets; each is two tokens, one that opens and one that closes."""
+    length: Annotated[int, Field(gt=1, le=1_000, multiple_of=2)] = 12
+    """Tokens a sequence, an even number; the counts of longer ones are beyond float64."""
+
+
+OracleConfig = Annotated[
+    RandomOracleConfig
+    | PaperOracleConfig
+    | PalindromeOracleConfig
+    | CopyOracleConfig
+    | BracketsOracleConfig,
+    ByName(),
+]
+
+
+ORACLE_METRICS = (
+    *("nll_valid", "nll_oracle", "kl_forward", "kl_reverse", "jsd", "entropy"),
+    *("valid", "unique"),
+)
+"""What is measured against an oracle."""
+
+
+class OracleDataConfig(DataPart):
+    """Samples of an oracle. Training data are a fixed set, or drawn afresh for ever."""
+
+    modality: ClassVar[Modality] = "sentences"
+    metrics: ClassVar[tuple[str, ...]] = ORACLE_METRICS
+
+    name: Literal["oracle"] = "oracle"
+    oracle: OracleConfig
+    """The distribution that the generator should learn."""
+    train: Sampled = 10_000
+    """Training sequences; with `fresh`, the size of each block that is drawn."""
+    fresh: bool = False
+    """Draw a new block whenever one is used up, so that no sequence is seen twice."""
+    valid: Sampled = 2_000
+    """Validation sequences, for evaluations during training and for selection."""
+    test: Sampled = 5_000
+    """Test sequences, for final evaluations."""
+    seed: Seed = 0
+    """Seed of the samples (not of the oracle)."""
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        length = self.oracle.length
+        check_drawn(self, length, f"oracle.length={length}")
+        return self
+
+    @property
+    def gives(self) -> Words:
+        words = super().gives - ({"a finite training set"} if self.fresh else set())
+        density = {"a density that is positive everywhere"} if self.oracle.positive else set()
+        return frozenset(words | density)
+
+    @property
+    def columns(self) -> int:
+        return self.oracle.length
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        import torch
+
+        from seqgan.data.oracle_samples import draw_samples
+        from seqgan.evaluation.sequence_tasks import oracle_task
+        from seqgan.models.oracles import build_oracle
+
+        # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
+        samples = draw_samples(self, build_oracle(self.oracle, torch.device("cpu")))
+        return oracle_task(setup, samples, build_oracle(self.oracle, setup.device), self.fresh)
+
+
+class ConditionalOracleConfig(DataPart):
+    """Prompts from a known distribution, answered by a recurrent network that has read them."""
+
+    modality: ClassVar[Modality] = "prompted"
+    metrics: ClassVar[tuple[str, ...]] = ORACLE_METRICS
+
+    name: Literal["conditional_oracle"] = "conditional_oracle"
+    oracle: RandomOracleConfig
+    """The network that answers: the teacher; `length` counts the tokens of an answer."""
+    prompt: Length = 1
+    """Tokens a prompt, written in front of the answer."""
+    prompts: Literal["uniform", "network"] = "uniform"
+    """Every prompt as likely as any other, or prompts that the network writes itself."""
+    labels: Positive | None = None
+    """Prompts are written in the first so many tokens only; with prompt 1 they are the labels of
+    so many categories. Null: in all tokens. For uniform prompts."""
+    train: Sampled = 10_000
+    """Training pairs; with `fresh`, the size of each block that is drawn."""
+    fresh: bool = False
+    """Draw a new block whenever one is used up, so that no pair is seen twice."""
+    valid: Sampled = 2_000
+    """Validation pairs, for evaluations during training and for selection."""
+    test: Sampled = 5_000
+    """Test pairs, for final evaluations."""
+    seed: Seed = 0
+    """Seed of the pairs (not of the network)."""
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        length, prompt = self.oracle.length, self.prompt
+        check_drawn(self, prompt + length, f"oracle.length={length} and prompt={prompt}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_fit(self) -> Self:
+        vocab = self.oracle.vocab_size
+        if self.labels is not None and self.labels > vocab:
+            raise ValueError(
+                f"labels={self.labels}: there are only {vocab} tokens; lower it, or raise "
+                "oracle.vocab_size"
+            )
+        if self.labels is not None and self.prompts == "network":
+            raise ValueError(
+                f"labels={self.labels}: a network writes its prompts in all tokens; set labels to "
+                "null, or prompts to uniform"
+            )
+        return self
+
+    @property
+    def gives(self) -> Words:
+        return super().gives | ({"labels"} if self.prompt == 1 else set())
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        import torch
+
+        from seqgan.data.oracle_samples import draw_pairs
+        from seqgan.evaluation.sequence_tasks import oracle_task
+        from seqgan.models.oracles import ConditionalOracle
+
+        samples = draw_pairs(self, ConditionalOracle(self, torch.device("cpu")))
+        return oracle_task(setup, samples, ConditionalOracle(self, setup.device), self.fresh)

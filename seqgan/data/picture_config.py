@@ -1,0 +1,168 @@
+"""Configuration of pictures: where they come from, and what is done to them. No torch here."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from seqgan.core.config import Config
+from seqgan.core.extensions import ByName
+from seqgan.core.numbers import Fraction, Positive, Seed
+from seqgan.core.parts import DataPart, Modality
+from seqgan.data.points_config import LEAST_NEIGHBOURS
+from seqgan.tasks.faces.config import FacesSourceConfig
+
+if TYPE_CHECKING:
+    from seqgan.evaluation.pictures import Detect
+    from seqgan.evaluation.task import Task, TaskSetup
+
+
+class NpzSourceConfig(Config):
+    """Arrays of an .npz file: pictures (N, H, W) or (N, H, W, 3) of bytes, labels (N,) of integers.
+
+    The defaults are the usual names in files of MNIST and its relatives.
+    """
+
+    name: Literal["npz"] = "npz"
+    path: str
+    """The .npz file."""
+    train: str = "x_train"
+    """Array of training pictures."""
+    train_labels: str | None = "y_train"
+    """Array of their classes; null: none."""
+    test: str | None = "x_test"
+    """Array of test pictures; null: `test_fraction` of the training pictures."""
+    test_labels: str | None = "y_test"
+    """Array of their classes; null: none."""
+
+
+class IdxSourceConfig(Config):
+    """A folder with the IDX files of MNIST: train-images-idx3-ubyte and so on, plain or gzipped.
+
+    Under other names they are known by their content, and by train, t10k or test in the name.
+    """
+
+    name: Literal["idx"] = "idx"
+    path: str
+    """The folder."""
+
+
+class HuggingFacePicturesConfig(Config):
+    """A picture corpus of the `datasets` library: a hub id, or a local folder or file."""
+
+    name: Literal["huggingface"] = "huggingface"
+    dataset: str
+    """Hub id such as `mnist`, or a local path."""
+    subset: str | None = None
+    """Which part of the dataset; null: the only or default one."""
+    column: str = "image"
+    """Column that holds the pictures."""
+    label_column: str | None = None
+    """Column that holds the classes; null: none."""
+    train_split: str = "train"
+    """Name of the training split."""
+    test_split: str | None = "test"
+    """Name of the test split; null: `test_fraction` of the training split."""
+
+
+class FolderSourceConfig(Config):
+    """Picture files in a folder, in any format that Pillow reads.
+
+    Pictures of 16 bits become bytes by the number of bits (8, 10, … 16) that the largest number in
+    the folder needs, so that twelve bits in such a file are not black.
+    """
+
+    name: Literal["folder"] = "folder"
+    path: str
+    """The folder; folders inside it are read too."""
+    labels: bool = False
+    """Take the name of the folder a file lies in as its class."""
+
+
+SourceConfig = Annotated[
+    FacesSourceConfig
+    | NpzSourceConfig
+    | IdxSourceConfig
+    | HuggingFacePicturesConfig
+    | FolderSourceConfig,
+    ByName(),
+]
+
+
+class PictureSetConfig(Config):
+    """Pictures of one kind, and what is done to them."""
+
+    source: SourceConfig
+    """Where the pictures come from."""
+    size: Annotated[int, Field(ge=4)] | None = None
+    """Height and width in pixels that every picture is scaled to; null: as they are."""
+    colours: Literal["grey", "rgb"] | None = None
+    """Convert every picture; null: as they are."""
+    invert: bool = False
+    """Swap dark and light."""
+    shrink: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Draw each picture at this share of its size, centred on black, before it is inverted."""
+    share: Annotated[
+        list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)
+    ] = [0.0, 1.0]
+    """Use the training pictures from this share to that one: disjoint shares make unpaired sets."""
+    extractor_fraction: Fraction = 0.5
+    """Share of the training pictures that only the feature extractor is trained on."""
+    valid_fraction: Fraction = 0.05
+    """Share of the training pictures held out as validation data."""
+    test_fraction: Fraction = 0.1
+    """Share of the training pictures held out as test data where none are given."""
+    max_train: Positive | None = None
+    """Train the players on the first so many pictures only."""
+    split_seed: Seed = 0
+    """Seed that decides which pictures are held out."""
+
+    def build_detector(self) -> "Detect | None":
+        """Rules that read labels off the pixels; None for all pictures but drawn faces."""
+        if not isinstance(self.source, FacesSourceConfig):
+            return None
+        return self.source.build_detector()
+
+
+class PictureDataConfig(PictureSetConfig, DataPart):
+    """Pictures of one kind."""
+
+    modality: ClassVar[Modality] = "pictures"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("fid", "kid", "precision", "recall", "density", "coverage"),
+        *("duplicates", "nearest_ratio", "copy_p_value"),
+        *("label_accuracy", "label_distance"),  # by the feature extractor, where there are labels
+        *("valid_attributes", "attribute_distance"),  # by detectors, for cartoon faces
+    )
+    least_samples: ClassVar[int] = LEAST_NEIGHBOURS
+
+    name: Literal["pictures"] = "pictures"
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.pictures import load_pictures
+        from seqgan.evaluation.picture_tasks import picture_task
+
+        pictures = load_pictures(self, least=self.least_samples)
+        return picture_task(setup, pictures, self.build_detector())
+
+
+class UnpairedPicturesConfig(DataPart):
+    """Two kinds of pictures that are never paired: what a cycle game translates between."""
+
+    modality: ClassVar[Modality] = "picture_pair"
+    metrics: ClassVar[tuple[str, ...]] = (
+        *("label_preservation_a2b", "label_preservation_b2a", "fid_a2b", "fid_b2a"),
+        *("cycle_a", "cycle_b", "cycle_noisy_a", "cycle_noisy_b", "identity_a", "identity_b"),
+    )
+
+    name: Literal["unpaired"] = "unpaired"
+    a: PictureSetConfig
+    """The first kind."""
+    b: PictureSetConfig
+    """The second kind, of the same size and colours."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.pictures import load_unpaired
+        from seqgan.evaluation.picture_tasks import picture_pair_task
+
+        detectors = self.a.build_detector(), self.b.build_detector()
+        return picture_pair_task(setup, load_unpaired(self), detectors)
