@@ -76,7 +76,7 @@ from seqgan.decoding import Ancestral, GumbelSoftmax, continuations, sample
 from seqgan.estimators.base import Estimator
 from seqgan.estimators.base_config import EstimatorConfig
 from seqgan.estimators.config import AllActionConfig
-from seqgan.estimators.credit import PerStepCredit
+from seqgan.estimators.credit import PerStepCredit, RewardedRollout
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.rollout import Rollout as RolloutCredit
 from seqgan.estimators.score_function import ScoreFunction, policy_gradient_losses
@@ -367,17 +367,18 @@ def bench_reward(sizes: Sizes, device: torch.device) -> Json:
     generator = build_lstm(sizes.space, device)
     critic = CnnCritic(sizes.space, sizes.critic).to(device).eval()
     naive_generator, naive_critic = NaiveGenerator(generator), NaiveCritic(critic)
-    reward, copies = prob_reward(critic), sizes.copies
+    copies = sizes.copies
     rollout = sample(generator, sizes.space, sizes.batch, Ancestral())
+    given = RewardedRollout(rollout, prob_reward(critic), generator, sizes.space)
     found: dict[str, Tensor] = {}
 
     def ours() -> None:
-        found["ours"] = RolloutCredit(copies)(generator, sizes.space, rollout, reward)
+        found["ours"] = RolloutCredit(copies)(given)
 
     def naive() -> None:
         found["naive"] = naive_returns(naive_generator, naive_critic, rollout.ids_BT, copies)
 
-    RolloutCredit(1)(generator, sizes.space, rollout, reward)  # warm up
+    RolloutCredit(1)(given)  # warm up
     naive_returns(naive_generator, naive_critic, rollout.ids_BT[:1], 1)
     result = ratio(alternate({"naive": naive, "ours": ours}, sizes.repeats, device))
     ids_PNBT = continuations(generator, sizes.space, rollout, 1, Ancestral())

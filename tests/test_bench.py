@@ -11,6 +11,7 @@ from load_script import load_script
 
 from seqgan.core.types import SequenceSpace
 from seqgan.decoding import Ancestral, sample
+from seqgan.estimators.credit import RewardedRollout
 from seqgan.estimators.rollout import Rollout
 from seqgan.models.config import CnnCriticConfig
 from seqgan.models.critics.cnn import CnnCritic
@@ -71,7 +72,9 @@ def test_naive_and_packed_returns_agree(bench: ModuleType, tiny: Any) -> None:
         naive_BT = bench.naive_returns(
             bench.NaiveGenerator(generator), bench.NaiveCritic(critic), rollout.ids_BT, 100
         )
-        ours_BT = Rollout(100)(generator, tiny.space, rollout, bench.prob_reward(critic))
+        ours_BT = Rollout(100)(
+            RewardedRollout(rollout, bench.prob_reward(critic), generator, tiny.space)
+        )
     # The last column has no randomness; the others have Monte-Carlo error.
     torch.testing.assert_close(ours_BT[:, -1], naive_BT[:, -1])
     torch.testing.assert_close(ours_BT, naive_BT, atol=0.1, rtol=0)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from seqgan.estimators.baselines import SelfCritical as SelfCritical
     from seqgan.estimators.credit import Credit as Credit
     from seqgan.estimators.credit import PerStepCredit as PerStepCredit
+    from seqgan.estimators.credit import RewardedRollout as RewardedRollout
     from seqgan.estimators.credit import SequenceCredit as SequenceCredit
     from seqgan.estimators.credit import WindowCredit as WindowCredit
     from seqgan.estimators.detached import Detached as Detached

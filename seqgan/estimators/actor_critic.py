@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace
-from seqgan.estimators.credit import Credit
+from seqgan.core.types import Reward, Rollout
+from seqgan.estimators.credit import Credit, RewardedRollout
 
 
 @dataclass(frozen=True)
@@ -41,35 +41,20 @@ class GaeCredit(Credit):
     needs_value = True
     sums_steps = True
 
-    def __call__(
-        self,
-        generator: Generator,
-        space: SequenceSpace,
-        rollout: Rollout,
-        reward: Reward,
-        value_BT: Tensor | None = None,
-    ) -> Tensor:
+    def __call__(self, given: RewardedRollout) -> Tensor:
+        value_BT, mask_BT = given.value_BT, given.rollout.mask_BT
         if value_BT is None:
             raise ValueError("GaeCredit needs a learned value; use baseline LearnedBaseline")
-        return lambda_returns(rollout, reward, value_BT, self.discount, self.gae_lambda)
-
-
-def lambda_returns(
-    rollout: Rollout, reward: Reward, value_BT: Tensor, discount: float, gae_lambda: float
-) -> Tensor:
-    """`returns_BT`: the λ-returns. `value_BT` is v before each token, without gradient."""
-    mask_BT = rollout.mask_BT
-    with torch.no_grad():
-        reward_BT = reward_per_step(rollout, reward)
+        reward_BT = reward_per_step(given.rollout, given.reward)
         value_BT = value_BT * mask_BT
         columns: list[Tensor] = []
         return_B = next_value_B = torch.zeros_like(value_BT[:, 0])
         for time in reversed(range(value_BT.shape[1])):
-            ahead_B = (1 - gae_lambda) * next_value_B + gae_lambda * return_B
-            return_B = (reward_BT[:, time] + discount * ahead_B) * mask_BT[:, time]
+            ahead_B = (1 - self.gae_lambda) * next_value_B + self.gae_lambda * return_B
+            return_B = (reward_BT[:, time] + self.discount * ahead_B) * mask_BT[:, time]
             next_value_B = value_BT[:, time]
             columns.append(return_B)
-    return torch.stack(columns[::-1], 1)
+        return torch.stack(columns[::-1], 1)
 
 
 def reward_per_step(rollout: Rollout, reward: Reward) -> Tensor:

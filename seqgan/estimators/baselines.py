@@ -43,7 +43,9 @@ class Returns:
 class Baseline(ABC):
     """What is subtracted from a return.
 
-    baseline_BT = baseline(Returns(returns_BT, mask_BT))
+    It is called with the returns [B, T] of a batch:
+
+        baseline_BT = baseline(Returns(returns_BT, mask_BT))
     """
 
     learned: bool = False

@@ -27,7 +27,9 @@ from seqgan.decoding import Sampled, at_temperature, sample_categorical, straigh
 class Gapped:
     """A hard sample; the gradient is that of a softmax in which it leads by `gap` logits.
 
-    Relaxed(space, lambda tau: Gapped(tau, gap=1.0), temperature=0.7)
+    It maps logits [B, V] to one-hot rows [B, V], which have the gradient, and their ids [B].
+
+        Relaxed(space, lambda tau: Gapped(tau, gap=1.0), temperature=0.7)
     """
 
     temperature: float

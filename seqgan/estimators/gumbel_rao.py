@@ -28,7 +28,9 @@ from seqgan.estimators.conditional_gumbel import conditional_gumbels
 class GumbelRao:
     """A hard sample; the gradient is the mean of `samples` (K) draws of the noise.
 
-    Relaxed(space, lambda tau: GumbelRao(tau, samples=10), temperature=0.7)
+    It maps logits [B, V] to one-hot rows [B, V], which have the gradient, and their ids [B].
+
+        Relaxed(space, lambda tau: GumbelRao(tau, samples=10), temperature=0.7)
     """
 
     temperature: float

@@ -57,7 +57,7 @@ from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import chosen_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns
-from seqgan.estimators.credit import Credit
+from seqgan.estimators.credit import Credit, RewardedRollout
 from seqgan.estimators.rollout import Rollout as RolloutCredit
 
 
@@ -82,7 +82,7 @@ class LeakGan(SequenceEstimator):
             raise TypeError(f"LeakGan needs a ManagedGenerator, not {type(generator).__name__}")
         ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
         with torch.no_grad(), frozen(generator):
-            returns_BT = self.credit(generator, self.space, rollout, reward)
+            returns_BT = self.credit(RewardedRollout(rollout, reward, generator, self.space))
         arrived_BT = at_arrival(rescaled(returns_BT, self.delta), generator.horizon)
         with evaluating(generator):
             read = generator.read(ids_BT)

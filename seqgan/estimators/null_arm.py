@@ -32,17 +32,14 @@ from torch import Tensor
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import (
     ActionReward,
-    Generator,
     Reward,
     RewardTerm,
-    Rollout,
     Sample,
     SampleRequest,
-    SequenceSpace,
     SharedPrefix,
 )
 from seqgan.estimators.base import Estimator, Surrogate
-from seqgan.estimators.credit import Credit
+from seqgan.estimators.credit import Credit, RewardedRollout
 from seqgan.estimators.rewards import as_reward
 
 NullReward = Literal["constant", "shuffled"]
@@ -51,7 +48,9 @@ NullReward = Literal["constant", "shuffled"]
 class NullArm(Estimator):
     """An estimator whose reward is replaced. Samples, state and costs are the estimator's own.
 
-    NullArm(ScoreFunction(space), "shuffled")
+    `reward` is constant or shuffled.
+
+        NullArm(Maligan(space), "shuffled")
     """
 
     def __init__(self, estimator: Estimator, reward: NullReward) -> None:
@@ -89,17 +88,11 @@ class NullCredit(Credit):
         self.needs_value = credit.needs_value
         self.sums_steps = credit.sums_steps
 
-    def __call__(
-        self,
-        generator: Generator,
-        space: SequenceSpace,
-        rollout: Rollout,
-        reward: Reward,
-        value_BT: Tensor | None = None,
-    ) -> Tensor:
+    def __call__(self, given: RewardedRollout) -> Tensor:
         if self._kind == "constant":
-            return torch.ones(rollout.ids_BT.shape, device=rollout.ids_BT.device)
-        returns_BT = self._credit(generator, space, rollout, reward, value_BT)
+            ids_BT = given.rollout.ids_BT
+            return torch.ones(ids_BT.shape, device=ids_BT.device)
+        returns_BT = self._credit(given)
         order_B = torch.rand(len(returns_BT), device=returns_BT.device).argsort()
         return returns_BT[order_B]
 

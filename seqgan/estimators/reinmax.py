@@ -27,7 +27,9 @@ from seqgan.decoding import Sampled, at_temperature, sample_categorical, straigh
 class ReinMax:
     """A hard sample whose gradient is right to second order at temperature 1.
 
-    Relaxed(space, ReinMax, temperature=1.0)
+    It maps logits [B, V] to one-hot rows [B, V], which have the gradient, and their ids [B].
+
+        Relaxed(space, ReinMax, temperature=1.0)
     """
 
     temperature: float = 1.0

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqgan.core import types
 from seqgan.core.masks import mask_until_end
-from seqgan.core.types import Generator, Reward, SequenceSpace, SharedPrefix
+from seqgan.core.types import SharedPrefix
 from seqgan.decoding import Ancestral, continuations
-from seqgan.estimators.credit import Credit
+from seqgan.estimators.credit import Credit, RewardedRollout
 from seqgan.estimators.rewards import as_reward, value_per_sequence
 
 
@@ -32,16 +31,10 @@ class Rollout(Credit):
 
     copies: int = 16
 
-    def __call__(
-        self,
-        generator: Generator,
-        space: SequenceSpace,
-        rollout: types.Rollout,
-        reward: Reward,
-        value_BT: Tensor | None = None,
-    ) -> Tensor:
-        reward, batch = as_reward(reward), len(rollout.ids_BT)
-        ids_PNBT = continuations(generator, space, rollout, self.copies, Ancestral())
+    def __call__(self, given: RewardedRollout) -> Tensor:
+        rollout, space = given.rollout, given.space
+        reward, batch = as_reward(given.reward), len(rollout.ids_BT)
+        ids_PNBT = continuations(given.generator, space, rollout, self.copies, Ancestral())
         columns = []
         for prefix, ids_NBT in enumerate(ids_PNBT, start=1):
             ids_RT = ids_NBT.flatten(0, 1)

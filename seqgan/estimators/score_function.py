@@ -40,7 +40,7 @@ from seqgan.core.types import (
 from seqgan.decoding import Greedy, sample, token_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
 from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns, value_loss
-from seqgan.estimators.credit import Credit, SequenceCredit, sequence_returns
+from seqgan.estimators.credit import Credit, RewardedRollout, SequenceCredit, sequence_returns
 
 
 @dataclass(eq=False)
@@ -95,9 +95,11 @@ class ScoreFunction(SequenceEstimator):
     def _advantages(
         self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
     ) -> "Advantages":
-        def returns_of(sequences: Rollout, value_BT: Tensor | None = None) -> Tensor:
+        def returns_of(written: Rollout, value_BT: Tensor | None = None) -> Tensor:
             with torch.no_grad(), frozen(generator):
-                return self.credit(generator, self.space, sequences, reward, value_BT)
+                return self.credit(
+                    RewardedRollout(written, reward, generator, self.space, value_BT)
+                )
 
         mask_BT = rollout.mask_BT
         greedy = cache(partial(self._greedy, generator, rollout.cond))

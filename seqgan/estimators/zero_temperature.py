@@ -30,7 +30,9 @@ from seqgan.decoding import Sampled, sample_categorical, straight_through
 class ZeroTemperature:
     """A hard sample; the gradient is Gumbel-Rao's in the limit of temperature 0.
 
-    Relaxed(space, lambda _: ZeroTemperature())
+    It maps logits [B, V] to one-hot rows [B, V], which have the gradient, and their ids [B].
+
+        Relaxed(space, lambda _: ZeroTemperature())
     """
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:

@@ -29,8 +29,9 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan.core.types import Rollout, SampleRequest, SequenceSpace
-from seqgan.estimators.actor_critic import lambda_returns
+from seqgan.estimators.actor_critic import GaeCredit
 from seqgan.estimators.all_action import AllAction
+from seqgan.estimators.credit import RewardedRollout
 from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.maligan import Maligan
 from seqgan.estimators.policy_gradient_config import PpoConfig, ScoreFunctionConfig
@@ -365,7 +366,8 @@ def test_lambda_returns_are_generalised_advantages(gae_lambda, kind) -> None:
     reward, discount = kind(ENDING), 0.9
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1], [2, 1, 1], [0, 0, 2]]), ENDING)
     value_BT = FixedValue()(rollout.ids_BT).detach()
-    found_BT = lambda_returns(rollout, reward, value_BT, discount, gae_lambda) - value_BT
+    given = RewardedRollout(rollout, reward, nn.Module(), ENDING, value_BT)
+    found_BT = GaeCredit(discount, gae_lambda)(given) - value_BT
     given = reward(rollout.ids_BT, rollout.mask_BT)
     for row, length in enumerate(rollout.mask_BT.sum(1).tolist()):
         r = [float(given[row, t]) for t in range(length)] if given.dim() == 2 else [0.0] * length
@@ -450,7 +452,8 @@ def test_the_value_is_fitted_to_the_lambda_return_and_learns_alone() -> None:
     rollout = rollout_of(torch.tensor([[0, 2, 1], [1, 1, 1]]), ENDING)
     surrogate = config.build(ENDING, CPU, network).loss(generator, rollout, reward)
     value_BT = network(rollout.ids_BT)
-    target_BT = lambda_returns(rollout, reward, value_BT.detach(), 1.0, 0.5)
+    given = RewardedRollout(rollout, reward, generator, ENDING, value_BT.detach())
+    target_BT = GaeCredit(gae_lambda=0.5)(given)
     expected = (value_BT - target_BT)[rollout.mask_BT].square().mean()
     torch.testing.assert_close(surrogate.baseline_loss, expected)
     assert_same_vector(gradient(surrogate.baseline_loss, network), gradient(expected, network))

@@ -29,6 +29,7 @@ from seqgan.core.types import (
 )
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, continuations, prefix_states
+from seqgan.estimators.credit import RewardedRollout
 from seqgan.estimators.rollout import Rollout as RolloutCredit
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.games.adversarial import AdversarialGame
@@ -46,7 +47,7 @@ BOTH = {"fixed": SPACE, "ending": ENDING}
 def rollout_returns(
     generator: Generator, space: SequenceSpace, rollout: Rollout, reward: Reward, copies: int
 ) -> torch.Tensor:
-    return RolloutCredit(copies)(generator, space, rollout, reward)
+    return RolloutCredit(copies)(RewardedRollout(rollout, reward, generator, space))
 
 
 def sampled(generator: nn.Module, space: SequenceSpace, rows: int, seed: int = 0) -> Rollout:

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Reward, Rollout, SampleRequest, SequenceSpace
 from seqgan.estimators.baselines import MovingAverage, Returns
-from seqgan.estimators.credit import PerStepCredit
+from seqgan.estimators.credit import PerStepCredit, RewardedRollout
 from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.build import build_generator
@@ -324,7 +324,7 @@ def test_shuffled_reward_permutes_whole_rows_anew_at_every_call() -> None:
     seen = set()
     for _ in range(100):
         returns = estimator.credit(
-            generator, space, rollout, lambda x, *_: torch.tensor([1.0, 2.0, 4.0])
+            RewardedRollout(rollout, lambda *_: torch.tensor([1.0, 2.0, 4.0]), generator, space)
         )
         seen.add(tuple(returns[:, 0].tolist()))
     assert seen == set(permutations([1.0, 2.0, 4.0]))
