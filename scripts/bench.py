@@ -88,14 +88,10 @@ from seqgan.games.mle import likelihood_loss
 from seqgan.games.surrogate import surrogate_updates
 from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.exact_bleu import self_bleu
-from seqgan.models.build import build_critic, build_generator
+from seqgan.models.base_config import SequenceGeneratorConfig
 from seqgan.models.config import (
-    ActionCriticConfig,
     CnnCriticConfig,
-    GeneratorConfig,
     HfGeneratorConfig,
-    MlpCriticConfig,
-    RnnCriticConfig,
     RnnGeneratorConfig,
     TransformerGeneratorConfig,
 )
@@ -105,7 +101,6 @@ from seqgan.models.critics.mlp import MlpCritic
 from seqgan.models.critics.rnn import RnnCritic
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import Highway
-from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.transformer import EncoderDecoder
 from seqgan.objectives.divergences import Divergence
 from seqgan.tasks.faces.drawing import draw_faces, sample_labels
@@ -352,7 +347,13 @@ def reward_z(ours_BT: Tensor, naive_BT: Tensor) -> float:
 
 
 def build_lstm(space: SequenceSpace, device: torch.device, std: float = 0.1) -> RnnGenerator:
-    return RnnGenerator(space, RnnGeneratorConfig(name="lstm", init_std=std)).to(device).eval()
+    return RnnGenerator(space, "lstm", init_std=std).to(device).eval()
+
+
+def build_cnn(sizes: Sizes) -> CnnCritic:
+    critic = sizes.critic.build(sizes.space)
+    assert isinstance(critic, CnnCritic)
+    return critic
 
 
 def prob_reward(critic: Critic) -> Reward:
@@ -365,7 +366,7 @@ def prob_reward(critic: Critic) -> Reward:
 def bench_reward(sizes: Sizes, device: torch.device) -> Json:
     """One reward pass, and the evidence that both sides compute the same."""
     generator = build_lstm(sizes.space, device)
-    critic = CnnCritic(sizes.space, sizes.critic).to(device).eval()
+    critic = build_cnn(sizes).to(device).eval()
     naive_generator, naive_critic = NaiveGenerator(generator), NaiveCritic(critic)
     copies = sizes.copies
     rollout = sample(generator, sizes.space, sizes.batch, Ancestral())
@@ -449,8 +450,8 @@ def estimators(sizes: Sizes) -> dict[str, Estimator]:
 def bench_steps(sizes: Sizes, device: torch.device) -> Json:
     """Seconds an update: likelihood, critic, and the generator by each estimator."""
     generator = build_lstm(sizes.space, device).train()
-    critic = CnnCritic(sizes.space, sizes.critic).to(device).train()
-    causal = RnnCritic(sizes.space, RnnCriticConfig(name="rnn")).to(device).train()
+    critic = build_cnn(sizes).to(device).train()
+    causal = RnnCritic(sizes.space).to(device).train()
     player = Player("generator", generator, PlayerConfig())
     real = _batch(generator, sizes)
     works: dict[str, Callable[[], object]] = {
@@ -560,15 +561,15 @@ REINFORCE = "REINFORCE, no baseline"
 def bench_estimators(sizes: Sizes, device: torch.device) -> Json:
     """Milliseconds a generator update, by estimator. Learned baselines learn nothing here."""
     space = sizes.estimator_space
-    generator = build_generator(RnnGeneratorConfig(name="gru"), space).to(device).train()
-    critic = MlpCritic(space, MlpCriticConfig(name="mlp")).to(device).eval()
+    generator = RnnGeneratorConfig(name="gru").build(space).to(device).train()
+    critic = MlpCritic(space).to(device).eval()
     player = Player("generator", generator, PlayerConfig())
     probe = load_experiment(PROBE, []).probe
     assert probe is not None
     works: dict[str, Callable[[], object]] = {}
     for row in probe.estimators:
         works[row.label] = _estimator_update(player, row.estimator, critic, space, sizes, device)
-    actions = ActionCritic(space, ActionCriticConfig(name="action")).to(device).eval()
+    actions = ActionCritic(space).to(device).eval()
     every = AllActionConfig()
     works["all actions"] = _estimator_update(player, every, actions, space, sizes, device)
     for work in works.values():
@@ -727,8 +728,8 @@ class HandWritten:
     ) -> None:
         torch.manual_seed(experiment.seed)
         assert experiment.critic is not None
-        self._generator: Any = build_generator(experiment.generator, space).to(device)
-        self._critic: Any = build_critic(experiment.critic, space).to(device)
+        self._generator: Any = experiment.generator.build(space).to(device)
+        self._critic: Any = experiment.critic.build(space).to(device)
         self._optimizers = [
             torch.optim.AdamW(
                 module.parameters(), lr=2e-4, betas=(0.5, 0.999), weight_decay=0, fused=True
@@ -858,8 +859,7 @@ def bench_prdc(sizes: Sizes) -> Json:
 @torch.no_grad()
 def bench_translate(sizes: Sizes, device: torch.device) -> Json:
     """Both sides in batches of 100; sources and translations have all their columns."""
-    config = EncoderDecoderConfig(name="encoder_decoder", width=128, layers=2)
-    network = EncoderDecoder(sizes.space, sizes.space, config).to(device).eval()
+    network = EncoderDecoder(sizes.space, sizes.space, width=128, layers=2).to(device).eval()
     shape = (sizes.translations, sizes.length)
     batches = torch.randint(sizes.vocab, shape, device=device).split(100)
     found: dict[str, list[Tensor]] = {}
@@ -896,11 +896,11 @@ def bench_kv_cache(sizes: Sizes, device: torch.device) -> Json:
     of them: the naive side computes the logits of every column, and should not lose by that."""
     space = SequenceSpace(CHECK_VOCAB, sizes.cached_length)
     with TemporaryDirectory() as folder:
-        configs: dict[str, GeneratorConfig] = {
+        configs: dict[str, SequenceGeneratorConfig] = {
             "transformer": cached_config(sizes),
             "hf": cached_hf_config(sizes, folder),
         }
-        generators = {name: build_generator(config, space) for name, config in configs.items()}
+        generators = {name: config.build(space) for name, config in configs.items()}
     return {
         name: _cache_ratio(generator.to(device).eval(), space, sizes, device)
         for name, generator in generators.items()

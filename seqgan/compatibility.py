@@ -26,16 +26,16 @@ from seqgan.core.parts import (
 )
 from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.games.config import GameConfig
-from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.models.config import AnyCriticConfig, AnyGeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig
 from seqgan.probe.config import ProbeConfig
 from seqgan.training.config import StageConfig
 
 UNIONS: dict[str, Any] = {
     "game": GameConfig,
-    "generator": GeneratorConfig,
-    "critic": CriticConfig,
-    "encoder": CriticConfig,
+    "generator": AnyGeneratorConfig,
+    "critic": AnyCriticConfig,
+    "encoder": AnyCriticConfig,
     "objective": AnyObjectiveConfig,
     "estimator": AnyEstimatorConfig,
 }
@@ -284,11 +284,8 @@ def _check_sizes(parts: Parts) -> None:
             f"estimator.credit.reach={window} leaves out scores of a critic that sees "
             f"{critic.reach} columns to either side; raise it to {critic.reach}"
         )
-    if columns is not None and critic.widest > columns:
-        raise ValueError(
-            f"critic.widths has {critic.widest}, longer than the sequences ({columns} tokens); "
-            "drop the wider windows and their filters"
-        )
+    if columns is not None:
+        critic.check_columns(columns)
 
 
 def _check_penalties(parts: Parts) -> None:

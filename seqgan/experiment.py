@@ -24,7 +24,7 @@ from seqgan.data.config import DataConfig
 from seqgan.estimators.config import AnyEstimatorConfig
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.games.config import GameConfig
-from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.models.config import AnyCriticConfig, AnyGeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig, AnyPenaltyConfig
 from seqgan.probe.config import ProbeConfig
 from seqgan.training.config import PlayersConfig, StageConfig, TrainConfig
@@ -58,11 +58,11 @@ class Experiment(Config):
     """What the generator learns from."""
     game: GameConfig
     """Who plays, and for what besides the objective."""
-    generator: GeneratorConfig
+    generator: AnyGeneratorConfig
     """The network that writes sequences, or makes pictures or points."""
-    critic: CriticConfig | None = None
+    critic: AnyCriticConfig | None = None
     """The network that scores samples; null in games without a critic."""
-    encoder: CriticConfig | None = None
+    encoder: AnyCriticConfig | None = None
     """The network whose features become codes, in game autoencode; null elsewhere."""
     objective: AnyObjectiveConfig | None = None
     """What the two players play for; null in games without a critic."""

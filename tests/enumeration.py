@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Rollout, SequenceSpace, StepOut
-from seqgan.models.build import build_generator
 from seqgan.models.config import (
     RelationalGeneratorConfig,
     RnnGeneratorConfig,
@@ -26,14 +25,14 @@ def make_generator(name: str, space: SequenceSpace, seed: int = 0, scale: float 
     torch.manual_seed(seed)
     if name == "transformer":
         config = TransformerGeneratorConfig(name="transformer", width=8, heads=2, layers=1)
-        generator = build_generator(config, space)
+        generator = config.build(space)
     elif name == "relational":
         relational = RelationalGeneratorConfig(
             name="relational", embed=4, slots=2, heads=2, head_size=3
         )
-        generator = build_generator(relational, space)
+        generator = relational.build(space)
     else:
-        generator = build_generator(RnnGeneratorConfig(name=name, embed=4, hidden=5), space)
+        generator = RnnGeneratorConfig(name=name, embed=4, hidden=5).build(space)
     for parameter in generator.parameters():
         if parameter.requires_grad:
             parameter.data.mul_(scale)

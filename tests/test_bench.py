@@ -14,7 +14,6 @@ from seqgan.decoding import Ancestral, sample
 from seqgan.estimators.credit import RewardedRollout
 from seqgan.estimators.rollout import Rollout
 from seqgan.models.config import CnnCriticConfig
-from seqgan.models.critics.cnn import CnnCritic
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
 CPU = torch.device("cpu")
@@ -43,7 +42,7 @@ def result(bench: ModuleType, tiny: Any) -> Any:
 
 
 def test_the_naive_critic_gives_our_scores(bench: ModuleType, tiny: Any) -> None:
-    critic = CnnCritic(tiny.space, tiny.critic).eval()
+    critic = tiny.critic.build(tiny.space).eval()
     ids_RT = torch.randint(tiny.vocab, (30, tiny.length))
     assert bench.score_difference(critic, ids_RT) <= 1e-5
 
@@ -66,7 +65,7 @@ def test_the_naive_generator_reads_its_prefix_as_ours_does(bench: ModuleType) ->
 def test_naive_and_packed_returns_agree(bench: ModuleType, tiny: Any) -> None:
     torch.manual_seed(0)
     generator = bench.build_lstm(tiny.space, CPU)
-    critic = CnnCritic(tiny.space, tiny.critic).eval()
+    critic = tiny.critic.build(tiny.space).eval()
     with torch.no_grad():
         rollout = sample(generator, tiny.space, 16, Ancestral())
         naive_BT = bench.naive_returns(

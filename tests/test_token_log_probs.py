@@ -23,10 +23,8 @@ from seqgan.decoding import (
     token_log_probs,
 )
 from seqgan.games.mle import likelihood_loss
-from seqgan.models.build import build_generator
-from seqgan.models.config import PairwiseGeneratorConfig
+from seqgan.models.generators.pairwise import PairwiseGenerator
 from seqgan.models.prompted import PromptedGenerator, with_room
-from seqgan.models.seq2seq.config import EncoderDecoderConfig, PointerConfig
 from seqgan.models.seq2seq.directed import Directed
 from seqgan.models.seq2seq.pointer import PointerGenerator
 from seqgan.models.seq2seq.transformer import EncoderDecoder
@@ -37,10 +35,7 @@ ROWS = 9
 
 
 def encoder_decoder(joint: bool, styles: int = 0) -> EncoderDecoder:
-    config = EncoderDecoderConfig(
-        name="encoder_decoder", width=8, heads=2, layers=1, dropout=0, joint=joint
-    )
-    return EncoderDecoder(SPACE, SPACE, config, styles)
+    return EncoderDecoder(SPACE, SPACE, width=8, heads=2, layers=1, joint=joint, styles=styles)
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +54,8 @@ LINEAR = {
     "directed": lambda: Directed(encoder_decoder(joint=True, styles=2), 1),
 }
 OTHERS = {
-    "pairwise": lambda: build_generator(PairwiseGeneratorConfig(name="pairwise"), SPACE),
-    "pointer": lambda: PointerGenerator(SPACE, SPACE, PointerConfig(name="pointer")),
+    "pairwise": lambda: PairwiseGenerator(SPACE),
+    "pointer": lambda: PointerGenerator(SPACE, SPACE),
 }
 
 

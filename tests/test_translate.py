@@ -10,9 +10,8 @@ from seqgan.core.errors import UserError
 from seqgan.core.generators import ParallelGenerator
 from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import gather_rows
-from seqgan.core.types import Generator, SequenceSpace, State, StepOut
+from seqgan.core.types import Generator, SequenceSpace, SpacePair, State, StepOut
 from seqgan.decoding import Greedy, sample, token_log_probs
-from seqgan.models.seq2seq.build import build_pair
 from seqgan.models.seq2seq.config import EncoderDecoderConfig, PointerConfig
 from seqgan.translate import translate
 
@@ -25,7 +24,7 @@ CONFIGS = [
 def network(space: SequenceSpace, config=CONFIGS[1]):
     """A random translator from sources of 4 tokens of 5, with strong opinions."""
     torch.manual_seed(0)
-    generator = build_pair(config, SequenceSpace(5, 4), space)["a2b"].eval()
+    generator = config.build_pair(SpacePair(SequenceSpace(5, 4), space))["a2b"].eval()
     with torch.no_grad():
         for name, parameter in generator.named_parameters():
             if "norm" not in name or name.startswith("norm."):  # of norms the last one only

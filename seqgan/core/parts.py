@@ -197,6 +197,14 @@ class CriticPart(Part):
         """Columns of the widest window, which no sequence may be shorter than."""
         return 0
 
+    def check_columns(self, columns: int) -> None:
+        """Raises `ValueError` where sequences of so many columns are shorter than a window."""
+        if self.widest > columns:
+            raise ValueError(
+                f"critic.widths has {self.widest}, longer than the sequences ({columns} tokens); "
+                "drop the wider windows and their filters"
+            )
+
 
 class ObjectivePart(Part):
     """Configuration of an objective."""

@@ -30,6 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.tree import choose_rows
 
@@ -318,10 +319,13 @@ class DirectGenerator(nn.Module, ABC):
 
 
 class Critic(nn.Module, ABC):
-    """Differentiable in its samples, so that a pathwise estimator can pass through it.
+    """Scores samples; differentiable in them, so that a pathwise estimator can pass through it.
 
-    A critic that is given no condition at its making ignores `cond`.
+    A critic of a space without conditions ignores `cond`.
     """
+
+    features: int = 0
+    """Numbers in `Scores.features_BF`; 0: it gives none."""
 
     counts_from_first: bool = True
     """Whether a row has to begin in the first column, as for positions or a state. A critic of
@@ -341,6 +345,17 @@ class Critic(nn.Module, ABC):
         """The same scores; a critic that can look at a shared prefix once overrides this."""
         scores: Scores = self(ids_RT, mask_RT, cond)
         return scores
+
+    def start_from(self, generator: nn.Module) -> None:
+        """Copy the present layers of a generator that is built alike, in place.
+
+        Raises `UserError` where the two are not alike.
+        """
+        raise UserError(
+            f"critic.from_generator: a {type(self).__name__} cannot start from a "
+            f"{type(generator).__name__}; use critic rnn with generator lstm or gru, transformer "
+            "with transformer, or hf with hf"
+        )
 
 
 class Reward(Protocol):

@@ -39,7 +39,6 @@ from seqgan.games.criterion import Criterion
 from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mle import real_loss
 from seqgan.games.surrogate import Learner, surrogate_updates
-from seqgan.models.critics.start import start_from_generator
 from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
@@ -100,7 +99,7 @@ class AdversarialGame:
         yield from self.generator_updates(self.criterion, real, self.next_conditions(real))
 
     def _copy_critic(self) -> Updates:
-        start_from_generator(self.critic.module, self.generator.player.module)
+        self.critic.module.start_from(self.generator.player.module)
         yield from ()
 
     # ── The generator's update ────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from seqgan.core.parts import GamePart, Words
-from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.models.base_config import CriticConfig, GeneratorConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,13 +35,7 @@ class AnyGameConfig(GamePart):
         `space` is that of the data, a pair of them in games of two domains. `critic` is asked by
         generators that read a critic's features, `encoder` by autoencoders.
         """
-        from seqgan.models.build import build_generator, build_leakgan
-        from seqgan.models.config import CnnCriticConfig, LeakGanGeneratorConfig
-
-        if isinstance(generator, LeakGanGeneratorConfig):
-            assert isinstance(critic, CnnCriticConfig)
-            return build_leakgan(generator, critic, space)
-        return build_generator(generator, space)
+        return generator.build(space, critic)
 
     def build(self, parts: "GameParts") -> "Game":
         """The game of these parts."""

@@ -1,7 +1,7 @@
 """Configuration of games: which players there are, and what they learn from."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,13 +13,13 @@ from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, 
 from seqgan.core.schedule import ShareSchedule
 from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
 from seqgan.games.cycle_config import CycleGameConfig, PairedGameConfig
-from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.models.base_config import CriticConfig, GeneratorConfig
 from seqgan.objectives.config import DivergenceName
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from seqgan.core.types import Reward
+    from seqgan.core.types import DirectGenerator, Generator, Reward
     from seqgan.games.adversarial import AdversarialGame
     from seqgan.games.autoencode import AutoencodeGame
     from seqgan.games.demonstrations import Demonstrations
@@ -239,10 +239,11 @@ class AutoencodeGameConfig(AnyGameConfig):
         critic: CriticConfig | None = None,
         encoder: CriticConfig | None = None,
     ) -> "nn.Module":
-        from seqgan.models.build import build_autoencoder
+        from seqgan.models.image.autoencoder import Autoencoder
 
         assert encoder is not None, "an autoencoder needs an encoder"
-        return build_autoencoder(generator, encoder, space)
+        decoder = cast("DirectGenerator", generator.build(space))
+        return Autoencoder(decoder, encoder.build_trunk(space), space)
 
     def build(self, parts: "GameParts") -> "AutoencodeGame":
         from seqgan.games.autoencode import AutoencodeGame
@@ -299,10 +300,10 @@ class InfillGameConfig(AnyGameConfig):
         critic: CriticConfig | None = None,
         encoder: CriticConfig | None = None,
     ) -> "nn.Module":
-        from seqgan.models.build import build_generator
         from seqgan.models.infilling import InfillingGenerator, with_blanks
 
-        return InfillingGenerator(build_generator(generator, with_blanks(space)), space)
+        network = cast("Generator", generator.build(with_blanks(space)))
+        return InfillingGenerator(network, space)
 
     def build(self, parts: "GameParts") -> "AdversarialGame":
         from seqgan.data.blanks import BlankingStream

@@ -10,7 +10,7 @@ from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, 
 from seqgan.core.schedule import WeightSchedule, constant
 from seqgan.data.noise_config import NoiseConfig, WordNoiseConfig
 from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
-from seqgan.models.config import CriticConfig, GeneratorConfig
+from seqgan.models.base_config import CriticConfig, GeneratorConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,9 +33,7 @@ class _TranslationGameConfig(AnyGameConfig):
         critic: CriticConfig | None = None,
         encoder: CriticConfig | None = None,
     ) -> "nn.ModuleDict":
-        from seqgan.models.build import build_translators
-
-        return build_translators(generator, space)
+        return generator.build_pair(space)
 
 
 class CycleGameConfig(_TranslationGameConfig):
@@ -212,14 +210,13 @@ class CycleGameConfig(_TranslationGameConfig):
     def _build_language_models(self, parts: "GameParts") -> "Player[nn.ModuleDict]":
         from torch import nn
 
-        from seqgan.models.build import build_generator
         from seqgan.models.config import RnnGeneratorConfig
         from seqgan.training.player import Player
 
         # Small, since the texts are.
         config = RnnGeneratorConfig(name="gru", embed=64, hidden=128)
         a, b = parts.space_pair.a, parts.space_pair.b
-        models = nn.ModuleDict({"a": build_generator(config, a), "b": build_generator(config, b)})
+        models = nn.ModuleDict({"a": config.build(a), "b": config.build(b)})
         return Player("language_model", models.to(parts.device), parts.players.language_model)
 
 

@@ -20,8 +20,7 @@ from seqgan.games.criterion import Criterion
 from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mismatched import Mismatched
 from seqgan.games.surrogate import Learner
-from seqgan.models.build import build_critic
-from seqgan.models.config import CriticConfig
+from seqgan.models.base_config import CriticConfig
 from seqgan.models.oracles import Oracle, build_oracle
 from seqgan.objectives.base import Objective
 from seqgan.objectives.config import ObjectiveConfig
@@ -107,7 +106,7 @@ class GameParts:
         """A critic of samples of `space`, freshly initialised, on the device."""
         if self.critic is None:
             raise _missing("critic")
-        return build_critic(self.critic, space).to(self.device)
+        return self.critic.build(space).to(self.device)
 
     def build_critic_player(self, critic: ModuleT) -> Player[ModuleT]:
         """The player of a critic, or of several, which the constraints act on from now on.

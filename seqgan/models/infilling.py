@@ -1,11 +1,11 @@
-"""A generator that fills blanks: it is shown a sentence with holes and writes what stands in them.
+"""A generator that fills blanks: it reads a sentence with holes and writes what stands in them.
 
     p(x | c) = Π_t p(x_t | c, x_<t) at blank columns,   1 at the others if x_t = c_t, else 0
 
 Any prompted generator becomes one (MaskGAN, Fedus et al. 2018): the prompt is the whole sentence,
 in which one further token, V, stands for a blank. At columns that are given the distribution is
-all on the given token, so sampling, densities and every estimator are right without a word: there
-is nothing to choose and no gradient. Blanks are never written, and an end never before a column
+all on the given token, so sampling, densities and every estimator need no special case: there is
+nothing to choose and no gradient. Blanks are never written, and an end never before a column
 that is given.
 
 Without a condition everything is blank: an ordinary generator of sentences, which is how it is
@@ -31,7 +31,12 @@ def with_blanks(space: SequenceSpace) -> SequenceSpace:
 
 
 class InfillingGenerator(Generator):
-    """See the module's docstring. `inner` is a prompted generator for `with_blanks(space)`."""
+    """Fills the blanks of sentences [B, T]; see the module's docstring.
+
+        InfillingGenerator(RnnGeneratorConfig(name="gru").build(with_blanks(space)), space)
+
+    `inner` is a prompted generator for `with_blanks(space)`.
+    """
 
     def __init__(self, inner: Generator, space: SequenceSpace) -> None:
         super().__init__()
@@ -42,7 +47,7 @@ class InfillingGenerator(Generator):
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """`cond` are sentences with blanks, ids [B, T]; None: all blank."""
-        cond_BT = self._told(batch, cond)
+        cond_BT = self._condition(batch, cond)
         out = self.inner.start(batch, cond_BT)
         return self._out(out, cond_BT, 0)
 
@@ -51,11 +56,11 @@ class InfillingGenerator(Generator):
         return self._out(self.inner.step(x, inner), cond_BT, column + 1)
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        cond_BT = self._told(len(tokens), cond)
+        cond_BT = self._condition(len(tokens), cond)
         logits_BTV = self.inner(tokens, cond_BT)[..., : self.vocab_size]
         return logits_BTV.masked_fill(~self._possible(cond_BT), _IMPOSSIBLE)
 
-    def _told(self, batch: int, cond: Tensor | None) -> Tensor:
+    def _condition(self, batch: int, cond: Tensor | None) -> Tensor:
         if cond is not None:
             return cond
         device = next(self.parameters()).device
@@ -74,6 +79,6 @@ class InfillingGenerator(Generator):
         possible_BTV = given_BTV | blank_BT[..., None]
         if self._end_id is not None:
             given_BT = ~blank_BT
-            manager_alignment_BT = given_BT.flip(1).cumsum(1).flip(1) > given_BT.long()
-            possible_BTV[..., self._end_id] &= ~(blank_BT & manager_alignment_BT)
+            given_later_BT = given_BT.flip(1).cumsum(1).flip(1) > given_BT.long()
+            possible_BTV[..., self._end_id] &= ~(blank_BT & given_later_BT)
         return possible_BTV

@@ -32,7 +32,6 @@ from seqgan.data.oracle_config import (
     RandomOracleConfig,
 )
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
-from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.prompted import PromptedGenerator
 
@@ -122,11 +121,9 @@ def random_network(config: RandomOracleConfig) -> RnnGenerator:
     """All trainable parameters from N(0, std²), in the order of their names."""
     network = RnnGenerator(
         SequenceSpace(config.vocab_size, config.length),
-        RnnGeneratorConfig(
-            name="lstm" if config.name == "random_lstm" else "gru",
-            embed=config.embed,
-            hidden=config.hidden,
-        ),
+        cell="lstm" if config.name == "random_lstm" else "gru",
+        embed=config.embed,
+        hidden=config.hidden,
     )
     stream = np.random.RandomState(config.seed)  # its stream never changes
     for _, parameter in _trainable(network):
@@ -204,10 +201,7 @@ def _check_paper_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:
     vocab_size, embed = arrays["embeddings"].shape
     hidden = arrays["Ui"].shape[0]
-    network = RnnGenerator(
-        SequenceSpace(vocab_size, length),
-        RnnGeneratorConfig(name="lstm", embed=embed, hidden=hidden),
-    )
+    network = RnnGenerator(SequenceSpace(vocab_size, length), "lstm", embed, hidden)
     w_ih, w_hh, bias, _ = next(iter(network.layers)).weights
     weights = {
         network.embedding.weight: arrays["embeddings"],

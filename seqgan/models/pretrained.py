@@ -13,33 +13,31 @@ from torch import Tensor, nn
 from seqgan.core.errors import UserError
 from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.types import SequenceSpace
-from seqgan.models.config import HfCriticConfig, HfGeneratorConfig
 
 Kind = Literal["language_model", "trunk"]
 """With the library's read-out over its vocabulary, or without it."""
 
 
-def load_network(
-    config: HfGeneratorConfig | HfCriticConfig, space: SequenceSpace, field: str, kind: Kind
-) -> Any:
-    """The network that `config` names, on the CPU and in training mode.
+def load_network(path: str, random_init: bool, space: SequenceSpace, field: str, kind: Kind) -> Any:
+    """The network at `path`, a hub id or a folder, on the CPU and in training mode.
 
-    `field` is where `config` stands in the configuration. Raises `UserError` where nothing can be
+    With `random_init` its parameters are drawn anew. `field` is the section of the configuration
+    that messages name. Raises `UserError` where nothing can be
     loaded, where parameters are missing from the file (the library would draw them at random),
     or where the network has fewer tokens than `space`.
     """
     transformers = import_transformers(f"{field}.name='hf'")
     causal_lm, trunk = transformers.AutoModelForCausalLM, transformers.AutoModel
     loader = causal_lm if kind == "language_model" else trunk
-    local = is_local(config.path)
-    with loading(f"{field}.path", config.path, "config.json and model.safetensors"):
-        settings = transformers.AutoConfig.from_pretrained(config.path, local_files_only=local)
-        if config.random_init:
+    local = is_local(path)
+    with loading(f"{field}.path", path, "config.json and model.safetensors"):
+        settings = transformers.AutoConfig.from_pretrained(path, local_files_only=local)
+        if random_init:
             network = loader.from_config(settings, dtype=torch.float32)
             missing: list[str] = []
         else:
             network, found = loader.from_pretrained(
-                config.path,
+                path,
                 local_files_only=local,
                 dtype=torch.float32,
                 use_safetensors=True,
@@ -51,13 +49,13 @@ def load_network(
         missing = [name for name in missing if not name.startswith("pooler.")]
     if missing:
         raise UserError(
-            f"{field}.path={config.path!r}: its file lacks {len(missing)} parameters of a "
+            f"{field}.path={path!r}: its file lacks {len(missing)} parameters of a "
             f"{type(network).__name__}, such as '{missing[0]}'; give a network of this kind"
         )
     known = len(network.get_input_embeddings().weight)
     if space.vocab_size > known:
         raise UserError(
-            f"{field}.path={config.path!r} knows {known} tokens, but the data have "
+            f"{field}.path={path!r} knows {known} tokens, but the data have "
             f"{space.vocab_size}; take its own tokenizer (data.tokenizer.name=hf), or a larger "
             "network"
         )

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.types import (
     Critic,
@@ -82,6 +82,13 @@ class PromptedCritic(Critic):
         self.prompt = space.prompt
         self.fill_id = space.end_id
         inner.filled_in_front = self.fill_id is not None and not inner.counts_from_first
+        self.features = inner.features
+
+    def start_from(self, generator: nn.Module) -> None:
+        """The inner critic starts from the inner generator."""
+        if not isinstance(generator, PromptedGenerator):
+            return super().start_from(generator)
+        self.inner.start_from(generator.inner)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """The inner critic's scores; those of a causal one for the answer's columns."""

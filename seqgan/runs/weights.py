@@ -9,7 +9,6 @@ from seqgan.assembly import build_generating_module
 from seqgan.core.types import SequenceSpace, Space, SpacePair
 from seqgan.experiment import Experiment
 from seqgan.games.config import InfillGameConfig
-from seqgan.models.build import build_critic
 from seqgan.models.infilling import with_blanks
 from seqgan.training.player import load_weights
 
@@ -41,13 +40,11 @@ def load_critic(
     critic: nn.Module
     if isinstance(space, SpacePair):
         sides = {"a": space.a, "b": space.b}
-        critic = nn.ModuleDict(
-            {name: build_critic(experiment.critic, s) for name, s in sides.items()}
-        )
+        critic = nn.ModuleDict({name: experiment.critic.build(s) for name, s in sides.items()})
     else:
         if is_infilling(experiment) and isinstance(space, SequenceSpace):
             space = with_blanks(space)
-        critic = build_critic(experiment.critic, space)
+        critic = experiment.critic.build(space)
     for penalty in experiment.penalties:
         penalty.build().prepare(critic)  # spectral norm renames weights
     load_weights(critic, player["module"], "critic")

@@ -16,7 +16,6 @@ from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText, load_prompted_text
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.prompted import PromptedTextEvaluator
-from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 
 CPU = torch.device("cpu")
@@ -107,7 +106,7 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
 ) -> None:
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
-    generator: Any = build_generator(config, text.space).eval()
+    generator: Any = config.build(text.space).eval()
     found = evaluator_of(text).generated(generator, "test", 5, DecodingSetting(temperature))
     batch = text.test.batch
 
@@ -131,7 +130,7 @@ def test_known_tokens_have_a_likelihood_of_their_own() -> None:
     few = load_prompted_text(validate(PromptedTextConfig, tree, "data"))
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
-    generator: Any = build_generator(config, few.space).eval()
+    generator: Any = config.build(few.space).eval()
     evaluator = evaluator_of(few)
     found = evaluator.generated(generator, "test", 50, DecodingSetting(0.5))
     batch = few.test.batch
@@ -175,7 +174,7 @@ def test_nothing_of_it_disturbs_training(text: PromptedText) -> None:
     before = torch.get_rng_state()
     evaluator = evaluator_of(text)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
-    generator = build_generator(config, text.space).eval()
+    generator = config.build(text.space).eval()
     torch.set_rng_state(before)
     first = evaluator.show(generator, DecodingSetting()).lines
     evaluator.generated(generator, "valid", 10, DecodingSetting())

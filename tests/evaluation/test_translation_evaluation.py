@@ -18,7 +18,6 @@ from seqgan.data.unpaired_text import UnpairedText
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
-from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.tasks.cipher.config import CipherDataConfig
 from seqgan.tasks.cipher.windows import cipher_table, inverse_table, load_cipher
@@ -54,7 +53,7 @@ def evaluator_of(
 
 def sure(table: np.ndarray, source: SequenceSpace, space: SequenceSpace) -> Lexicon:
     """A lexicon that is certain of the table [period, V]."""
-    lexicon = Lexicon(source, space, LexiconConfig(name="lexicon", period=len(table)))
+    lexicon = Lexicon(source, space, period=len(table))
     logits = torch.full(lexicon.table_PUV.shape, -20.0)
     for phase, row in enumerate(table):
         logits[phase, range(len(row)), torch.from_numpy(row)] = 20.0
@@ -201,7 +200,7 @@ def test_shuffled_is_round_trip_where_the_source_is_ignored_and_far_above_elsewh
 ) -> None:
     evaluator = evaluator_of(cipher, ("a2b",))
     true = true_tables(cipher)
-    deaf = Deaf(cipher.a.space, cipher.b.space, LexiconConfig(name="lexicon", init_std=2.0)).eval()
+    deaf = Deaf(cipher.a.space, cipher.b.space, init_std=2.0).eval()
     ignored = evaluator.generated({"a2b": deaf, "b2a": true["b2a"]}, "valid", 100, SETTING)
     assert ignored["shuffled_a2b"] == ignored["round_trip_a2b"] > 10
     carried = evaluator.generated(true, "valid", 100, SETTING)
@@ -214,8 +213,8 @@ def test_round_trip_and_shuffled_are_means_over_sentences_of_nats_a_token(
     """Sentence by sentence; and `shuffled` gives each sentence the translation before its own."""
     torch.manual_seed(0)
     spaces = (languages.a.space, languages.b.space)
-    config = LexiconConfig(name="lexicon", init_std=2.0)
-    ways = {"a2b": Lexicon(*spaces, config), "b2a": Lexicon(*spaces[::-1], config)}
+    config = {"init_std": 2.0}
+    ways = {"a2b": Lexicon(*spaces, **config), "b2a": Lexicon(*spaces[::-1], **config)}
     found = evaluator_of(languages, ("a2b",)).generated(ways, "valid", 30, SETTING)
     ids, mask = languages.a.valid.ids_NT[:30], languages.a.valid.mask_NT[:30]
     with torch.no_grad():
@@ -235,9 +234,9 @@ def test_round_trip_and_shuffled_are_means_over_sentences_of_nats_a_token(
 
 def random_tables(text: UnpairedText) -> dict[str, Any]:
     torch.manual_seed(1)
-    config = LexiconConfig(name="lexicon", period=3, init_std=2.0)
+    config = {"period": 3, "init_std": 2.0}
     a, b = text.a.space, text.b.space
-    return {"a2b": Lexicon(a, b, config).eval(), "b2a": Lexicon(b, a, config).eval()}
+    return {"a2b": Lexicon(a, b, **config).eval(), "b2a": Lexicon(b, a, **config).eval()}
 
 
 @pytest.mark.parametrize("cycle", [True, False])

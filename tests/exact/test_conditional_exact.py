@@ -28,7 +28,6 @@ from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
-from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
     ActionCriticConfig,
     CnnCriticConfig,
@@ -66,7 +65,7 @@ POOLED = {
 def make_generator(space: SequenceSpace, name: str = "gru") -> PromptedGenerator:
     """A small generator whose distributions are far from uniform and differ between prompts."""
     torch.manual_seed(0)
-    generator = build_generator(GENERATORS[name], space)
+    generator = GENERATORS[name].build(space)
     assert isinstance(generator, PromptedGenerator)
     for parameter in generator.parameters():
         parameter.data.mul_(2)
@@ -180,7 +179,7 @@ def test_continuations_of_a_prefix_are_drawn_behind_the_same_prompt() -> None:
 @pytest.mark.parametrize("name", CAUSAL)
 def test_a_causal_critic_scores_the_answers_columns(name) -> None:
     torch.manual_seed(0)
-    critic = build_critic(CAUSAL[name], ENDING).eval()
+    critic = CAUSAL[name].build(ENDING).eval()
     ids_BT, cond = torch.tensor([[0, 2, 1], [2, 1, 1]]), torch.tensor([[0, 1], [2, 2]])
     mask_BT = mask_of(ids_BT, ENDING.end_id)
     scores = critic(ids_BT, mask_BT, cond)
@@ -203,7 +202,7 @@ def test_a_causal_critic_scores_the_answers_columns(name) -> None:
 
 def test_an_action_critics_table_is_about_the_answers_columns() -> None:
     torch.manual_seed(0)
-    critic = build_critic(CAUSAL["action"], ENDING).eval()
+    critic = CAUSAL["action"].build(ENDING).eval()
     ids_BT, cond = torch.tensor([[0, 2, 1]]), torch.tensor([[0, 1]])
     scores = critic(ids_BT, mask_of(ids_BT, 1), cond)
     assert scores.q_BTV.shape == (1, 3, 3)
@@ -214,7 +213,7 @@ def test_an_action_critics_table_is_about_the_answers_columns() -> None:
 @pytest.mark.parametrize("name", POOLED)
 def test_a_pooled_critic_reads_the_joint_row_and_nothing_behind_the_end(name) -> None:
     torch.manual_seed(0)
-    critic = build_critic(POOLED[name], ENDING).eval()
+    critic = POOLED[name].build(ENDING).eval()
     ids_BT, cond = torch.tensor([[0, 2, 1], [2, 1, 1]]), torch.tensor([[0, 1], [2, 2]])
     mask_BT = mask_of(ids_BT, ENDING.end_id)
     score_B = critic(ids_BT, mask_BT, cond).score
@@ -230,7 +229,7 @@ def test_a_pooled_critic_reads_the_joint_row_and_nothing_behind_the_end(name) ->
 @pytest.mark.parametrize("name", POOLED)
 def test_continuations_are_scored_behind_their_prompts(name) -> None:
     torch.manual_seed(0)
-    critic = build_critic(POOLED[name], ENDING).eval()
+    critic = POOLED[name].build(ENDING).eval()
     ids_RT = torch.tensor([[0, 2, 1], [2, 0, 1], [0, 0, 2], [2, 2, 2]])
     cond = torch.tensor([[0, 1], [2, 2]]).repeat(2, 1)
     mask_RT = mask_of(ids_RT, ENDING.end_id)

@@ -31,7 +31,6 @@ from seqgan.estimators.conditional_gumbel import conditional_gumbels
 from seqgan.estimators.rebar import Rebar, RebarScales
 from seqgan.estimators.relax import Relax
 from seqgan.estimators.score_function import ScoreFunction
-from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
     MlpCriticConfig,
     RnnCriticConfig,
@@ -62,7 +61,7 @@ class CriticValue:
             "rnn": RnnCriticConfig(name="rnn", embed=4, hidden=6),
             "transformer": TransformerCriticConfig(name="transformer", width=4, layers=1, heads=2),
         }[name]
-        self.critic = build_critic(config, space).eval().requires_grad_(False)
+        self.critic = config.build(space).eval().requires_grad_(False)
         for parameter in self.critic.parameters():
             parameter.mul_(2)
         ids_RT = sentences(space)
@@ -533,7 +532,7 @@ def test_the_loss_has_no_dropout(name) -> None:
     """Else the sampled and the differentiated distribution would differ."""
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=5, dropout=0.6)
-    generator, reward = build_generator(config, FIXED), CriticValue("mlp", FIXED)
+    generator, reward = config.build(FIXED), CriticValue("mlp", FIXED)
     rollout = rollout_of(sentences(FIXED)[[4, 9]], FIXED)
     gradients = []
     for training in (False, True):

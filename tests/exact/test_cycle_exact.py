@@ -28,9 +28,7 @@ from seqgan.estimators.config import AnyEstimatorConfig, DetachedConfig
 from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.relaxed import Relaxed
 from seqgan.estimators.score_function import ScoreFunction
-from seqgan.models.config import LocalCriticConfig
 from seqgan.models.critics.local import LocalCritic
-from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 
 CPU = torch.device("cpu")
@@ -325,7 +323,7 @@ TABLES = {"letters": LETTERS, "words": WORDS}
 
 def lexicon(space: SequenceSpace, seed: int = 0) -> Lexicon:
     torch.manual_seed(seed)
-    return Lexicon(space, space, LexiconConfig(name="lexicon", init_std=1.2))
+    return Lexicon(space, space, init_std=1.2)
 
 
 def texts(space: SequenceSpace) -> Tensor:
@@ -336,7 +334,7 @@ def texts(space: SequenceSpace) -> Tensor:
 def local_reward(space: SequenceSpace) -> Callable[..., Tensor]:
     """A critic of windows of three: every value sees one column to either side."""
     torch.manual_seed(4)
-    critic = LocalCritic(space, LocalCriticConfig(name="local", width=6, windows=[3]))
+    critic = LocalCritic(space, width=6, windows=[3])
     for parameter in critic.parameters():
         parameter.data.mul_(3)
     return lambda x, mask, shared=None: critic(x, mask).score

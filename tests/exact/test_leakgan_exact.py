@@ -19,7 +19,6 @@ from seqgan.estimators.policy_gradient_config import LeakGanConfig
 from seqgan.experiment import load_run
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mle import likelihood_loss, real_loss
-from seqgan.models.build import build_critic, build_leakgan
 from seqgan.models.config import CnnCriticConfig, LeakGanGeneratorConfig
 from seqgan.models.generators.leakgan import LeakGanGenerator
 from seqgan.runs.weights import load_generator
@@ -37,8 +36,8 @@ def make_pair() -> tuple[LeakGanGenerator, Critic]:
     torch.manual_seed(0)
     critic_config = CnnCriticConfig(name="cnn", embed=4, widths=[1, 3], filters=[4, 5])
     config = LeakGanGeneratorConfig(name="leakgan", embed=4, hidden=5, goal=3, horizon=HORIZON)
-    generator = build_leakgan(config, critic_config, ENDING)
-    critic = build_critic(critic_config, ENDING).eval()
+    generator = config.build(ENDING, critic_config)
+    critic = critic_config.build(ENDING).eval()
     generator.sync_critic_features(critic)
     return generator.eval(), critic
 

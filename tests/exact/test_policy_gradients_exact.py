@@ -36,7 +36,6 @@ from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.maligan import Maligan
 from seqgan.estimators.policy_gradient_config import PpoConfig, ScoreFunctionConfig
 from seqgan.estimators.ppo import Ppo
-from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 
 CPU = torch.device("cpu")
@@ -603,7 +602,7 @@ def test_generators_are_differentiated_without_dropout(name: str) -> None:
     """Of the generator that wrote the samples too, so that the first ratio is 1."""
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=5, dropout=0.6)
-    generator = build_generator(config, FIXED).train()
+    generator = config.build(FIXED).train()
     rollout = rollout_of(sentences(FIXED)[[0, 4, 5, 7]], FIXED)
     found = []
     for _ in range(3):

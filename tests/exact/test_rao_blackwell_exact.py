@@ -36,7 +36,6 @@ from seqgan.estimators.base import Surrogate
 from seqgan.estimators.baselines import LeaveOneOut, NoBaseline
 from seqgan.estimators.rao_blackwell import RaoBlackwell
 from seqgan.estimators.score_function import ScoreFunction
-from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 
 TWO = {
@@ -376,7 +375,7 @@ def test_no_gradient_flows_through_the_reward_and_none_is_left_switched_off() ->
 def test_sampled_and_differentiated_without_dropout() -> None:
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=5, dropout=0.6)
     torch.manual_seed(0)
-    generator = build_generator(config, ONE).train()
+    generator = config.build(ONE).train()
     rollout, reward = rollout_of(sentences(ONE), ONE), SentenceReward(ONE)
     losses = [estimator_of(ONE, 3).loss(generator, rollout, reward).loss for _ in range(5)]
     assert all(torch.equal(loss, losses[0]) for loss in losses)

@@ -32,7 +32,6 @@ from seqgan.estimators.baselines import MovingAverage, Returns
 from seqgan.estimators.credit import PerStepCredit, RewardedRollout
 from seqgan.estimators.policy_gradient_config import ScoreFunctionConfig
 from seqgan.estimators.score_function import ScoreFunction
-from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.value import PrefixValue
 
@@ -515,7 +514,7 @@ def test_the_loss_has_no_dropout() -> None:
     """Else the sampled and the differentiated distribution would differ."""
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=5, dropout=0.6)
-    generator = build_generator(config, FIXED).train()
+    generator = config.build(FIXED).train()
     estimator = estimator_of(FIXED, SEQUENCE, NONE)
     rollout = rollout_of(sentences(FIXED)[[4, 9]], FIXED)
     losses = [estimator.loss(generator, rollout, SentenceReward(FIXED)).loss for _ in range(5)]

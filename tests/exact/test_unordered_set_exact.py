@@ -34,7 +34,6 @@ from seqgan.core.types import Reward, RewardTerm, SampleRequest, SequenceSpace, 
 from seqgan.estimators.score_function import ScoreFunction
 from seqgan.estimators.stochastic_beam import SentenceSets, log1mexp, sets_without_replacement
 from seqgan.estimators.unordered_set import UnorderedSet, log_integrals, set_weights
-from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig
 
 FIXED = SequenceSpace(vocab_size=3, length=2)
@@ -519,7 +518,7 @@ def test_no_gradient_flows_through_the_reward_and_none_is_left_switched_off() ->
 def test_sampled_and_differentiated_without_dropout() -> None:
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=5, dropout=0.6)
     torch.manual_seed(0)
-    generator = build_generator(config, FIXED).train()
+    generator = config.build(FIXED).train()
     rollout, reward = rollout_of(sentences(FIXED), FIXED), SentenceReward(FIXED)
     losses = [estimator_of(FIXED, 9).loss(generator, rollout, reward).loss for _ in range(5)]
     for loss in losses:

@@ -10,7 +10,6 @@ from reader_targets import Target
 
 from seqgan.core.types import SequenceSpace
 from seqgan.data.subword_tokenizers import HfTokenizer
-from seqgan.models.build import build_generator
 from seqgan.models.config import HfGeneratorConfig
 
 
@@ -37,7 +36,7 @@ class HubReader:
 
 def _network(path: str) -> None:
     space = SequenceSpace(vocab_size=9, length=6, end_id=2)
-    build_generator(HfGeneratorConfig(name="hf", path=path), space)
+    HfGeneratorConfig(name="hf", path=path).build(space)
 
 
 def _hub_tokenizer(path: str) -> None:

@@ -15,7 +15,6 @@ from seqgan.core.types import Scores, SequenceSpace
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.critics import CriticReward
 from seqgan.games.evolution import EvolutionaryGame
-from seqgan.models.build import build_critic
 from seqgan.models.config import ClassesCriticConfig, CnnCriticConfig, MlpCriticConfig
 from seqgan.models.critics.classes import ClassesCritic, log_odds
 from seqgan.objectives.classes import Classes
@@ -30,7 +29,7 @@ TRUNKS = {
 
 def make_critic(trunk: str = "mlp") -> ClassesCritic:
     torch.manual_seed(0)
-    critic = build_critic(ClassesCriticConfig(name="classes", trunk=TRUNKS[trunk]), SPACE)
+    critic = ClassesCriticConfig(name="classes", trunk=TRUNKS[trunk]).build(SPACE)
     assert isinstance(critic, ClassesCritic)
     return critic.eval()
 

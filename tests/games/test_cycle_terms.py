@@ -18,7 +18,6 @@ from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.data.lexicons import co_occurrence_lexicon
 from seqgan.decoding import token_log_probs
 from seqgan.games.translation import nats_per_token
-from seqgan.models.seq2seq.config import LexiconConfig, PointerConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.models.seq2seq.pointer import PointerGenerator, attend
 from seqgan.tasks.language_pair.config import LanguagePairConfig
@@ -127,7 +126,7 @@ def test_a_way_back_that_only_rewards_has_no_dropout(estimator: str, learns: boo
 def pointer() -> PointerGenerator:
     torch.manual_seed(0)
     space = SequenceSpace(9, 6, 0)
-    return PointerGenerator(space, space, PointerConfig(name="pointer", embed=4, hidden=5))
+    return PointerGenerator(space, space, embed=4, hidden=5)
 
 
 def test_coverage_is_the_overlap_with_all_earlier_attention() -> None:
@@ -186,7 +185,7 @@ def test_coverage_can_be_lowered_by_training_on_it() -> None:
 
 def test_what_is_known_beforehand_is_added_to_every_table() -> None:
     source, target = SequenceSpace(3, 4), SequenceSpace(3, 4)
-    lexicon = Lexicon(source, target, LexiconConfig(name="lexicon", init_std=0.0, period=2))
+    lexicon = Lexicon(source, target, init_std=0.0, period=2)
     lexicon.add_prior_logits(torch.eye(3).flip(0))
     assert lexicon.table_PUV.argmax(-1).tolist() == [[2, 1, 0]] * 2
 

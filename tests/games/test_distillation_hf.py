@@ -15,7 +15,6 @@ from tiny_networks import LINES, write_byte_tokenizer, write_network
 
 from seqgan.cli import run
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_generator
 from seqgan.models.config import HfGeneratorConfig
 
 CONFIG = Path(__file__).parents[2] / "configs/conditional/distillation_hf_gpu.yaml"
@@ -106,7 +105,7 @@ def test_the_student_answers(finished: Path, capsys: pytest.CaptureFixture[str])
 def test_a_prompt_read_at_once_is_one_read_by_steps(network: str) -> None:
     space = SequenceSpace(vocab_size=270, length=4, end_id=0, prompt=3)
     config = HfGeneratorConfig(name="hf", path=network)
-    generator = build_generator(config, space).eval()
+    generator = config.build(space).eval()
     ids_BT, cond = torch.tensor([[5, 9, 0, 0], [7, 7, 8, 3]]), torch.tensor([[0, 4, 6], [3, 2, 1]])
     rows = [torch.tensor([[4, 6, 5, 9, 0, 0]]), torch.tensor([[3, 2, 1, 7, 7, 8, 3]])]
     whole = torch.cat([step_logits(generator.inner, row)[:, -4:] for row in rows])

@@ -15,7 +15,6 @@ from seqgan.data.blanks import blanked
 from seqgan.decoding import Ancestral, continuations, sample, token_log_probs
 from seqgan.estimators.score_function import step_entropy
 from seqgan.games.adversarial import AdversarialGame
-from seqgan.models.build import build_generator
 from seqgan.models.config import RnnGeneratorConfig, TransformerGeneratorConfig
 from seqgan.models.infilling import InfillingGenerator, with_blanks
 
@@ -42,7 +41,7 @@ def make_infiller(name: str = "gru") -> InfillingGenerator:
         config = TransformerGeneratorConfig(name="transformer", width=8, heads=2, layers=1)
     elif name == "lstm":
         config = RnnGeneratorConfig(name="lstm", embed=4, hidden=5)
-    generator = InfillingGenerator(build_generator(config, with_blanks(SPACE)), SPACE)
+    generator = InfillingGenerator(config.build(with_blanks(SPACE)), SPACE)
     for parameter in generator.parameters():
         parameter.data.mul_(2)
     return generator.eval()

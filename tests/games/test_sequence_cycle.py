@@ -22,7 +22,6 @@ from seqgan.data.subword_tokenizers import HfTokenizer
 from seqgan.data.unpaired_text import load_unpaired_text
 from seqgan.games.pool import Pool
 from seqgan.games.translation import nats_per_token
-from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.tasks.cipher import windows
 from seqgan.tasks.cipher.windows import load_cipher
@@ -973,7 +972,7 @@ def test_mixed_texts_have_room_for_the_sample(
 
 def table_of(rows: list[int], space: SequenceSpace) -> Lexicon:
     """A lexicon that is sure of what each token becomes."""
-    lexicon = Lexicon(space, space, LexiconConfig(name="lexicon"))
+    lexicon = Lexicon(space, space)
     table = torch.full((1, space.vocab_size, space.vocab_size), -30.0)
     table[0, range(space.vocab_size), rows] = 30.0
     lexicon.table_PUV.data = table
@@ -999,7 +998,7 @@ def test_the_bijection_penalty_is_zero_for_a_permutation_only(end_id: int | None
 def test_unequal_vocabularies_share_their_tokens_out_evenly(sources: int, targets: int) -> None:
     """Of 3 sources and 6 targets each target is half a translation, of 6 and 3 two."""
     spaces = SequenceSpace(sources, 3), SequenceSpace(targets, 3)
-    lexicon = Lexicon(*spaces, LexiconConfig(name="lexicon", init_std=0.0))
+    lexicon = Lexicon(*spaces, init_std=0.0)
     assert float(lexicon.bijection().detach()) == pytest.approx(0, abs=1e-10)
     lexicon.table_PUV.data[0, :, 0] = 30.0  # all become the first token
     missing = sources / targets
@@ -1009,9 +1008,7 @@ def test_unequal_vocabularies_share_their_tokens_out_evenly(sources: int, target
 
 def test_the_bijection_penalty_pulls_two_tokens_apart() -> None:
     torch.manual_seed(0)
-    lexicon = Lexicon(
-        SequenceSpace(4, 3), SequenceSpace(4, 3), LexiconConfig(name="lexicon", init_std=0.5)
-    )
+    lexicon = Lexicon(SequenceSpace(4, 3), SequenceSpace(4, 3), init_std=0.5)
     lexicon.table_PUV.data[0, :, 2] += 3
     assert lexicon.table_PUV.argmax(-1).tolist() == [[2, 2, 2, 2]]
     optimizer = torch.optim.Adam(lexicon.parameters(), 0.1)

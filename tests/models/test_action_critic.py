@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_critic
 from seqgan.models.config import ActionCriticConfig
 from seqgan.models.critics.action import ActionCritic
 
@@ -18,7 +17,7 @@ def make(reads: str) -> ActionCritic:
     config = ActionCriticConfig.model_validate(
         {"name": "action", "reads": reads, "embed": 3, "hidden": 4}
     )
-    critic = build_critic(config, SPACE)
+    critic = config.build(SPACE)
     assert isinstance(critic, ActionCritic)
     return critic
 

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import double_backward
 from seqgan.core.types import Scores, SequenceSpace, SharedPrefix
-from seqgan.models.build import build_critic
+from seqgan.models.base_config import CriticConfig
 from seqgan.models.config import (
     CnnCriticConfig,
     CoOccurrenceCriticConfig,
-    CriticConfig,
     LocalCriticConfig,
     MlpCriticConfig,
     PairwiseCriticConfig,
@@ -50,7 +49,7 @@ WITH_DROPOUT = ["cnn", "relgan", "summary", *PER_STEP]
 
 def build(name: str) -> nn.Module:
     torch.manual_seed(0)
-    return build_critic(CONFIGS[name], SPACE).eval()
+    return CONFIGS[name].build(SPACE).eval()
 
 
 @pytest.fixture(params=list(CONFIGS))
@@ -214,7 +213,7 @@ def test_cnn_equals_a_plain_convolution(ids_BT) -> None:
 
 
 def test_cnn_has_the_published_size() -> None:
-    critic = CnnCritic(SequenceSpace(vocab_size=5000, length=20), CnnCriticConfig(name="cnn"))
+    critic = CnnCritic(SequenceSpace(vocab_size=5000, length=20))
     ids_BT = torch.randint(5000, (2, 20))
     scores = critic(ids_BT, torch.ones_like(ids_BT, dtype=torch.bool))
     assert scores.features_BF.shape == (2, 1720)
@@ -236,8 +235,7 @@ def test_continuations_of_shared_prefixes_score_as_they_do_alone(columns, monkey
     """Also where the rows fill several chunks."""
     monkeypatch.setattr("seqgan.models.critics.cnn.CHUNK_ROWS", 10)
     torch.manual_seed(0)
-    config = CnnCriticConfig(name="cnn", embed=5, widths=[1, 2, 4, 7], filters=[3, 4, 5, 2])
-    critic = CnnCritic(SequenceSpace(9, 7, end_id=0), config).eval()
+    critic = CnnCritic(SequenceSpace(9, 7, end_id=0), 5, (1, 2, 4, 7), (3, 4, 5, 2)).eval()
     batch, copies = 4, 6
     prefix = torch.randint(9, (batch, columns)).repeat(copies, 1)
     ids_RT = torch.cat([prefix, torch.randint(9, (batch * copies, 7 - columns))], 1)
@@ -256,7 +254,7 @@ def local(length: int, **fields: object) -> tuple[nn.Module, Tensor]:
     """A critic of windows, and one sentence without an end for it."""
     torch.manual_seed(0)
     config = LocalCriticConfig.model_validate({"name": "local", "width": 8, **fields})
-    critic = build_critic(config, SequenceSpace(6, length)).eval()
+    critic = config.build(SequenceSpace(6, length)).eval()
     return critic, torch.randint(6, (1, length))
 
 
@@ -282,9 +280,7 @@ def test_a_window_reaches_as_far_as_its_configuration_says(windows, reach) -> No
 def company(length: int) -> tuple[CoOccurrenceCritic, Tensor, Tensor]:
     """A critic of co-occurrence, and two sentences of which the second ends early."""
     torch.manual_seed(0)
-    critic = CoOccurrenceCritic(
-        SequenceSpace(6, length, END), CoOccurrenceCriticConfig(name="co_occurrence", width=8)
-    )
+    critic = CoOccurrenceCritic(SequenceSpace(6, length, END), width=8)
     ids_BT = torch.randint(1, 6, (2, length))
     ids_BT[1, 2:] = END
     return critic, ids_BT, mask_until_end(ids_BT, END)

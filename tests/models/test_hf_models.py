@@ -31,10 +31,10 @@ from seqgan.core.modes import double_backward  # noqa: E402
 from seqgan.core.tree import gather_rows, repeat_rows, take_rows, tree_cat  # noqa: E402
 from seqgan.core.types import SequenceSpace  # noqa: E402
 from seqgan.decoding import Ancestral, sample  # noqa: E402
-from seqgan.models.build import build_critic, build_generator  # noqa: E402
-from seqgan.models.config import HfCriticConfig, HfGeneratorConfig, LoraConfig  # noqa: E402
+from seqgan.models.config import HfCriticConfig, HfGeneratorConfig  # noqa: E402
 from seqgan.models.critics.hf import HfCritic  # noqa: E402
 from seqgan.models.generators.hf import HfGenerator  # noqa: E402
+from seqgan.models.generators_config import LoraConfig  # noqa: E402
 
 END = 2
 SPACE = SequenceSpace(vocab_size=9, length=6, end_id=END)
@@ -65,14 +65,14 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_generator(path: str, space: SequenceSpace = SPACE, **fields: Any) -> HfGenerator:
     torch.manual_seed(0)
-    generator = build_generator(HfGeneratorConfig(name="hf", path=path, **fields), space)
+    generator = HfGeneratorConfig(name="hf", path=path, **fields).build(space)
     assert isinstance(generator, HfGenerator)
     return generator.eval()
 
 
 def make_critic(path: str, space: SequenceSpace = SPACE, **fields: Any) -> HfCritic:
     torch.manual_seed(0)
-    critic = build_critic(HfCriticConfig(name="hf", path=path, **fields), space)
+    critic = HfCriticConfig(name="hf", path=path, **fields).build(space)
     assert isinstance(critic, HfCritic)
     return critic.eval()
 
@@ -201,7 +201,7 @@ def test_dropout_acts_in_training_only(network, ids_BT) -> None:
 
 
 def test_a_network_is_loaded_in_training_mode(network) -> None:
-    generator = build_generator(HfGeneratorConfig(name="hf", path=network("gpt2")), SPACE)
+    generator = HfGeneratorConfig(name="hf", path=network("gpt2")).build(SPACE)
     assert all(module.training for module in generator.modules())
 
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, Batch
-from seqgan.models.build import build_autoencoder, build_critic, build_generator
 from seqgan.models.config import MlpCriticConfig
+from seqgan.models.image.autoencoder import Autoencoder
 from seqgan.models.image.config import (
     DcganCriticConfig,
     DcganGeneratorConfig,
@@ -45,19 +45,19 @@ TRANSLATOR = TranslatorConfig(name="translator", width=4, blocks=1)
 COND_BA = torch.tensor([[0, 1], [1, 0], [2, 1], [0, 0], [1, 1], [2, 0]])
 
 
-def build(build_one, config, space: ArraySpace) -> nn.Module:
+def build(config, space: ArraySpace) -> nn.Module:
     torch.manual_seed(0)
-    return build_one(config, space)
+    return config.build(space)
 
 
 @pytest.fixture(params=GENERATORS)
 def generator(request) -> nn.Module:
-    return build(build_generator, GENERATORS[request.param], PICTURES)
+    return build(GENERATORS[request.param], PICTURES)
 
 
 @pytest.fixture(params=CRITICS)
 def critic(request) -> nn.Module:
-    return build(build_critic, CRITICS[request.param], PICTURES)
+    return build(CRITICS[request.param], PICTURES)
 
 
 @pytest.fixture
@@ -92,20 +92,20 @@ def assert_every_parameter_has_a_gradient(module: nn.Module) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generators_make_bounded_pictures_of_the_space(name, shape, z_BL) -> None:
-    x = build(build_generator, GENERATORS[name], ArraySpace(shape))(100 * z_BL)
+    x = build(GENERATORS[name], ArraySpace(shape))(100 * z_BL)
     assert x.shape == (6, *shape)
     assert x.abs().max() <= 1
 
 
 def test_points_have_no_bounds(z_BL) -> None:
-    x_BD = build(build_generator, GENERATORS["mlp"], POINTS)(1000 * z_BL, COND_BA)
+    x_BD = build(GENERATORS["mlp"], POINTS)(1000 * z_BL, COND_BA)
     assert x_BD.shape == (6, 2)
     assert x_BD.abs().max() > 1
 
 
 def test_the_configuration_decides_the_noise() -> None:
     config = DcganGeneratorConfig(name="dcgan", latent=7, width=4, noise="uniform")
-    z_BL = build(build_generator, config, ArraySpace((1, 28, 28))).draw(1000)
+    z_BL = build(config, ArraySpace((1, 28, 28))).draw(1000)
     assert z_BL.shape == (1000, 7)
     assert 1.7 < z_BL.abs().max() <= 3**0.5
 
@@ -133,7 +133,7 @@ def test_evaluated_samples_are_independent_of_the_batch(generator, z_BL) -> None
 
 @pytest.mark.parametrize("name", ["dcgan_layer", "dcgan_none", "mlp"])
 def test_without_batch_norm_so_are_samples_in_training(name, z_BL) -> None:
-    generator = build(build_generator, GENERATORS[name], PICTURES).train()
+    generator = build(GENERATORS[name], PICTURES).train()
     close(generator(z_BL, COND_BA)[:2], generator(z_BL[:2], COND_BA[:2]))
 
 
@@ -150,7 +150,7 @@ def test_gradient_reaches_noise_labels_and_every_parameter(generator, z_BL, x_BC
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", CRITICS)
 def test_critics_give_one_score_and_features_a_picture(name, shape) -> None:
-    critic = build(build_critic, CRITICS[name], ArraySpace(shape))
+    critic = build(CRITICS[name], ArraySpace(shape))
     scores = critic(torch.rand(2, *shape))
     assert scores.score.shape == (2,)
     assert scores.mask_BT is None
@@ -158,7 +158,7 @@ def test_critics_give_one_score_and_features_a_picture(name, shape) -> None:
 
 
 def test_points_are_scored() -> None:
-    scores = build(build_critic, CRITICS["mlp"], POINTS)(torch.randn(6, 2), cond=COND_BA)
+    scores = build(CRITICS["mlp"], POINTS)(torch.randn(6, 2), cond=COND_BA)
     assert scores.score.shape == (6,)
     assert scores.features_BF.shape == (6, 16)
 
@@ -184,10 +184,10 @@ def test_labels_enter_by_projection(critic, x_BCHW) -> None:
 @pytest.mark.parametrize("name", CRITICS)
 def test_a_critic_without_labels_ignores_them(name, x_BCHW) -> None:
     """And it equals the conditional one whose vectors are zero."""
-    plain = build(build_critic, CRITICS[name], ArraySpace((3, 32, 32)))
+    plain = build(CRITICS[name], ArraySpace((3, 32, 32)))
     score_B = plain(x_BCHW).score
     assert torch.equal(plain(x_BCHW, cond=COND_BA).score, score_B)
-    conditional = build(build_critic, CRITICS[name], PICTURES)
+    conditional = build(CRITICS[name], PICTURES)
     for table in conditional.projection.tables:
         nn.init.zeros_(table.weight)
     assert torch.equal(conditional(x_BCHW, cond=COND_BA).score, score_B)
@@ -253,7 +253,7 @@ def test_spectral_norm_makes_every_largest_singular_value_one(critic, x_BCHW) ->
 
 
 def test_the_score_of_a_picture_is_the_mean_over_its_patches(x_BCHW) -> None:
-    critic = build(build_critic, CRITICS["patch"], ArraySpace((3, 32, 32)))
+    critic = build(CRITICS["patch"], ArraySpace((3, 32, 32)))
     places_BFHW = critic.trunk.layers(x_BCHW)
     weight = critic.readout.weight[:, :, None, None]
     patches_BHW = F.conv2d(places_BFHW, weight, critic.readout.bias)[:, 0]
@@ -262,7 +262,7 @@ def test_the_score_of_a_picture_is_the_mean_over_its_patches(x_BCHW) -> None:
 
 
 def test_a_patch_is_eighteen_pixels_wide(x_BCHW) -> None:
-    critic = build(build_critic, CRITICS["patch"], ArraySpace((3, 32, 32)))
+    critic = build(CRITICS["patch"], ArraySpace((3, 32, 32)))
     x_BCHW.requires_grad_()
     critic.trunk.layers(x_BCHW)[:, :, 4, 4].sum().backward()
     seen = x_BCHW.grad.abs().sum((0, 1)) > 0
@@ -271,7 +271,7 @@ def test_a_patch_is_eighteen_pixels_wide(x_BCHW) -> None:
 
 
 def test_dcgan_features_are_those_of_the_written_out_network(x_BCHW) -> None:
-    trunk = build(build_critic, CRITICS["dcgan"], ArraySpace((3, 32, 32))).trunk
+    trunk = build(CRITICS["dcgan"], ArraySpace((3, 32, 32))).trunk
     h = x_BCHW
     for conv in (layer for layer in trunk.layers if isinstance(layer, nn.Conv2d)):
         h = F.leaky_relu(F.conv2d(h, conv.weight, conv.bias, stride=2, padding=1), 0.2)
@@ -280,7 +280,7 @@ def test_dcgan_features_are_those_of_the_written_out_network(x_BCHW) -> None:
 
 
 def test_resnet_features_are_those_of_the_written_out_network(x_BCHW) -> None:
-    trunk = build(build_critic, CRITICS["resnet"], ArraySpace((3, 32, 32))).trunk
+    trunk = build(CRITICS["resnet"], ArraySpace((3, 32, 32))).trunk
     h = x_BCHW
     for position, block in enumerate(trunk.layers[:-1]):
         _, first, _, second = block.residual
@@ -293,7 +293,7 @@ def test_resnet_features_are_those_of_the_written_out_network(x_BCHW) -> None:
 
 def test_resnet_pictures_are_those_of_the_written_out_network(z_BL) -> None:
     config = GENERATORS["resnet"].model_copy(update={"norm": "layer"})
-    generator = build(build_generator, config, ArraySpace((3, 32, 32)))
+    generator = build(config, ArraySpace((3, 32, 32)))
     *blocks, norm, _, output = generator.layers
     h = generator.project(z_BL).view(6, 4, 4, 4)
     for block in blocks:
@@ -311,7 +311,7 @@ def test_resnet_pictures_are_those_of_the_written_out_network(z_BL) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_translators_read_the_picture_only(shape, norm) -> None:
     config = TRANSLATOR.model_copy(update={"norm": norm})
-    translator = build(build_generator, config, ArraySpace(shape))
+    translator = build(config, ArraySpace(shape))
     torch.manual_seed(1)
     picture = torch.rand(4, *shape) * 2 - 1
     assert translator.draw(4).shape == (4, 0)
@@ -331,7 +331,7 @@ def test_coordinates_tell_a_translator_where_it_is() -> None:
     differences = {}
     for told in (False, True):
         config = TRANSLATOR.model_copy(update={"norm": "none", "coordinates": told})
-        translator = build(build_generator, config, ArraySpace((1, 64, 64)))
+        translator = build(config, ArraySpace((1, 64, 64)))
         here, there = (translator(translator.draw(1), x)[0, 0] for x in (inner, moved))
         window = here[20:36, 20:36] - there[28:44, 28:44]
         differences[told] = float(window.detach().abs().max())
@@ -340,7 +340,7 @@ def test_coordinates_tell_a_translator_where_it_is() -> None:
 
 def test_a_residual_translator_without_a_change_leaves_the_picture() -> None:
     config = TRANSLATOR.model_copy(update={"residual": True})
-    translator = build(build_generator, config, ArraySpace((3, 16, 16)))
+    translator = build(config, ArraySpace((3, 16, 16)))
     picture = torch.rand(2, 3, 16, 16) * 2 - 1
     assert (translator(translator.draw(2), picture) - picture).abs().max() > 0.05
     torch.nn.init.zeros_(translator.layers[-1].weight)
@@ -351,7 +351,7 @@ def test_a_residual_translator_without_a_change_leaves_the_picture() -> None:
 @pytest.mark.parametrize("halvings", [0, 1, 2])
 def test_halvings_decide_the_smallest_size_and_not_the_translations(halvings) -> None:
     config = TRANSLATOR.model_copy(update={"halvings": halvings, "warp": True})
-    translator = build(build_generator, config, ArraySpace((3, 16, 24)))
+    translator = build(config, ArraySpace((3, 16, 24)))
     sizes = set()
     for layer in translator.layers:
         layer.register_forward_hook(lambda module, given, out: sizes.add(tuple(out.shape[2:])))
@@ -366,7 +366,7 @@ def test_halvings_decide_the_smallest_size_and_not_the_translations(halvings) ->
 def test_without_halvings_a_pixel_depends_on_its_neighbourhood_only() -> None:
     """Four convolutions of 3×3 see four pixels to either side."""
     config = TRANSLATOR.model_copy(update={"halvings": 0, "norm": "none"})
-    translator = build(build_generator, config, ArraySpace((1, 24, 24)))
+    translator = build(config, ArraySpace((1, 24, 24)))
     picture = (torch.rand(1, 1, 24, 24) * 2 - 1).requires_grad_()
     translator(translator.draw(1), picture)[0, 0, 12, 12].backward()
     rows, columns = picture.grad[0, 0].nonzero(as_tuple=True)
@@ -390,10 +390,8 @@ def test_a_warp_starts_as_the_identity_and_maps_places_as_documented() -> None:
 
 def test_a_warped_translator_draws_what_it_would_of_the_warped_picture() -> None:
     config = TRANSLATOR.model_copy(update={"warp": True, "residual": True})
-    translator = build(build_generator, config, ArraySpace((1, 16, 16)))
-    plain = build(
-        build_generator, config.model_copy(update={"warp": False}), ArraySpace((1, 16, 16))
-    )
+    translator = build(config, ArraySpace((1, 16, 16)))
+    plain = build(config.model_copy(update={"warp": False}), ArraySpace((1, 16, 16)))
     plain.load_state_dict(translator.state_dict(), strict=False)
     picture = torch.rand(2, 1, 16, 16) * 2 - 1
     close(translator(translator.draw(2), picture), plain(plain.draw(2), picture))
@@ -403,15 +401,19 @@ def test_a_warped_translator_draws_what_it_would_of_the_warped_picture() -> None
 
 
 def test_residual_blocks_of_a_translator_add_to_what_they_read() -> None:
-    block = build(build_generator, TRANSLATOR, ArraySpace((3, 32, 32))).layers[9]
+    block = build(TRANSLATOR, ArraySpace((3, 32, 32))).layers[9]
     nn.init.zeros_(block.layers[-1].weight)  # the gain of the last norm
     x = torch.randn(2, 16, 8, 8)
     close(block(x), x)
 
 
+def autoencoder_of(generator, encoder, space: ArraySpace) -> Autoencoder:
+    return Autoencoder(generator.build(space), encoder.build_trunk(space), space)
+
+
 @pytest.mark.parametrize("name", CRITICS)
 def test_autoencoders_encode_and_decode(name, x_BCHW) -> None:
-    autoencoder = build_autoencoder(GENERATORS["dcgan"], CRITICS[name], PICTURES)
+    autoencoder = autoencoder_of(GENERATORS["dcgan"], CRITICS[name], PICTURES)
     mean_BL, log_variance_BL = autoencoder.encode(x_BCHW, COND_BA)
     assert mean_BL.shape == log_variance_BL.shape == (6, 5)
     assert not torch.allclose(mean_BL, log_variance_BL)
@@ -423,7 +425,7 @@ def test_autoencoders_encode_and_decode(name, x_BCHW) -> None:
 
 
 def test_autoencoders_of_points_decode_what_their_decoder_does(z_BL) -> None:
-    autoencoder = build_autoencoder(GENERATORS["mlp"], CRITICS["mlp"], ArraySpace((2,)))
+    autoencoder = autoencoder_of(GENERATORS["mlp"], CRITICS["mlp"], ArraySpace((2,)))
     assert autoencoder.encode(torch.randn(6, 2))[0].shape == (6, 5)
     assert torch.equal(autoencoder(z_BL), autoencoder.decoder(z_BL))
 
@@ -431,7 +433,7 @@ def test_autoencoders_of_points_decode_what_their_decoder_does(z_BL) -> None:
 def test_codes_are_normal() -> None:
     config = GENERATORS["mlp"].model_copy(update={"noise": "uniform"})
     with pytest.raises(UserError, match=r"generator\.noise=uniform"):
-        build_autoencoder(config, CRITICS["mlp"], POINTS)
+        autoencoder_of(config, CRITICS["mlp"], POINTS)
 
 
 # ── Layers and sizes ──────────────────────────────────────────────────────────────────────────
@@ -461,21 +463,16 @@ def test_pyramids_start_at_four_or_seven(size, expected) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 30, 30), (1, 32, 28), (1, 4, 4), (1, 7, 7), (1, 20, 20)])
 @pytest.mark.parametrize(
-    ("build_one", "config"),
-    [
-        (build_generator, GENERATORS["dcgan"]),
-        (build_generator, GENERATORS["resnet"]),
-        (build_critic, CRITICS["dcgan"]),
-        (build_critic, CRITICS["resnet"]),
-    ],
+    "config",
+    [GENERATORS["dcgan"], GENERATORS["resnet"], CRITICS["dcgan"], CRITICS["resnet"]],
 )
-def test_other_sizes_are_refused(build_one, config, shape) -> None:
+def test_other_sizes_are_refused(config, shape) -> None:
     with pytest.raises(UserError, match=r"^data\.size: .* 28, 32 or 64 pixels"):
-        build_one(config, ArraySpace(shape))
+        config.build(ArraySpace(shape))
 
 
 def test_sizes_that_the_cycle_cannot_halve_are_refused() -> None:
     with pytest.raises(UserError, match="multiple of 4"):
-        build_generator(TRANSLATOR, ArraySpace((1, 30, 28)))
+        TRANSLATOR.build(ArraySpace((1, 30, 28)))
     with pytest.raises(UserError, match=r"critic\.layers=6"):
-        build_critic(PatchCriticConfig(name="patch", layers=6), ArraySpace((3, 32, 32)))
+        PatchCriticConfig(name="patch", layers=6).build(ArraySpace((3, 32, 32)))

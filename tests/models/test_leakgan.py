@@ -12,7 +12,6 @@ from torch import Tensor
 from seqgan.core.tree import tree_map
 from seqgan.core.types import Critic, SequenceSpace
 from seqgan.decoding import Ancestral, continuations, sample, sequence_log_probs
-from seqgan.models.build import build_critic, build_leakgan
 from seqgan.models.config import CnnCriticConfig, LeakGanGeneratorConfig
 from seqgan.models.generators.leakgan import LeakGanGenerator
 from seqgan.objectives.penalties import SpectralNorm
@@ -29,8 +28,8 @@ CONFIG = LeakGanGeneratorConfig(name="leakgan", embed=4, hidden=5, goal=3, horiz
 def make_pair(space: SequenceSpace, seed: int = 0) -> tuple[LeakGanGenerator, Critic]:
     """A generator far from uniform that has listened to the critic."""
     torch.manual_seed(seed)
-    generator = build_leakgan(CONFIG, CRITIC, space)
-    critic = build_critic(CRITIC, space)
+    generator = CONFIG.build(space, CRITIC)
+    critic = CRITIC.build(space)
     with torch.no_grad():
         for parameter in (*generator.parameters(), *critic.parameters()):
             if parameter.requires_grad:
@@ -214,7 +213,7 @@ def test_the_copy_is_no_parameter_and_is_saved() -> None:
     saved = {name for name in generator.state_dict() if name.startswith("leaked.")}
     assert saved == {f"leaked.{name}" for name in critic.state_dict()}
     torch.manual_seed(5)
-    other = build_leakgan(CONFIG, CRITIC, FIXED).eval()
+    other = CONFIG.build(FIXED, CRITIC).eval()
     other.load_state_dict(generator.state_dict())
     ids_BT = some_ids(FIXED)
     assert torch.equal(other(ids_BT), generator(ids_BT))

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_generator
 from seqgan.models.config import PairwiseGeneratorConfig
 from seqgan.models.generators.pairwise import PairwiseGenerator
 
@@ -17,7 +16,7 @@ SPACE = SequenceSpace(vocab_size=5, length=6)
 def generator() -> PairwiseGenerator:
     torch.manual_seed(0)
     config = PairwiseGeneratorConfig(name="pairwise", embed=3, hidden=4, compare=3, channels=2)
-    made = build_generator(config, SPACE)
+    made = config.build(SPACE)
     assert isinstance(made, PairwiseGenerator)
     torch.nn.init.normal_(made.weight_CTT)
     return made

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Generator, Scores, SequenceSpace, SharedPrefix
 from seqgan.decoding import Ancestral, Greedy, continuations, sample
-from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
     ActionCriticConfig,
     CnnCriticConfig,
@@ -141,7 +140,7 @@ def same(actual: Tensor, expected: Tensor) -> None:
 def generators(request, network: Callable[[str], str]) -> list[Generator]:
     name = request.param
     config = GENERATORS.get(name) or HfGeneratorConfig(name="hf", path=network(name))
-    return both(lambda space: build_generator(config, space))
+    return both(lambda space: config.build(space))
 
 
 def without_fill(generator: Any) -> Tensor:
@@ -210,7 +209,7 @@ def test_what_a_network_of_the_library_takes_is_asked_once(
     network: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not for every token that is sampled."""
-    generator = build_generator(HfGeneratorConfig(name="hf", path=network("gpt2")), LONG)
+    generator = HfGeneratorConfig(name="hf", path=network("gpt2")).build(LONG)
 
     def ask_again(_: Any) -> Any:
         raise AssertionError("asks for a signature")
@@ -228,7 +227,7 @@ def critics(request, network: Callable[[str], str]) -> list[Critic]:
     config = CRITICS.get(request.param) or HfCriticConfig(
         name="hf", path=network(name), **HF_CRITICS[name]
     )
-    return both(lambda space: build_critic(config, space))
+    return both(lambda space: config.build(space))
 
 
 def counted(scores: Scores) -> Tensor:

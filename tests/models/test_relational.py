@@ -11,7 +11,6 @@ from torch import Tensor
 
 from seqgan.core.tree import repeat_rows, take_rows
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_generator
 from seqgan.models.config import RelationalGeneratorConfig
 from seqgan.models.generators.relational import RelationalCore, RelationalGenerator
 
@@ -26,7 +25,7 @@ CONFIGS = {
 @pytest.fixture(params=CONFIGS)
 def generator(request) -> RelationalGenerator:
     torch.manual_seed(0)
-    built = build_generator(CONFIGS[request.param], SPACE).eval()
+    built = CONFIGS[request.param].build(SPACE).eval()
     assert isinstance(built, RelationalGenerator)
     return built
 
@@ -94,7 +93,7 @@ def test_dropout_acts_in_training_only(generator, ids_BT) -> None:
 
 
 def test_the_defaults_are_those_of_the_paper() -> None:
-    generator = RelationalGenerator(SPACE, RelationalGeneratorConfig(name="relational"))
+    generator = RelationalGenerator(SPACE)
     assert generator.start(2).state.shape == (2, 1, 512)
     assert generator.embedding.weight.shape == (7, 32)
 
@@ -162,10 +161,15 @@ def by_hand(core: RelationalCore, x: list[float], memory: list[list[float]]) -> 
     return new_memory
 
 
+def core_of(gates: str) -> RelationalCore:
+    config = CONFIGS[gates]
+    return RelationalCore(config.embed, config.slots, config.heads, config.head_size, config.gates)
+
+
 @pytest.mark.parametrize("gates", CONFIGS)
 def test_a_step_is_the_published_equations(gates) -> None:
     torch.manual_seed(0)
-    core = RelationalCore(CONFIGS[gates]).double().requires_grad_(False)
+    core = core_of(gates).double().requires_grad_(False)
     memory, x_BE = torch.randn(2, 3, 8).double(), torch.randn(2, 3).double()
     actual = core.step(core.read(x_BE), memory)
     expected = [by_hand(core, x, m) for x, m in zip(x_BE.tolist(), memory.tolist(), strict=True)]
@@ -173,13 +177,13 @@ def test_a_step_is_the_published_equations(gates) -> None:
 
 
 def test_the_memory_starts_as_rows_of_the_identity() -> None:
-    core = RelationalCore(CONFIGS["unit"])
+    core = core_of("unit")
     assert torch.equal(core.empty_memory(2), torch.eye(8)[:3].expand(2, 3, 8))
 
 
 @pytest.mark.parametrize("gates", CONFIGS)
 def test_gates_start_at_the_published_biases(gates) -> None:
-    bias = RelationalCore(CONFIGS[gates]).gates_of_input.bias
+    bias = core_of(gates).gates_of_input.bias
     half = len(bias) // 2
     assert half == (8 if gates == "unit" else 1)
     assert (bias[:half] == 0).all()

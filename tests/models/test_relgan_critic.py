@@ -9,7 +9,6 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_critic
 from seqgan.models.config import RelganCriticConfig
 from seqgan.models.critics.relgan import RelganCritic
 
@@ -22,7 +21,7 @@ CONFIG = RelganCriticConfig(
 @pytest.fixture
 def critic() -> RelganCritic:
     torch.manual_seed(0)
-    built = build_critic(CONFIG, SPACE).eval()
+    built = CONFIG.build(SPACE).eval()
     assert isinstance(built, RelganCritic)
     return built
 
@@ -67,8 +66,7 @@ def test_the_score_is_read_from_the_features(critic, ids_BT) -> None:
 
 
 def test_the_defaults_are_those_of_the_paper() -> None:
-    config = RelganCriticConfig(name="relgan")
-    critic = RelganCritic(SequenceSpace(5000, 20), config)
+    critic = RelganCritic(SequenceSpace(5000, 20))
     assert critic.embedding.weight.shape == (5000, 64)
     assert [tuple(layer.weight.shape) for layer in critic.filters] == [
         (300, width) for width in (2, 3, 4, 5)
@@ -79,6 +77,6 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 
 def test_windows_must_fit_and_have_filters() -> None:
     with pytest.raises(UserError, match=r"critic\.widths has 7, longer than the sequences"):
-        build_critic(CONFIG, SequenceSpace(6, 5))
+        CONFIG.build(SequenceSpace(6, 5))
     with pytest.raises(ValidationError, match="widths has 2 entries and filters 1"):
         RelganCriticConfig(name="relgan", widths=[1, 2], filters=[3])

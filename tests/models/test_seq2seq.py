@@ -13,10 +13,9 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating
 from seqgan.core.tree import gather_rows, repeat_rows, take_rows, tree_map
-from seqgan.core.types import Generator, SequenceSpace, StepOut
+from seqgan.core.types import Generator, SequenceSpace, SpacePair, StepOut
 from seqgan.decoding import Greedy, StraightThrough, continuations, sample, token_log_probs
 from seqgan.models.layers import Recurrent
-from seqgan.models.seq2seq.build import build_pair
 from seqgan.models.seq2seq.config import EncoderDecoderConfig, PointerConfig
 from seqgan.models.seq2seq.directed import Directed
 from seqgan.models.seq2seq.pointer import PointerGenerator, copy_distribution
@@ -46,7 +45,7 @@ DIRECTIONS = {
 def generator(request: pytest.FixtureRequest) -> Any:
     torch.manual_seed(0)
     config, space = DIRECTIONS[request.param]
-    return build_pair(config, SOURCE, space)["a2b"].eval()
+    return config.build_pair(SpacePair(SOURCE, space))["a2b"].eval()
 
 
 @pytest.fixture
@@ -210,7 +209,7 @@ def test_the_gradient_of_the_source_is_that_of_differences(generator, cond_BS) -
 
 def test_a_cycle_carries_a_gradient_through_straight_through_samples(generator, cond_BS) -> None:
     rollout = sample(generator, SPACE, 4, StraightThrough(), cond_BS)
-    back = build_pair(PLAIN, SequenceSpace(generator.vocab_size, 5, 6), SOURCE)["a2b"]
+    back = PLAIN.build_pair(SpacePair(SequenceSpace(generator.vocab_size, 5, 6), SOURCE))["a2b"]
     back(cond_BS, rollout.tokens).log_softmax(-1)[..., 0].sum().backward()
     grads = [p.grad for p in generator.parameters() if p.grad is not None]
     assert sum(float(grad.abs().sum()) for grad in grads) > 0
@@ -236,7 +235,7 @@ def test_without_an_end_token_every_column_is_visible(cond_BS) -> None:
     endless = SequenceSpace(7, 6)
     for config in (COPY, ATTENTION):
         torch.manual_seed(0)
-        generator = build_pair(config, endless, SPACE)["a2b"].eval()
+        generator = config.build_pair(SpacePair(endless, SPACE))["a2b"].eval()
         changed_BS = cond_BS.clone()
         changed_BS[:, -1] = 3
         ids_BT = targets(generator)
@@ -258,7 +257,7 @@ def test_logits_are_float_under_autocast(generator, cond_BS) -> None:
 
 def pointer(config: PointerConfig = COPY) -> PointerGenerator:
     torch.manual_seed(0)
-    return PointerGenerator(SOURCE, SPACE, config).eval()
+    return config.build_network(SOURCE, SPACE).eval()
 
 
 def attention(generator: PointerGenerator, ids_BT: Tensor, cond: Tensor) -> Tensor:
@@ -322,7 +321,7 @@ def test_the_pointer_learns_to_reverse() -> None:
     torch.manual_seed(0)
     space = SequenceSpace(13, 6, 12)
     config = PointerConfig(name="pointer", embed=32, hidden=48)
-    generator = build_pair(config, space, space)["a2b"]
+    generator = config.build_pair(SpacePair(space, space))["a2b"]
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-2)
     end_B1 = torch.full((64, 1), 12)
     mask_BT = torch.ones(64, 6, dtype=torch.bool)
@@ -344,7 +343,7 @@ def test_the_pointer_learns_to_reverse() -> None:
 
 
 def test_the_source_is_read_once(cond_BS, monkeypatch) -> None:
-    generator = build_pair(ATTENTION, SOURCE, SPACE)["a2b"].eval()
+    generator = ATTENTION.build_pair(SpacePair(SOURCE, SPACE))["a2b"].eval()
     assert isinstance(generator, EncoderDecoder)
     calls = []
     monkeypatch.setattr(generator, "_read", _counting(generator._read, calls))
@@ -363,7 +362,7 @@ def _counting(function: Any, calls: list) -> Any:
 
 
 def test_a_token_behind_the_last_column_is_refused(cond_BS) -> None:
-    generator = build_pair(ATTENTION, SOURCE, SPACE)["a2b"].eval()
+    generator = ATTENTION.build_pair(SpacePair(SOURCE, SPACE))["a2b"].eval()
     out = generator.start(4, cond_BS)
     for time in range(SPACE.length - 1):
         out = generator.step(targets(generator)[:, time], out.state)
@@ -372,7 +371,7 @@ def test_a_token_behind_the_last_column_is_refused(cond_BS) -> None:
 
 
 def test_the_read_out_is_the_embedding() -> None:
-    generator = build_pair(ATTENTION, SOURCE, OTHER)["a2b"]
+    generator = ATTENTION.build_pair(SpacePair(SOURCE, OTHER))["a2b"]
     shapes = [p.shape for p in generator.parameters() if OTHER.vocab_size in p.shape]
     assert shapes == [torch.Size([9, 8])]
 
@@ -382,15 +381,15 @@ def test_the_read_out_is_the_embedding() -> None:
 
 @pytest.mark.parametrize("config", [COPY, ATTENTION])
 def test_joint_sides_share_their_embedding(config) -> None:
-    pair = build_pair(config, SOURCE, SPACE)
+    pair = config.build_pair(SpacePair(SOURCE, SPACE))
     assert all(side.source_embedding is side.embedding for side in pair.values())
-    pair = build_pair(config.model_copy(update=APART), SOURCE, SPACE)
+    pair = config.model_copy(update=APART).build_pair(SpacePair(SOURCE, SPACE))
     assert all(side.source_embedding is not side.embedding for side in pair.values())
 
 
 @pytest.mark.parametrize("config", [COPY, ATTENTION])
 def test_two_networks_share_nothing(config) -> None:
-    pair = build_pair(config, SOURCE, SPACE)
+    pair = config.build_pair(SpacePair(SOURCE, SPACE))
     sides = [{id(p) for p in side.parameters()} for side in pair.values()]
     assert not sides[0] & sides[1]
 
@@ -399,7 +398,7 @@ def test_two_networks_share_nothing(config) -> None:
 def test_a_shared_pair_has_one_set_of_parameters(config, cond_BS) -> None:
     torch.manual_seed(0)
     shared = config.model_copy(update=SHARED)
-    pair = build_pair(shared, SOURCE, SPACE).eval()
+    pair = shared.build_pair(SpacePair(SOURCE, SPACE)).eval()
     for each in (pair, deepcopy(pair)):
         a2b, b2a = each["a2b"], each["b2a"]
         assert isinstance(a2b, Directed)
@@ -409,7 +408,7 @@ def test_a_shared_pair_has_one_set_of_parameters(config, cond_BS) -> None:
         # One network, two tasks.
         assert (a2b(ids_BT, cond_BS) - b2a(ids_BT, cond_BS)).abs().max() > 1e-3
     # Both lengths fit in both directions, whichever is longer.
-    for each in (pair, build_pair(shared, SPACE, SOURCE)):
+    for each in (pair, shared.build_pair(SpacePair(SPACE, SOURCE))):
         for side in each.values():
             side(cond_BS, targets(side))
             step_loop(side, cond_BS, targets(side))
@@ -419,8 +418,8 @@ def test_a_shared_pair_has_one_set_of_parameters(config, cond_BS) -> None:
 def test_the_style_acts_on_both_ends(cond_BS) -> None:
     """On the encoder's input and on the decoder's start vector."""
     torch.manual_seed(0)
-    recurrent = PointerGenerator(SOURCE, SPACE, COPY, styles=2).eval()
-    attending = EncoderDecoder(SOURCE, SPACE, ATTENTION, styles=2).eval()
+    recurrent = COPY.build_network(SOURCE, SPACE, styles=2).eval()
+    attending = ATTENTION.build_network(SOURCE, SPACE, styles=2).eval()
     memories = [recurrent._read(cond_BS, style)[1][1] for style in (0, 1)]
     assert (memories[0] - memories[1]).abs().max() > 1e-3
     values = [attending._read(cond_BS, style)[0][0][1] for style in (0, 1)]
@@ -436,7 +435,7 @@ def test_the_style_acts_on_both_ends(cond_BS) -> None:
 
 def test_handles_of_one_network_have_one_mode() -> None:
     """A block that evaluates both handles must not wake the network when the inner one ends."""
-    pair = build_pair(COPY.model_copy(update=SHARED), SOURCE, SPACE)
+    pair = COPY.model_copy(update=SHARED).build_pair(SpacePair(SOURCE, SPACE))
     network = pair["a2b"].network
     with evaluating(pair["a2b"]):
         assert not pair["b2a"].training
@@ -468,7 +467,7 @@ def test_recurrent_layers_keep_their_single_bias() -> None:
 )
 def test_what_does_not_fit_is_refused(config, b, words) -> None:
     with pytest.raises(UserError, match=words):
-        build_pair(config, SOURCE, b)
+        config.build_pair(SpacePair(SOURCE, b))
 
 
 def test_heads_divide_the_width() -> None:
@@ -484,12 +483,11 @@ def test_copy_is_a_plain_field() -> None:
 
 def test_a_seed_decides_every_parameter_wherever_the_modules_lie_in_memory() -> None:
     """The networks stay alive, so that each one has other addresses."""
-    config = EncoderDecoderConfig(name="encoder_decoder", width=4, layers=1, heads=1, joint=False)
     space = SequenceSpace(5, 4, 0)
     networks = []
     for _ in range(24):
         torch.manual_seed(0)
-        networks.append(EncoderDecoder(space, space, config))
+        networks.append(EncoderDecoder(space, space, width=4, layers=1, heads=1, joint=False))
     first, *others = [network.source_embedding.weight for network in networks]
     assert all(torch.equal(first, other) for other in others)
 
@@ -504,7 +502,7 @@ def test_a_copied_unknown_word_is_that_with_the_most_attention(name: str) -> Non
     """By hand from the step loop: where each `<unk>` was written, and how likely it was copied."""
     config, space = DIRECTIONS[name]
     torch.manual_seed(3)
-    generator = build_pair(config, SOURCE, space)["a2b"].eval()
+    generator = config.build_pair(SpacePair(SOURCE, space))["a2b"].eval()
     network, style = (generator.network, 0) if name == "copy-shared" else (generator, None)
     network.keys.weight.data.mul_(8)  # attention that prefers one place
     network.gate.weight.data.mul_(4)
@@ -543,5 +541,5 @@ def test_a_copied_unknown_word_is_that_with_the_most_attention(name: str) -> Non
 
 def test_a_translator_that_cannot_copy_has_no_copied_words(cond_BS: Tensor) -> None:
     for config in (PLAIN, ATTENTION, ATTENTION.model_copy(update=SHARED)):
-        generator = build_pair(config, SOURCE, SPACE)["a2b"].eval()
+        generator = config.build_pair(SpacePair(SOURCE, SPACE))["a2b"].eval()
         assert generator.copied_columns(torch.full((4, 5), 2), cond_BS, 2) is None

@@ -9,15 +9,13 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_critic, build_generator
 from seqgan.models.config import (
-    LoraConfig,
     RnnCriticConfig,
     RnnGeneratorConfig,
     TransformerCriticConfig,
     TransformerGeneratorConfig,
 )
-from seqgan.models.critics.start import start_from_generator
+from seqgan.models.generators_config import LoraConfig
 
 SPACE = SequenceSpace(vocab_size=7, length=5)
 SIZES: dict[str, dict[str, Any]] = {
@@ -30,7 +28,7 @@ SIZES: dict[str, dict[str, Any]] = {
 def make_generator(name: str, space: SequenceSpace = SPACE, **fields: Any) -> nn.Module:
     torch.manual_seed(0)
     kind = TransformerGeneratorConfig if name == "transformer" else RnnGeneratorConfig
-    generator = build_generator(kind(name=name, **(SIZES[name] | fields)), space).eval()
+    generator = kind(name=name, **(SIZES[name] | fields)).build(space).eval()
     for parameter in generator.parameters():
         parameter.data.mul_(1.5)  # so that logits differ from prefix to prefix
     return generator
@@ -41,8 +39,8 @@ def make_critic(name: str, space: SequenceSpace = SPACE, **fields: Any) -> nn.Mo
     fields = {"from_generator": True} | SIZES[name] | fields
     if name == "transformer":
         config = TransformerCriticConfig(name="transformer", causal=True, **fields)
-        return build_critic(config, space).eval()
-    return build_critic(RnnCriticConfig(name="rnn", cell=name, **fields), space).eval()
+        return config.build(space).eval()
+    return RnnCriticConfig(name="rnn", cell=name, **fields).build(space).eval()
 
 
 def all_true(ids_BT: Tensor) -> Tensor:
@@ -59,7 +57,7 @@ def ids_BT() -> Tensor:
 def test_the_critic_then_knows_what_the_generator_knows(name, ids_BT) -> None:
     """Its score behind token t, read out like token 3, is the logit of 3 as token t + 1."""
     generator, critic = make_generator(name), make_critic(name)
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     with torch.no_grad():
         critic.readout.weight.copy_(generator.readout.weight[3:4])
         critic.readout.bias.copy_(generator.readout.bias[3:4])
@@ -74,7 +72,7 @@ def test_a_copy_is_no_shared_parameter_and_leaves_the_read_out_alone(name) -> No
     generator, critic = make_generator(name), make_critic(name)
     readout = critic.readout.weight.clone()
     before = {key: value.clone() for key, value in generator.state_dict().items()}
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     assert torch.equal(critic.readout.weight, readout)
     assert all(parameter.requires_grad for parameter in critic.readout.parameters())
     with torch.no_grad():
@@ -85,17 +83,17 @@ def test_a_copy_is_no_shared_parameter_and_leaves_the_read_out_alone(name) -> No
 
 def test_the_present_weights_are_copied_not_the_first_ones(ids_BT) -> None:
     generator, critic = make_generator("gru"), make_critic("gru")
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     first = critic(ids_BT, all_true(ids_BT)).score
     generator.embedding.weight.data.add_(torch.randn(7, 4))
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     assert not torch.allclose(critic(ids_BT, all_true(ids_BT)).score, first)
     assert torch.equal(critic.embedding.weight, generator.embedding.weight)
 
 
 def test_the_position_that_no_generator_knows_is_the_one_before_it() -> None:
     generator, critic = make_generator("transformer"), make_critic("transformer")
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     positions = critic.positions.weight
     assert torch.equal(positions[:5], generator.positions.weight)
     assert torch.equal(positions[5], positions[4])
@@ -104,7 +102,7 @@ def test_the_position_that_no_generator_knows_is_the_one_before_it() -> None:
 def test_networks_behind_a_prompt_are_found() -> None:
     space = SequenceSpace(7, 5, prompt=3)
     generator, critic = make_generator("gru", space), make_critic("gru", space)
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     assert torch.equal(critic.inner.embedding.weight, generator.inner.embedding.weight)
 
 
@@ -120,9 +118,7 @@ def test_networks_behind_a_prompt_are_found() -> None:
 )
 def test_networks_that_are_not_alike_are_refused(generator, critic, message) -> None:
     with pytest.raises(UserError, match=message):
-        start_from_generator(
-            make_critic(critic[0], **critic[1]), make_generator(generator[0], **generator[1])
-        )
+        make_critic(critic[0], **critic[1]).start_from(make_generator(generator[0], **generator[1]))
 
 
 # ── Networks of the transformers library ──────────────────────────────────────────────────────
@@ -139,9 +135,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def hf_pair(folder: str, **fields: Any) -> tuple[nn.Module, nn.Module]:
     from seqgan.models.config import HfCriticConfig, HfGeneratorConfig
 
-    generator = build_generator(HfGeneratorConfig(name="hf", path=folder, **fields), SPACE)
+    generator = HfGeneratorConfig(name="hf", path=folder, **fields).build(SPACE)
     config = HfCriticConfig(name="hf", path=folder, kind="causal", from_generator=True)
-    return generator.eval(), build_critic(config, SPACE).eval()
+    return generator.eval(), config.build(SPACE).eval()
 
 
 def test_a_language_model_is_copied_as_it_is_now(folder, ids_BT) -> None:
@@ -149,7 +145,7 @@ def test_a_language_model_is_copied_as_it_is_now(folder, ids_BT) -> None:
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.mul_(1.1)
-    start_from_generator(critic, generator)
+    critic.start_from(generator)
     mask_BT = all_true(ids_BT)
     mask_BT[:, 3:] = False  # the last token that counts stands in column 2
     with torch.no_grad():
@@ -161,7 +157,7 @@ def test_a_language_model_is_copied_as_it_is_now(folder, ids_BT) -> None:
 def test_adapters_cannot_be_copied(folder) -> None:
     generator, critic = hf_pair(folder, lora=LoraConfig(rank=2))
     with pytest.raises(UserError, match=r"give both the same sizes, without generator\.lora"):
-        start_from_generator(critic, generator)
+        critic.start_from(generator)
 
 
 # ── The configuration ─────────────────────────────────────────────────────────────────────────

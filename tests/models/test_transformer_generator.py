@@ -7,7 +7,6 @@ from torch import Tensor
 
 from seqgan.core.tree import tree_map
 from seqgan.core.types import SequenceSpace
-from seqgan.models.build import build_generator
 from seqgan.models.config import TransformerGeneratorConfig
 from seqgan.models.generators.transformer import TransformerGenerator
 
@@ -18,7 +17,7 @@ CONFIG = TransformerGeneratorConfig(name="transformer", width=8, heads=2, layers
 @pytest.fixture
 def generator() -> TransformerGenerator:
     torch.manual_seed(0)
-    built = build_generator(CONFIG, SPACE).eval()
+    built = CONFIG.build(SPACE).eval()
     assert isinstance(built, TransformerGenerator)
     return built
 

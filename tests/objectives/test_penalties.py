@@ -12,7 +12,6 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import frozen
 from seqgan.core.types import ArraySpace, Batch, Scores, SequenceSpace
 from seqgan.games.criterion import Criterion
-from seqgan.models.build import build_critic
 from seqgan.models.config import (
     CnnCriticConfig,
     MlpCriticConfig,
@@ -134,7 +133,7 @@ CRITICS = {
 def test_the_penalty_has_the_derivative_that_finite_differences_give(name) -> None:
     """Double backward through every critic: directional derivative against (f(+h) − f(−h))/2h."""
     torch.manual_seed(0)
-    critic = build_critic(CRITICS[name], SPACE).double()
+    critic = CRITICS[name].build(SPACE).double()
     real = torch.rand(5, 4, 4, dtype=torch.double).softmax(-1)
     mask = torch.ones(5, 4, dtype=torch.bool)
     mask[0, 2:] = False
@@ -289,7 +288,7 @@ def normalised_weights(critic: nn.Module) -> dict[str, Tensor]:
 @pytest.mark.parametrize("name", ["mlp", "cnn", "transformer"])
 def test_after_some_updates_every_matrix_has_largest_singular_value_one(name) -> None:
     torch.manual_seed(0)
-    critic = build_critic(CRITICS[name], SPACE)
+    critic = CRITICS[name].build(SPACE)
     SpectralNorm(1).prepare(critic)
     player = Player("critic", critic, PlayerConfig(lr=1e-3))
     ids, mask = torch.randint(4, (16, 4)), torch.ones(16, 4, dtype=torch.bool)
@@ -317,7 +316,7 @@ def test_spectral_norm_of_a_known_matrix() -> None:
 
 def test_a_frozen_critic_does_not_move_its_power_iteration_and_passes_gradients() -> None:
     torch.manual_seed(0)
-    critic = build_critic(CRITICS["mlp"], SPACE)
+    critic = CRITICS["mlp"].build(SPACE)
     SpectralNorm(1).prepare(critic)
     x = F.one_hot(torch.randint(4, (6, 4)), 4).float().requires_grad_()
     mask = torch.ones(6, 4, dtype=torch.bool)

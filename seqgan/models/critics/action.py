@@ -2,7 +2,7 @@
 
     q_t = readout(h(x_<t)) ∈ R^V,     d_t = q_t[x_t]
 
-logits           q is free: a per-step discriminator, whose opinion of other tokens costs nothing
+logits           q is free: a per-step discriminator, which scores all other tokens as well
 log_likelihood   q = log softmax: a language model M, d_t = log M(x_t | x_<t). The mediator of
                  cooperative training (Lu et al. 2019, CoT), with objective `cooperative`.
 surprise         q = −log softmax: the language-model discriminator of DPGAN (Xu et al. 2018), whose
@@ -14,25 +14,38 @@ Points of the simplex get the mean of their tokens' scores. Deviation from both 
 recurrent network of any size; DPGAN's sentence-level reward is credit `sequence`.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import ActionCriticConfig
 from seqgan.models.layers import Recurrent, TokenEmbedding, score_in_chunks
 
 
 class ActionCritic(Critic):
-    """See `core.types.Critic` for the contract."""
+    """A score for every next token: `score_BT` and `q_BTV` of ids [B, T] or simplices [B, T, V].
 
-    def __init__(self, space: SequenceSpace, config: ActionCriticConfig) -> None:
+    critic = ActionCritic(SequenceSpace(vocab_size=100, length=20), reads="log_likelihood")
+    critic(ids_BT, mask_BT).q_BTV
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        reads: Literal["logits", "log_likelihood", "surprise"] = "logits",
+        cell: Literal["lstm", "gru"] = "gru",
+        embed: int = 64,
+        hidden: int = 64,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.reads = config.reads
-        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
-        self.start_E = nn.Parameter(torch.zeros(config.embed))
-        self.recurrent = Recurrent(config.cell, config.embed, config.hidden)
-        self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.hidden, space.vocab_size)
+        self.reads = reads
+        self.embedding = TokenEmbedding(space.vocab_size, embed)
+        self.start_E = nn.Parameter(torch.zeros(embed))
+        self.recurrent = Recurrent(cell, embed, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.readout = nn.Linear(hidden, space.vocab_size)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """`score_BT`, and `q_BTV` of all tokens."""

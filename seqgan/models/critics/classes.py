@@ -19,15 +19,22 @@ from seqgan.core.types import Critic, Scores, SequenceSpace
 
 
 class ClassesCritic(Critic):
-    """See the module's docstring. `trunk` is a critic of sequences without prompts that has
-    features and reads them with a linear `readout`, which is not used."""
+    """Tells labels [B, 1] and generated samples apart: `score_B`, `features_BF` of k + 1 logits.
+
+    `trunk` is a critic of sequences without prompts that gives features and reads them with a
+    linear `readout`, which is not used.
+
+        space = SequenceSpace(vocab_size=100, length=20, prompt=1)
+        ClassesCritic(MlpCritic(replace(space, prompt=0)), space)(ids_BT, mask_BT, label_B1).score
+    """
 
     def __init__(self, trunk: Critic, space: SequenceSpace) -> None:
         super().__init__()
+        self.trunk = trunk
+        self.features = space.vocab_size + 1
+        self.classes = nn.Linear(trunk.features, self.features)
         readout = trunk.readout
         assert isinstance(readout, nn.Linear)
-        self.trunk = trunk
-        self.classes = nn.Linear(readout.in_features, space.vocab_size + 1)
         readout.requires_grad_(False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
@@ -35,7 +42,7 @@ class ClassesCritic(Critic):
         the last of them for generated samples."""
         assert cond is not None, "needs labels"
         features_BF = self.trunk(x, mask).features_BF
-        assert features_BF is not None
+        assert features_BF is not None, "the trunk gives no features"
         logits_BK = self.classes(features_BF).float()
         return Scores(log_odds(logits_BK, cond), features_BF=logits_BK)
 

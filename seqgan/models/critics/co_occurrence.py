@@ -15,20 +15,22 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import CoOccurrenceCriticConfig
 from seqgan.models.layers import TokenEmbedding
 
 
 class CoOccurrenceCritic(Critic):
-    """See `core.types.Critic` for the contract. `score` is [B, T], not causal."""
+    """A critic of pairs of words: `score_BT`, not causal, of ids [B, T] or simplices [B, T, V].
+
+    CoOccurrenceCritic(SequenceSpace(vocab_size=100, length=20), width=32)(ids_BT, mask_BT)
+    """
 
     counts_from_first = False
 
-    def __init__(self, space: SequenceSpace, config: CoOccurrenceCriticConfig) -> None:
+    def __init__(self, space: SequenceSpace, width: int = 64) -> None:
         super().__init__()
-        self.embedding = TokenEmbedding(space.vocab_size, config.width)
-        self.match = nn.Linear(config.width, config.width, bias=False)
-        self.alone = nn.Linear(config.width, 1)
+        self.embedding = TokenEmbedding(space.vocab_size, width)
+        self.match = nn.Linear(width, width, bias=False)
+        self.alone = nn.Linear(width, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """Scores of `ids_BT` or `simplex_BTV`."""

@@ -9,17 +9,20 @@ causal    a language model, such as GPT-2: the score is read at the last token t
 
 Deviations. The summary column is a learned vector that begins as the embedding of the network's
 begin token where it has one (BERT's [CLS] is known to its tokenizer only), and no separator
-follows the sentence. No pooler. GAD's critic starts as a copy of its student and is told a
-prompt: those are `from_generator` and the prompts of the data.
+follows the sentence. No pooler. GAD's critic starts as a copy of its student and reads a prompt:
+those are `from_generator` and the prompts of the data.
 
 Columns behind the end are hidden from attention and from the mean.
 """
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import HfCriticConfig
+from seqgan.models.critics.start import copy_layers
+from seqgan.models.generators.hf import HfGenerator
 from seqgan.models.layers import score_in_chunks
 from seqgan.models.pretrained import (
     check_columns,
@@ -33,26 +36,46 @@ _FIELD = "critic"
 
 
 class HfCritic(Critic):
-    """See `core.types.Critic` for the contract. `features_BF`: what the score is read from."""
+    """A pretrained network with a read-out: `score_B`, and `features_BF` that it is read from, of
+    ids [B, T] or simplices [B, T, V].
 
-    def __init__(self, space: SequenceSpace, config: HfCriticConfig) -> None:
+    `path` is a hub id or a folder; with `random_init` only its configuration is taken. Raises
+    `UserError` where it cannot be loaded, or cannot read the space's sequences.
+
+        HfCritic(space, "distilbert-base-uncased", pooling="first")(ids_BT, mask_BT).score
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        path: str,
+        kind: Literal["encoder", "causal"] = "encoder",
+        pooling: Literal["mean", "first"] = "mean",
+        random_init: bool = False,
+    ) -> None:
         super().__init__()
-        self.network = load_network(config, space, _FIELD, "trunk")
-        self.causal_trunk = config.kind == "causal"
+        self.network = load_network(path, random_init, space, _FIELD, "trunk")
+        self.causal_trunk = kind == "causal"
         self.summary_E: nn.Parameter | None = None
         if self.causal_trunk:
-            self.start_id = start_token(self.network, _FIELD, config.path)
-        elif config.pooling == "first":
+            self.start_id = start_token(self.network, _FIELD, path)
+        elif pooling == "first":
             self.summary_E = nn.Parameter(self._first_summary())
         in_front = self.causal_trunk or self.summary_E is not None
         columns = space.length + in_front
-        width = check_columns(self.network, columns, self.causal_trunk, _FIELD, config.path)
-        self.readout = nn.Linear(width, 1)
+        self.features = check_columns(self.network, columns, self.causal_trunk, _FIELD, path)
+        self.readout = nn.Linear(self.features, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence, and the features in front of the read-out."""
         assert mask is not None, "sequences have a mask"
         return score_in_chunks(self._score, x, mask)
+
+    def start_from(self, generator: nn.Module) -> None:
+        """From an `HfGenerator` of the same path."""
+        if not isinstance(generator, HfGenerator):
+            return super().start_from(generator)
+        copy_layers(self.network, generator.network.base_model)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         features_BF = self._features(tokens, mask_BT)

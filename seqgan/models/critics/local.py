@@ -8,33 +8,40 @@ occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either
 fill in front of a prompt is like the edge of the row: zeros, in every layer.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import LocalCriticConfig
 from seqgan.models.fill import begun_columns
 from seqgan.models.layers import TokenEmbedding
 
 
 class LocalCritic(Critic):
-    """See `core.types.Critic` for the contract. `score` is [B, T], not causal."""
+    """A critic of windows: `score_BT`, not causal, of ids [B, T] or simplices [B, T, V].
+
+    `windows` are the widths of the convolutions, in columns; odd.
+
+        LocalCritic(SequenceSpace(vocab_size=100, length=20), windows=(3, 3))(ids_BT, mask_BT)
+    """
 
     counts_from_first = False
 
-    def __init__(self, space: SequenceSpace, config: LocalCriticConfig) -> None:
+    def __init__(
+        self, space: SequenceSpace, width: int = 64, windows: Sequence[int] = (3, 3)
+    ) -> None:
         super().__init__()
-        self.embedding = TokenEmbedding(space.vocab_size, config.width)
-        widths = [config.width] * (len(config.windows) + 1)
+        self.embedding = TokenEmbedding(space.vocab_size, width)
+        widths = [width] * (len(windows) + 1)
         layers: list[nn.Module] = []
-        for (inputs, outputs), window in zip(pairwise(widths), config.windows, strict=True):
+        for (inputs, outputs), window in zip(pairwise(widths), windows, strict=True):
             layers += [
                 nn.Conv1d(inputs, outputs, window, padding=window // 2),
                 nn.LeakyReLU(0.2),
             ]
-        self.layers = nn.Sequential(*layers, nn.Conv1d(config.width, 1, 1))
+        self.layers = nn.Sequential(*layers, nn.Conv1d(width, 1, 1))
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """Scores of `ids_BT` or `simplex_BTV`."""

@@ -15,17 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, Space
-from seqgan.models.config import MlpCriticConfig
 from seqgan.models.layers import LabelProjection, Stack, score_in_chunks
 
 
 class MlpTrunk(Stack[nn.Linear]):
-    """`features_BF`: the last hidden layer."""
+    """`features_BF`: the last hidden layer, of samples [B, …] with `space.size` numbers each."""
 
-    def __init__(self, space: Space, config: MlpCriticConfig) -> None:
-        widths = [space.size] + [config.hidden] * config.layers
+    def __init__(self, space: Space, hidden: int = 128, layers: int = 2) -> None:
+        widths = [space.size] + [hidden] * layers
         super().__init__(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths))
-        self.features = config.hidden
+        self.features = hidden
 
     def forward(self, x: Tensor) -> Tensor:
         features_BF = x.flatten(1)
@@ -35,17 +34,20 @@ class MlpTrunk(Stack[nn.Linear]):
 
 
 class MlpCritic(Critic):
-    """See `core.types.Critic` for the contract. Needs all T columns of a space of sequences."""
+    """A perceptron: `score_B` and `features_BF` of whole samples, all T columns of sequences.
+
+    MlpCritic(ArraySpace((2,)), hidden=64)(x_BD).score
+    """
 
     counts_from_first = False
 
-    def __init__(self, space: Space, config: MlpCriticConfig) -> None:
+    def __init__(self, space: Space, hidden: int = 128, layers: int = 2) -> None:
         super().__init__()
         self.space = space
-        self.features = config.hidden
-        self.layers = MlpTrunk(space, config)
-        self.readout = nn.Linear(config.hidden, 1)
-        self.projection = LabelProjection(space.label_sizes, config.hidden)
+        self.features = hidden
+        self.layers = MlpTrunk(space, hidden, layers)
+        self.readout = nn.Linear(hidden, 1)
+        self.projection = LabelProjection(space.label_sizes, hidden)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sample; features are the last hidden layer."""

@@ -16,23 +16,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import PairwiseCriticConfig
 from seqgan.models.layers import TokenEmbedding, score_in_chunks
 
 
 class PairwiseCritic(Critic):
-    """See `core.types.Critic` for the contract. Needs all T columns of the space."""
+    """A critic of pairs of columns: `score_B` and `features_BF` of ids [B, T] or simplices
+    [B, T, V], with all T columns of the space.
+
+        PairwiseCritic(SequenceSpace(vocab_size=8, length=12), channels=4)(ids_BT, mask_BT).score
+    """
 
     counts_from_first = False
 
-    def __init__(self, space: SequenceSpace, config: PairwiseCriticConfig) -> None:
+    def __init__(
+        self, space: SequenceSpace, embed: int = 16, channels: int = 4, hidden: int = 128
+    ) -> None:
         super().__init__()
-        self.channels = config.channels
-        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
+        self.channels = channels
+        self.features = hidden
+        self.embedding = TokenEmbedding(space.vocab_size, embed)
         # All M_c in one layer: e_j to [M_1 e_j; …; M_C e_j].
-        self.bilinear = nn.Linear(config.embed, config.channels * config.embed, bias=False)
-        self.hidden = nn.Linear(config.channels * space.length**2, config.hidden)
-        self.readout = nn.Linear(config.hidden, 1)
+        self.bilinear = nn.Linear(embed, channels * embed, bias=False)
+        self.hidden = nn.Linear(channels * space.length**2, hidden)
+        self.readout = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence; features are the hidden layer."""

@@ -21,32 +21,47 @@ zeroed, so that a score does not depend on what stands there. Windows that begin
 front of a prompt are left out.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import RelganCriticConfig
 from seqgan.models.fill import begun_columns, without_fill
 from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
 
 
 class RelganCritic(Critic):
-    """See `core.types.Critic` for the contract. Sequences must be as long as the widest window."""
+    """RelGAN's critic: `score_B` and `features_BF` of ids [B, T] or simplices [B, T, V].
+
+    There are as many `filters` as `widths`. Sequences must be as long as the widest window.
+
+        RelganCritic(SequenceSpace(vocab_size=100, length=20), hidden=64)(soft_BTV, mask_BT).score
+    """
 
     counts_from_first = False
 
-    def __init__(self, space: SequenceSpace, config: RelganCriticConfig) -> None:
+    def __init__(
+        self,
+        space: SequenceSpace,
+        representations: int = 64,
+        embed: int = 1,
+        widths: Sequence[int] = (2, 3, 4, 5),
+        filters: Sequence[int] = (300, 300, 300, 300),
+        hidden: int = 100,
+        dropout: float = 0.25,
+    ) -> None:
         super().__init__()
-        self.representations = config.representations
-        self.embedding = TokenEmbedding(space.vocab_size, config.representations * config.embed)
+        self.representations = representations
+        self.features = hidden
+        self.embedding = TokenEmbedding(space.vocab_size, representations * embed)
         self.filters = Stack[nn.Linear](
-            nn.Linear(width * config.embed, filters)
-            for width, filters in zip(config.widths, config.filters, strict=True)
+            nn.Linear(width * embed, count) for width, count in zip(widths, filters, strict=True)
         )
-        self.highway = Highway(sum(config.filters))
-        self.dropout = nn.Dropout(config.dropout)
-        self.hidden = nn.Linear(sum(config.filters), config.hidden)
-        self.readout = nn.Linear(config.hidden, 1)
+        self.highway = Highway(sum(filters))
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(sum(filters), hidden)
+        self.readout = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence, and the features in front of the read-out."""

@@ -11,32 +11,55 @@ Caccia et al. 2020 do.
 What stands behind the end comes too late to influence a score that counts.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import RnnCriticConfig
+from seqgan.models.critics.start import copy_layers, copy_start
+from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chunks
 
 
 class RnnCritic(Critic):
-    """See `core.types.Critic` for the contract."""
+    """A recurrent critic: causal `score_BT` of ids [B, T] or simplices [B, T, V].
 
-    def __init__(self, space: SequenceSpace, config: RnnCriticConfig) -> None:
+    With `from_generator` it reads a start vector first, so that `start_from` can copy a generator.
+
+        RnnCritic(SequenceSpace(vocab_size=100, length=20), "gru", hidden=32)(ids_BT, mask_BT).score
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        cell: Literal["lstm", "gru"] = "gru",
+        embed: int = 64,
+        hidden: int = 64,
+        layers: int = 1,
+        dropout: float = 0.0,
+        from_generator: bool = False,
+    ) -> None:
         super().__init__()
-        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
-        self.start_E = nn.Parameter(torch.randn(config.embed)) if config.from_generator else None
-        widths = [config.embed] + [config.hidden] * config.layers
-        self.layers = Stack[Recurrent](
-            Recurrent(config.cell, width, config.hidden) for width in widths[:-1]
-        )
-        self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.hidden, 1)
+        self.embedding = TokenEmbedding(space.vocab_size, embed)
+        self.start_E = nn.Parameter(torch.randn(embed)) if from_generator else None
+        widths = [embed] + [hidden] * layers
+        self.layers = Stack[Recurrent](Recurrent(cell, width, hidden) for width in widths[:-1])
+        self.dropout = nn.Dropout(dropout)
+        self.readout = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """`score_BT`: logits."""
         assert mask is not None, "sequences have a mask"
         return score_in_chunks(self._score, x, mask)
+
+    def start_from(self, generator: nn.Module) -> None:
+        """From an `RnnGenerator` of the same cell, embed, hidden and layers."""
+        if not isinstance(generator, RnnGenerator):
+            return super().start_from(generator)
+        copy_layers(self.embedding, generator.embedding)
+        copy_layers(self.layers, generator.layers)
+        copy_start(self.start_E, generator.start_E)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         h_BTH = self.embedding(tokens)

@@ -18,57 +18,16 @@ that one starts as the position before it.
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.models.critics.hf import HfCritic
-from seqgan.models.critics.rnn import RnnCritic
-from seqgan.models.critics.transformer import TransformerCritic
-from seqgan.models.generators.hf import HfGenerator
-from seqgan.models.generators.rnn import RnnGenerator
-from seqgan.models.generators.transformer import TransformerGenerator
-from seqgan.models.prompted import PromptedCritic, PromptedGenerator
 
 Weights = dict[str, Tensor]
 
 
 @torch.no_grad()
-def start_from_generator(critic: nn.Module, generator: nn.Module) -> None:
-    """Copy the generator's present layers into the critic, in place.
-
-    Raises `UserError` where the two are not built alike.
-    """
-    if isinstance(critic, PromptedCritic) and isinstance(generator, PromptedGenerator):
-        critic, generator = critic.inner, generator.inner
-    if isinstance(critic, RnnCritic) and isinstance(generator, RnnGenerator):
-        _copy_recurrent(critic, generator)
-    elif isinstance(critic, TransformerCritic) and isinstance(generator, TransformerGenerator):
-        _copy_transformer(critic, generator)
-    elif isinstance(critic, HfCritic) and isinstance(generator, HfGenerator):
-        _copy(critic.network, generator.network.base_model)
-    else:
-        raise UserError(
-            f"critic.from_generator: a {type(critic).__name__} cannot start from a "
-            f"{type(generator).__name__}; use critic rnn with generator lstm or gru, transformer "
-            "with transformer, or hf with hf"
-        )
-
-
-def _copy_recurrent(critic: RnnCritic, generator: RnnGenerator) -> None:
-    _copy(critic.embedding, generator.embedding)
-    _copy(critic.layers, generator.layers)
-    _copy_start(critic.start_E, generator.start_E)
-
-
-def _copy_transformer(critic: TransformerCritic, generator: TransformerGenerator) -> None:
-    for name in ("embedding", "blocks", "norm"):
-        _copy(getattr(critic, name), getattr(generator, name))
-    _copy_start(critic.start_E, generator.start_E)
-    read = generator.positions.weight
-    critic.positions.weight.copy_(torch.cat([read, read[-1:]]))
-
-
-def _copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
+def copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
+    """The start token, into a critic that reads one."""
     if target_E is None:
         raise UserError(
             "critic.from_generator=false: this critic reads no start token, as the generator "
@@ -77,7 +36,7 @@ def _copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
     target_E.copy_(source_E)
 
 
-def _copy(target: Any, source: Any) -> None:
+def copy_layers(target: Any, source: Any) -> None:
     """All weights of a module, after a look at their names and shapes."""
     wanted: Weights = target.state_dict()
     found: Weights = source.state_dict()

@@ -14,34 +14,61 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.config import TransformerCriticConfig
+from seqgan.models.critics.start import copy_layers, copy_start
+from seqgan.models.generators.transformer import TransformerGenerator
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding, score_in_chunks
 
 
 class TransformerCritic(Critic):
-    """See `core.types.Critic` for the contract."""
+    """A transformer critic of ids [B, T] or simplices [B, T, V]: `score_B` and `features_BF`, or
+    with `causal` a `score_BT`.
 
-    def __init__(self, space: SequenceSpace, config: TransformerCriticConfig) -> None:
+    With `from_generator` (causal only) it reads a start vector first, so that `start_from` can
+    copy a generator.
+
+        TransformerCritic(SequenceSpace(vocab_size=100, length=20), width=32)(ids_BT, mask_BT).score
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        width: int = 64,
+        layers: int = 2,
+        heads: int = 4,
+        dropout: float = 0.0,
+        causal: bool = False,
+        from_generator: bool = False,
+    ) -> None:
         super().__init__()
-        self.causal = config.causal
-        self.embedding = TokenEmbedding(space.vocab_size, config.width)
-        self.start_E = nn.Parameter(torch.randn(config.width)) if config.from_generator else None
-        self.positions = Positions(space.length + config.from_generator, config.width)
+        self.causal = causal
+        self.features = 0 if causal else width
+        self.embedding = TokenEmbedding(space.vocab_size, width)
+        self.start_E = nn.Parameter(torch.randn(width)) if from_generator else None
+        self.positions = Positions(space.length + from_generator, width)
         if not self.causal:
-            self.summary_E = nn.Parameter(torch.randn(config.width))
-        self.dropout = nn.Dropout(config.dropout)
-        self.blocks = Stack[Block](
-            Block(config.width, config.heads, config.dropout, config.causal)
-            for _ in range(config.layers)
-        )
-        self.norm = nn.LayerNorm(config.width)
-        self.readout = nn.Linear(config.width, 1)
+            self.summary_E = nn.Parameter(torch.randn(width))
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = Stack[Block](Block(width, heads, dropout, causal) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.readout = nn.Linear(width, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         """One logit a sequence, the features behind it; with `causal`, `score_BT` instead."""
         assert mask is not None, "sequences have a mask"
         score = self._score_steps if self.causal else self._score_summary
         return score_in_chunks(score, x, mask)
+
+    @torch.no_grad()
+    def start_from(self, generator: nn.Module) -> None:
+        """From a `TransformerGenerator` of the same width, layers and heads."""
+        if not isinstance(generator, TransformerGenerator):
+            return super().start_from(generator)
+        copy_layers(self.embedding, generator.embedding)
+        copy_layers(self.blocks, generator.blocks)
+        copy_layers(self.norm, generator.norm)
+        copy_start(self.start_E, generator.start_E)
+        read = generator.positions.weight
+        self.positions.weight.copy_(torch.cat([read, read[-1:]]))
 
     def _score_steps(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         h_BTE = self._embed(tokens)

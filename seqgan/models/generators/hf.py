@@ -18,6 +18,8 @@ first, by the `peft` library.
 """
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -26,7 +28,6 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
-from seqgan.models.config import HfGeneratorConfig, LoraConfig
 from seqgan.models.pretrained import (
     check_columns,
     column_of,
@@ -38,18 +39,41 @@ from seqgan.models.pretrained import (
 _FIELD = "generator"
 
 
-class HfGenerator(Generator):
-    """See `core.types.Generator` for the contract."""
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """Adapters: W + (alpha / rank) · B A. `targets` names their layers; None: the usual ones."""
 
-    def __init__(self, space: SequenceSpace, config: HfGeneratorConfig) -> None:
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    targets: Sequence[str] | None = None
+
+
+class HfGenerator(Generator):
+    """A pretrained causal language model; see `core.types.Generator` for the contract.
+
+    `path` is a hub id or a folder; with `random_init` only its configuration is taken. With `lora`
+    the network is frozen and adapters are trained. Raises `UserError` where the network cannot be
+    loaded, or cannot write the space's sequences.
+
+        HfGenerator(SequenceSpace(vocab_size=50257, length=32), "distilgpt2", lora=Lora(rank=4))
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        path: str,
+        lora: Lora | None = None,
+        random_init: bool = False,
+    ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        network = load_network(config, space, _FIELD, "language_model")
-        self.start_id = start_token(network, _FIELD, config.path)
-        check_columns(network, space.length, True, _FIELD, config.path)
-        _check_cache(network, config.path)
+        network = load_network(path, random_init, space, _FIELD, "language_model")
+        self.start_id = start_token(network, _FIELD, path)
+        check_columns(network, space.length, True, _FIELD, path)
+        _check_cache(network, path)
         self._takes_positions = "position_ids" in signature(type(network).forward).parameters
-        self.network = network if config.lora is None else _with_adapters(network, config.lora)
+        self.network = network if lora is None else _with_adapters(network, lora)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first token, for `batch` rows."""
@@ -130,7 +154,7 @@ def _check_cache(network: Any, path: str) -> None:
         )
 
 
-def _with_adapters(network: Any, config: LoraConfig) -> Any:
+def _with_adapters(network: Any, lora: Lora) -> Any:
     """The same network, frozen, with trainable adapters inside."""
     try:
         import peft
@@ -139,10 +163,10 @@ def _with_adapters(network: Any, config: LoraConfig) -> Any:
             f"{_FIELD}.lora: the package peft is not installed; run: pip install 'seqgan[hf]'"
         ) from error
     settings = peft.LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules=config.targets,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=None if lora.targets is None else list(lora.targets),
     )
     try:
         with warnings.catch_warnings():  # it finds out how GPT-2's layers lie by itself
@@ -151,6 +175,6 @@ def _with_adapters(network: Any, config: LoraConfig) -> Any:
     except ValueError as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
-            f"{_FIELD}.lora.targets={config.targets}: no adapters could be added ({reason}); name "
+            f"{_FIELD}.lora.targets={lora.targets}: no adapters could be added ({reason}); name "
             "linear layers of the network, or leave targets out"
         ) from error

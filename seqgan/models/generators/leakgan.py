@@ -1,4 +1,4 @@
-"""LeakGAN's generator: a manager that is told the critic's features, a worker that follows it.
+"""LeakGAN's generator: a manager that reads the critic's features, a worker that follows it.
 
     f_t = F(x_<=t)                         the critic's features of the present prefix, leaked
     g_t = m_t / |m_t|,  m_t = W h^M_t + b  h^M an LSTM over f: the manager's goal, a direction
@@ -16,7 +16,7 @@ whole sentence:
 
 What is cut. Features carry no gradient, neither to the critic nor to the tokens. The worker reads
 goals without gradient, so that no likelihood and no reward of the worker reaches the manager: it
-learns from `ahead` alone, and the worker (to which W_ψ belongs) from p alone.
+learns from `alignment` alone, and the worker (to which W_ψ belongs) from p alone.
 
 The leak. The generator keeps a copy of the critic, as buffers: they are no parameters of this
 player, are saved with it (its checkpoint is complete without the critic's), and moving averages
@@ -27,7 +27,7 @@ The temperature of the paper's softmax is 1 here, in samples and in likelihoods 
 wants another one gives it to decoding and to the density. The official code multiplies logits by
 1.5 where it samples and by 1 in its likelihoods, which are then those of another model.
 
-Deviations from the paper: the first c − 1 columns have fewer goals, and `followed` is the mean
+Deviations from the paper: the first c − 1 columns have fewer goals, and `reward` is the mean
 over those there are; goals near the end look at the end. From the official code, besides those:
 columns that are not there yet are zeros, not a token of their own; goals act at once and slide,
 where theirs are summed over blocks of c columns and used in the next block, with a learned goal
@@ -48,32 +48,42 @@ from seqgan.core.generators import Managed, ManagedGenerator
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating
 from seqgan.core.types import Critic, SequenceSpace, State, StepOut
-from seqgan.models.config import LeakGanGeneratorConfig
 from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
 class LeakGanGenerator(ManagedGenerator):
-    """See `core.generators.ManagedGenerator` for the contract.
+    """A manager and a worker; see `core.generators.ManagedGenerator` for the contract.
 
-    `leaked` is a critic of the kind that will be listened to; its scores have `features_BF` with
-    `features` columns. It becomes part of this module. The state is (tokens so far, the
-    manager's, the worker's, the last c goals as k numbers each [B, c, k]).
+    `leaked` is a critic like the one whose features are read later; it gives features and becomes
+    part of this module. `goal` is the width of a goal's embedding, `horizon` counts tokens.
+
+        generator = LeakGanGenerator(space, CnnCritic(space, 32, (1, 2, 3), (50, 50, 50)))
+        generator.sync_critic_features(critic)  # after each update of the critic
+
+    The state is (tokens so far, the manager's, the worker's, the last c goals as k numbers each
+    [B, c, k]).
     """
 
     def __init__(
-        self, space: SequenceSpace, config: LeakGanGeneratorConfig, leaked: Critic, features: int
+        self,
+        space: SequenceSpace,
+        leaked: Critic,
+        embed: int = 32,
+        hidden: int = 32,
+        goal: int = 16,
+        horizon: int = 4,
     ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        self.horizon = config.horizon
+        self.horizon = horizon
         self._space = space
-        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
-        self.start_E = nn.Parameter(torch.randn(config.embed))
-        self.worker = Recurrent("lstm", config.embed, config.hidden)
-        self.actions = nn.Linear(config.hidden, space.vocab_size * config.goal)
-        self.embed_goal = nn.Linear(features, config.goal, bias=False)
-        self.manager = Recurrent("lstm", features, config.hidden)
-        self.goal = nn.Linear(config.hidden, features)
+        self.embedding = TokenEmbedding(space.vocab_size, embed)
+        self.start_E = nn.Parameter(torch.randn(embed))
+        self.worker = Recurrent("lstm", embed, hidden)
+        self.actions = nn.Linear(hidden, space.vocab_size * goal)
+        self.embed_goal = nn.Linear(leaked.features, goal, bias=False)
+        self.manager = Recurrent("lstm", leaked.features, hidden)
+        self.goal = nn.Linear(hidden, leaked.features)
         self.leaked = leaked
         _parameters_to_buffers(leaked)
 
@@ -118,13 +128,13 @@ class LeakGanGenerator(ManagedGenerator):
         return self._unroll(tokens, self._prefix_features(tokens, tokens.shape[1]))[0]
 
     def read(self, tokens: Tensor) -> Managed:
-        """What `forward` says, and how goals and features went together."""
+        """The logits of `forward`, and the cosines of goals and features."""
         f_BSF = self._prefix_features(tokens, tokens.shape[1] + 1)
         logits_BTV, goals_BTF = self._unroll(tokens, f_BSF[:, :-1])
         return Managed(
             logits_BTV,
-            _ahead(f_BSF.float(), goals_BTF.float(), self.horizon),
-            _followed(f_BSF.float(), goals_BTF.detach().float(), self.horizon),
+            _alignment(f_BSF.float(), goals_BTF.float(), self.horizon),
+            _reward(f_BSF.float(), goals_BTF.detach().float(), self.horizon),
         )
 
     def _unroll(self, tokens: Tensor, f_BTF: Tensor) -> tuple[Tensor, Tensor]:
@@ -160,7 +170,7 @@ class LeakGanGenerator(ManagedGenerator):
         missing = self._space.length - tokens.shape[1]
         filled = F.pad(tokens, (0, 0) * (tokens.dim() - 2) + (0, missing))
         features_BF = self.leaked(filled, F.pad(mask_BT, (0, missing))).features_BF
-        assert features_BF is not None, "checked by Experiment"
+        assert features_BF is not None, "the critic gives no features"
         return features_BF
 
 
@@ -173,14 +183,14 @@ def _sums_of_last(x_BTK: Tensor, count: int) -> Tensor:
     return F.pad(x_BTK, (0, 0, count - 1, 0)).unfold(1, count, 1).sum(-1)
 
 
-def _ahead(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
+def _alignment(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
     """`manager_alignment_BT` of the module's docstring; f has a column more than the goals."""
     length = goals_BTF.shape[1]
     arrival_T = (torch.arange(length, device=f_BSF.device) + horizon).clamp(max=length)
     return _cosine(f_BSF[:, arrival_T], f_BSF[:, :-1], goals_BTF)
 
 
-def _followed(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
+def _reward(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
     """`worker_reward_BT` of the module's docstring."""
     length = goals_BTF.shape[1]
     columns_T = torch.arange(1, length + 1, device=f_BSF.device)

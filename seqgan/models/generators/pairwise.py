@@ -14,30 +14,38 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
-from seqgan.models.config import PairwiseGeneratorConfig, RnnGeneratorConfig
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.layers import TokenEmbedding
 
 
 class PairwiseGenerator(Generator):
-    """See `core.types.Generator` for the contract.
+    """A GRU that also compares columns; see `core.types.Generator` for the contract.
+
+    `compare` is the width of the embedding that is compared, by `channels` bilinear forms.
+
+        PairwiseGenerator(SequenceSpace(vocab_size=8, length=12), channels=4)(ids_BT)  # logits_BTV
 
     The state is (the recurrent one, columns read, `fill_B`, M_c e of each column), where the first
     `fill_B` columns of a row only fill it up and have zeros; None: there are none.
     """
 
-    def __init__(self, space: SequenceSpace, config: PairwiseGeneratorConfig) -> None:
+    def __init__(
+        self,
+        space: SequenceSpace,
+        embed: int = 32,
+        hidden: int = 64,
+        dropout: float = 0.0,
+        compare: int = 16,
+        channels: int = 4,
+    ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        self.channels = config.channels
-        recurrent = RnnGeneratorConfig(
-            name="gru", embed=config.embed, hidden=config.hidden, dropout=config.dropout
-        )
-        self.recurrent = RnnGenerator(space, recurrent)
-        self.symbols = TokenEmbedding(space.vocab_size, config.compare)
+        self.channels = channels
+        self.recurrent = RnnGenerator(space, "gru", embed, hidden, dropout=dropout)
+        self.symbols = TokenEmbedding(space.vocab_size, compare)
         # All M_c in one layer: e to [M_1 e; …; M_C e].
-        self.bilinear = nn.Linear(config.compare, config.channels * config.compare, bias=False)
-        self.weight_CTT = nn.Parameter(torch.zeros(config.channels, space.length, space.length))
+        self.bilinear = nn.Linear(compare, channels * compare, bias=False)
+        self.weight_CTT = nn.Parameter(torch.zeros(channels, space.length, space.length))
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first token, for `batch` rows."""

@@ -21,26 +21,41 @@ Speed. What depends on the input alone (keys, values, gates) is computed for all
 in `forward`; the loop over columns is left with the memory's own products.
 """
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
-from seqgan.models.config import RelationalGeneratorConfig
 from seqgan.models.layers import TokenEmbedding
 
 
 class RelationalGenerator(Generator):
-    """See `core.types.Generator` for the contract. The state is the memory, [B, slots, width]."""
+    """A relational memory; see `core.types.Generator` for the contract.
 
-    def __init__(self, space: SequenceSpace, config: RelationalGeneratorConfig) -> None:
+    The state is the memory, [B, slots, heads · head_size].
+
+        RelationalGenerator(SequenceSpace(vocab_size=100, length=20), heads=2, head_size=64)
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        embed: int = 32,
+        slots: int = 1,
+        heads: int = 2,
+        head_size: int = 256,
+        gates: Literal["unit", "slot"] = "unit",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
-        self.start_E = nn.Parameter(torch.randn(config.embed))
-        self.core = RelationalCore(config)
-        self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.slots * config.heads * config.head_size, space.vocab_size)
+        self.embedding = TokenEmbedding(space.vocab_size, embed)
+        self.start_E = nn.Parameter(torch.randn(embed))
+        self.core = RelationalCore(embed, slots, heads, head_size, gates)
+        self.dropout = nn.Dropout(dropout)
+        self.readout = nn.Linear(slots * heads * head_size, space.vocab_size)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first token, for `batch` rows."""
@@ -74,21 +89,23 @@ class RelationalGenerator(Generator):
 class RelationalCore(nn.Module):
     """The memory's update. A memory is [B, slots, width]."""
 
-    def __init__(self, config: RelationalGeneratorConfig) -> None:
+    def __init__(
+        self, embed: int, slots: int, heads: int, head_size: int, gates: Literal["unit", "slot"]
+    ) -> None:
         super().__init__()
-        self.heads = config.heads
-        width = config.heads * config.head_size
-        gates = width if config.gates == "unit" else 1
-        self.project = nn.Linear(config.embed, width)
+        self.heads = heads
+        width = heads * head_size
+        size = width if gates == "unit" else 1
+        self.project = nn.Linear(embed, width)
         self.query_key_value = nn.Linear(width, 3 * width, bias=False)
         self.norm_attention = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
         self.norm_mlp = nn.LayerNorm(width)
-        self.gates_of_input = nn.Linear(width, 2 * gates)
-        self.gates_of_memory = nn.Linear(width, 2 * gates, bias=False)
+        self.gates_of_input = nn.Linear(width, 2 * size)
+        self.gates_of_memory = nn.Linear(width, 2 * size, bias=False)
         with torch.no_grad():  # remember at first: the forget gate's bias is 1
-            self.gates_of_input.bias.copy_(torch.arange(2).repeat_interleave(gates))
-        self.register_buffer("identity", torch.eye(config.slots, width), persistent=False)
+            self.gates_of_input.bias.copy_(torch.arange(2).repeat_interleave(size))
+        self.register_buffer("identity", torch.eye(slots, width), persistent=False)
 
     def empty_memory(self, batch: int) -> Tensor:
         """The memory before the first token: different in every slot, so that they can differ."""

@@ -4,30 +4,44 @@ Deviations from SeqGAN's generator (Yu et al. 2017): the start token is a learne
 of the embedding of word 0, so every id is an ordinary word; gates have one bias.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
-from seqgan.models.config import RnnGeneratorConfig
 from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 
 
 class RnnGenerator(Generator):
-    """See `core.types.Generator` for the contract."""
+    """A recurrent generator; see `core.types.Generator` for the contract.
 
-    def __init__(self, space: SequenceSpace, config: RnnGeneratorConfig) -> None:
+    With `init_std` all parameters are drawn from N(0, init_std²).
+
+        generator = RnnGenerator(SequenceSpace(vocab_size=100, length=20), "lstm", hidden=32)
+        generator(ids_BT)  # logits_BTV
+    """
+
+    def __init__(
+        self,
+        space: SequenceSpace,
+        cell: Literal["lstm", "gru"] = "gru",
+        embed: int = 32,
+        hidden: int = 32,
+        layers: int = 1,
+        dropout: float = 0.0,
+        init_std: float | None = None,
+    ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        self.embedding = TokenEmbedding(space.vocab_size, config.embed)
-        self.start_E = nn.Parameter(torch.randn(config.embed))
-        widths = [config.embed] + [config.hidden] * config.layers
-        self.layers = Stack[Recurrent](
-            Recurrent(config.name, width, config.hidden) for width in widths[:-1]
-        )
-        self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.hidden, space.vocab_size)
-        if config.init_std is not None:
-            _draw_parameters(self, config.init_std)
+        self.embedding = TokenEmbedding(space.vocab_size, embed)
+        self.start_E = nn.Parameter(torch.randn(embed))
+        widths = [embed] + [hidden] * layers
+        self.layers = Stack[Recurrent](Recurrent(cell, width, hidden) for width in widths[:-1])
+        self.dropout = nn.Dropout(dropout)
+        self.readout = nn.Linear(hidden, space.vocab_size)
+        if init_std is not None:
+            _draw_parameters(self, init_std)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first token, for `batch` rows."""

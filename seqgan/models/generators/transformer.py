@@ -10,32 +10,39 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut, after_prompt
-from seqgan.models.config import TransformerGeneratorConfig
 from seqgan.models.fill import visible_columns
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
 
 class TransformerGenerator(Generator):
-    """See `core.types.Generator` for the contract.
+    """A decoder-only transformer; see `core.types.Generator` for the contract.
+
+    `heads` divides `width`.
+
+        TransformerGenerator(SequenceSpace(vocab_size=100, length=20), width=32)(ids_BT)
 
     The state is (columns read, `fill_B`, ((keys, values) of each block)). Behind the start token
     `fill_B` columns of a row only fill it up: nothing attends to them, and they have no position.
     None: there are none.
     """
 
-    def __init__(self, space: SequenceSpace, config: TransformerGeneratorConfig) -> None:
+    def __init__(
+        self,
+        space: SequenceSpace,
+        width: int = 64,
+        layers: int = 2,
+        heads: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        self.embedding = TokenEmbedding(space.vocab_size, config.width)
-        self.start_E = nn.Parameter(torch.randn(config.width))
-        self.positions = Positions(space.length, config.width)
-        self.dropout = nn.Dropout(config.dropout)
-        self.blocks = Stack[Block](
-            Block(config.width, config.heads, config.dropout, causal=True)
-            for _ in range(config.layers)
-        )
-        self.norm = nn.LayerNorm(config.width)
-        self.readout = nn.Linear(config.width, space.vocab_size)
+        self.embedding = TokenEmbedding(space.vocab_size, width)
+        self.start_E = nn.Parameter(torch.randn(width))
+        self.positions = Positions(space.length, width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = Stack[Block](Block(width, heads, dropout, causal=True) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.readout = nn.Linear(width, space.vocab_size)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         """Distribution of the first token, for `batch` rows."""
@@ -47,7 +54,7 @@ class TransformerGenerator(Generator):
         return self._step(self.embedding(x), state)
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
-        """The state is told which columns are fill, and they are read like the others."""
+        """Columns of fill are noted in the state and read like the others."""
         column, _, caches = before.state
         out = StepOut(before.logits_BV, (column, fill_B, caches))
         for ids_B in ids_BP.unbind(1):

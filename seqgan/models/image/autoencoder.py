@@ -8,15 +8,23 @@ made of μ and s; a plain autoencoder uses μ alone.
 
 from torch import Tensor, nn
 
+from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, DirectGenerator
 from seqgan.models.layers import LabelEmbeddings, Trunk
 
 
 class Autoencoder(DirectGenerator):
-    """As a generator it is its decoder."""
+    """As a generator it is its decoder. Raises `UserError` for uniform noise: codes are normal.
+
+    Autoencoder(MlpGenerator(space), MlpTrunk(space), space).encode(x)  # mean_BL, log_variance
+    """
 
     def __init__(self, decoder: DirectGenerator, trunk: Trunk, space: ArraySpace) -> None:
         super().__init__()
+        if decoder.noise != "normal":
+            raise UserError(
+                f"generator.noise={decoder.noise}: codes are normal here; set it to normal"
+            )
         self.latent, self.noise = decoder.latent, decoder.noise
         self.decoder = decoder
         self.trunk = trunk

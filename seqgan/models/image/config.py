@@ -1,16 +1,22 @@
 """Configuration of the networks for pictures and points."""
 
-from typing import Annotated, ClassVar, Literal
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from seqgan.core.numbers import Layers
-from seqgan.core.parts import PICTURES, CriticPart, GeneratorPart, Modalities, Words
+from seqgan.core.parts import PICTURES, Modalities, Words
+from seqgan.models.base_config import CriticConfig, GeneratorConfig, Positive
 
-Positive = Annotated[int, Field(gt=0)]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqgan.core.types import ArraySpace, Critic, DirectGenerator, Space, SpacePair
+    from seqgan.models.layers import Trunk
 
 
-class _FromNoiseConfig(GeneratorPart):
+class _FromNoiseConfig(GeneratorConfig):
     """What generators that start from noise have in common."""
 
     latent: Positive = 64
@@ -30,6 +36,13 @@ class MlpGeneratorConfig(_FromNoiseConfig):
     layers: Layers = 3
     """Hidden layers, each followed by a ReLU."""
 
+    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
+        from seqgan.core.types import ArraySpace
+        from seqgan.models.image.mlp import MlpGenerator
+
+        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
+        return MlpGenerator(space, self.latent, self.noise, self.hidden, self.layers)
+
 
 class DcganGeneratorConfig(_FromNoiseConfig):
     """Convolutions that double the picture from 4×4 or 7×7 pixels on."""
@@ -44,6 +57,13 @@ class DcganGeneratorConfig(_FromNoiseConfig):
     norm: Literal["batch", "layer", "none"] = "batch"
     """Normalisation of each hidden layer: over the batch as published, or sample by sample."""
 
+    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
+        from seqgan.core.types import ArraySpace
+        from seqgan.models.image.dcgan import DcganGenerator
+
+        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
+        return DcganGenerator(space, self.latent, self.noise, self.width, self.upsample, self.norm)
+
 
 class ResnetGeneratorConfig(_FromNoiseConfig):
     """Residual blocks that double the picture from 4×4 or 7×7 pixels on."""
@@ -56,8 +76,15 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
     norm: Literal["batch", "layer", "none"] = "batch"
     """Normalisation in front of each ReLU: over the batch as published, or sample by sample."""
 
+    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
+        from seqgan.core.types import ArraySpace
+        from seqgan.models.image.resnet import ResnetGenerator
 
-class TranslatorConfig(GeneratorPart):
+        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
+        return ResnetGenerator(space, self.latent, self.noise, self.width, self.norm)
+
+
+class TranslatorConfig(GeneratorConfig):
     """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
 
     makes: ClassVar[Modalities] = frozenset({"picture_pair"})
@@ -76,12 +103,49 @@ class TranslatorConfig(GeneratorPart):
     residual: bool = False
     """Make the change of the picture instead of a new picture: for kinds of one shape."""
     coordinates: bool = False
-    """Tell the first convolution the place of every pixel, where things have to move or grow."""
+    """Give the first convolution the place of every pixel, where things have to move or grow."""
     warp: bool = False
     """Learn one affine map of the picture's plane in front: for kinds that differ in size."""
 
+    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
+        from seqgan.core.types import ArraySpace
+        from seqgan.models.image.translator import Translator
 
-class DcganCriticConfig(CriticPart):
+        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
+        return Translator(
+            space,
+            width=self.width,
+            blocks=self.blocks,
+            halvings=self.halvings,
+            norm=self.norm,
+            residual=self.residual,
+            coordinates=self.coordinates,
+            warp=self.warp,
+        )
+
+    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
+        from torch import nn
+
+        return nn.ModuleDict({"a2b": self.build(pair.a), "b2a": self.build(pair.a)})
+
+
+class PictureCriticConfig(CriticConfig):
+    """Base of critics of pictures: they supply `build_trunk`, which also serves as an encoder."""
+
+    def build(self, space: "Space") -> "Critic":
+        """The trunk with a linear read-out and a projection of the labels."""
+        from seqgan.core.types import ArraySpace
+        from seqgan.models.image.critic import PictureCritic
+
+        assert isinstance(space, ArraySpace), f"{self.name} reads pictures"
+        return PictureCritic(self.build_trunk(space), space)
+
+    @abstractmethod
+    def build_trunk(self, space: "ArraySpace") -> "Trunk":
+        """The part that finds features."""
+
+
+class DcganCriticConfig(PictureCriticConfig):
     """Strided convolutions that halve the picture down to 4×4 or 7×7 pixels."""
 
     accepts: ClassVar[Modalities] = PICTURES
@@ -93,8 +157,13 @@ class DcganCriticConfig(CriticPart):
     norm: Literal["none", "layer"] = "none"
     """Normalisation of each layer but the first, sample by sample."""
 
+    def build_trunk(self, space: "ArraySpace") -> "Trunk":
+        from seqgan.models.image.dcgan import DcganTrunk
 
-class ResnetCriticConfig(CriticPart):
+        return DcganTrunk(space, self.width, self.norm)
+
+
+class ResnetCriticConfig(PictureCriticConfig):
     """Residual blocks that halve the picture down to 4×4 or 7×7 pixels."""
 
     accepts: ClassVar[Modalities] = PICTURES
@@ -104,8 +173,13 @@ class ResnetCriticConfig(CriticPart):
     width: Positive = 32
     """Feature maps at every size."""
 
+    def build_trunk(self, space: "ArraySpace") -> "Trunk":
+        from seqgan.models.image.resnet import ResnetTrunk
 
-class PatchCriticConfig(CriticPart):
+        return ResnetTrunk(space, self.width)
+
+
+class PatchCriticConfig(PictureCriticConfig):
     """Scores overlapping patches; the score of a picture is their mean."""
 
     accepts: ClassVar[Modalities] = PICTURES
@@ -116,3 +190,8 @@ class PatchCriticConfig(CriticPart):
     """Feature maps of the first layer; twice as many in each further one, at most 8 times."""
     layers: Layers = 2
     """Strided convolutions; patches are 18 pixels wide with 2, and 38 with 3."""
+
+    def build_trunk(self, space: "ArraySpace") -> "Trunk":
+        from seqgan.models.image.translator import PatchTrunk
+
+        return PatchTrunk(space, self.width, self.layers)

@@ -10,7 +10,10 @@ from seqgan.models.layers import LabelProjection, Trunk, score_in_chunks
 
 
 class PictureCritic(Critic):
-    """See `core.types.Critic` for the contract."""
+    """`score_B` and `features_BF` of pictures [B, C, H, W] under labels [B, A], if there are any.
+
+    PictureCritic(DcganTrunk(space, width=16), space)(x_BCHW).score
+    """
 
     def __init__(self, trunk: Trunk, space: ArraySpace) -> None:
         super().__init__()

@@ -15,31 +15,43 @@ of N(0, 0.02²). Labels: vectors beside z, and projection in the critic.
 """
 
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.config import DcganCriticConfig, DcganGeneratorConfig
-from seqgan.models.image.layers import UpConv, needs_bias, normalisation, pyramid
+from seqgan.models.image.layers import Norm, UpConv, needs_bias, normalisation, pyramid
 from seqgan.models.layers import LabelEmbeddings
 
 
 class DcganGenerator(DirectGenerator):
-    """See `core.types.DirectGenerator` for the contract. For pictures of 28, 32 or 64 pixels."""
+    """DCGAN's generator: noise [B, latent] to pictures of 28, 32 or 64 pixels.
 
-    def __init__(self, space: ArraySpace, config: DcganGeneratorConfig) -> None:
+    generator = DcganGenerator(ArraySpace((1, 28, 28)), width=16)
+    generator(generator.draw(8))  # x [8, 1, 28, 28] in [-1, 1]
+    """
+
+    def __init__(
+        self,
+        space: ArraySpace,
+        latent: int = 64,
+        noise: Literal["normal", "uniform"] = "normal",
+        width: int = 32,
+        upsample: Literal["resize", "transposed"] = "resize",
+        norm: Norm = "batch",
+    ) -> None:
         super().__init__()
-        self.latent, self.noise = config.latent, config.noise
+        self.latent, self.noise = latent, noise
         start, doublings = pyramid(space)
-        widths = [config.width * 2**power for power in reversed(range(doublings))]
+        widths = [width * 2**power for power in reversed(range(doublings))]
         self.start_shape = (widths[0], start, start)
         self.labels = LabelEmbeddings(space.label_sizes)
-        self.project = nn.Linear(config.latent + self.labels.width, widths[0] * start**2)
-        layers: list[nn.Module] = [normalisation(config.norm, widths[0]), nn.ReLU()]
-        double = _transposed if config.upsample == "transposed" else UpConv
+        self.project = nn.Linear(latent + self.labels.width, widths[0] * start**2)
+        layers: list[nn.Module] = [normalisation(norm, widths[0]), nn.ReLU()]
+        double = _transposed if upsample == "transposed" else UpConv
         for inputs, outputs in pairwise(widths):
-            layers.append(double(inputs, outputs, needs_bias(config.norm)))
-            layers += [normalisation(config.norm, outputs), nn.ReLU()]
+            layers.append(double(inputs, outputs, needs_bias(norm)))
+            layers += [normalisation(norm, outputs), nn.ReLU()]
         self.layers = nn.Sequential(*layers, double(widths[-1], space.shape[0], True))
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -50,15 +62,15 @@ class DcganGenerator(DirectGenerator):
 class DcganTrunk(nn.Module):
     """`features_BF` of pictures of 28, 32 or 64 pixels."""
 
-    def __init__(self, space: ArraySpace, config: DcganCriticConfig) -> None:
+    def __init__(self, space: ArraySpace, width: int = 32, norm: Norm = "none") -> None:
         super().__init__()
         start, halvings = pyramid(space)
-        widths = [space.shape[0]] + [config.width * 2**power for power in range(halvings)]
+        widths = [space.shape[0]] + [width * 2**power for power in range(halvings)]
         layers: list[nn.Module] = []
         for position, (inputs, outputs) in enumerate(pairwise(widths)):
             layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
             if position:
-                layers.append(normalisation(config.norm, outputs))
+                layers.append(normalisation(norm, outputs))
             layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers)
         self.features = widths[-1] * start**2

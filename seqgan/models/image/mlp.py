@@ -7,27 +7,38 @@ Torch's initialisation. Deviations from Goodfellow: tanh instead of a sigmoid, n
 """
 
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.config import MlpGeneratorConfig
 from seqgan.models.layers import LabelEmbeddings, Stack
 
 
 class MlpGenerator(DirectGenerator):
-    """See `core.types.DirectGenerator` for the contract."""
+    """A perceptron from noise [B, latent] to points or small pictures.
 
-    def __init__(self, space: ArraySpace, config: MlpGeneratorConfig) -> None:
+    generator = MlpGenerator(ArraySpace((2,)), latent=16)
+    generator(generator.draw(64))  # x [64, 2]
+    """
+
+    def __init__(
+        self,
+        space: ArraySpace,
+        latent: int = 64,
+        noise: Literal["normal", "uniform"] = "normal",
+        hidden: int = 128,
+        layers: int = 3,
+    ) -> None:
         super().__init__()
         self.space = space
-        self.latent, self.noise = config.latent, config.noise
+        self.latent, self.noise = latent, noise
         self.labels = LabelEmbeddings(space.label_sizes)
-        widths = [config.latent + self.labels.width] + [config.hidden] * config.layers
+        widths = [latent + self.labels.width] + [hidden] * layers
         self.layers = Stack[nn.Linear](
             nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)
         )
-        self.output = nn.Linear(config.hidden, space.size)
+        self.output = nn.Linear(hidden, space.size)
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
         h_BH = self.labels(z_BL, cond)

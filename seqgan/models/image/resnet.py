@@ -14,11 +14,12 @@ instead of conditional batch norm; torch's initialisation instead of Xavier's. T
 block stands in front of ↑, with which it commutes.
 """
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.config import ResnetCriticConfig, ResnetGeneratorConfig
 from seqgan.models.image.layers import (
     DownConv,
     Norm,
@@ -31,20 +32,31 @@ from seqgan.models.layers import LabelEmbeddings
 
 
 class ResnetGenerator(DirectGenerator):
-    """See `core.types.DirectGenerator` for the contract. For pictures of 28, 32 or 64 pixels."""
+    """A residual generator: noise [B, latent] to pictures of 28, 32 or 64 pixels.
 
-    def __init__(self, space: ArraySpace, config: ResnetGeneratorConfig) -> None:
+    generator = ResnetGenerator(ArraySpace((1, 28, 28)), width=16)
+    generator(generator.draw(8))  # x [8, 1, 28, 28] in [-1, 1]
+    """
+
+    def __init__(
+        self,
+        space: ArraySpace,
+        latent: int = 64,
+        noise: Literal["normal", "uniform"] = "normal",
+        width: int = 32,
+        norm: Norm = "batch",
+    ) -> None:
         super().__init__()
-        self.latent, self.noise = config.latent, config.noise
+        self.latent, self.noise = latent, noise
         start, doublings = pyramid(space)
-        self.start_shape = (config.width, start, start)
+        self.start_shape = (width, start, start)
         self.labels = LabelEmbeddings(space.label_sizes)
-        self.project = nn.Linear(config.latent + self.labels.width, config.width * start**2)
+        self.project = nn.Linear(latent + self.labels.width, width * start**2)
         self.layers = nn.Sequential(
-            *[_UpBlock(config.width, config.norm) for _ in range(doublings)],
-            normalisation(config.norm, config.width),
+            *[_UpBlock(width, norm) for _ in range(doublings)],
+            normalisation(norm, width),
             nn.ReLU(),
-            nn.Conv2d(config.width, space.shape[0], 3, padding=1),
+            nn.Conv2d(width, space.shape[0], 3, padding=1),
         )
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -55,13 +67,13 @@ class ResnetGenerator(DirectGenerator):
 class ResnetTrunk(nn.Module):
     """`features_BF` of pictures of 28, 32 or 64 pixels."""
 
-    def __init__(self, space: ArraySpace, config: ResnetCriticConfig) -> None:
+    def __init__(self, space: ArraySpace, width: int = 32) -> None:
         super().__init__()
         _, halvings = pyramid(space)
-        self.features = config.width
+        self.features = width
         self.layers = nn.Sequential(
-            _DownBlock(space.shape[0], config.width, first=True),
-            *[_DownBlock(config.width, config.width) for _ in range(halvings - 1)],
+            _DownBlock(space.shape[0], width, first=True),
+            *[_DownBlock(width, width) for _ in range(halvings - 1)],
             nn.ReLU(),
         )
 

@@ -8,7 +8,8 @@ A read-out w of each place's vector scores one patch, and the mean of the patche
 score of the mean vector: so the critic is a PatchGAN with one score per picture.
 
 Convolutions do the same everywhere, so they can recolour and redraw but hardly move or scale. With
-`coordinates` the first one is also told where it is (Liu et al. 2018, CoordConv). With `residual`
+`coordinates` the first one also reads the place of each pixel (Liu et al. 2018, CoordConv). With
+`residual`
 the network makes the change, y = tanh(atanh(x) + change), for kinds that differ in colour alone.
 With `warp` one learned affine map of the plane, the same for all pictures, stands in front
 (a spatial transformer, Jaderberg et al. 2015, whose map does not depend on the picture).
@@ -28,35 +29,51 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.config import PatchCriticConfig, TranslatorConfig
 from seqgan.models.image.layers import Norm, UpConv, needs_bias, normalisation
 
 
 class Translator(DirectGenerator):
-    """See `core.types.DirectGenerator` for the contract. `cond` is the picture to translate."""
+    """CycleGAN's generator: `cond` is the picture to translate, [B, C, H, W], as is the result.
 
-    def __init__(self, space: ArraySpace, config: TranslatorConfig) -> None:
+    Height and width are multiples of 2**halvings, or `UserError` is raised. See the module's
+    docstring for `residual`, `coordinates` and `warp`.
+
+        translator = Translator(ArraySpace((3, 32, 32)), width=8)
+        translator(translator.draw(len(x_BCHW)), x_BCHW)
+    """
+
+    def __init__(
+        self,
+        space: ArraySpace,
+        width: int = 16,
+        blocks: int = 3,
+        halvings: int = 2,
+        norm: Norm = "instance",
+        residual: bool = False,
+        coordinates: bool = False,
+        warp: bool = False,
+    ) -> None:
         super().__init__()
-        channels, height, width = space.shape
-        smallest = 2**config.halvings
-        if height % smallest or width % smallest:
+        channels, height, columns = space.shape
+        smallest = 2**halvings
+        if height % smallest or columns % smallest:
             raise UserError(
-                f"data: pictures are {height}×{width}, but generator.halvings={config.halvings}; "
+                f"data: pictures are {height}×{columns}, but generator.halvings={halvings}; "
                 f"set size in both sets to a multiple of {smallest}"
             )
         self.latent = 0
-        self.coordinates, self.residual = config.coordinates, config.residual
-        self.warp = Warp() if config.warp else nn.Identity()
-        widths = [config.width * 2**power for power in range(config.halvings + 1)]
-        norm, bias = config.norm, needs_bias(config.norm)
+        self.coordinates, self.residual = coordinates, residual
+        self.warp = Warp() if warp else nn.Identity()
+        widths = [width * 2**power for power in range(halvings + 1)]
+        bias = needs_bias(norm)
         self.layers = nn.Sequential(
-            *_hidden(_conv(channels + 2 * config.coordinates, widths[0], norm), norm),
+            *_hidden(_conv(channels + 2 * coordinates, widths[0], norm), norm),
             *[
                 layer
                 for inputs, outputs in pairwise(widths)
                 for layer in _hidden(_conv(inputs, outputs, norm, stride=2), norm)
             ],
-            *[_Residual(widths[-1], norm) for _ in range(config.blocks)],
+            *[_Residual(widths[-1], norm) for _ in range(blocks)],
             *[
                 layer
                 for inputs, outputs in pairwise(reversed(widths))
@@ -98,23 +115,23 @@ def place_of_each_pixel(x_BCHW: Tensor) -> Tensor:
 
 
 class PatchTrunk(nn.Module):
-    """`features_BF`: the mean over patches."""
+    """`features_BF`: the mean over patches, which are 18 pixels wide with 2 `layers`, 38 with 3."""
 
-    def __init__(self, space: ArraySpace, config: PatchCriticConfig) -> None:
+    def __init__(self, space: ArraySpace, width: int = 32, layers: int = 2) -> None:
         super().__init__()
-        channels, height, width = space.shape
-        if min(height, width) < 2**config.layers:
+        channels, height, columns = space.shape
+        if min(height, columns) < 2**layers:
             raise UserError(
-                f"critic.layers={config.layers} halves pictures of {height}×{width} pixels to "
+                f"critic.layers={layers} halves pictures of {height}×{columns} pixels to "
                 "nothing; use fewer"
             )
-        widths = [config.width * min(2**power, 8) for power in range(config.layers)]
-        layers: list[nn.Module] = []
+        widths = [width * min(2**power, 8) for power in range(layers)]
+        strided: list[nn.Module] = []
         for inputs, outputs in pairwise([channels, *widths]):
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-        self.features = config.width * min(2**config.layers, 8)
+            strided += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.features = width * min(2**layers, 8)
         last = nn.Conv2d(widths[-1], self.features, 3, padding=1)
-        self.layers = nn.Sequential(*layers, last, nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(*strided, last, nn.LeakyReLU(0.2))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).mean((2, 3))

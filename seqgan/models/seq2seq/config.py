@@ -1,23 +1,26 @@
 """Configuration of the networks that turn one sequence into another."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from warnings import catch_warnings, filterwarnings
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from seqgan.core.extensions import ByName
-from seqgan.core.numbers import Layers
-from seqgan.core.parts import GeneratorPart, Modalities, Need, Needs, Words
+from seqgan.core.parts import Modalities, Need, Needs, Words
+from seqgan.models.base_config import Fraction, GeneratorConfig, Positive, TransformerFields
 
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqgan.core.types import SequenceSpace, SpacePair
+    from seqgan.models.seq2seq.pointer import PointerGenerator
+    from seqgan.models.seq2seq.transformer import EncoderDecoder
 
 
 with catch_warnings():
     # pydantic's own `copy` is deprecated (`model_copy` took its place); ours may stand over it.
     filterwarnings("ignore", 'Field name "copy"', UserWarning)
 
-    class PointerConfig(GeneratorPart):
+    class PointerConfig(GeneratorConfig):
         """A recurrent encoder and decoder with attention, which may copy tokens of the source."""
 
         makes: ClassVar[Modalities] = frozenset({"text_pair"})
@@ -35,37 +38,67 @@ with catch_warnings():
         joint: bool = True
         """One embedding for both sides, where their vocabularies are equally large."""
         shared: bool = False
-        """One network for both directions, which is told the direction."""
+        """One network for both directions, with a learned vector for each direction."""
+
+        def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
+            from seqgan.models.seq2seq.directed import make_pair
+
+            return make_pair(self.build_network, pair, self.shared)
+
+        def build_network(
+            self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
+        ) -> "PointerGenerator":
+            """The translator of one direction, or of as many as there are `styles`."""
+            from seqgan.models.seq2seq.pointer import PointerGenerator
+
+            return PointerGenerator(
+                source,
+                space,
+                embed=self.embed,
+                hidden=self.hidden,
+                dropout=self.dropout,
+                copy=bool(self.copy),
+                joint=self.joint,
+                styles=styles,
+            )
 
 
-class EncoderDecoderConfig(GeneratorPart):
+class EncoderDecoderConfig(TransformerFields, GeneratorConfig):
     """A pre-norm transformer encoder, and a decoder that attends to it, with a cache."""
 
     makes: ClassVar[Modalities] = frozenset({"text_pair"})
     gives: ClassVar[Words] = frozenset({"repaired sentences"})
 
     name: Literal["encoder_decoder"] = "encoder_decoder"
-    width: Positive = 64
-    """Width of the token embedding and of every layer's output."""
-    layers: Layers = 2
-    """Transformer blocks of the encoder, and as many of the decoder."""
-    heads: Positive = 4
-    """Attention heads of a layer; must divide `width`."""
-    dropout: Fraction = 0.0
-    """Probability of zeroing an entry of the embedding and of what each part of a layer adds."""
     joint: bool = True
     """One embedding for both sides, where their vocabularies are equally large."""
     shared: bool = False
-    """One network for both directions, which is told the direction."""
+    """One network for both directions, with a learned vector for each direction."""
 
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(f"heads={self.heads} does not divide width={self.width}")
-        return self
+    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
+        from seqgan.models.seq2seq.directed import make_pair
+
+        return make_pair(self.build_network, pair, self.shared)
+
+    def build_network(
+        self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
+    ) -> "EncoderDecoder":
+        """The translator of one direction, or of as many as there are `styles`."""
+        from seqgan.models.seq2seq.transformer import EncoderDecoder
+
+        return EncoderDecoder(
+            source,
+            space,
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            dropout=self.dropout,
+            joint=self.joint,
+            styles=styles,
+        )
 
 
-class LexiconConfig(GeneratorPart):
+class LexiconConfig(GeneratorConfig):
     """A table that says what each token becomes; neighbours may change places."""
 
     makes: ClassVar[Modalities] = frozenset({"text_pair"})
@@ -93,5 +126,20 @@ class LexiconConfig(GeneratorPart):
         counts = Need("data", "counts of words in two languages", key, "set it to 0")
         return (counts,) if self.co_occurrence_prior else ()
 
+    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
+        from torch import nn
 
-PairConfig = Annotated[PointerConfig | EncoderDecoderConfig, ByName()]
+        from seqgan.core.errors import UserError
+        from seqgan.core.types import SequenceSpace
+        from seqgan.models.seq2seq.lexicon import Lexicon
+
+        a, b = pair.a, pair.b
+        assert isinstance(a, SequenceSpace)
+        assert isinstance(b, SequenceSpace)
+        if a.length != b.length:
+            raise UserError(
+                "generator.name=lexicon: writes as many tokens as it reads, but the two kinds "
+                f"have {a.length} and {b.length} columns; make their lengths equal, or use pointer"
+            )
+        sizes = (self.period, self.reach, self.width, self.init_std)
+        return nn.ModuleDict({"a2b": Lexicon(a, b, *sizes), "b2a": Lexicon(b, a, *sizes)})

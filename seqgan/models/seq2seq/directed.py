@@ -1,12 +1,16 @@
-"""One network for both directions: a handle for each, which tells the network its style.
+"""Translators in both directions: two networks, or one with a handle for each direction.
 
 The style is a learned vector added to every embedding of the source and to the decoder's start
 vector (a direction token, as Johnson et al. 2017 put one before the source).
 """
 
-from torch import Tensor
+from dataclasses import replace
+from typing import Protocol
 
-from seqgan.core.types import Generator, Hidden, State, StepOut
+from torch import Tensor, nn
+
+from seqgan.core.errors import UserError
+from seqgan.core.types import Generator, Hidden, SequenceSpace, SpacePair, State, StepOut
 from seqgan.models.seq2seq.pointer import PointerGenerator
 from seqgan.models.seq2seq.transformer import EncoderDecoder
 
@@ -44,7 +48,7 @@ class Directed(Generator):
 
     def repeated_attention(self, tokens: Tensor, cond: Tensor) -> Tensor:
         """See `PointerGenerator.repeated_attention`."""
-        assert isinstance(self.network, PointerGenerator), "checked by Experiment"
+        assert isinstance(self.network, PointerGenerator), "other networks have no coverage"
         return self.network.repeated_attention(tokens, cond, style=self.style)
 
     def copied_columns(self, ids_BT: Tensor, cond: Tensor, unk_id: int) -> Tensor | None:
@@ -60,3 +64,29 @@ class Directed(Generator):
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
         """The network's."""
         return self.network.hidden(tokens, cond, style=self.style)
+
+
+class _MakeNetwork(Protocol):
+    def __call__(
+        self, source: SequenceSpace, space: SequenceSpace, styles: int = 0
+    ) -> PointerGenerator | EncoderDecoder: ...
+
+
+def make_pair(make_network: _MakeNetwork, pair: SpacePair, shared: bool) -> nn.ModuleDict:
+    """Translators `a2b` and `b2a`: two networks, or with `shared` one that has two styles.
+
+    Raises `UserError` where the spaces do not allow that.
+    """
+    a, b = pair.a, pair.b
+    assert isinstance(a, SequenceSpace)
+    assert isinstance(b, SequenceSpace)
+    if not shared:
+        return nn.ModuleDict({"a2b": make_network(a, b), "b2a": make_network(b, a)})
+    if a.vocab_size != b.vocab_size or a.end_id != b.end_id:
+        raise UserError(
+            f"generator.shared=true: one network needs one vocabulary, these have {a.vocab_size} "
+            f"and {b.vocab_size} tokens (ends: {a.end_id}, {b.end_id}); set it to false"
+        )
+    space = replace(a, length=max(a.length, b.length))
+    network = make_network(space, space, styles=2)
+    return nn.ModuleDict({"a2b": Directed(network, 0), "b2a": Directed(network, 1)})

@@ -13,7 +13,7 @@ mean over target tokens v of (Σ_u softmax(table[u])_v − V_source / V_target)�
 either side are left out. A one-to-one table has 0. It is soft: nothing forbids.
 
 An end token stays where it is: a source's end becomes an end, and nothing else does. CipherGAN
-(Gomez et al. 2018) has convolutions instead of tables, told positions by embeddings.
+(Gomez et al. 2018) has convolutions instead of tables, and embeddings of positions.
 """
 
 import torch
@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from seqgan.core.generators import ParallelGenerator
 from seqgan.core.types import SequenceSpace
-from seqgan.models.seq2seq.config import LexiconConfig
 
 _STAY = 2.0
 """First logit of translating a token where it stands; the neighbours have 0."""
@@ -32,24 +31,38 @@ _NEVER = -1e4
 
 
 class Lexicon(ParallelGenerator):
-    """See `core.generators.ParallelGenerator` for the contract."""
+    """A table of tokens; see `core.generators.ParallelGenerator` for the contract.
 
-    def __init__(self, source: SequenceSpace, space: SequenceSpace, config: LexiconConfig) -> None:
+    `period` tables take turns, `reach` is in columns, `width` that of the embedding that decides
+    between neighbours. Sources are ids [B, T] or simplices [B, T, U].
+
+        Lexicon(source, space, period=3)(ids_BT, cond_BT)  # logits_BTV
+    """
+
+    def __init__(
+        self,
+        source: SequenceSpace,
+        space: SequenceSpace,
+        period: int = 1,
+        reach: int = 0,
+        width: int = 16,
+        init_std: float = 0.1,
+    ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
-        self.reach = config.reach
+        self.reach = reach
         self.source_end, self.end = source.end_id, space.end_id
-        table = torch.randn(config.period, source.vocab_size, space.vocab_size)
-        self.table_PUV = nn.Parameter(config.init_std * table)
-        if config.reach:
-            offsets = 2 * config.reach + 1
-            self.around = nn.Embedding(source.vocab_size, config.width)
-            self.choose = nn.Conv1d(config.width, offsets, offsets, padding=config.reach)
+        table = torch.randn(period, source.vocab_size, space.vocab_size)
+        self.table_PUV = nn.Parameter(init_std * table)
+        if reach:
+            offsets = 2 * reach + 1
+            self.around = nn.Embedding(source.vocab_size, width)
+            self.choose = nn.Conv1d(width, offsets, offsets, padding=reach)
             nn.init.zeros_(self.choose.weight)
             # At first nearly every token is translated where it stands: with equal shares a
             # table that is shifted by one column is as good a start, and no way leads back.
             bias_D = torch.zeros(offsets)
-            bias_D[config.reach] = _STAY
+            bias_D[reach] = _STAY
             self.choose.bias = nn.Parameter(bias_D)
 
     @torch.no_grad()

@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.layers import Recurrent
-from seqgan.models.seq2seq.config import PointerConfig
 from seqgan.models.seq2seq.source import StyleEmbedding, embeddings, visible_columns
 
 FLOOR = 1e-9
@@ -42,16 +41,29 @@ Memory = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class PointerGenerator(Generator):
-    """See `core.types.Generator` for the contract; `cond` is what to translate, `style` how.
+    """A translator that may copy; see `core.types.Generator` for the contract.
+
+    `cond` is the source, ids [B, S] or simplices [B, S, V]; `style` the direction, where the
+    network has several. Raises `UserError` where `copy` finds unequal vocabularies.
+
+        PointerGenerator(source, space, hidden=64)(ids_BT, cond=source_BS)  # logits_BTV
 
     The state is (h_BH, keys_BSH, memory_BSM, source, visible_BS).
     """
 
     def __init__(
-        self, source: SequenceSpace, space: SequenceSpace, config: PointerConfig, styles: int = 0
+        self,
+        source: SequenceSpace,
+        space: SequenceSpace,
+        embed: int = 64,
+        hidden: int = 64,
+        dropout: float = 0.0,
+        copy: bool = True,
+        joint: bool = True,
+        styles: int = 0,
     ) -> None:
         super().__init__()
-        if config.copy and source.vocab_size != space.vocab_size:
+        if copy and source.vocab_size != space.vocab_size:
             raise UserError(
                 f"generator.copy=true: copying needs equal vocabularies, these have "
                 f"{source.vocab_size} and {space.vocab_size} tokens; set it to false"
@@ -59,8 +71,7 @@ class PointerGenerator(Generator):
         self.vocab_size = space.vocab_size
         self.styles = styles
         self.source = source
-        embed, hidden = config.embed, config.hidden
-        self.source_embedding, self.embedding = embeddings(source, space, embed, config.joint)
+        self.source_embedding, self.embedding = embeddings(source, space, embed, joint)
         self.style = StyleEmbedding(styles, embed)
         self.start_E = nn.Parameter(torch.randn(embed))
         self.rightward = Recurrent("gru", embed, hidden)
@@ -70,8 +81,8 @@ class PointerGenerator(Generator):
         self.decoder = Recurrent("gru", embed, hidden)
         self.combine = nn.Linear(3 * hidden, hidden)
         self.readout = nn.Linear(hidden, space.vocab_size)
-        self.gate = nn.Linear(3 * hidden + embed, 1) if config.copy else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.gate = nn.Linear(3 * hidden + embed, 1) if copy else None
+        self.dropout = nn.Dropout(dropout)
 
     def start(self, batch: int, cond: Tensor | None = None, style: int | None = None) -> StepOut:
         """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut
 from seqgan.models.layers import Block, KeyValue, Positions, Stack, TokenEmbedding
-from seqgan.models.seq2seq.config import EncoderDecoderConfig
 from seqgan.models.seq2seq.source import StyleEmbedding, embeddings, visible_columns
 
 
@@ -80,7 +79,12 @@ class MemoryBlock(nn.Module):
 
 
 class EncoderDecoder(Generator):
-    """See `core.types.Generator` for the contract; `cond` is what to translate, `style` how.
+    """A transformer translator; see `core.types.Generator` for the contract.
+
+    `cond` is the source, ids [B, S] or simplices [B, S, V]; `style` the direction, where the
+    network has several. `heads` divides `width`; `layers` are those of each half.
+
+        EncoderDecoder(source, space, width=32)(ids_BT, cond=source_BS)  # logits_BTV
 
     The state is (columns read, ((keys, values) of each decoder block), the same of the memory,
     visible_BS).
@@ -90,16 +94,19 @@ class EncoderDecoder(Generator):
         self,
         source: SequenceSpace,
         space: SequenceSpace,
-        config: EncoderDecoderConfig,
+        width: int = 64,
+        layers: int = 2,
+        heads: int = 4,
+        dropout: float = 0.0,
+        joint: bool = True,
         styles: int = 0,
     ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
         self.styles = styles
         self.source = source
-        width, heads, dropout = config.width, config.heads, config.dropout
         self.scale = width**0.5
-        self.source_embedding, self.embedding = embeddings(source, space, width, config.joint)
+        self.source_embedding, self.embedding = embeddings(source, space, width, joint)
         # Not a set: its order hangs on addresses, and with it which table draws first.
         for table in dict.fromkeys((self.source_embedding, self.embedding)):
             nn.init.normal_(table.weight, std=1 / self.scale)
@@ -108,12 +115,10 @@ class EncoderDecoder(Generator):
         self.style = StyleEmbedding(styles, width)
         self.start_E = nn.Parameter(torch.randn(width))
         self.encoder = Stack[Block](
-            Block(width, heads, dropout, causal=False) for _ in range(config.layers)
+            Block(width, heads, dropout, causal=False) for _ in range(layers)
         )
         self.norm_memory = nn.LayerNorm(width)
-        self.decoder = Stack[MemoryBlock](
-            MemoryBlock(width, heads, dropout) for _ in range(config.layers)
-        )
+        self.decoder = Stack[MemoryBlock](MemoryBlock(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
