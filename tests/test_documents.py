@@ -100,6 +100,9 @@ def test_named_files_exist(page: Path) -> None:
     named = re.findall(r"\b(?:configs|docs|scripts|tests|seqgan)/[\w./-]+\.\w+", page.read_text())
     for name in named:
         assert (ROOT / name).exists(), name
+    if page.name != "extending.md":  # a tutorial, whose files are the reader's
+        for name in re.findall(r"`(\w+/[\w/]+\.py)`", page.read_text()):
+            assert "yours" in name or any((top / name).exists() for top in (ROOT, ROOT / "seqgan"))
 
 
 @pytest.mark.parametrize("line", sorted(COMMANDS))
