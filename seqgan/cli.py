@@ -165,7 +165,7 @@ def transform(
         typer.Option(metavar="FILE|FOLDER", help="Where translations go; text: default stdout."),
     ] = None,
     direction: Annotated[
-        str | None, typer.Option(help="a2b or b2a; default: what was taught, a2b before b2a.")
+        str | None, typer.Option(help="a2b or b2a; default: what was trained, a2b before b2a.")
     ] = None,
     beam: Annotated[int, typer.Option(min=1, help="Hypotheses kept; 1: greedy. Text.")] = 1,
     length: Annotated[int | None, typer.Option(min=1, help="Tokens a line. Text.")] = None,

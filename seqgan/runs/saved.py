@@ -4,7 +4,7 @@ The run folder is all that sampling, transforming and scoring need; evaluation r
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ class SavedRun:
         with isolated(seed), torch.no_grad(), self._precise():
             yield
 
-    def _precise(self) -> Any:
+    def _precise(self) -> AbstractContextManager[None]:
         return autocast(self.device, self.experiment.train.precision)
 
     def transform(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -190,5 +189,5 @@ def _listed(scores: Scores | None, rows: int) -> list[list[float]]:
         return [[] for _ in range(rows)]
     if scores.mask_BT is None:
         return [[score] for score in scores.score.tolist()]
-    pairs: Any = zip(scores.score, scores.mask_BT, strict=True)
-    return [score_T[mask_T].tolist() for score_T, mask_T in pairs]
+    mask_BT = scores.mask_BT
+    return [scores.score[row][mask_BT[row]].tolist() for row in range(rows)]

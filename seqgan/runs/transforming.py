@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.device import autocast
-from seqgan.core.types import SequenceSpace
+from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.prompted_text import fill_in_front
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.evaluation.written import written_lines
@@ -56,7 +55,7 @@ class SourceReader:
 class ConditionalText:
     """A generator that writes a line for a line."""
 
-    generator: Any
+    generator: Generator
     sources: SourceReader
     space: SequenceSpace
     """Of what it writes."""
