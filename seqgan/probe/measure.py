@@ -68,18 +68,18 @@ class Probe:
 
     @property
     def _objective(self) -> ObjectiveConfig:
-        assert self.experiment.objective is not None, "checked by Experiment"
+        assert self.experiment.objective is not None, "a probed game has an objective"
         return self.experiment.objective
 
     @property
     def _space(self) -> SequenceSpace:
         space = self.data.only_space
-        assert isinstance(space, SequenceSpace), "checked by Experiment"
+        assert isinstance(space, SequenceSpace), "a probe is of estimators of tokens"
         return space
 
     @property
     def _sequences(self) -> SequenceSets:
-        assert self.data.sequences is not None, "checked by Experiment"
+        assert self.data.sequences is not None, "data of tokens bring whole sets"
         return self.data.sequences
 
     def _probed(self, label: str, config: EstimatorConfig) -> Probed:
