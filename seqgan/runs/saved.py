@@ -167,7 +167,7 @@ class SavedRun:
         with isolated(seed), torch.no_grad(), self._precise():
             yield
 
-    def _precise(self) -> AbstractContextManager[None]:
+    def _precise(self) -> AbstractContextManager[object]:
         return autocast(self.device, self.experiment.train.precision)
 
     def transform(
