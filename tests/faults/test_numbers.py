@@ -117,7 +117,7 @@ def test_options_of_sample_have_the_same_limits(
 ) -> None:
     assert run(["sample", str(finished_run), *option]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert option[0] in line
+    assert option[0].removeprefix("--") in line
 
 
 @pytest.mark.parametrize("hidden", [10_000_000, 4_000_000_000])
