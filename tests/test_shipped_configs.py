@@ -110,4 +110,4 @@ def test_a_gpu_cycle_in_pieces_ends_where_one_piece_does(
     assert (pieces / "evaluation.json").exists()
     assert_same_run(whole, pieces)
     names = {name for line in metric_lines(pieces) for name in line}
-    assert {"generator/b/way_back_gradient", "generator/b/identity_gradient"} <= names
+    assert {"generator/b/backward_gradient", "generator/b/identity_gradient"} <= names

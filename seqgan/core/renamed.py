@@ -86,6 +86,11 @@ _METRICS = (
     (r"symbols(_\w+)?", r"tokens\1"),
     (r"scored(_\w+)?", r"critic_calls\1"),
 )
+_STATISTICS = {
+    "ahead": "manager_alignment",
+    "followed": "worker_reward",
+    "way_back_gradient": "backward_gradient",
+}
 _REPORT = {"judge": "extractor", "common_symbols": "common_tokens"}
 _BUDGET = {"symbols": "tokens", "scored": "critic_calls"}
 
@@ -129,6 +134,15 @@ def upgrade_config(tree: dict[str, Any]) -> dict[str, Any]:
         if isinstance(selection, dict) and isinstance(selection.get("metric"), str):
             selection["metric"] = new_metric(selection["metric"], name)
     return upgraded
+
+
+def new_statistic(name: str) -> str:
+    """The present name of a logged statistic.
+
+    >>> new_statistic("generator/b/way_back_gradient")
+    'generator/b/backward_gradient'
+    """
+    return "/".join(_STATISTICS.get(part, part) for part in name.split("/"))
 
 
 def upgrade_report(report: Any) -> Any:

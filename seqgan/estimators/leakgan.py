@@ -92,8 +92,8 @@ class LeakGan(SequenceEstimator):
         worker = -(above_BT * logp_BT).sum(1).mean()
         stats = {
             "return": masked_mean(returns_BT, mask_BT),
-            "ahead": masked_mean(read.manager_alignment_BT.detach(), mask_BT),
-            "followed": masked_mean(read.worker_reward_BT, mask_BT),
+            "manager_alignment": masked_mean(read.manager_alignment_BT.detach(), mask_BT),
+            "worker_reward": masked_mean(read.worker_reward_BT, mask_BT),
             "length": mask_BT.sum(1).float().mean(),
         }
         return Surrogate(manager + worker, stats, parts={"manager": manager, "worker": worker})

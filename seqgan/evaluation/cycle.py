@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
+from seqgan.core.types import DirectGenerator
 from seqgan.data.pictures import Pictures, PictureSet
 from seqgan.evaluation import sheets
 from seqgan.evaluation.base import Metrics, ShownSheet
@@ -158,10 +159,10 @@ class CycleEvaluator:
         }
 
     @torch.no_grad()
-    def _translate(self, generator: nn.Module, x_NCHW: Tensor) -> Tensor:
+    def _translate(self, generator: DirectGenerator, x_NCHW: Tensor) -> Tensor:
         """Float pictures on the CPU."""
         blocks = [block.to(self._device) for block in x_NCHW.split(AT_ONCE)]
-        return torch.cat([generator(x.new_zeros(len(x), 0), x).float().cpu() for x in blocks])
+        return torch.cat([generator.translate(x).float().cpu() for x in blocks])
 
 
 def _ways(

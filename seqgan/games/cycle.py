@@ -252,7 +252,7 @@ class CycleGame:
         stats = dict(surrogate.stats)
         if cycle_weight and not estimator.passes_gradient:
             distance = self._cycle_distance(direction, translation.x).mean()
-            losses["way_back"] = cycle_weight * distance
+            losses["backward"] = cycle_weight * distance
             stats["cycle"] = distance.detach()
         elif cycle_weight:
             stats["cycle"] = -stats["cycle"]  # the reward is minus the distance

@@ -4,7 +4,7 @@
                    one step of the phase `generator` (`adversarial.py`) with the mutation as
                    objective: likelihood of real sentences, demonstrations and all epochs included
                    fitness = quality + λ · diversity;  the fittest child is the next parent
-                   quality = E_{x ~ child} value(D(x)),  diversity = −log ‖∇_D loss_D(real, child)‖
+                   quality = E_{x ~ child} reward(D(x)),  diversity = −log ‖∇_D loss_D(real, child)‖
 
 E-GAN (Wang et al. 2019): the mutations are the generator's losses of minimax, non-saturating and
 least-squares games; a large gradient of the critic's loss means that it can tell the child's
@@ -81,7 +81,7 @@ class EvolutionaryGame:
         return copy.deepcopy({name: part.state_dict() for name, part in self._heritable.items()})
 
     def _become(self, genome: dict[str, Any]) -> None:
-        """Copied once more: an optimizer goes on writing into the tensors that it is given."""
+        """Load a copy: an optimizer writes into the tensors that it is given."""
         for name, state in copy.deepcopy(genome).items():
             self._heritable[name].load_state_dict(state)
 

@@ -49,17 +49,17 @@ class MleGame:
 
 
 def likelihood_loss(generator: Generator, batch: Batch) -> Tensor:
-    """Mean negative log-likelihood a token, in nats; columns behind the end do not count."""
+    """Mean negative log-likelihood per token, in nats; columns behind the end do not count."""
     assert batch.mask is not None, "sequences have masks"
     logp_BT = token_log_probs(generator, batch.x, batch.mask, cond=batch.cond)
     return -logp_BT.sum() / batch.mask.sum()
 
 
 def real_loss(generator: Generator, batch: Batch) -> tuple[Tensor, Stats]:
-    """All that a generator learns from real sentences, and what is worth logging of it.
+    """The loss of real sentences, a scalar, and statistics to log: the likelihood loss.
 
-    That is their likelihood; a manager, which no likelihood reaches, learns beside it to set the
-    goals that real sentences went for: minus the mean cosine (LeakGAN's pretraining).
+    A manager, which the likelihood does not reach, learns beside it to set the goals that real
+    sentences went for: minus the mean cosine (LeakGAN's pretraining).
     """
     if not isinstance(generator, ManagedGenerator):
         return likelihood_loss(generator, batch), {}
@@ -67,5 +67,6 @@ def real_loss(generator: Generator, batch: Batch) -> tuple[Tensor, Stats]:
     read = generator.read(batch.x)
     logp_BT = chosen_log_probs(read.logits_BTV, batch.x, batch.mask)
     likelihood = -logp_BT.sum() / batch.mask.sum()
-    ahead = masked_mean(read.manager_alignment_BT, batch.mask)
-    return likelihood - ahead, {"nll_train": likelihood.detach(), "ahead": ahead.detach()}
+    alignment = masked_mean(read.manager_alignment_BT, batch.mask)
+    stats = {"nll_train": likelihood.detach(), "manager_alignment": alignment.detach()}
+    return likelihood - alignment, stats

@@ -1,8 +1,9 @@
 """A pool of former fakes, so that a critic does not forget what the generator used to do.
 
 Shrivastava et al. 2017, as CycleGAN (Zhu et al. 2017) uses it: while the pool fills up, every new
-sample is stored and shown. From then on each new sample is, with probability ½, shown itself; else
-a stored one is shown and the new one takes its place. A sequence is stored with its mask.
+sample is stored, and the critic reads it. From then on the critic reads each new sample with
+probability ½; else it reads a stored one, and the new one takes its place. A sequence is stored
+with its mask.
 
 Deviation: the slots of one batch are distinct, so that the exchange is one operation on the device.
 """
@@ -24,25 +25,25 @@ class Pool:
         self._mask: Tensor | None = None
 
     def exchange(self, fake: Sample) -> Batch:
-        """What to show instead of `fake`: as many samples, some of them older."""
+        """What the critic reads instead of `fake`: as many samples, some of them older."""
         x, mask = fake.x.detach(), fake.mask
         if self._size == 0:
             return Batch(x, mask)
         self._move(x.device)
         room = self._size - (0 if self._x is None else len(self._x))
-        if room > 0:  # the first ones all stay, and are all shown
+        if room > 0:  # the first ones are all stored, and all read
             self._x = _append(self._x, x[:room])
             self._mask = None if mask is None else _append(self._mask, mask[:room])
             return Batch(x, mask)
         assert self._x is not None
         slots = torch.randperm(self._size, device=x.device)[: len(x)]
-        count = len(slots)  # a batch may be larger than the pool: its tail is shown itself
+        count = len(slots)  # of a batch larger than the pool the rest is read as it is
         old = torch.rand(count, device=x.device) < 0.5
-        shown_mask = None
+        read_mask = None
         if mask is not None:
             assert self._mask is not None
-            shown_mask = torch.cat([_swap(self._mask, slots, old, mask[:count]), mask[count:]])
-        return Batch(torch.cat([_swap(self._x, slots, old, x[:count]), x[count:]]), shown_mask)
+            read_mask = torch.cat([_swap(self._mask, slots, old, mask[:count]), mask[count:]])
+        return Batch(torch.cat([_swap(self._x, slots, old, x[:count]), x[count:]]), read_mask)
 
     def state_dict(self) -> dict[str, Any]:
         return {"x": self._x, "mask": self._mask}
@@ -61,8 +62,8 @@ def _append(stored: Tensor | None, new: Tensor) -> Tensor:
 
 
 def _swap(stored: Tensor, slots: Tensor, old: Tensor, new: Tensor) -> Tensor:
-    """Rows of `new`, or where `old` is true what lies in their slots, which they then take."""
+    """Rows of `new`, or where `old` is true those stored in their slots, which they replace."""
     old = old.view(-1, *[1] * (new.dim() - 1))
-    shown = torch.where(old, stored[slots], new)
+    read = torch.where(old, stored[slots], new)
     stored[slots] = torch.where(old, new, stored[slots])
-    return shown
+    return read

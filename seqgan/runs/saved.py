@@ -206,7 +206,7 @@ class SavedRun:
         if isinstance(self.space, SequenceSpace) or self.tokenizers:
             raise UserError(f"{self.folder}: this run translates text; give lines")
         x_NCHW = x_NCHW.to(self.device)
-        return self.generator[way](x_NCHW.new_zeros(len(x_NCHW), 0), x_NCHW)
+        return self.generator[way].translate(x_NCHW)
 
     def _conditional_text(self, direction: str | None) -> ConditionalText:
         way = check_direction(self.experiment, self.folder, direction)

@@ -29,6 +29,7 @@ from seqgan.core.budget import Budget, counting
 from seqgan.core.device import autocast
 from seqgan.core.errors import terminate, warn
 from seqgan.core.progress import progress_bar
+from seqgan.core.renamed import new_statistic
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stats
 from seqgan.training.checkpoint import Checkpoints
@@ -278,9 +279,9 @@ class Trainer:
             player.load_state_dict(state["players"][name])
         for name, part in self.game.stateful().items():
             part.load_state_dict(state["game"][name])
-        sums = state["statistics"]["sums"]
-        self._sums = {name: value.to(self.device) for name, value in sums.items()}
-        self._counts = state["statistics"]["counts"]
+        sums, counts = state["statistics"]["sums"], state["statistics"]["counts"]
+        self._sums = {new_statistic(name): value.to(self.device) for name, value in sums.items()}
+        self._counts = {new_statistic(name): count for name, count in counts.items()}
         set_rng_state(state["rng"])
 
     def restore(self) -> None:

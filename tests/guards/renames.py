@@ -72,6 +72,9 @@ METRICS: dict[str, str] = {
     "scored": "critic_calls",
     "common_symbols": "common_tokens",
     "judge": "extractor",
+    "ahead": "manager_alignment",
+    "followed": "worker_reward",
+    "way_back_gradient": "backward_gradient",
     **{f"usage_kl_{way}": f"unigram_kl_{way}" for way in ("a2b", "b2a")},
     **{f"kept_{way}": f"label_preservation_{way}" for way in ("a2b", "b2a")},
 }

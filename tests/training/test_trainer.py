@@ -71,6 +71,17 @@ def lines_of(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
+def test_statistics_of_a_former_version_go_on_under_their_present_names(tmp_path: Path) -> None:
+    trainer, _ = trainer_of(tmp_path)
+    state = trainer.state_dict()
+    former = "generator/b/way_back_gradient"
+    state["statistics"] = {"sums": {former: torch.tensor(3.0)}, "counts": {former: 2}}
+    trainer.load_state_dict(state)
+    statistics = trainer.state_dict()["statistics"]
+    assert statistics["counts"] == {"generator/b/backward_gradient": 2}
+    assert float(statistics["sums"]["generator/b/backward_gradient"]) == 3.0
+
+
 def test_a_logged_value_is_the_mean_since_the_last_line(tmp_path: Path) -> None:
     trainer, _ = trainer_of(tmp_path)
     assert trainer.run()
