@@ -6,7 +6,7 @@ Decisions
 - A sentence takes one column a token and one for its end. Where `data.overlong=truncate`, the
   first `data.length` tokens stay *without* an end token: the sentence did not end there, and a
   model's sample that fills all columns looks the same.
-- Duplicates and overlap are counted on lines as the tokenizer sees them (`canonical_form`),
+- Duplicates and overlap are counted on lines as the tokenizer sees them (`build_canonical`),
   after overlong sentences were dropped.
 
 Data with two sides (`unpaired_text.py`, `events.py`) make each of them with the same functions.
@@ -31,7 +31,6 @@ from seqgan.data.sources import Sentences, read_splits
 from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig
 from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
 CorpusData = TextDataConfig | HuggingFaceDataConfig
@@ -76,7 +75,7 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
 
     Raises `UserError` for files, columns or sentences that cannot be used.
     """
-    canonical = canonical_form(config.tokenizer)
+    canonical = config.tokenizer.build_canonical()
     sentences = read_splits(config, canonical)
     source = config.path if isinstance(config, TextDataConfig) else config.dataset
     lines = sentences["train"].lines
@@ -84,7 +83,7 @@ def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpu
     unfitted = Fitted(learned, [], len(lines) - len(learned), 0, 0)
     check_size("train", unfitted, source, config)  # before a tokenizer is built of nothing
     if tokenizer is None:
-        tokenizer = build_tokenizer(config.tokenizer, learned)
+        tokenizer = config.tokenizer.build(learned)
     fitted = {name: fit_sentences(split, tokenizer, config) for name, split in sentences.items()}
     for name, split in fitted.items():
         check_size(name, split, source, config)

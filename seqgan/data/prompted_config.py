@@ -132,8 +132,7 @@ class PromptedTextConfig(CorpusConfig):
         return prompted_task(setup, load_prompted_text(self, kept), self.build_scores())
 
     def build_scores(self) -> "TextScores":
-        from seqgan.data.tokenizers import canonical_form
         from seqgan.evaluation.translation_scores import TextScores
 
         is_cut = self.tokenizer.name == "word"
-        return TextScores(self.score, canonical_form(self.tokenizer), is_cut)
+        return TextScores(self.score, self.tokenizer.build_canonical(), is_cut)

@@ -32,7 +32,6 @@ from seqgan.data.small_talk import fits
 from seqgan.data.sources import Canonical, Sentences
 from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
 Fits = Callable[[str, str], bool]
@@ -73,11 +72,11 @@ def load_prompted_text(
 
     Raises `UserError` for files, fields, pairs or prompts that cannot be used.
     """
-    canonical = canonical_form(config.tokenizer)
+    canonical = config.tokenizer.build_canonical()
     pairs = read_pairs(config, canonical)
     _check_size("train", pairs["train"], 0, config)  # before a tokenizer is built of nothing
     if tokenizer is None:
-        tokenizer = build_tokenizer(config.tokenizer, _lines_to_learn_from(pairs["train"], config))
+        tokenizer = config.tokenizer.build(_lines_to_learn_from(pairs["train"], config))
     encoder = PairEncoder(tokenizer, config)
     fitted = {name: encoder.fit(part) for name, part in pairs.items()}
     for name, part in fitted.items():

@@ -52,7 +52,7 @@ class SentencePieceTokenizer:
 
     @classmethod
     def from_lines(
-        cls, config: SentencePieceConfig, lines: Sequence[str]
+        cls, lines: Sequence[str], vocab_size: int = 2_000, kind: str = "unigram"
     ) -> "SentencePieceTokenizer":
         """Train a model on `lines`, in memory and on one thread: the same lines, the same model."""
         sentencepiece = _import_sentencepiece()
@@ -61,9 +61,9 @@ class SentencePieceTokenizer:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(lines),
                 model_writer=model,
-                vocab_size=config.vocab_size,
+                vocab_size=vocab_size,
                 hard_vocab_limit=False,  # of a text with fewer pieces, all of them
-                model_type=config.kind,
+                model_type=kind,
                 eos_id=END_ID,
                 unk_id=UNKNOWN_ID,
                 bos_id=-1,
@@ -78,11 +78,11 @@ class SentencePieceTokenizer:
                 minloglevel=2,
             )
         except RuntimeError as error:
-            raise _impossible(config, lines, str(error)) from error
+            raise _impossible(vocab_size, lines, str(error)) from error
         tokenizer = cls(model.getvalue(), "the model just trained")
-        if tokenizer.vocab_size < config.vocab_size:
+        if tokenizer.vocab_size < vocab_size:
             note(
-                f"data.tokenizer.vocab_size={config.vocab_size}: the training text has "
+                f"data.tokenizer.vocab_size={vocab_size}: the training text has "
                 f"{tokenizer.vocab_size} different pieces, and all of them are used"
             )
         return tokenizer
@@ -193,9 +193,9 @@ def lines_for_pieces(
     return [line[:room] for line in lines]
 
 
-def _impossible(config: SentencePieceConfig, lines: Sequence[str], reason: str) -> UserError:
+def _impossible(vocab_size: int, lines: Sequence[str], reason: str) -> UserError:
     """The library's own words name options that are not ours."""
-    field = f"data.tokenizer.vocab_size={config.vocab_size}"
+    field = f"data.tokenizer.vocab_size={vocab_size}"
     if "smaller than required_chars" in reason:
         return UserError(
             f"{field}: fewer entries than the training text has different characters; raise it"

@@ -1,10 +1,17 @@
 """Configuration of tokenizers. No torch here."""
 
-from typing import Annotated, Literal
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Positive
+
+if TYPE_CHECKING:
+    from seqgan.data.sources import Canonical
+    from seqgan.data.tokenizer_contract import Tokenizer
 
 
 class WordTokenizerConfig(Config):
@@ -23,6 +30,26 @@ class WordTokenizerConfig(Config):
     vocabulary: str | None = None
     """A file with one entry a line to use instead; it must hold <eos> and <unk>."""
 
+    def build(self, lines: Sequence[str]) -> "Tokenizer":
+        """The tokenizer: that of the file, else of the words of `lines`."""
+        from seqgan.data.tokenizers import WordTokenizer
+
+        if self.vocabulary is not None:
+            path = Path(self.vocabulary)
+            return WordTokenizer.from_file(path, self.lowercase, self.split_punctuation)
+        return WordTokenizer.from_lines(
+            lines, self.lowercase, self.split_punctuation, self.min_count, self.max_size
+        )
+
+    def build_canonical(self) -> "Canonical":
+        """Lines to what the tokenizer sees of them; lines of one form are duplicates.
+
+        It needs no vocabulary: splits are made before there is one.
+        """
+        from seqgan.data.tokenizers import split_words
+
+        return lambda line: " ".join(split_words(line, self.lowercase, self.split_punctuation))
+
 
 class CharTokenizerConfig(Config):
     """Characters as people see them, marks and joined emoji included: for text without spaces
@@ -33,6 +60,14 @@ class CharTokenizerConfig(Config):
     """Rarer characters become <unk>."""
     max_size: Positive | None = None
     """Vocabulary entries at most, the two special tokens included."""
+
+    def build(self, lines: Sequence[str]) -> "Tokenizer":
+        from seqgan.data.tokenizers import CharTokenizer
+
+        return CharTokenizer.from_lines(lines, self.min_count, self.max_size)
+
+    def build_canonical(self) -> "Canonical":
+        return lambda line: " ".join(line.split())
 
 
 class SentencePieceConfig(Config):
@@ -47,6 +82,16 @@ class SentencePieceConfig(Config):
     model: str | None = None
     """A trained .model file to use instead of training one."""
 
+    def build(self, lines: Sequence[str]) -> "Tokenizer":
+        from seqgan.data.subword_tokenizers import SentencePieceTokenizer
+
+        if self.model is not None:
+            return SentencePieceTokenizer.from_file(Path(self.model))
+        return SentencePieceTokenizer.from_lines(lines, self.vocab_size, self.kind)
+
+    def build_canonical(self) -> "Canonical":
+        return lambda line: " ".join(unicodedata.normalize("NFKC", line).split())
+
 
 class HfTokenizerConfig(Config):
     """The tokenizer of a network of the `transformers` library."""
@@ -54,6 +99,14 @@ class HfTokenizerConfig(Config):
     name: Literal["hf"] = "hf"
     path: str
     """Hub id such as `distilgpt2`, or a local folder; usually the network's own."""
+
+    def build(self, lines: Sequence[str]) -> "Tokenizer":
+        from seqgan.data.subword_tokenizers import HfTokenizer
+
+        return HfTokenizer(self.path)
+
+    def build_canonical(self) -> "Canonical":
+        return lambda line: " ".join(line.split())
 
 
 TokenizerConfig = Annotated[

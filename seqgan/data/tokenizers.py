@@ -19,9 +19,8 @@ Decisions
 """
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,6 @@ from seqgan.data.subword_tokenizers import (
     MODEL_FILE,
     HfTokenizer,
     SentencePieceTokenizer,
-)
-from seqgan.data.tokenizer_config import (
-    CharTokenizerConfig,
-    HfTokenizerConfig,
-    SentencePieceConfig,
-    TokenizerConfig,
-    WordTokenizerConfig,
 )
 from seqgan.data.tokenizer_contract import (
     END,
@@ -82,18 +74,29 @@ class WordTokenizer:
         del self._ids[END]  # text cannot spell the end token
 
     @classmethod
-    def from_lines(cls, config: WordTokenizerConfig, lines: Iterable[str]) -> "WordTokenizer":
-        """Build the vocabulary of `lines`: most frequent first, ties alphabetically."""
-        tokenizer = cls([], config.lowercase, config.split_punctuation)
+    def from_lines(
+        cls,
+        lines: Iterable[str],
+        lowercase: bool = True,
+        split_punctuation: bool = True,
+        min_count: int = 2,
+        max_size: int | None = None,
+    ) -> "WordTokenizer":
+        """Build the vocabulary of `lines`: most frequent first, ties alphabetically.
+
+        >>> WordTokenizer.from_lines(["a cat", "A dog."], min_count=1).vocabulary()
+        ['<eos>', '<unk>', 'a', '.', 'cat', 'dog']
+        """
+        tokenizer = cls([], lowercase, split_punctuation)
         counts = Counter(word for line in lines for word in tokenizer.split(line))
-        ordered = _most_frequent(counts, config.min_count, config.max_size)
+        ordered = _most_frequent(counts, min_count, max_size)
         if not ordered:
             raise UserError(
-                f"data.tokenizer: min_count={config.min_count}, max_size={config.max_size} leave "
+                f"data.tokenizer: min_count={min_count}, max_size={max_size} leave "
                 "no word of the training text; lower min_count or raise max_size (at least 3), or "
                 f"{FOR_TEXT_WITHOUT_SPACES}"
             )
-        return cls(ordered, config.lowercase, config.split_punctuation)
+        return cls(ordered, lowercase, split_punctuation)
 
     @classmethod
     def from_file(
@@ -118,7 +121,7 @@ class WordTokenizer:
 
     def split(self, line: str) -> list[str]:
         """The words of a line, known or not."""
-        return _split_words(line, self.lowercase, self.split_punctuation)
+        return split_words(line, self.lowercase, self.split_punctuation)
 
     def encode(self, line: str) -> list[int]:
         return [self._ids.get(word, UNKNOWN_ID) for word in self.split(line)]
@@ -159,13 +162,15 @@ class CharTokenizer:
         self._ids = {character: index for index, character in enumerate(self._entries)}
 
     @classmethod
-    def from_lines(cls, config: CharTokenizerConfig, lines: Iterable[str]) -> "CharTokenizer":
+    def from_lines(
+        cls, lines: Iterable[str], min_count: int = 2, max_size: int | None = None
+    ) -> "CharTokenizer":
         """Build the vocabulary of `lines`: most frequent first, ties by code point."""
         counts = Counter(character for line in lines for character in _characters(line))
-        characters = _most_frequent(counts, config.min_count, config.max_size)
+        characters = _most_frequent(counts, min_count, max_size)
         if not characters:
             raise UserError(
-                f"data.tokenizer: min_count={config.min_count}, max_size={config.max_size} leave "
+                f"data.tokenizer: min_count={min_count}, max_size={max_size} leave "
                 "no character of the training text; lower min_count or raise max_size (at least 3)"
             )
         return cls(characters)
@@ -220,23 +225,6 @@ class LetterTokenizer:
         write_settings(folder, {"name": "letters"})
 
 
-def build_tokenizer(config: TokenizerConfig, training_lines: Sequence[str]) -> Tokenizer:
-    """The tokenizer that `config` describes: read from its file, else built on these lines."""
-    if isinstance(config, WordTokenizerConfig):
-        if config.vocabulary is None:
-            return WordTokenizer.from_lines(config, training_lines)
-        return WordTokenizer.from_file(
-            Path(config.vocabulary), config.lowercase, config.split_punctuation
-        )
-    if isinstance(config, CharTokenizerConfig):
-        return CharTokenizer.from_lines(config, training_lines)
-    if isinstance(config, HfTokenizerConfig):
-        return HfTokenizer(config.path)
-    if config.model is None:
-        return SentencePieceTokenizer.from_lines(config, training_lines)
-    return SentencePieceTokenizer.from_file(Path(config.model))
-
-
 def load_tokenizer(folder: Path) -> Tokenizer:
     """Read what `save` wrote. Raises `UserError` where files are missing or damaged."""
     path = folder / SETTINGS_FILE
@@ -264,20 +252,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         ) from error
 
 
-def canonical_form(config: TokenizerConfig) -> Callable[[str], str]:
-    """Map lines to what such a tokenizer sees of them; lines of one form are duplicates.
-
-    It needs no vocabulary: splits are made before there is one.
-    """
-    if isinstance(config, WordTokenizerConfig):
-        lowercase, punctuation = config.lowercase, config.split_punctuation
-        return lambda line: " ".join(_split_words(line, lowercase, punctuation))
-    if isinstance(config, SentencePieceConfig):
-        return lambda line: " ".join(unicodedata.normalize("NFKC", line).split())
-    return lambda line: " ".join(line.split())
-
-
-def _split_words(line: str, lowercase: bool, split_punctuation: bool) -> list[str]:
+def split_words(line: str, lowercase: bool, split_punctuation: bool) -> list[str]:
+    """The words between spaces, with punctuation apart where asked for."""
     if lowercase:
         line = line.lower()
     if split_punctuation:

@@ -39,7 +39,6 @@ from seqgan.data.sources import Canonical, Sentences, hold_out, read_unbroken
 from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
 from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.tokenizers import build_tokenizer, canonical_form
 from seqgan.data.unknown_tokens import unknown_warnings
 from seqgan.data.unpaired_lines import find_excluded, read_training_lines, rows_pair
 
@@ -101,7 +100,7 @@ def load_unpaired_text(
             f"data.{missing}=null: data.{given} has pairs, {missing} data would have none; cut the "
             f"files of data.{given} in two, or set both to null"
         )
-    canonical = canonical_form(config.tokenizer)
+    canonical = config.tokenizer.build_canonical()
     files = {"a": config.a, "b": config.b}
     training = read_training_lines(config, canonical)
     pools = training.pools
@@ -316,9 +315,9 @@ def _build_tokenizers(
     config: UnpairedTextConfig, a: list[str], b: list[str]
 ) -> tuple[Tokenizer, Tokenizer]:
     if config.joint:
-        tokenizer = build_tokenizer(config.tokenizer, a + b)
+        tokenizer = config.tokenizer.build(a + b)
         return tokenizer, tokenizer
-    return build_tokenizer(config.tokenizer, a), build_tokenizer(config.tokenizer, b)
+    return config.tokenizer.build(a), config.tokenizer.build(b)
 
 
 def _side(fitted: dict[str, Fitted], tokenizer: Tokenizer, length: int) -> TextSide:

@@ -1,6 +1,6 @@
 """Scores of translations and responses against their references.
 
-Everything is compared in the form that the tokenizer sees (`canonical_form`), since a translator
+Everything is compared in the form that the tokenizer sees (`build_canonical`), since a translator
 can write no other. BLEU takes the words of a word tokenizer as they are (`none`) and cuts the raw
 text of the other tokenizers itself (`13a`).
 """

@@ -14,8 +14,6 @@ from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.tokenizer_config import HfTokenizerConfig
 from seqgan.data.tokenizers import (
     HfTokenizer,
-    build_tokenizer,
-    canonical_form,
     load_tokenizer,
 )
 
@@ -97,14 +95,14 @@ def test_a_corpus_is_read_with_it(of_bytes, tmp_path: Path) -> None:
 
 
 def test_lines_that_differ_in_their_spaces_only_are_one(of_bytes) -> None:
-    canonical = canonical_form(HfTokenizerConfig(name="hf", path=of_bytes))
+    canonical = HfTokenizerConfig(name="hf", path=of_bytes).build_canonical()
     assert canonical(" A  cat ") == "A cat"
 
 
 @pytest.mark.parametrize("path", ["/nowhere/at/all", "nobody/no-such-tokenizer"])
 def test_what_cannot_be_loaded_is_said_in_one_line(path) -> None:
     with pytest.raises(UserError, match=r"data\.tokenizer\.path=.*cannot be loaded.*give") as error:
-        build_tokenizer(HfTokenizerConfig(name="hf", path=path), [])
+        HfTokenizerConfig(name="hf", path=path).build([])
     assert "\n" not in str(error.value)
 
 

@@ -20,8 +20,6 @@ from seqgan.data.tokenizer_config import (
 from seqgan.data.tokenizers import (
     SentencePieceTokenizer,
     WordTokenizer,
-    build_tokenizer,
-    canonical_form,
     load_tokenizer,
 )
 
@@ -48,23 +46,22 @@ def prose() -> list[str]:
 
 
 def test_words_are_ordered_by_frequency_then_alphabet() -> None:
-    tokenizer = WordTokenizer.from_lines(word_config(), LINES)
+    tokenizer = word_config().build(LINES)
     assert tokenizer.vocabulary() == ["<eos>", "<unk>", "a", "b", "c", "d"]
     assert (tokenizer.end_id, tokenizer.unk_id, tokenizer.vocab_size) == (0, 1, 6)
 
 
 def test_word_ids_do_not_depend_on_line_order() -> None:
-    first = WordTokenizer.from_lines(word_config(), LINES)
-    assert WordTokenizer.from_lines(word_config(), LINES[::-1]).vocabulary() == first.vocabulary()
+    first = word_config().build(LINES)
+    assert word_config().build(LINES[::-1]).vocabulary() == first.vocabulary()
 
 
 def test_word_ids_do_not_depend_on_the_hash_seed() -> None:
     """Ids that come out of a `set` of strings differ from process to process."""
     script = (
-        "from seqgan.data.tokenizer_config import WordTokenizerConfig as C\n"
         "from seqgan.data.tokenizers import WordTokenizer as W\n"
         "lines = [f'w{i % 37} x{i % 11}' for i in range(200)]\n"
-        "print(W.from_lines(C(name='word'), lines).vocabulary())"
+        "print(W.from_lines(lines).vocabulary())"
     )
     outputs = {
         subprocess.run(
@@ -82,52 +79,50 @@ def test_word_ids_do_not_depend_on_the_hash_seed() -> None:
 
 def test_word_round_trip_splits_punctuation_and_lowers_case() -> None:
     line = '"Don\'t", she said (twice); why?'
-    tokenizer = WordTokenizer.from_lines(word_config(), [line])
+    tokenizer = word_config().build([line])
     assert tokenizer.decode(tokenizer.encode(line)) == '" don \' t " , she said ( twice ) ; why ?'
 
 
 def test_word_options_off_leave_the_text_alone() -> None:
     line = "Don't  go, Ann."
-    tokenizer = WordTokenizer.from_lines(
-        word_config(lowercase=False, split_punctuation=False), [line]
-    )
+    tokenizer = word_config(lowercase=False, split_punctuation=False).build([line])
     assert tokenizer.decode(tokenizer.encode(line)) == "Don't go, Ann."
 
 
 def test_text_cannot_spell_the_end_token() -> None:
-    tokenizer = WordTokenizer.from_lines(word_config(), LINES)
+    tokenizer = word_config().build(LINES)
     assert tokenizer.encode("a <eos> zebra <unk> b") == [2, 1, 1, 1, 3]
 
 
 def test_decode_stops_at_the_end() -> None:
-    tokenizer = WordTokenizer.from_lines(word_config(), LINES)
+    tokenizer = word_config().build(LINES)
     assert tokenizer.decode([2, 1, 0, 3, 0]) == "a <unk>"
     assert tokenizer.decode([0, 2]) == ""
 
 
 def test_by_default_a_word_that_training_has_once_is_unknown() -> None:
     """So that `<unk>` is a token that training shows."""
-    tokenizer = WordTokenizer.from_lines(WordTokenizerConfig(name="word"), LINES)
+    tokenizer = WordTokenizerConfig(name="word").build(LINES)
     assert tokenizer.vocabulary() == ["<eos>", "<unk>", "a", "b", "c"]
     assert tokenizer.encode("d c") == [1, 4]
 
 
 def test_min_count_and_max_size_cut_the_tail() -> None:
-    assert WordTokenizer.from_lines(word_config(min_count=3), LINES).vocabulary()[2:] == ["a"]
-    assert WordTokenizer.from_lines(word_config(max_size=4), LINES).vocabulary()[2:] == ["a", "b"]
+    assert word_config(min_count=3).build(LINES).vocabulary()[2:] == ["a"]
+    assert word_config(max_size=4).build(LINES).vocabulary()[2:] == ["a", "b"]
 
 
 @pytest.mark.parametrize("fields", [{"min_count": 9}, {"max_size": 2}, {"max_size": 1}])
 def test_a_vocabulary_without_words_is_refused(fields: dict[str, int]) -> None:
     field, value = next(iter(fields.items()))
     with pytest.raises(UserError, match=rf"data\.tokenizer: .*{field}={value}.*lower min_count"):
-        WordTokenizer.from_lines(word_config(**fields), LINES)
+        word_config(**fields).build(LINES)
 
 
 def test_a_vocabulary_file_is_used_as_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_text("z\n<unk>\na\n<eos>\n", encoding="utf-8")
-    tokenizer = build_tokenizer(word_config(vocabulary=str(path)), ["ignored words"])
+    tokenizer = word_config(vocabulary=str(path)).build(["ignored words"])
     assert tokenizer.vocabulary() == ["<eos>", "<unk>", "z", "a"]
     assert tokenizer.encode("a b z") == [3, 1, 2]
 
@@ -145,7 +140,7 @@ def test_bad_vocabulary_files(tmp_path: Path, entries: str, message: str) -> Non
     path = tmp_path / "words.txt"
     path.write_text(entries, encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        build_tokenizer(word_config(vocabulary=str(path)), LINES)
+        word_config(vocabulary=str(path)).build(LINES)
 
 
 def test_ids_of_a_run_do_not_move_though_text_is_read_in_one_spelling_since(
@@ -162,13 +157,13 @@ def test_ids_of_a_run_do_not_move_though_text_is_read_in_one_spelling_since(
 def test_a_given_vocabulary_is_read_in_the_spelling_of_text(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_text("<eos>\n<unk>\ngro\u0308\u00dfe\n", encoding="utf-8")
-    tokenizer = build_tokenizer(word_config(vocabulary=str(path)), [])
+    tokenizer = word_config(vocabulary=str(path)).build([])
     assert tokenizer.encode("gr\u00f6\u00dfe") == [2]
 
 
 def test_word_tokenizer_survives_a_run_folder(tmp_path: Path) -> None:
     config = word_config(lowercase=False, split_punctuation=False)
-    tokenizer = WordTokenizer.from_lines(config, ["Ünder, größe", "Zoë größe"])
+    tokenizer = config.build(["Ünder, größe", "Zoë größe"])
     tokenizer.save(tmp_path)
     loaded = load_tokenizer(tmp_path)
     assert loaded.vocabulary() == tokenizer.vocabulary()
@@ -176,10 +171,10 @@ def test_word_tokenizer_survives_a_run_folder(tmp_path: Path) -> None:
 
 
 def test_canonical_form_follows_the_settings() -> None:
-    assert canonical_form(word_config())("A cat,  here") == "a cat , here"
+    assert word_config().build_canonical()("A cat,  here") == "a cat , here"
     plain = word_config(lowercase=False, split_punctuation=False)
-    assert canonical_form(plain)("A cat,  here") == "A cat, here"
-    assert canonical_form(piece_config())("A \ufb01sh,  here") == "A fish, here"
+    assert plain.build_canonical()("A cat,  here") == "A cat, here"
+    assert piece_config().build_canonical()("A \ufb01sh,  here") == "A fish, here"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"name": "word"}', "{}"])
@@ -212,7 +207,7 @@ def char_config(**fields: Any) -> CharTokenizerConfig:
 
 
 def test_characters_are_what_people_see_as_one() -> None:
-    tokenizer = build_tokenizer(char_config(), CHARACTERS)
+    tokenizer = char_config().build(CHARACTERS)
     assert [len(tokenizer.encode(line)) for line in CHARACTERS] == [4, 4, 6, 7, 5, 7]
     for line in CHARACTERS:
         ids = tokenizer.encode(line)
@@ -224,16 +219,16 @@ def test_characters_are_what_people_see_as_one() -> None:
 
 
 def test_rare_characters_are_unknown_by_default() -> None:
-    tokenizer = build_tokenizer(CharTokenizerConfig(name="char"), ["ab ba", "bc", "<eos>"])
+    tokenizer = CharTokenizerConfig(name="char").build(["ab ba", "bc", "<eos>"])
     assert tokenizer.vocabulary() == ["<eos>", "<unk>", "b", "a"]
-    assert build_tokenizer(char_config(max_size=3), ["ab ba"]).vocabulary()[2:] == ["a"]
+    assert char_config(max_size=3).build(["ab ba"]).vocabulary()[2:] == ["a"]
     with pytest.raises(UserError, match=r"min_count=2.* leave no character .*lower min_count"):
-        build_tokenizer(CharTokenizerConfig(name="char"), ["abc"])
+        CharTokenizerConfig(name="char").build(["abc"])
 
 
 def test_characters_survive_a_run_folder(tmp_path: Path) -> None:
     lines = [*CHARACTERS, "a\u2028b \x85 \u2028 c"]
-    tokenizer = build_tokenizer(char_config(), lines)
+    tokenizer = char_config().build(lines)
     tokenizer.save(tmp_path)
     loaded = load_tokenizer(tmp_path)
     assert loaded.vocabulary() == tokenizer.vocabulary()
@@ -242,7 +237,7 @@ def test_characters_survive_a_run_folder(tmp_path: Path) -> None:
 
 
 def test_case_and_no_more_than_white_space_tells_lines_of_characters_apart() -> None:
-    canonical = canonical_form(char_config())
+    canonical = char_config().build_canonical()
     assert canonical("我 　 买") == canonical("我 买") != canonical("我买")
     assert canonical("A") != canonical("a")
 
@@ -252,7 +247,7 @@ def test_case_and_no_more_than_white_space_tells_lines_of_characters_apart() -> 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_pieces_round_trip(prose: list[str], kind: str) -> None:
-    tokenizer = build_tokenizer(piece_config(kind=kind), prose)
+    tokenizer = piece_config(kind=kind).build(prose)
     assert tokenizer.vocabulary()[:2] == ["<eos>", "<unk>"]
     assert (tokenizer.end_id, tokenizer.unk_id, tokenizer.vocab_size) == (0, 1, 60)
     for line in prose[:20]:
@@ -262,7 +257,7 @@ def test_pieces_round_trip(prose: list[str], kind: str) -> None:
 
 
 def test_pieces_mark_what_they_do_not_know(prose: list[str]) -> None:
-    tokenizer = build_tokenizer(piece_config(), prose)
+    tokenizer = piece_config().build(prose)
     ids = tokenizer.encode("The Ω ba")
     assert tokenizer.unk_id in ids
     assert tokenizer.decode(ids) == "The <unk> ba"
@@ -274,7 +269,7 @@ def test_training_pieces_is_deterministic_and_silent(
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
-        build_tokenizer(piece_config(), prose).save(folder)
+        piece_config().build(prose).save(folder)
     models = [(folder / "tokenizer.model").read_bytes() for folder in folders]
     assert models[0] == models[1]
     captured = capfd.readouterr()
@@ -282,7 +277,7 @@ def test_training_pieces_is_deterministic_and_silent(
 
 
 def test_pieces_survive_a_run_folder(prose: list[str], tmp_path: Path) -> None:
-    tokenizer = build_tokenizer(piece_config(), prose)
+    tokenizer = piece_config().build(prose)
     tokenizer.save(tmp_path)
     loaded = load_tokenizer(tmp_path)
     assert loaded.vocabulary() == tokenizer.vocabulary()
@@ -292,7 +287,7 @@ def test_pieces_survive_a_run_folder(prose: list[str], tmp_path: Path) -> None:
 
 def test_very_long_training_lines_count_too(prose: list[str]) -> None:
     """SentencePiece leaves lines of more than 4,192 bytes out unless it is told otherwise."""
-    tokenizer = build_tokenizer(piece_config(), [*prose, "Q" * 5_000])
+    tokenizer = piece_config().build([*prose, "Q" * 5_000])
     assert tokenizer.unk_id not in tokenizer.encode("Q")
 
 
@@ -300,7 +295,7 @@ def test_very_long_training_lines_count_too(prose: list[str]) -> None:
 def test_more_pieces_than_the_text_has_are_all_of_them(
     prose: list[str], kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tokenizer = build_tokenizer(piece_config(kind=kind, vocab_size=5_000), prose)
+    tokenizer = piece_config(kind=kind, vocab_size=5_000).build(prose)
     assert 60 < tokenizer.vocab_size < 5_000
     assert tokenizer.decode(tokenizer.encode(prose[0])) == prose[0]
     assert capsys.readouterr().err == (
@@ -311,7 +306,7 @@ def test_more_pieces_than_the_text_has_are_all_of_them(
 
 def test_too_few_pieces_are_explained_in_our_words(prose: list[str]) -> None:
     with pytest.raises(UserError) as caught:
-        build_tokenizer(piece_config(vocab_size=3), prose)
+        piece_config(vocab_size=3).build(prose)
     assert str(caught.value) == (
         "data.tokenizer.vocab_size=3: fewer entries than the training text has different "
         "characters; raise it"
@@ -320,7 +315,7 @@ def test_too_few_pieces_are_explained_in_our_words(prose: list[str]) -> None:
 
 def test_text_without_any_piece_is_explained_in_our_words() -> None:
     with pytest.raises(UserError, match=r"finds no pieces in these 2 training lines") as caught:
-        build_tokenizer(piece_config(), ["\u2028", "\u2029"])
+        piece_config().build(["\u2028", "\u2029"])
     assert "--" not in str(caught.value)
     assert ".cc" not in str(caught.value)
 
@@ -340,7 +335,7 @@ def train_foreign_model(prose: list[str], path: Path, **options: int) -> None:
 def test_a_model_trained_elsewhere_keeps_its_ids(prose: list[str], tmp_path: Path) -> None:
     path = tmp_path / "foreign.model"
     train_foreign_model(prose, path)
-    tokenizer = build_tokenizer(piece_config(model=str(path)), [])
+    tokenizer = piece_config(model=str(path)).build([])
     assert (tokenizer.unk_id, tokenizer.end_id) == (0, 2)
     assert tokenizer.decode([*tokenizer.encode(prose[0]), 2, 9]) == prose[0]
 
@@ -349,7 +344,7 @@ def test_a_model_without_an_end_is_refused(prose: list[str], tmp_path: Path) -> 
     path = tmp_path / "endless.model"
     train_foreign_model(prose, path, eos_id=-1)
     with pytest.raises(UserError, match=r"endless\.model: .*no end token; train it with eos_id"):
-        build_tokenizer(piece_config(model=str(path)), [])
+        piece_config(model=str(path)).build([])
 
 
 def test_files_that_are_no_model(tmp_path: Path) -> None:
@@ -371,4 +366,4 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, prose: list
 
     monkeypatch.setattr(builtins, "__import__", without_sentencepiece)
     with pytest.raises(UserError, match=r"sentencepiece.*pip install 'seqgan\[corpora\]'"):
-        build_tokenizer(piece_config(), prose)
+        piece_config().build(prose)

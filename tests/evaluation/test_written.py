@@ -16,7 +16,6 @@ from seqgan.data.tokenizer_config import (
     WordTokenizerConfig,
 )
 from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.tokenizers import build_tokenizer
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
@@ -66,7 +65,7 @@ TOKENIZERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_every_unknown_token_shows_what_stood_there(name: str) -> None:
-    tokenizer = build_tokenizer(TOKENIZERS[name], LINES)
+    tokenizer = TOKENIZERS[name].build(LINES)
     lines = ["the Ʊʊ sees the dog ʬ", "the cat"]
     assert tokenizer.unk_id in tokenizer.encode(lines[0])
     rows = [[*tokenizer.encode(line), tokenizer.end_id] for line in lines]
@@ -78,7 +77,7 @@ def test_every_unknown_token_shows_what_stood_there(name: str) -> None:
 
 
 def test_what_was_generated_stays_unknown() -> None:
-    tokenizer: Tokenizer = build_tokenizer(TOKENIZERS["word"], LINES)
+    tokenizer: Tokenizer = TOKENIZERS["word"].build(LINES)
     unknown = tokenizer.unk_id
     ids = torch.tensor([[unknown, *tokenizer.encode("sees"), unknown, tokenizer.end_id]])
 

@@ -169,7 +169,7 @@ def _pairs(path: Path) -> None:
 
 def _pieces(run: Path) -> list[bytes]:
     config = SentencePieceConfig(name="sentencepiece", vocab_size=20)
-    tokenizer = SentencePieceTokenizer.from_lines(config, _LINES.split("\n")[:3])
+    tokenizer = config.build(_LINES.split("\n")[:3])
     return [tokenizer._model]
 
 
