@@ -1,6 +1,6 @@
 """Configuration of gradient estimators: how the critic's score reaches the generator."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -236,10 +236,3 @@ AnyEstimatorConfig = Annotated[
     | DetachedConfig,
     ByName(),
 ]
-
-ESTIMATOR_NAMES: tuple[str, ...] = tuple(
-    name
-    for member in get_args(get_args(AnyEstimatorConfig)[0])
-    for name in get_args(member.model_fields["name"].annotation)
-)
-"""Every name of an estimator."""
