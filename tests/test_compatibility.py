@@ -4,11 +4,16 @@ tested beside the parts."""
 from typing import Any
 
 import pytest
+import torch
+from pydantic import TypeAdapter
 from tiny_runs import CYCLE, PICTURES, tiny_experiment
 
 from seqgan.compatibility import UNIONS, _members
+from seqgan.core.annotations import tags_of
 from seqgan.core.errors import UserError
 from seqgan.core.parts import Part
+from seqgan.core.types import ArraySpace, SequenceSpace
+from seqgan.models.config import AnyCriticConfig
 
 
 def complaint(overrides: dict[str, Any]) -> str:
@@ -75,3 +80,35 @@ def test_every_part_declares_itself_before_its_fields_are_known(field: str) -> N
 )
 def test_an_error_proposes_what_would_fit(overrides: dict[str, Any], expected: str) -> None:
     assert complaint(overrides) == expected
+
+
+CRITICS: dict[str, dict[str, Any]] = {
+    name: {"name": name}
+    for name in tags_of(AnyCriticConfig)
+    if name not in ("hf", "classes")  # a network from outside, and another critic
+}
+CRITICS["cnn"] = {"name": "cnn", "widths": [1, 2], "filters": [4, 4]}
+CRITICS["relgan"] = {"name": "relgan", "widths": [2], "filters": [4]}
+CRITICS["causal"] = {"name": "transformer", "causal": True}
+CRITICS["mediator"] = {"name": "action", "reads": "log_likelihood"}
+CRITICS["categories"] = {"name": "classes", "trunk": {"name": "mlp"}}
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_a_critic_gives_what_it_declares_and_nothing_else_of_its_kind(name: str) -> None:
+    config = TypeAdapter(AnyCriticConfig).validate_python(CRITICS[name])
+    torch.manual_seed(0)
+    if "sentences" in config.accepts:
+        prompt = 1 if name == "categories" else 0
+        space: Any = SequenceSpace(vocab_size=5, length=4, prompt=prompt)
+        x, mask = torch.randint(5, (3, 4)), torch.ones(3, 4).bool()
+        cond = torch.zeros(3, prompt).long() if prompt else None
+    else:
+        space, x, mask, cond = ArraySpace((1, 16, 16)), torch.rand(3, 1, 16, 16), None, None
+    scores = config.build(space)(x, mask, cond)
+    assert ("features" in config.gives) == (scores.features_BF is not None)
+    assert ("scores of every next token" in config.gives) == (scores.q_BTV is not None)
+    if {"scores of every step", "scores of windows"} & config.gives:
+        assert scores.mask_BT is not None
+    elif "features" in config.gives and name != "categories":
+        assert scores.score.shape == (3,)
