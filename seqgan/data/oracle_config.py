@@ -1,5 +1,7 @@
 """Configuration of oracles, whose density is known, and of samples of them. No torch here."""
 
+from abc import abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,7 +13,11 @@ from seqgan.core.numbers import LONGEST, Length, Positive, Sampled, Seed
 from seqgan.core.parts import DataPart, Modality, Words
 
 if TYPE_CHECKING:
+    import torch
+
     from seqgan.evaluation.task import Task, TaskSetup
+    from seqgan.models.generators.rnn import RnnGenerator
+    from seqgan.models.oracles import ConditionalOracle, Oracle
 
 
 class OraclePart(Config):
@@ -19,6 +25,10 @@ class OraclePart(Config):
 
     positive: ClassVar[bool] = False
     """Whether every sequence has a probability above 0."""
+
+    @abstractmethod
+    def build(self, device: "torch.device") -> "Oracle":
+        """The oracle. Raises `UserError` where parameters are missing or differ."""
 
 
 class RandomOracleConfig(OraclePart):
@@ -42,6 +52,28 @@ class RandomOracleConfig(OraclePart):
     sha256: str | None = None
     """First hex digits of the parameters' SHA-256; building stops where they differ."""
 
+    def build(self, device: "torch.device") -> "Oracle":
+        from seqgan.core.types import SequenceSpace
+        from seqgan.models.oracles import NetworkOracle
+
+        space = SequenceSpace(self.vocab_size, self.length)
+        return NetworkOracle(self.build_network(), space, device)
+
+    def build_network(self) -> "RnnGenerator":
+        """The network alone, on the CPU."""
+        from seqgan.core.types import SequenceSpace
+        from seqgan.models.oracles import random_network
+
+        return random_network(
+            SequenceSpace(self.vocab_size, self.length),
+            cell="lstm" if self.name == "random_lstm" else "gru",
+            embed=self.embed,
+            hidden=self.hidden,
+            std=self.std,
+            seed=self.seed,
+            sha256=self.sha256,
+        )
+
 
 class PaperOracleConfig(OraclePart):
     """The SeqGAN paper's oracle LSTM from its published parameters (.npz)."""
@@ -53,6 +85,13 @@ class PaperOracleConfig(OraclePart):
     """The .npz file with arrays embeddings, Wi, Ui, bi, … Wo, bo."""
     length: Length = 20
     """Tokens a sequence."""
+
+    def build(self, device: "torch.device") -> "Oracle":
+        from seqgan.core.types import SequenceSpace
+        from seqgan.models.oracles import NetworkOracle, load_paper_oracle
+
+        network = load_paper_oracle(Path(self.path), self.length)
+        return NetworkOracle(network, SequenceSpace(network.vocab_size, self.length), device)
 
 
 class PalindromeOracleConfig(OraclePart):
@@ -66,6 +105,11 @@ class PalindromeOracleConfig(OraclePart):
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
+    def build(self, device: "torch.device") -> "Oracle":
+        from seqgan.models.oracles import HalvesOracle
+
+        return HalvesOracle(self.vocab_size, self.length, self.seed, mirrored=True)
+
 
 class CopyOracleConfig(OraclePart):
     """A Markov chain writes the first half; the second half repeats it."""
@@ -78,6 +122,11 @@ class CopyOracleConfig(OraclePart):
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
+    def build(self, device: "torch.device") -> "Oracle":
+        from seqgan.models.oracles import HalvesOracle
+
+        return HalvesOracle(self.vocab_size, self.length, self.seed, mirrored=False)
+
 
 class BracketsOracleConfig(OraclePart):
     """Balanced strings over `pairs` kinds of brackets, each as likely as any other."""
@@ -87,6 +136,11 @@ class BracketsOracleConfig(OraclePart):
     """Kinds of brackets; each is two tokens, one that opens and one that closes."""
     length: Annotated[int, Field(gt=1, le=1_000, multiple_of=2)] = 12
     """Tokens a sequence, an even number; the counts of longer ones are beyond float64."""
+
+    def build(self, device: "torch.device") -> "Oracle":
+        from seqgan.models.oracles import BracketsOracle
+
+        return BracketsOracle(self.pairs, self.length)
 
 
 OracleConfig = Annotated[
@@ -147,11 +201,10 @@ class OracleDataConfig(DataPart):
 
         from seqgan.data.oracle_samples import draw_samples
         from seqgan.evaluation.sequence_tasks import oracle_task
-        from seqgan.models.oracles import build_oracle
 
         # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
-        samples = draw_samples(self, build_oracle(self.oracle, torch.device("cpu")))
-        return oracle_task(setup, samples, build_oracle(self.oracle, setup.device), self.fresh)
+        samples = draw_samples(self, self.oracle.build(torch.device("cpu")))
+        return oracle_task(setup, samples, self.oracle.build(setup.device), self.fresh)
 
 
 class ConditionalOracleConfig(DataPart):
@@ -211,7 +264,19 @@ class ConditionalOracleConfig(DataPart):
 
         from seqgan.data.oracle_samples import draw_pairs
         from seqgan.evaluation.sequence_tasks import oracle_task
+
+        samples = draw_pairs(self, self.build_oracle(torch.device("cpu")))
+        return oracle_task(setup, samples, self.build_oracle(setup.device), self.fresh)
+
+    def build_oracle(self, device: "torch.device") -> "ConditionalOracle":
+        """The prompts and the network that answers them."""
+        from seqgan.core.types import SequenceSpace
         from seqgan.models.oracles import ConditionalOracle
 
-        samples = draw_pairs(self, ConditionalOracle(self, torch.device("cpu")))
-        return oracle_task(setup, samples, ConditionalOracle(self, setup.device), self.fresh)
+        return ConditionalOracle(
+            self.oracle.build_network(),
+            SequenceSpace(self.oracle.vocab_size, self.oracle.length, prompt=self.prompt),
+            device,
+            uniform=self.prompts == "uniform",
+            labels=self.labels,
+        )

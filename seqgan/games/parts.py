@@ -21,7 +21,7 @@ from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mismatched import Mismatched
 from seqgan.games.surrogate import Learner
 from seqgan.models.base_config import CriticConfig
-from seqgan.models.oracles import Oracle, build_oracle
+from seqgan.models.oracles import Oracle
 from seqgan.objectives.base import Objective
 from seqgan.objectives.config import ObjectiveConfig
 from seqgan.objectives.penalties import Penalty
@@ -141,7 +141,7 @@ class GameParts:
         """The oracle that the data are drawn from."""
         if self.oracle is None:
             raise _missing("data.oracle")
-        return build_oracle(self.oracle, self.device)
+        return self.oracle.build(self.device)
 
     def build_objective(self) -> Objective:
         if self.objective is None:

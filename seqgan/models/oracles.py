@@ -12,7 +12,7 @@ stream, gates have one bias, and `sha256` pins the result.
 import hashlib
 from math import comb, log
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -22,15 +22,6 @@ from seqgan.core.array_files import array_names, read_array
 from seqgan.core.budget import uncounted
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
-from seqgan.data.oracle_config import (
-    BracketsOracleConfig,
-    ConditionalOracleConfig,
-    CopyOracleConfig,
-    OracleConfig,
-    PalindromeOracleConfig,
-    PaperOracleConfig,
-    RandomOracleConfig,
-)
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
 from seqgan.models.generators.rnn import RnnGenerator
 from seqgan.models.prompted import PromptedGenerator
@@ -48,22 +39,6 @@ class Oracle(Protocol):
     def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
         """`logp_B`, exact, in nats per sequence. Oracles without prompts ignore `cond`."""
         ...
-
-
-def build_oracle(config: OracleConfig, device: torch.device) -> Oracle:
-    """The configured oracle. Raises `UserError` where parameters are missing or differ."""
-    if isinstance(config, PaperOracleConfig):
-        network = load_paper_oracle(config)
-        return NetworkOracle(network, SequenceSpace(network.vocab_size, config.length), device)
-    if isinstance(config, PalindromeOracleConfig):
-        return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=True)
-    if isinstance(config, CopyOracleConfig):
-        return HalvesOracle(config.vocab_size, config.length, config.seed, mirrored=False)
-    if isinstance(config, BracketsOracleConfig):
-        return BracketsOracle(config.pairs, config.length)
-    return NetworkOracle(
-        random_network(config), SequenceSpace(config.vocab_size, config.length), device
-    )
 
 
 # ── Networks ──────────────────────────────────────────────────────────────────────────────────
@@ -89,17 +64,24 @@ class NetworkOracle:
 class ConditionalOracle:
     """Prompts from a known distribution; p(x | c) of a random network that has read the prompt.
 
-    The network is one for rows of prompt and answer together.
+    `network` is one for rows of prompt and answer together, `space` that of the answers. Prompts
+    are `uniform` over the first `labels` tokens (None: over all), or written by the network.
     """
 
-    def __init__(self, config: ConditionalOracleConfig, device: torch.device) -> None:
-        vocab_size, prompt = config.oracle.vocab_size, config.prompt
-        self.space = SequenceSpace(vocab_size, config.oracle.length, prompt=prompt)
-        network = random_network(config.oracle)
-        self._answers = NetworkOracle(PromptedGenerator(network, self.space), self.space, device)
-        self._prompts = NetworkOracle(network, SequenceSpace(vocab_size, prompt), device)
-        self._uniform = config.prompts == "uniform"
-        self._tokens = config.labels or vocab_size
+    def __init__(
+        self,
+        network: RnnGenerator,
+        space: SequenceSpace,
+        device: torch.device,
+        uniform: bool = True,
+        labels: int | None = None,
+    ) -> None:
+        self.space = space
+        self._answers = NetworkOracle(PromptedGenerator(network, space), space, device)
+        prompts = SequenceSpace(space.vocab_size, space.prompt)
+        self._prompts = NetworkOracle(network, prompts, device)
+        self._uniform = uniform
+        self._tokens = labels or space.vocab_size
         self._device = device
 
     def prompts(self, rows: int) -> Tensor:
@@ -117,22 +99,28 @@ class ConditionalOracle:
         return self._answers.log_prob(ids_BT, cond)
 
 
-def random_network(config: RandomOracleConfig) -> RnnGenerator:
-    """All trainable parameters from N(0, std²), in the order of their names."""
-    network = RnnGenerator(
-        SequenceSpace(config.vocab_size, config.length),
-        cell="lstm" if config.name == "random_lstm" else "gru",
-        embed=config.embed,
-        hidden=config.hidden,
-    )
-    stream = np.random.RandomState(config.seed)  # its stream never changes
+def random_network(
+    space: SequenceSpace,
+    cell: Literal["lstm", "gru"] = "lstm",
+    embed: int = 16,
+    hidden: int = 32,
+    std: float = 1.0,
+    seed: int = 0,
+    sha256: str | None = None,
+) -> RnnGenerator:
+    """All trainable parameters from N(0, std²), in the order of their names.
+
+    Raises `UserError` where the parameters' hash does not begin with `sha256`.
+    """
+    network = RnnGenerator(space, cell, embed, hidden)
+    stream = np.random.RandomState(seed)  # its stream never changes
     for _, parameter in _trainable(network):
-        values = config.std * stream.standard_normal(tuple(parameter.shape))
+        values = std * stream.standard_normal(tuple(parameter.shape))
         parameter.data.copy_(torch.from_numpy(values))
     found = parameter_hash(network)
-    if config.sha256 is not None and not found.startswith(config.sha256):
+    if sha256 is not None and not found.startswith(sha256):
         raise UserError(
-            f"data.oracle.sha256={config.sha256!r}: the parameters drawn here hash to "
+            f"data.oracle.sha256={sha256!r}: the parameters drawn here hash to "
             f"{found[:16]}…; correct the field, or remove it to accept this oracle"
         )
     return network
@@ -150,9 +138,8 @@ def _trainable(network: RnnGenerator) -> list[tuple[str, torch.nn.Parameter]]:
     return sorted((name, p) for name, p in network.named_parameters() if p.requires_grad)
 
 
-def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
+def load_paper_oracle(path: Path, length: int = 20) -> RnnGenerator:
     """The paper's LSTM: row vectors, one bias a gate, and word 0 as the start token."""
-    path = Path(config.path)
     try:
         present = array_names(path)
         missing = [name for name in _PAPER_ARRAYS if name not in present]
@@ -164,7 +151,7 @@ def load_paper_oracle(config: PaperOracleConfig) -> RnnGenerator:
         raise UserError(f"data.oracle.path: {error}") from None
     return _paper_network(
         {name: torch.from_numpy(array.astype("float32")) for name, array in arrays.items()},
-        config.length,
+        length,
     )
 
 

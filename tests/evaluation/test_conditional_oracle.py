@@ -18,7 +18,7 @@ from seqgan.evaluation import oracle as oracle_module
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.metrics.divergence import all_sequences
-from seqgan.models.oracles import ConditionalOracle, random_network
+from seqgan.models.oracles import ConditionalOracle
 
 CPU = torch.device("cpu")
 V, T, P = 3, 2, 2
@@ -32,13 +32,13 @@ def config_of(**options: Any) -> ConditionalOracleConfig:
 
 
 def oracle_of(**options: Any) -> ConditionalOracle:
-    return ConditionalOracle(config_of(**options), CPU)
+    return config_of(**options).build_oracle(CPU)
 
 
 def answers_behind(prompt: Tensor) -> tuple[Tensor, Tensor]:
     """(all answers, p(x | c)) from the network's logits over the joint row."""
     ids_RT = all_sequences(V, T)
-    network = random_network(config_of().oracle).eval()
+    network = config_of().oracle.build_network().eval()
     joint = torch.cat([prompt.expand(len(ids_RT), -1), ids_RT], 1)
     logp_RTV = network(joint).detach().log_softmax(-1)
     logp_RT = logp_RTV.gather(2, joint[..., None])[..., 0]
@@ -80,7 +80,7 @@ def test_labels_are_the_first_tokens() -> None:
 
 def test_prompts_of_the_network_are_its_own_first_tokens() -> None:
     torch.manual_seed(0)
-    network = random_network(config_of().oracle).eval()
+    network = config_of().oracle.build_network().eval()
     rows = all_sequences(V, P)
     logp = network(rows).detach().log_softmax(-1).gather(2, rows[..., None])[..., 0].sum(1)
     counts = index_of(oracle_of(prompts="network").prompts(9000), V).bincount(minlength=V**P)
@@ -193,7 +193,7 @@ def test_sampled_divergences_agree_with_the_exact_ones(monkeypatch: pytest.Monke
 
 def test_the_oracle_itself_is_at_no_distance() -> None:
     evaluator, generator = evaluator_and_generator()
-    generator.inner = random_network(config_of().oracle).eval()
+    generator.inner = config_of().oracle.build_network().eval()
     found = evaluator.generated(generator, "test", 500, DecodingSetting())
     real = evaluator.real("test", 500)
     for name in ("kl_forward", "kl_reverse", "jsd"):

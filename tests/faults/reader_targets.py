@@ -24,7 +24,6 @@ from seqgan.core.picture_files import read_picture
 from seqgan.core.text_files import read_lines
 from seqgan.data.corpus import load_corpus
 from seqgan.data.corpus_config import TextDataConfig
-from seqgan.data.oracle_config import PaperOracleConfig
 from seqgan.data.pair_sources import read_pairs, read_prompts
 from seqgan.data.picture_config import IdxSourceConfig, NpzSourceConfig, PictureSetConfig
 from seqgan.data.pictures import load_pictures
@@ -335,7 +334,7 @@ TARGETS = {
         partial(hostile.archive, names=list(_ORACLE)),
         _written(
             "a.npz",
-            lambda path: load_paper_oracle(PaperOracleConfig(name="seqgan_paper", path=str(path))),
+            load_paper_oracle,
         ),
     ),
     "idx": Target(100, _idx_files, hostile.noise, _idx),

@@ -28,7 +28,6 @@ from seqgan.experiment import load_experiment, load_run
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mismatched import wrong_prompts
 from seqgan.metrics.divergence import all_sequences, exact_divergences
-from seqgan.models.oracles import ConditionalOracle
 from seqgan.runs import sampling
 from seqgan.runs.folder import read_prompts, read_space
 from seqgan.runs.outcome import open_reported
@@ -520,7 +519,7 @@ CATEGORIES: dict[str, Any] = {
 
 def distance_of_the_mixture() -> float:
     """Mean divergence of one distribution for all three labels, their mixture, to the truth."""
-    oracle = ConditionalOracle(ConditionalOracleConfig.model_validate(CATEGORIES), CPU)
+    oracle = ConditionalOracleConfig.model_validate(CATEGORIES).build_oracle(CPU)
     ids_RT = all_sequences(3, 2)
     logp_CR = torch.stack(
         [oracle.log_prob(ids_RT, torch.full((9, 1), label)) for label in range(3)]

@@ -17,7 +17,6 @@ from seqgan.metrics.bleu_reward import BleuReward, BleuScorer
 from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.divergence import all_sequences
 from seqgan.metrics.exact_bleu import sentence_bleu
-from seqgan.models.oracles import random_network
 
 CPU = torch.device("cpu")
 ALL = all_sequences(4, 3)
@@ -90,7 +89,7 @@ def test_bleu_compares_with_the_first_training_sentences() -> None:
 
 
 def test_the_oracle_scores_by_its_log_density() -> None:
-    game, oracle = make_game("oracle"), random_network(tiny_experiment().data.oracle)
+    game, oracle = make_game("oracle"), tiny_experiment().data.oracle.build_network()
     expected_R = log_probs(oracle, ALL).sum(1).detach()
     torch.testing.assert_close(game._reward(ALL, ONES), expected_R, rtol=1e-4, atol=1e-5)
     assert float(expected_R.exp().sum()) == pytest.approx(1, abs=1e-4)

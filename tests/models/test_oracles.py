@@ -21,7 +21,7 @@ from seqgan.data.oracle_config import (
     PaperOracleConfig,
     RandomOracleConfig,
 )
-from seqgan.models.oracles import build_oracle, is_balanced, parameter_hash, random_network
+from seqgan.models.oracles import is_balanced, parameter_hash
 
 CPU = torch.device("cpu")
 PAPER = Path(__file__).parents[2].parent / "shared/data/seqgan_oracle/target_params.npz"
@@ -43,14 +43,14 @@ def everything(vocab_size: int, length: int) -> Tensor:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_density_sums_to_one_over_all_sequences(name) -> None:
-    oracle = build_oracle(CONFIGS[name], CPU)
+    oracle = CONFIGS[name].build(CPU)
     logp_R = oracle.log_prob(everything(oracle.space.vocab_size, oracle.space.length))
     assert float(logp_R.double().exp().sum()) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_samples_follow_the_density(name) -> None:
-    oracle = build_oracle(CONFIGS[name], CPU)
+    oracle = CONFIGS[name].build(CPU)
     vocab_size, length = oracle.space.vocab_size, oracle.space.length
     with isolated(0):
         ids_BT = oracle.sample(30_000)
@@ -67,7 +67,7 @@ def test_the_same_configuration_is_the_same_oracle_whatever_the_global_seed(name
     for seed in (1, 2):
         torch.manual_seed(seed)
         np.random.seed(seed)
-        oracle = build_oracle(CONFIGS[name], CPU)
+        oracle = CONFIGS[name].build(CPU)
         ids_RT = everything(oracle.space.vocab_size, oracle.space.length)
         densities.append(oracle.log_prob(ids_RT))
     assert torch.equal(densities[0], densities[1])
@@ -79,7 +79,7 @@ def test_another_seed_is_another_oracle(name) -> None:
     config = CONFIGS[name]
     other = config.model_copy(update={"seed": 77})
     ids_RT = everything(config.vocab_size, config.length)
-    one, two = (build_oracle(c, CPU).log_prob(ids_RT).exp() for c in (config, other))
+    one, two = (c.build(CPU).log_prob(ids_RT).exp() for c in (config, other))
     assert (one - two).abs().sum() > 0.1
 
 
@@ -89,7 +89,7 @@ def test_another_seed_is_another_oracle(name) -> None:
 @pytest.mark.parametrize("std", [1.0, 0.3])
 def test_every_trainable_parameter_is_drawn_from_the_normal_distribution(std) -> None:
     config = RandomOracleConfig(name="random_lstm", vocab_size=200, length=4, std=std)
-    network = random_network(config)
+    network = config.build_network()
     values = torch.cat([p.flatten() for p in network.parameters() if p.requires_grad])
     assert abs(float(values.detach().mean())) < 5 * std / len(values) ** 0.5
     assert float(values.detach().std()) == pytest.approx(std, rel=0.03)
@@ -101,7 +101,7 @@ def test_every_trainable_parameter_is_drawn_from_the_normal_distribution(std) ->
 def test_gates_have_one_bias() -> None:
     """Two N(0, 1) biases would add up to N(0, 2): another distribution of oracles."""
     for name in ("random_lstm", "random_gru"):
-        network = random_network(RandomOracleConfig(name=name))
+        network = RandomOracleConfig(name=name).build_network()
         fixed = {n: p for n, p in network.named_parameters() if not p.requires_grad}
         assert len(fixed) == 1
         assert all("bias_hh" in n and (p == 0).all() for n, p in fixed.items())
@@ -109,15 +109,15 @@ def test_gates_have_one_bias() -> None:
 
 def test_the_hash_pins_the_parameters() -> None:
     config = RandomOracleConfig(name="random_lstm")
-    found = parameter_hash(random_network(config))
+    found = parameter_hash(config.build_network())
     pinned = config.model_copy(update={"sha256": found[:12]})
-    assert parameter_hash(random_network(pinned)) == found
+    assert parameter_hash(pinned.build_network()) == found
     wrong = config.model_copy(update={"sha256": "00ff", "seed": 3})
     with pytest.raises(UserError) as error:
-        random_network(wrong)
+        wrong.build_network()
     message = str(error.value)
     assert "data.oracle.sha256='00ff'" in message
-    assert parameter_hash(random_network(wrong.model_copy(update={"sha256": None})))[:16] in message
+    assert parameter_hash(wrong.model_copy(update={"sha256": None}).build_network())[:16] in message
     assert "correct the field, or remove it" in message
     assert "\n" not in message
 
@@ -129,7 +129,7 @@ def test_the_hash_pins_the_parameters() -> None:
 def test_only_sequences_that_obey_have_a_density_and_it_is_that_of_a_markov_chain(name) -> None:
     """All obeying sequences and no others; p(abc) p(b) = p(ab·) p(bc|b)… checked by rebuilding
     the chain from the density itself."""
-    oracle = build_oracle(CONFIGS[name], CPU)
+    oracle = CONFIGS[name].build(CPU)
     ids_RT = everything(3, 6)
     first, second = ids_RT[:, :3], ids_RT[:, 3:]
     obeys_R = (first == (second.flip(1) if name == "palindrome" else second)).all(1)
@@ -145,7 +145,7 @@ def test_only_sequences_that_obey_have_a_density_and_it_is_that_of_a_markov_chai
 
 def test_balanced_strings_are_equally_likely_and_all_there() -> None:
     """Catalan(3) · 2³ = 40 strings."""
-    oracle = build_oracle(CONFIGS["brackets"], CPU)
+    oracle = CONFIGS["brackets"].build(CPU)
     ids_RT = everything(4, 6)
 
     def shrinks_to_nothing(row: list[int]) -> bool:
@@ -190,14 +190,14 @@ def test_the_paper_oracle_is_its_published_equations_from_word_0() -> None:
         logp = logits - np.log(np.exp(logits).sum(1, keepdims=True))
         expected += logp[np.arange(5), ids_B]
         x = a["embeddings"][ids_B]
-    oracle = build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(PAPER), length=7), CPU)
+    oracle = PaperOracleConfig(name="seqgan_paper", path=str(PAPER), length=7).build(CPU)
     np.testing.assert_allclose(oracle.log_prob(ids_BT).numpy(), expected, rtol=1e-4)
 
 
 @needs_paper
 def test_the_paper_oracle_has_its_published_entropy() -> None:
     """5.745 ± 0.02 nats per token at T = 20."""
-    oracle = build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(PAPER)), CPU)
+    oracle = PaperOracleConfig(name="seqgan_paper", path=str(PAPER)).build(CPU)
     with isolated(0):
         nll_B = -oracle.log_prob(oracle.sample(4000)) / 20
     assert float(nll_B.std()) / 4000**0.5 < 0.02 / 2
@@ -216,7 +216,7 @@ GATES = ("i", "f", "c", "og")
 
 def complaint_of_paper_oracle(path: Path) -> str:
     with pytest.raises(UserError, match=r"^data\.oracle\.path: ") as caught:
-        build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(path)), CPU)
+        PaperOracleConfig(name="seqgan_paper", path=str(path)).build(CPU)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -224,13 +224,13 @@ def complaint_of_paper_oracle(path: Path) -> str:
 
 def test_parameters_of_any_size_make_a_paper_oracle(tmp_path: Path) -> None:
     np.savez(tmp_path / "a", **paper_arrays())
-    build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")), CPU)
+    PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")).build(CPU)
 
 
 @pytest.mark.parametrize("kind", [np.longdouble, ">f4", "<i2"])
 def test_parameters_of_any_type_make_a_paper_oracle(tmp_path: Path, kind: object) -> None:
     np.savez(tmp_path / "a", **{name: np.asarray(a, kind) for name, a in paper_arrays().items()})
-    build_oracle(PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")), CPU)
+    PaperOracleConfig(name="seqgan_paper", path=str(tmp_path / "a.npz")).build(CPU)
 
 
 @pytest.mark.parametrize(
