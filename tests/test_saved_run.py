@@ -69,7 +69,6 @@ def test_training_returns_the_opened_run(tmp_path: Path) -> None:
     assert run.device == torch.device("cpu")
     assert isinstance(run.space, seqgan.SequenceSpace)
     assert (run.tokenizer, run.tokenizers, run.prompts) == (None, {}, None)
-    assert seqgan.train(experiment, str(tmp_path / "other")).folder == tmp_path / "other"
 
 
 @pytest.mark.parametrize(
@@ -80,14 +79,16 @@ def test_training_returns_the_opened_run(tmp_path: Path) -> None:
         {"generator.name": "transformer", "generator": {"name": "transformer", "width": 8}},
         INFILL,
         ANSWERS,
-        CYCLE,
     ],
-    ids=["plain", "spectral norm", "transformer", "infill", "answers", "cycle"],
+    ids=["plain", "spectral norm", "transformer", "infill", "answers"],
 )
 def test_both_networks_have_the_weights_of_the_checkpoint(
     overrides: dict[str, Any], tmp_path: Path
 ) -> None:
-    run = seqgan.open_run(train(tmp_path / "run", overrides))
+    assert_weights_of_the_checkpoint(seqgan.open_run(train(tmp_path / "run", overrides)))
+
+
+def assert_weights_of_the_checkpoint(run: seqgan.SavedRun) -> None:
     players = Checkpoints(run.folder / "checkpoints", keep=1).load(12)["players"]
     for name, network in (("generator", run.generator), ("critic", run.critic)):
         weights = network.state_dict()
@@ -98,10 +99,11 @@ def test_both_networks_have_the_weights_of_the_checkpoint(
 
 
 def test_games_without_a_critic_have_none(tmp_path: Path) -> None:
-    alone = {"game": {"name": "mle"}, "critic": None, "objective": None, "estimator": None}
-    run = seqgan.open_run(
-        train(tmp_path / "run", {**alone, "schedule": [{"repeat": 2, "phases": {"mle": 1}}]})
-    )
+    alone: dict[str, Any] = dict.fromkeys(("critic", "objective", "estimator"))
+    alone["game"] = {"name": "mle"}
+    alone["schedule"] = [{"repeat": 2, "phases": {"mle": 1}}]
+    run = seqgan.train(tiny_experiment(alone), str(tmp_path / "run"))
+    assert run.folder == tmp_path / "run"
     assert run.critic is None
     (score,) = run.score([[0, 1, 2]])
     assert (score.critic_scores, score.critic_score) == ([], None)
@@ -191,6 +193,7 @@ def test_pictures_are_translated_as_tensors(tmp_path: Path) -> None:
     x = torch.rand(3, 3, 16, 16) * 2 - 1
     made = run.transform(x, direction="b2a")
     assert torch.equal(made, run.generator["b2a"](x.new_zeros(3, 0), x))
+    assert_weights_of_the_checkpoint(run)
     with pytest.raises(UserError, match="translates pictures; give a tensor"):
         run.transform(["a line"])
     with pytest.raises(UserError, match="so there is nothing to sample"):
