@@ -276,7 +276,7 @@ def test_equal_seeds_make_equal_runs(tmp_path: Path) -> None:
                 "estimator": None,
                 "schedule": [{"repeat": 1, "phases": {"mle": 1}}],
             },
-            ["leakgan", "adversarial"],
+            ["generator.name=leakgan", "game.name=mle has no estimator"],
         ),
     ],
 )
