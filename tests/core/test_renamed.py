@@ -1,10 +1,13 @@
 """Names of earlier versions: refused with the new name, and read from their run folders."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny_runs import CIPHER, tiny_experiment
 
+from seqgan.core import renamed
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.core.renamed import (
@@ -142,3 +145,14 @@ def test_budgets_and_reports() -> None:
         "a": {"extractor": {"pictures": 3}},
         "common_tokens": 1,
     }
+
+
+def test_the_changelog_names_every_former_name() -> None:
+    text = (Path(__file__).parents[2] / "CHANGELOG.md").read_text(encoding="utf-8")
+    section = text.split("\n## ")[1]
+    keys = [re.findall(r"\w+", key.path)[-1] for key in renamed._KEYS]
+    names = [*keys, *renamed._STATISTICS, *renamed._REPORT, *renamed._BUDGET]
+    names += [name for _, name in renamed._NAMES]
+    names += [re.split(r"\W", pattern)[0] for pattern, _ in renamed._METRICS]
+    assert "judge_fraction" in names
+    assert [name for name in names if name not in section] == []
