@@ -49,7 +49,7 @@ class SentenceFilesConfig(CorpusConfig):
 
 
 class TextDataConfig(SentenceFilesConfig):
-    """One sentence a line, plain or gzipped, UTF-8."""
+    """One sentence per line, plain or gzipped, UTF-8."""
 
     name: Literal["text"] = "text"
     path: str

@@ -44,7 +44,7 @@ DISTANCES = 3
 LEAST_COUNT = 3
 """Occurrences below which a word has no translation."""
 MOST_WORDS = 3_000
-"""Words a side, the most frequent ones."""
+"""Words per side, the most frequent ones."""
 MOST_LINES = 100_000
 """Lines a side that are counted."""
 
@@ -53,8 +53,8 @@ Lexicon = dict[str, str]
 
 
 class WordForWord:
-    """Translates lines word by word, in both ways. The lexicons are counted when first asked for,
-    which takes 10 seconds at 3,000 words a side."""
+    """Translates lines word by word, in both directions. The lexicons are counted at the first use,
+    which takes 10 seconds at 3,000 words per side."""
 
     def __init__(self, a: list[str], b: list[str]) -> None:
         self._lines = a, b

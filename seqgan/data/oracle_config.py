@@ -40,7 +40,7 @@ class RandomOracleConfig(OraclePart):
     vocab_size: Annotated[int, Field(gt=1)] = 8
     """Number of different tokens."""
     length: Length = 4
-    """Tokens a sequence."""
+    """Tokens per sequence."""
     embed: Positive = 16
     """Width of the token embedding."""
     hidden: Positive = 32
@@ -84,7 +84,7 @@ class PaperOracleConfig(OraclePart):
     path: str
     """The .npz file with arrays embeddings, Wi, Ui, bi, … Wo, bo."""
     length: Length = 20
-    """Tokens a sequence."""
+    """Tokens per sequence."""
 
     def build(self, device: "torch.device") -> "Oracle":
         from seqgan.core.types import SequenceSpace
@@ -101,7 +101,7 @@ class PalindromeOracleConfig(OraclePart):
     vocab_size: Annotated[int, Field(gt=1)] = 8
     """Number of different tokens."""
     length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
-    """Tokens a sequence, both halves together."""
+    """Tokens per sequence, both halves together."""
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
@@ -118,7 +118,7 @@ class CopyOracleConfig(OraclePart):
     vocab_size: Annotated[int, Field(gt=1)] = 8
     """Number of different tokens."""
     length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
-    """Tokens a sequence, both halves together."""
+    """Tokens per sequence, both halves together."""
     seed: Seed = 0
     """Seed of the chain's initial and transition probabilities."""
 
@@ -135,7 +135,7 @@ class BracketsOracleConfig(OraclePart):
     pairs: Positive = 2
     """Kinds of brackets; each is two tokens, one that opens and one that closes."""
     length: Annotated[int, Field(gt=1, le=1_000, multiple_of=2)] = 12
-    """Tokens a sequence, an even number; the counts of longer ones are beyond float64."""
+    """Tokens per sequence, an even number; the counts of longer ones are beyond float64."""
 
     def build(self, device: "torch.device") -> "Oracle":
         from seqgan.models.oracles import BracketsOracle
@@ -217,7 +217,7 @@ class ConditionalOracleConfig(DataPart):
     oracle: RandomOracleConfig
     """The network that answers: the teacher; `length` counts the tokens of an answer."""
     prompt: Length = 1
-    """Tokens a prompt, written in front of the answer."""
+    """Tokens per prompt, written in front of the answer."""
     prompts: Literal["uniform", "network"] = "uniform"
     """Every prompt as likely as any other, or prompts that the network writes itself."""
     labels: Positive | None = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class JsonlPairsConfig(Config):
-    """Files with a JSON object a line, one of its fields the prompt, another the response."""
+    """Files with one JSON object per line, one of its fields the prompt, another the response."""
 
     name: Literal["jsonl"] = "jsonl"
     path: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TextFilesConfig(Config):
-    """Training text of one side: one sentence a line, plain or gzipped, UTF-8."""
+    """Training text of one side: one sentence per line, plain or gzipped, UTF-8."""
 
     path: str | Annotated[list[str], Field(min_length=1)]
     """The file, or several that are read one behind the other."""

@@ -1,7 +1,7 @@
 """Tokens that a vocabulary lacks: how many there are, and when that spoils what is measured.
 
 A model is as good on `<unk>` as on any token that training shows it. Where training shows none and
-held-out text has some, their likelihood is an accident of initialisation: then the person is told.
+held-out text has some, their likelihood is an accident of initialisation: then there is a warning.
 So are they where most of the text may be lost: without spaces between words a line is one word.
 """
 

@@ -58,7 +58,7 @@ def read_training_lines(config: UnpairedTextConfig, canonical: Canonical) -> Tra
 def _choose_take(
     config: UnpairedTextConfig, whole: dict[str, Sentences], canonical: Canonical
 ) -> tuple[dict[str, str], list[str]]:
-    """By side all, odd or even, and what is to be told of the choice."""
+    """By side all, odd or even, and warnings about the choice."""
     asked = {"a": config.a.take, "b": config.b.take}
     if config.aligned or set(asked.values()) == {"all"}:
         return {side: "all" if take == "auto" else take for side, take in asked.items()}, []
@@ -67,21 +67,21 @@ def _choose_take(
     if rows_pair(a, b):
         if asked["a"] != "auto":
             return dict(asked), []
-        told = (
+        warning = (
             "data.a, data.b: training lines of equal number belong together, so odd lines of "
             "data.a and even lines of data.b are taken (take=auto)"
         )
-        return {"a": "odd", "b": "even"}, [told]
+        return {"a": "odd", "b": "even"}, [warning]
     if asked["a"] == "auto":
         return {"a": "all", "b": "all"}, []
     if 0 < len(a) < ENOUGH_ROWS:
         return dict(asked), []
     halves = ", ".join(f"data.{side}.take={take}" for side, take in asked.items() if take != "all")
-    told = (
+    warning = (
         f"{halves}: leaves out every other training line, though lines of equal number do not "
         "belong together; set data.a.take=auto and data.b.take=auto"
     )
-    return dict(asked), [told]
+    return dict(asked), [warning]
 
 
 def _lines_beside(a: Sentences, b: Sentences) -> tuple[list[str], list[str]]:

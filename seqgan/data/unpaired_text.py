@@ -75,7 +75,7 @@ class UnpairedText:
     baselines: Baselines | None = None
     """Simple rules to compare with, besides copying the source."""
     lexicons: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By way (a2b, b2a) the true translation of every word, where there is such a thing."""
+    """By direction (a2b, b2a) the true translation of every word, where there is such a thing."""
     word_for_word: WordForWord | None = None
     """Translates by a lexicon that is counted from the training text, where words are words."""
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def load_unpaired_text(
 ) -> UnpairedText:
     """Read, split, tokenize and count both sides. `tokenizers` are a run's own; None builds them.
 
-    `scorer` judges held-out pairs; without pairs it is left out. Raises `UserError` for files and
+    `scorer` scores held-out pairs; without pairs it is left out. Raises `UserError` for files and
     sentences that cannot be used.
     """
     if (config.valid is None) != (config.test is None):

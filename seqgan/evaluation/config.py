@@ -24,15 +24,15 @@ AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a 
 DEFAULT_SWEEP_METRIC = "nll_valid"
 
 SHOWN = 16
-"""Sequences shown to people at a time."""
+"""Sequences in a file of samples."""
 
 
 class FeatureExtractorConfig(Config):
     """The network that pictures are measured with, trained on pictures that no player sees."""
 
     kind: Literal["auto", "labels", "rotations", "random"] = "auto"
-    """What it learns: the labels, which way a picture was turned, or nothing (random filters);
-    auto: labels where there are any, else rotations."""
+    """What it learns: the labels, the quarter turn that a picture was rotated by, or nothing (random
+    filters); auto: labels where there are any, else rotations."""
     updates: Positive = 700
     """Training updates of 128 pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

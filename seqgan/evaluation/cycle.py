@@ -111,7 +111,7 @@ class CycleEvaluator:
         return {}
 
     def show(self, generators: nn.ModuleDict, setting: DecodingSetting) -> ShownSheet:
-        """The same sources at every call, their translations, and the way back."""
+        """The same sources at every call, their translations, and these translated back."""
         rows: list[tuple[str, Tensor]] = []
         for source, target in (self._kinds, self._kinds[::-1]):
             into, back = _ways(generators, source, target)

@@ -6,7 +6,7 @@
     label_distance_NAME          total variation between the labels the extractor reads in generated
                                  pictures and the true ones of the reference
     label_accuracy_NAME          share whose label, as the extractor reads it, is the one asked for
-                                 (where the generator is told labels)
+                                 (where labels are the generator's input)
     valid_attributes, attribute_distance_NAME   cartoon faces only: read by rule, not by network
 
 Where there is a single label, its name is left out. What the extractor measures carries its name
@@ -79,7 +79,7 @@ class PictureEvaluator:
     def generated(
         self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
-        """Metrics of a generator; asked for the labels of the reference, where it is told any."""
+        """Metrics of a generator; labels that it reads are those of the reference."""
         # Distances depend on the number of pictures: both rows have to have as many.
         rows = min(samples, len(self._pictures.train.x_NCHW))
         asked_NA = self._asked(self._splits[split], rows)
@@ -93,9 +93,11 @@ class PictureEvaluator:
         """Training pictures in the generator's place."""
         train = self._pictures.train
         asked_NA = None if train.labels_NA is None else train.labels_NA[:samples]
-        told = self.space.label_sizes != ()
+        conditional = self.space.label_sizes != ()
         features_NF = self._features_of("train")[:samples]
-        return self._measure(train.x_NCHW[:samples], features_NF, split, asked_NA if told else None)
+        return self._measure(
+            train.x_NCHW[:samples], features_NF, split, asked_NA if conditional else None
+        )
 
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
         return {}
@@ -176,7 +178,7 @@ class PictureEvaluator:
     # ── Drawing ───────────────────────────────────────────────────────────────────────────────
 
     def _asked(self, reference: PictureSet, rows: int) -> Tensor | None:
-        """The labels of the reference, over and over, where the generator is told labels."""
+        """The labels of the reference, repeated, where labels are the generator's input."""
         if not self.space.label_sizes:
             return None
         assert reference.labels_NA is not None, "checked by build"

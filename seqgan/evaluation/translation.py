@@ -7,7 +7,7 @@ no truth, and may pick checkpoints:
     unigram_kl_WAY    KL(tokens of F(x) ‖ tokens of Y's training text) in nats: are they used as in
                     Y? (A model that writes one fluent sentence for ever has a low lm_nll.)
     round_trip_WAY  nats per token of x under G given F(x): is the source still in there?
-    label_free_WAY  lm_nll + unigram_kl, plus round_trip where a way back is trained
+    label_free_WAY  lm_nll + unigram_kl, plus round_trip where the backward direction is trained
     label_free      the sum over the directions that are played
 
 and what audits it:
@@ -166,7 +166,7 @@ class TranslationEvaluator:
 
     @torch.no_grad()
     def _nats(self, generator: Any, given_NT: Tensor, part: EncodedSplit) -> float:
-        """Mean over sentences of −log p(sentence | given) a token."""
+        """Mean over sentences of −log p(sentence | given) per token."""
         total = 0.0
         blocks = zip(
             given_NT.split(AT_ONCE),

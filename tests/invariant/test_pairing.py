@@ -26,10 +26,10 @@ from seqgan.data.corpus import EncodedSplit
 from seqgan.data.unpaired_text import UnpairedText
 from seqgan.experiment import load_experiment
 from seqgan.tasks.cipher import windows
-from seqgan.tasks.events import events
+from seqgan.tasks.events import grammar
 from seqgan.tasks.language_pair import languages
 
-MODULES = {"cipher": windows, "events": events, "language_pair": languages}
+MODULES = {"cipher": windows, "events": grammar, "language_pair": languages}
 """Where the loader of each kind of data is looked up."""
 
 WITHOUT_TRUTH = (

@@ -8,7 +8,7 @@ import torch
 
 from seqgan.data.unpaired_text import TextSide, UnpairedText
 from seqgan.tasks.events.config import EventsDataConfig
-from seqgan.tasks.events.events import (
+from seqgan.tasks.events.grammar import (
     HEADLINES,
     LENGTH_A,
     LENGTH_B,
@@ -22,7 +22,7 @@ from seqgan.tasks.events.events import (
     parse_headline,
     score_events,
 )
-from seqgan.tasks.events.events import load_events as load
+from seqgan.tasks.events.grammar import load_events as load
 
 SPLITS = ("train", "valid", "test")
 

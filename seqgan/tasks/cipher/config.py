@@ -25,9 +25,9 @@ class CipherDataConfig(TextPairPart):
     key_seed: Seed = 0
     """Seed of the key."""
     length: Length = 100
-    """Tokens a window."""
+    """Tokens per window."""
     train: Sampled = 10_000
-    """Training windows of a side, at most: a file may have fewer."""
+    """Training windows per side, at most: a file may have fewer."""
     valid: Sampled = 200
     """Validation windows, paired."""
     test: Sampled = 500

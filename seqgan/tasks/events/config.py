@@ -22,7 +22,7 @@ class EventsDataConfig(TextPairPart):
     test: Annotated[int, Field(gt=0, le=1_000_000)] = 1_000
     """Test articles, each with its headline."""
     seed: Seed = 0
-    """Seed of the events and of how they are told."""
+    """Seed of the events and of the sentences about them."""
     aligned: bool = False
     """Training headlines are those of the training articles: for paired ceilings only."""
 
@@ -32,6 +32,6 @@ class EventsDataConfig(TextPairPart):
 
     def build(self, setup: "TaskSetup") -> "Task":
         from seqgan.evaluation.text_pair_task import text_pair_task
-        from seqgan.tasks.events.events import load_events
+        from seqgan.tasks.events.grammar import load_events
 
         return text_pair_task(setup, load_events(self))

@@ -29,7 +29,7 @@ Decisions
 - The tokenizer is one object for both sides and holds all words of the grammar, sorted; ids do not
   depend on the data drawn.
 
-Scores of a summary (way a2b), of pooled lists:
+Scores of a summary (direction a2b), of pooled lists:
 
     slot_f1        F1 of the slots' values found anywhere in the output, counted as a multiset; an
                    autoencoder's gibberish can score high here
@@ -41,10 +41,10 @@ Scores of a summary (way a2b), of pooled lists:
                    article lacks
     templates      exp of the entropy of the templates among grammatical outputs: their effective
                    number; 0 where nothing is grammatical
-    length         words an output
+    length         words per output
 
-F1 scores are means over the outputs. Of an expansion (way b2a) there is no truth to compare with:
-`kept` is the share of the headline's values that the output mentions, `length` its words.
+F1 scores are means over the outputs. Of an expansion (direction b2a) there is no truth to compare
+with: `kept` is the share of the headline's values that the output mentions, `length` its words.
 """
 
 from collections import Counter
@@ -216,7 +216,7 @@ def lead_n(article: str, n: int) -> str:
 
 
 def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
-    """Leads, and the headline of a reader who knows the grammar; there is no simple way back."""
+    """Leads, and the headline of a reader who knows the grammar; for b2a there is no simple rule."""
     if way == "b2a":
         return {}
     return {
@@ -227,7 +227,7 @@ def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[st
 
 
 def state_main_event(article: str) -> str:
-    """The main event in the commonest template: a rule that is told the slot of every word."""
+    """The main event in the commonest template: a rule that knows the slot of every word."""
     commonest = max(HEADLINES, key=HEADLINES.__getitem__)
     return _fill(commonest, main_event(article.split()))
 
@@ -239,13 +239,13 @@ def score_events(
     written = [output.split() for output in outputs]
     length = _mean([len(words) for words in written])
     if way == "b2a":
-        told = [
+        mentioned = [
             word in words
             for source, words in zip(sources, written, strict=True)
             for word in source.split()
             if word in _SLOT_OF
         ]
-        return {"kept": _mean(told), "length": length}
+        return {"kept": _mean(mentioned), "length": length}
     templates = [headline_template(words) for words in written]
     f1 = [
         _slot_f1(words, reference.split())
