@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class MlpCriticConfig(SequenceCriticConfig):
-    """Sees a sample as one flat vector: points, small pictures, short sequences of few tokens."""
+    """Reads a sample as one flat vector: points, small pictures, short sequences of few tokens."""
 
     accepts: ClassVar[Modalities] = SEQUENCES | ARRAYS
     gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})

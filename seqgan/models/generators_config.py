@@ -54,7 +54,7 @@ class RnnGeneratorConfig(SequenceGeneratorConfig):
 
 
 class PairwiseGeneratorConfig(SequenceGeneratorConfig):
-    """A GRU whose logits also compare every earlier column with what may come."""
+    """A GRU whose logits also compare every earlier column with each possible next token."""
 
     makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
 

@@ -45,7 +45,7 @@ class Oracle(Protocol):
 
 
 class NetworkOracle:
-    """A recurrent generator that nobody trains."""
+    """A recurrent generator that is never trained, as an oracle."""
 
     def __init__(self, network: Generator, space: SequenceSpace, device: torch.device) -> None:
         self.space = space
@@ -139,7 +139,7 @@ def _trainable(network: RnnGenerator) -> list[tuple[str, torch.nn.Parameter]]:
 
 
 def load_paper_oracle(path: Path, length: int = 20) -> RnnGenerator:
-    """The paper's LSTM: row vectors, one bias a gate, and word 0 as the start token."""
+    """The paper's LSTM: row vectors, one bias per gate, and word 0 as the start token."""
     try:
         present = array_names(path)
         missing = [name for name in _PAPER_ARRAYS if name not in present]

@@ -38,7 +38,7 @@ class ClassesCritic(Critic):
         readout.requires_grad_(False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit a sample under the labels `cond` [B, 1]; `features_BF` are the k + 1 logits,
+        """One logit per sample under the labels `cond` [B, 1]; `features_BF` are the k + 1 logits,
         the last of them for generated samples."""
         assert cond is not None, "needs labels"
         features_BF = self.trunk(x, mask).features_BF

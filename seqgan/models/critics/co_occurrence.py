@@ -1,12 +1,11 @@
-"""A critic of co-occurrence: which words share a sentence, and nothing of their order.
+"""A critic of co-occurrence: which words share a sentence, in any order.
 
     s_t = e_tᵀ M Σ_{u ≠ t} e_u / √E + bᵀ e_t
 
-A sum over pairs of words, so the whole critic is one table of pairs of rank E and one of words. A
-translation can only please it by giving words that share sentences to words that do: where
-two languages order their words differently this tells a lexicon while windows of
-neighbours (`local`) mislead. It is to a critic what co-occurrence counts are to
-`data.lexicons.co_occurrence_lexicon`.
+A sum over pairs of words, so the critic is one table of pairs, of rank E, and one of words. A
+translation gets a high score where words that share sentences are translated by words that share
+sentences. Between languages with different word orders this identifies a lexicon, while windows of
+neighbours (`local`) mislead. See `data.lexicons.co_occurrence_lexicon` for the same from counts.
 
 Columns behind the end co-occur with nothing and carry no score; an end is a word like others.
 """

@@ -67,7 +67,7 @@ class HfCritic(Critic):
         self.readout = nn.Linear(self.features, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit a sequence, and the features in front of the read-out."""
+        """One logit per sequence, and the features in front of the read-out."""
         assert mask is not None, "sequences have a mask"
         return score_in_chunks(self._score, x, mask)
 

@@ -50,7 +50,7 @@ class MlpCritic(Critic):
         self.projection = LabelProjection(space.label_sizes, hidden)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit a sample; features are the last hidden layer."""
+        """One logit per sample; features are the last hidden layer."""
         return score_in_chunks(self._score, x, mask, cond)
 
     def _score(self, x: Tensor, mask: Tensor | None, cond: Tensor | None) -> Scores:

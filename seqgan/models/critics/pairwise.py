@@ -41,7 +41,7 @@ class PairwiseCritic(Critic):
         self.readout = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit a sequence; features are the hidden layer."""
+        """One logit per sequence; features are the hidden layer."""
         assert mask is not None, "sequences have a mask"
         return score_in_chunks(self._score, x, mask)
 

@@ -64,7 +64,7 @@ class RelganCritic(Critic):
         self.readout = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit a sequence, and the features in front of the read-out."""
+        """One logit per sequence, and the features in front of the read-out."""
         assert mask is not None, "sequences have a mask"
         # Each sentence is read `representations` times over.
         rows = max(1, CHUNK_ROWS // self.representations)

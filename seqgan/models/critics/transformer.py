@@ -53,7 +53,7 @@ class TransformerCritic(Critic):
         self.readout = nn.Linear(width, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit a sequence, the features behind it; with `causal`, `score_BT` instead."""
+        """One logit per sequence, the features behind it; with `causal`, `score_BT` instead."""
         assert mask is not None, "sequences have a mask"
         score = self._score_steps if self.causal else self._score_summary
         return score_in_chunks(score, x, mask)

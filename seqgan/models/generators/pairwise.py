@@ -2,10 +2,10 @@
 
     logits_t[v] = W h_t [v] + Σ_{s<t} Σ_c a_cts · e_vᵀ M_c e(x_s) / √E
 
-The first term is the LSTM or GRU of `rnn.py`; the second weighs, for every pair of columns, the
-bilinear similarity of what stands there with what may come, as `critics/pairwise.py` does for whole
-sentences. It is the control of every claim that a critic sees what a generator cannot: this
-generator can write "the same as six columns ago" from the start, and needs no critic for it.
+The first term is the GRU of `rnn.py`; the second weighs, for every pair of columns, the bilinear
+similarity of the token there with the next one, as `critics/pairwise.py` does for whole sentences.
+It is the control for claims that a critic sees what a generator cannot: this generator can write
+"the same as six columns ago" without a critic.
 
 No paper uses it that we know of. a starts at zero: the network starts as its recurrent part.
 """

@@ -17,10 +17,10 @@ sentence is read in one call). Deviations from See et al.: GRU instead of LSTM, 
 instead of additive, no coverage, no extended vocabulary (both sides have the same tokens). Log
 probabilities are log(p + 1e-9) in float32: bounded gradients, and a share of at most V · 1e-9.
 
-In training all words that the vocabulary lacks are one, `<unk>`. Only what people are shown, and
-what is scored against references, has the source's own word in place of an `<unk>` that was copied
-(`copied_columns`): the unknown one with the most attention at that step. See et al. have an entry
-for each of them in every distribution; here they compete together, and are told apart afterwards.
+In training all words that the vocabulary lacks are one, `<unk>`. In printed samples and in scores
+against references a copied `<unk>` becomes the source's own word (`copied_columns`): the unknown
+one with the most attention at that step. See et al. have an entry for each of them in every
+distribution; here they share one entry, and are distinguished afterwards.
 """
 
 from typing import cast
