@@ -31,7 +31,7 @@ class FeatureExtractorConfig(Config):
     """The network that pictures are measured with, trained on pictures that no player sees."""
 
     kind: Literal["auto", "labels", "rotations", "random"] = "auto"
-    """What it learns: the labels, the quarter turn that a picture was rotated by, or nothing (random
+    """What it learns: the labels, the quarter turn that a picture was given, or nothing (random
     filters); auto: labels where there are any, else rotations."""
     updates: Positive = 700
     """Training updates of 128 pictures."""

@@ -190,7 +190,9 @@ def test_listed_labels_run_through_every_combination() -> None:
 # ── Cycles ────────────────────────────────────────────────────────────────────────────────────
 
 
-class Way(torch.nn.Module):
+class Way(DirectGenerator):
+    latent = 0
+
     def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self._change = change

@@ -216,7 +216,7 @@ def lead_n(article: str, n: int) -> str:
 
 
 def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
-    """Leads, and the headline of a reader who knows the grammar; for b2a there is no simple rule."""
+    """Leads, and the headline of a reader who knows the grammar. Of b2a there are none."""
     if way == "b2a":
         return {}
     return {
