@@ -1,14 +1,13 @@
 """What a run has spent: tokens written and samples scored, the axes that arms are compared on.
 
-Everything that writes tokens or asks a critic says so here, wherever it is called from, and
-whoever wants to know opens an account:
+Code that writes tokens or calls a critic counts them here, and `counting` adds them up:
 
     with counting(budget):
         ...                      # budget.tokens, budget.critic_calls grow
 
-Counts are plain integers of shapes, so that nothing waits for the device: a column that is
-computed for rows which have ended counts too, since it costs as much. Passing a critic backwards
-counts once, like looking. Teacher-forced passes write nothing and are not counted.
+Counts are integers taken from shapes, so no device is waited for. Columns of rows that have ended
+count too, since they cost as much. A backward pass through a critic adds nothing to its forward
+pass. Teacher-forced passes write nothing and are not counted.
 """
 
 from collections.abc import Iterator
@@ -22,12 +21,12 @@ from seqgan.core.renamed import upgrade_budget
 
 @dataclass
 class Budget:
-    """See the module's docstring."""
+    """Tokens and critic calls, counted inside of `with counting(budget)`."""
 
     tokens: int = 0
     """Tokens that generators wrote, for critics, rewards and continuations."""
     critic_calls: int = 0
-    """Samples, real and generated, that critics looked at."""
+    """Samples, real and generated, that critics scored."""
 
     def state_dict(self) -> dict[str, Any]:
         return {"tokens": self.tokens, "critic_calls": self.critic_calls}
@@ -42,7 +41,7 @@ _open: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 @contextmanager
 def counting(budget: Budget) -> Iterator[None]:
-    """Everything spent inside goes on this account; on no other at the same time."""
+    """Count what happens inside in this budget, and in no outer one."""
     token = _open.set(budget)
     try:
         yield
@@ -52,7 +51,7 @@ def counting(budget: Budget) -> Iterator[None]:
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Nothing inside is counted: an oracle that writes training sentences is no generator."""
+    """Count nothing inside, e.g. while an oracle draws training sentences."""
     token = _open.set(None)
     try:
         yield
@@ -61,12 +60,12 @@ def uncounted() -> Iterator[None]:
 
 
 def count_tokens(tokens: int) -> None:
-    """So many tokens were written."""
+    """Add tokens that a generator wrote."""
     if (budget := _open.get()) is not None:
         budget.tokens += tokens
 
 
 def count_critic_calls(samples: int) -> None:
-    """A critic looked at so many samples."""
+    """Add samples that a critic scored."""
     if (budget := _open.get()) is not None:
         budget.critic_calls += samples

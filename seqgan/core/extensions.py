@@ -48,7 +48,7 @@ class ByName:
             name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
             if not is_import_path(name):
                 return handler(value)
-            extension = load_class(str(name), _common_base(shipped))
+            extension = load_class(str(name), _common_base(shipped), _common_builders(shipped))
             return _with_member(shipped, extension).validate_python(value, context=info.context)
 
         union: Any = Union[shipped]  # noqa: UP007 (the classes are known at run time only)
@@ -64,10 +64,13 @@ def is_import_path(name: Any) -> bool:
     return isinstance(name, str) and ":" in name
 
 
-def load_class(path: str, base: type[BaseModel] = BaseModel) -> type[BaseModel]:
+def load_class(
+    path: str, base: type[BaseModel] = BaseModel, methods: frozenset[str] = frozenset()
+) -> type[BaseModel]:
     """The configuration class at an import path, with the path as its `name`.
 
-    Raises a `PydanticCustomError` where there is none, or where it is no subclass of `base`.
+    Raises a `PydanticCustomError` where there is none, or where it is no subclass of `base` with
+    these methods.
     """
     found = load_object(path)
     if not (isinstance(found, type) and issubclass(found, base)):
@@ -75,8 +78,11 @@ def load_class(path: str, base: type[BaseModel] = BaseModel) -> type[BaseModel]:
             path,
             f"is no subclass of {base.__name__}; derive it from {base.__module__}.{base.__name__}",
         )
-    if missing := sorted(found.__abstractmethods__):
-        raise _refused(path, f"has no method {missing[0]}; write it, as {base.__name__} says")
+    missing = sorted({*found.__abstractmethods__, *methods.difference(dir(found))})
+    if missing:
+        raise _refused(
+            path, f"has no method {missing[0]}; write it as shipped parts of its kind do"
+        )
     return _named(found, path)
 
 
@@ -179,6 +185,13 @@ def _common_base(classes: tuple[type[BaseModel], ...]) -> type[BaseModel]:
     """The nearest class that all of them are, or are derived from."""
     first, *others = classes
     return next(base for base in first.__mro__ if all(issubclass(one, base) for one in others))
+
+
+def _common_builders(classes: tuple[type[BaseModel], ...]) -> frozenset[str]:
+    """The methods `build…` that all of them have."""
+    return frozenset.intersection(
+        *(frozenset(name for name in dir(one) if name.startswith("build")) for one in classes)
+    )
 
 
 def _classes(union: Any) -> list[type[BaseModel]]:

@@ -167,7 +167,9 @@ def listed_sentences(space: SequenceSpace) -> Tensor:
     ids_RT = all_sequences(space.vocab_size, space.length)
     if space.end_id is None:
         return ids_RT
-    return ids_RT.masked_fill(~mask_until_end(ids_RT, space.end_id), space.end_id).unique(dim=0)
+    ended_RT = ids_RT.masked_fill(~mask_until_end(ids_RT, space.end_id), space.end_id)
+    distinct_RT: Tensor = torch.unique(ended_RT, dim=0)
+    return distinct_RT
 
 
 def _leave_one_out(

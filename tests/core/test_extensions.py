@@ -24,6 +24,7 @@ from pydantic import Field
 
 from seqgan.estimators.baselines_config import MovingAverageConfig
 from seqgan.estimators.policy_gradient_config import PpoConfig
+from seqgan.core.config import Config
 from seqgan.estimators.base_config import CriticEstimatorConfig
 from seqgan.objectives.config import R1Config
 
@@ -44,6 +45,10 @@ class Half(R1Config):
 
     half: int = 2
     """Which half."""
+
+
+class Plain(Config):
+    """Of no kind."""
 
 
 class Unbuilt(CriticEstimatorConfig):
@@ -189,6 +194,23 @@ def test_every_union_of_named_parts_takes_import_paths() -> None:
         if "discriminator=" in path.read_text(encoding="utf-8")
     }
     assert own == {"core/extensions.py"}
+
+
+@pytest.mark.parametrize(
+    ("field", "overrides", "expected"),
+    [
+        ("data.oracle", {"data.oracle.name": "my_lab.parts:Plain"}, "is no subclass of OraclePart"),
+        (
+            "data.tokenizer",
+            {"data": {"name": "text", "path": "x", "tokenizer": {"name": "my_lab.parts:Plain"}}},
+            "has no method build",
+        ),
+    ],
+)
+def test_a_class_of_another_kind_is_refused(
+    field: str, overrides: dict[str, Any], expected: str, folder: Path
+) -> None:
+    assert complaint(overrides).startswith(f"{field}.name='my_lab.parts:Plain': {expected}")
 
 
 @pytest.mark.parametrize(
