@@ -16,7 +16,7 @@ from seqgan.estimators.baselines import NoBaseline
 from seqgan.estimators.ppo import Ppo
 from seqgan.estimators.rollout import Rollout
 from seqgan.estimators.score_function import ScoreFunction
-from seqgan.games.config import DemonstrationsConfig
+from seqgan.games.adversarial_config import DemonstrationsConfig
 from seqgan.games.demonstrations import Demonstrations
 
 CPU = torch.device("cpu")

@@ -1,0 +1,232 @@
+"""Configuration of the games of one generator against a critic."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
+
+from pydantic import Field, model_validator
+
+from seqgan.core.config import Config
+from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
+from seqgan.core.schedule import ShareSchedule
+from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
+from seqgan.models.base_config import CriticConfig, GeneratorConfig
+from seqgan.objectives.config import DivergenceName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqgan.core.types import Generator
+    from seqgan.games.adversarial import AdversarialGame
+    from seqgan.games.demonstrations import Demonstrations
+    from seqgan.games.evolution import EvolutionaryGame
+    from seqgan.games.mismatched import Mismatched
+    from seqgan.games.parts import GameParts
+    from seqgan.training.game import Game
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _likelihood_need(weight: float) -> Needs:
+    """A likelihood in the loss needs tokens, which have one."""
+    return (Need("data", "tokens", f"mle_weight={weight}", "set it to 0"),) if weight else ()
+
+
+def _check_evolution(evolution: "EvolutionConfig | None", phases: Sequence[str]) -> None:
+    if (evolution is not None) != ("evolve" in phases):
+        raise ValueError(
+            "game.evolution and the schedule's phase 'evolve' go together; set both, or neither"
+        )
+
+
+class DemonstrationsConfig(Config):
+    """Real sentences among the generator's samples, with a constant reward."""
+
+    share: ShareSchedule
+    """Share of real sentences in a batch, by step of the phase `generator`."""
+    reward: float = 2.0
+    """The reward of each of them."""
+
+    def build(self) -> "Demonstrations":
+        from seqgan.games.demonstrations import Demonstrations
+
+        return Demonstrations(self.share, self.reward)
+
+
+class EvolutionConfig(Config):
+    """Children of one generator, each trained on another objective; the fittest survives."""
+
+    mutations: Annotated[list[DivergenceName], Field(min_length=2)] = [
+        "minimax",
+        "non_saturating",
+        "lsgan",
+    ]
+    """Objectives, one per child; the critic keeps its own."""
+    diversity: Weight = 0.001
+    """Weight of the diversity in the fitness that decides which child survives."""
+
+    def build(self, game: "AdversarialGame", paired: bool) -> "EvolutionaryGame":
+        """The game with a phase `evolve`; `paired` is the objective's field of that name."""
+        from seqgan.games.evolution import EvolutionaryGame
+        from seqgan.objectives.divergences import Divergence
+
+        mutations = [Divergence(name, paired=paired) for name in self.mutations]
+        return EvolutionaryGame(game, mutations, self.diversity)
+
+
+class AdversarialGameConfig(AnyGameConfig):
+    """A generator against a critic."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences", "points", "pictures"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "generator", "evolve")
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "adversarial"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})
+
+    name: Literal["adversarial"] = "adversarial"
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss on real data, added to every adversarial generator update."""
+    demonstrations: DemonstrationsConfig | None = None
+    """Real sentences among the samples; null: none. Estimators score_function and ppo."""
+    evolution: EvolutionConfig | None = None
+    """What the phase `evolve` does; null: there is no such phase."""
+
+    @property
+    def gives(self) -> Words:
+        words = {"generated samples", "no mismatched pairs"}
+        return frozenset(words if self.evolution else words | {"a single objective"})
+
+    @property
+    def needs(self) -> Needs:
+        real = Need(
+            "estimator",
+            "rewards of real sentences",
+            "demonstrations",
+            "set estimator.samples to 1 and its baseline to leave_one_out, or leave it out",
+        )
+        likelihood = _likelihood_need(self.mle_weight)
+        return (*likelihood, real) if self.demonstrations else likelihood
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        _check_evolution(self.evolution, phases)
+
+    def build(self, parts: "GameParts") -> "Game":
+        demonstrations = self.demonstrations
+        game = parts.build_adversarial(
+            parts.space,
+            parts.stream,
+            mle_weight=self.mle_weight,
+            demonstrations=None if demonstrations is None else demonstrations.build(),
+        )
+        return game if self.evolution is None else self.evolution.build(game, parts.paired)
+
+
+class ConditionalGameConfig(AnyGameConfig):
+    """A generator under labels or a prompt, against a critic that reads them too."""
+
+    plays: ClassVar[Modalities] = frozenset({"prompted", "pictures"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "generator", "evolve")
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "adversarial"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})
+
+    name: Literal["conditional"] = "conditional"
+    mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of (real sample, wrong label or prompt) in the critic's loss on fakes; the rest is
+    generated. 0: there are no such pairs."""
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss on real data, added to every adversarial generator update; for
+    sequences."""
+    evolution: EvolutionConfig | None = None
+    """What the phase `evolve` does; null: there is no such phase."""
+
+    @property
+    def gives(self) -> Words:
+        words = {"generated samples"} | (set() if self.mismatched else {"no mismatched pairs"})
+        return frozenset(words if self.evolution else words | {"a single objective"})
+
+    @property
+    def needs(self) -> Needs:
+        return _likelihood_need(self.mle_weight)
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        _check_evolution(self.evolution, phases)
+
+    def build(self, parts: "GameParts") -> "Game":
+        game = parts.build_adversarial(
+            parts.space,
+            parts.stream,
+            mle_weight=self.mle_weight,
+            mismatched=self._build_mismatched(parts) if self.mismatched else None,
+        )
+        return game if self.evolution is None else self.evolution.build(game, parts.paired)
+
+    def _build_mismatched(self, parts: "GameParts") -> "Mismatched":
+        from functools import partial
+
+        import torch
+
+        from seqgan.games.mismatched import Mismatched, wrong_labels, wrong_prompts
+
+        sizes = parts.space.label_sizes
+        if not sizes:
+            return Mismatched(self.mismatched, wrong_prompts)
+        # Made once: a list that becomes a tensor on a GPU makes the step wait.
+        sizes_A = torch.tensor(sizes, dtype=torch.long, device=parts.device)
+        return Mismatched(self.mismatched, partial(wrong_labels, sizes_A=sizes_A))
+
+
+class InfillGameConfig(AnyGameConfig):
+    """A generator that fills blanks in real sentences, against a critic that reads them too."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "critic", "generator")
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "infill"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    gives: ClassVar[Words] = frozenset(
+        {"generated samples", "no mismatched pairs", "a single objective"}
+    )
+
+    name: Literal["infill"] = "infill"
+    shares: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.25, 1.0]
+    """Least and greatest share of a sentence's tokens that is blanked; 1: all, which is what the
+    generator is evaluated on."""
+    contiguous: bool = True
+    """Blank one run of tokens; false: each token by itself."""
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss of the blanked tokens, added to every adversarial generator
+    update."""
+
+    @model_validator(mode="after")
+    def _least_first(self) -> Self:
+        if self.shares[0] > self.shares[1]:
+            raise ValueError(f"shares={self.shares}: the least share comes first")
+        return self
+
+    @property
+    def needs(self) -> Needs:
+        return _likelihood_need(self.mle_weight)
+
+    def build_generator(
+        self,
+        space: Any,
+        generator: GeneratorConfig,
+        critic: CriticConfig | None = None,
+        encoder: CriticConfig | None = None,
+    ) -> "nn.Module":
+        from seqgan.models.infilling import InfillingGenerator, with_blanks
+
+        network = cast("Generator", generator.build(with_blanks(space)))
+        return InfillingGenerator(network, space)
+
+    def build(self, parts: "GameParts") -> "AdversarialGame":
+        from seqgan.data.blanks import BlankingStream
+        from seqgan.models.infilling import with_blanks
+
+        space, (least, greatest) = parts.sequence_space, self.shares
+        stream = BlankingStream(parts.stream, space.vocab_size, (least, greatest), self.contiguous)
+        return parts.build_adversarial(with_blanks(space), stream, mle_weight=self.mle_weight)

@@ -1,0 +1,173 @@
+"""Configuration of the games of a generator without a critic."""
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from seqgan.core.errors import did_you_mean
+from seqgan.core.extensions import check_callable, is_import_path
+from seqgan.core.parts import Modalities, Need, Needs, Words
+from seqgan.core.schedule import ShareSchedule
+from seqgan.games.base_config import AnyGameConfig, Weight
+from seqgan.models.base_config import CriticConfig, GeneratorConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqgan.core.types import DirectGenerator, Reward
+    from seqgan.games.autoencode import AutoencodeGame
+    from seqgan.games.dgsan import DgsanGame
+    from seqgan.games.jsdgan import JsdganGame
+    from seqgan.games.mle import MleGame
+    from seqgan.games.parts import GameParts
+    from seqgan.games.reward import RewardGame
+
+
+class MleGameConfig(AnyGameConfig):
+    """A sequence generator alone, by likelihood."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+    phases: ClassVar[tuple[str, ...]] = ("mle",)
+
+    name: Literal["mle"] = "mle"
+    scheduled_sampling: ShareSchedule | None = None
+    """Probability with which the generator reads its own token instead of the real one, by
+    generator update (a baseline, not a likelihood). Null: real tokens only."""
+
+    def build(self, parts: "GameParts") -> "MleGame":
+        from seqgan.games.mle import MleGame
+
+        return MleGame(parts.generator, parts.stream, self.scheduled_sampling)
+
+
+class AutoencodeGameConfig(AnyGameConfig):
+    """A generator alone, as the decoder of an autoencoder: the reference without a critic."""
+
+    plays: ClassVar[Modalities] = frozenset({"points", "pictures"})
+    phases: ClassVar[tuple[str, ...]] = ("reconstruct",)
+    parts: ClassVar[Words] = frozenset({"encoder"})
+
+    name: Literal["autoencode"] = "autoencode"
+    variational: bool = True
+    """Encode to a Gaussian and pull it towards N(0, I) (VAE); false: plain codes."""
+    decoder_std: Annotated[float, Field(gt=0)] = 0.1
+    """Standard deviation of the Gaussian around the decoder's output, in units of the data."""
+    code_noise: Weight = 0.0
+    """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
+
+    def build_generator(
+        self,
+        space: Any,
+        generator: GeneratorConfig,
+        critic: CriticConfig | None = None,
+        encoder: CriticConfig | None = None,
+    ) -> "nn.Module":
+        from seqgan.models.image.autoencoder import Autoencoder
+
+        assert encoder is not None, "an autoencoder needs an encoder"
+        decoder = cast("DirectGenerator", generator.build(space))
+        return Autoencoder(decoder, encoder.build_trunk(space), space)
+
+    def build(self, parts: "GameParts") -> "AutoencodeGame":
+        from seqgan.games.autoencode import AutoencodeGame
+
+        return AutoencodeGame(
+            parts.generator,
+            parts.stream,
+            self.variational,
+            self.decoder_std,
+            self.code_noise,
+        )
+
+
+def _check_scorer(scorer: str) -> str:
+    known = ("bleu", "oracle")
+    if is_import_path(scorer):
+        return check_callable(scorer)
+    if scorer not in known:
+        raise PydanticCustomError(
+            "scorer",
+            "unknown{hint} choose from: {known}, or MODULE:NAME of your own",
+            {"hint": did_you_mean(scorer, known) or ";", "known": ", ".join(known)},
+        )
+    return scorer
+
+
+class RewardGameConfig(AnyGameConfig):
+    """A generator that raises a fixed reward; there is no critic."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "generator")
+    parts: ClassVar[Words] = frozenset({"estimator"})
+    family: ClassVar[str] = "reward"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    adversarial_name: ClassVar[str] = "reward phase"
+    gives: ClassVar[Words] = frozenset(
+        {"generated samples", "a single objective", "rewards of single samples"}
+    )
+
+    name: Literal["reward"] = "reward"
+    scorer: Annotated[str, AfterValidator(_check_scorer)]
+    """bleu: of each sentence against training sentences. oracle: log-density under the oracle that
+    the data come from, in nats: a control without a learned reward. MODULE:NAME: a function or a
+    class of your own, see docs/extending.md."""
+    order: Annotated[int, Field(gt=0, le=100)] = 4
+    """Longest n-grams that bleu counts."""
+    references: Annotated[int, Field(gt=0)] | None = None
+    """Training sentences that bleu compares with, from the first on; null: all."""
+
+    @property
+    def needs(self) -> Needs:
+        density = Need(
+            "data", "a density that is positive everywhere", "scorer=oracle", "use scorer bleu"
+        )
+        return (density,) if self.scorer == "oracle" else ()
+
+    def build(self, parts: "GameParts") -> "RewardGame":
+        from seqgan.games.reward import RewardGame
+
+        learner = parts.build_learner(parts.sequence_space)
+        return RewardGame(learner, self._build_reward(parts), parts.stream)
+
+    def _build_reward(self, parts: "GameParts") -> "Reward":
+        from seqgan.games.own_reward import own_reward
+        from seqgan.games.reward import bleu_reward, density_reward
+
+        if is_import_path(self.scorer):
+            return own_reward(self.scorer, parts.sequence_space.end_id, parts.data.tokenizer)
+        if self.scorer == "oracle":
+            return density_reward(parts.build_oracle().log_prob)
+        return bleu_reward(parts.train, parts.sequence_space, self.order, self.references)
+
+
+class JsdganGameConfig(AnyGameConfig):
+    """A generator that lowers its exact Jensen-Shannon divergence to a finite training set."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "generator")
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    adversarial_name: ClassVar[str] = "divergence phase"
+    needs: ClassVar[Needs] = (Need("data", "a finite training set"),)
+
+    name: Literal["jsdgan"] = "jsdgan"
+
+    def build(self, parts: "GameParts") -> "JsdganGame":
+        from seqgan.games.jsdgan import JsdganGame
+
+        return JsdganGame(parts.generator, parts.train, parts.batch_size, parts.seed)
+
+
+class DgsanGameConfig(AnyGameConfig):
+    """A generator against its own last snapshot: their density ratio is the critic."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "generator", "snapshot")
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+
+    name: Literal["dgsan"] = "dgsan"
+
+    def build(self, parts: "GameParts") -> "DgsanGame":
+        from seqgan.games.dgsan import DgsanGame
+
+        return DgsanGame(parts.generator, parts.stream, parts.sequence_space)
