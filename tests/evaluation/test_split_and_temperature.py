@@ -355,8 +355,10 @@ def test_pictures(told: bool) -> None:
     assert_noise_has(evaluator, 20, torch.zeros(64, *SHAPE))
 
 
-class Way(nn.Module):
-    """A translator: one picture a row of what it was made with, or a constant."""
+class Way(DirectGenerator):
+    """A translator: one picture per row of what it was made with, or a constant."""
+
+    latent = 0
 
     def __init__(self, give: Tensor | float) -> None:
         super().__init__()
