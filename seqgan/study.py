@@ -91,9 +91,6 @@ class StudyConfig(Config):
                 raise ValueError(f"arms: '{name}' is a file of the study itself; rename the arm")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds={self.seeds}: a seed stands twice; list each once")
-        for metric in self.metrics or []:
-            if (now := new_metric(metric)) != metric:
-                raise ValueError(f"metrics: '{metric}' has another name now; write {now}")
         if self.baseline is not None and self.baseline not in names:
             hint = did_you_mean(self.baseline, names)
             raise ValueError(f"baseline='{self.baseline}': no such arm{hint or ''}")
@@ -137,9 +134,18 @@ def select_arms(study: StudyConfig, arms: list[str], seeds: list[int], source: s
     return validate(StudyConfig, tree, source)
 
 
+def _check_metrics(study: StudyConfig, path: Path, shared: DictConfig) -> None:
+    """Refuse former names of metrics, which nothing would be found under."""
+    data = OmegaConf.select(shared, "data.name")
+    for metric in study.metrics or []:
+        if (now := new_metric(metric, data)) != metric:
+            raise UserError(f"{path}: metrics: '{metric}' has another name now; write {now}")
+
+
 def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> list[PlannedRun]:
     """Every run of the study, each configuration validated before anything is written."""
     shared = read_yaml((path.parent / study.base).resolve())
+    _check_metrics(study, path, shared)
     trees = {arm.name: _arm_tree(study, arm, shared, path, overrides) for arm in study.arms}
     runs = []
     for seed in study.seeds:  # seeds outermost: a broken-off study has whole comparisons

@@ -113,10 +113,13 @@ def new_name(part: str, name: str) -> str | None:
 def new_metric(name: str, data: str | None = None) -> str:
     """The present name of a metric; `data` is the run's data.name.
 
-    `copied` was two things: on text the share of sentences that stand in the training text.
+    `copied` was two things: on text the share of sentences that stand in the training text. So was
+    `kept_…`: of pictures the share that keep their label; of events, where it still is, one of words.
     """
     if name == "copied" and data in ("text", "huggingface"):
         return "in_train"
+    if name.startswith("kept_") and data != "unpaired":
+        return name
     for old, new in _METRICS:
         if re.fullmatch(old, name):
             return re.sub(old, new, name)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import CIPHER, tiny_experiment
+from tiny_runs import CIPHER, CYCLE, EVENTS, tiny_experiment, write_config
 
 from seqgan.core import renamed
 from seqgan.core.config import validate
@@ -17,7 +17,7 @@ from seqgan.core.renamed import (
     upgrade_config,
     upgrade_report,
 )
-from seqgan.study import StudyConfig
+from seqgan.study import StudyConfig, plan
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,26 @@ def test_an_old_name_is_refused_with_the_new_one(changes: dict[str, Any], remedy
     assert remedy in str(caught.value)
 
 
-def test_a_study_names_present_metrics() -> None:
-    tree = {"name": "s", "base": "b.yaml", "seeds": [0], "arms": [{"name": "a"}]}
-    with pytest.raises(UserError, match="'kept_a2b' has another name now; write label_pres"):
-        validate(StudyConfig, {**tree, "metrics": ["nll_valid", "kept_a2b"]}, "s.yaml")
+@pytest.mark.parametrize(
+    ("base", "metric", "now"),
+    [
+        ({}, "usage_kl_a2b", "unigram_kl_a2b"),
+        (CYCLE, "kept_a2b", "label_preservation_a2b"),
+        (EVENTS, "kept_a2b", None),
+    ],
+    ids=["any", "pictures", "events"],
+)
+def test_a_study_names_present_metrics(
+    base: dict[str, Any], metric: str, now: str | None, tmp_path: Path
+) -> None:
+    write_config(tmp_path / "base.yaml", base)
+    tree = {"name": "s", "base": "base.yaml", "seeds": [0], "arms": [{"name": "a"}]}
+    study = validate(StudyConfig, {**tree, "metrics": [metric]}, "s.yaml")
+    if now is None:
+        assert plan(study, tmp_path / "s.yaml", tmp_path / "s", [])
+        return
+    with pytest.raises(UserError, match=f"'{metric}' has another name now; write {now}"):
+        plan(study, tmp_path / "s.yaml", tmp_path / "s", [])
 
 
 def test_a_run_folder_of_an_earlier_version_is_read_as_if_written_today() -> None:
@@ -125,7 +141,8 @@ def test_what_is_written_today_stays_as_it_is() -> None:
         ("copied", "text", "in_train"),
         ("copied", "unpaired_text", "copied"),
         ("usage_kl_b2a", None, "unigram_kl_b2a"),
-        ("kept_a2b@cnn-12", None, "label_preservation_a2b@cnn-12"),
+        ("kept_a2b@cnn-12", "unpaired", "label_preservation_a2b@cnn-12"),
+        ("kept_b2a", "events", "kept_b2a"),
         ("symbols_total", None, "tokens_total"),
         ("scored", None, "critic_calls"),
         ("nll_test", "text", "nll_test"),
