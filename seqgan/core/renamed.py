@@ -114,7 +114,7 @@ def new_metric(name: str, data: str | None = None) -> str:
     """The present name of a metric; `data` is the run's data.name.
 
     `copied` was two things: on text the share of sentences that stand in the training text. So was
-    `kept_…`: of pictures the share that keep their label; of events, where it still is, one of words.
+    `kept_…`: of pictures the share that keep their label; of events it still is one of words.
     """
     if name == "copied" and data in ("text", "huggingface"):
         return "in_train"
