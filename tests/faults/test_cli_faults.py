@@ -93,7 +93,7 @@ def test_bad_yaml(refuses: Refuses, place: Path) -> None:
         (["train.batch_size"], ["override 'train.batch_size'", "key=value"]),
         (["schedule.3.repeat=1"], ["schedule.3.repeat=1", "cannot be applied"]),
         (["critic=null"], ["game.name=adversarial", "needs critic", "or use game mle"]),
-        (["estimator.credit={name: per_step}"], ["per_step", "causal critic", "use critic rnn"]),
+        (["estimator.credit={name: per_step}"], ["per_step", "every step", "use critic rnn"]),
         (["device=warp"], ["device='warp'", "cuda"]),
     ],
     ids=lambda value: value[0],
