@@ -20,7 +20,6 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan import decoding
 from seqgan.core.types import Rollout, SampleRequest, Scores, SequenceSpace, SharedPrefix
 from seqgan.decoding import Ancestral, StraightThrough, continuations, sample, sequence_log_probs
 from seqgan.estimators.base import Estimator
@@ -140,10 +139,10 @@ def test_densities_of_all_answers_sum_to_one_behind_every_prompt(space) -> None:
 
 
 def test_blocks_of_rows_keep_their_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """27 rows in blocks of four."""
+    """27 rows in blocks of four: a row has two tokens of a vocabulary of three."""
     generator = make_generator(SPACE)
     ids_RT, cond = sentences(SPACE).repeat(3, 1), all_prompts(SPACE).repeat_interleave(9, 0)
-    monkeypatch.setattr(decoding, "_CPU_LOGITS", 3)
+    monkeypatch.setattr("seqgan.decoding.log_probs._BLOCK_LOGITS", 24)
     logp_R = sequence_log_probs(generator, ids_RT, torch.ones_like(ids_RT).bool(), cond=cond)
     torch.testing.assert_close(logp_R, log_probs_of_answers(generator, ids_RT, cond))
 

@@ -21,7 +21,6 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan import decoding
 from seqgan.core.budget import Budget, counting
 from seqgan.core.types import (
     Reward,
@@ -98,7 +97,7 @@ def all_outcomes(monkeypatch, run: Callable[[], Surrogate]) -> Iterator[tuple[fl
     path: list[int] = []
     while True:
         script = Script(path)
-        monkeypatch.setattr(decoding, "sample_categorical", script)
+        monkeypatch.setattr("seqgan.decoding.samplers.sample_categorical", script)
         monkeypatch.setattr(rao_blackwell, "sample_categorical", script)
         result = run()
         yield script.prob, result

@@ -16,7 +16,6 @@ from enumeration import (
 )
 from torch import Tensor, nn
 
-from seqgan import decoding
 from seqgan.core.types import (
     Batch,
     Critic,
@@ -28,7 +27,7 @@ from seqgan.core.types import (
     SharedPrefix,
 )
 from seqgan.data.stream import Stream
-from seqgan.decoding import Ancestral, continuations, prefix_states
+from seqgan.decoding import Ancestral, continuations, prefix_states, sample
 from seqgan.estimators.credit import RewardedRollout
 from seqgan.estimators.rollout import Rollout as RolloutCredit
 from seqgan.estimators.score_function import ScoreFunction
@@ -53,7 +52,7 @@ def rollout_returns(
 def sampled(generator: nn.Module, space: SequenceSpace, rows: int, seed: int = 0) -> Rollout:
     torch.manual_seed(seed)
     with torch.no_grad():
-        return decoding.sample(generator, space, rows, Ancestral())
+        return sample(generator, space, rows, Ancestral())
 
 
 # ── Alignment ─────────────────────────────────────────────────────────────────────────────────
@@ -163,12 +162,12 @@ def conditional(
     return ids_RT, prob_R / prob_R.sum()
 
 
-@pytest.mark.parametrize("lanes", ["one lane", "small lanes"])
+@pytest.mark.parametrize("rows", ["one block", "small blocks"])
 @pytest.mark.parametrize("space", BOTH.values(), ids=BOTH)
 @pytest.mark.parametrize("name", ["gru", "transformer", "table"])
-def test_continuations_follow_the_conditional_distribution(monkeypatch, name, space, lanes) -> None:
-    if lanes == "small lanes":
-        monkeypatch.setattr(decoding, "_lane_rows", lambda logits_BV: 700)
+def test_continuations_follow_the_conditional_distribution(monkeypatch, name, space, rows) -> None:
+    if rows == "small blocks":
+        monkeypatch.setattr("seqgan.decoding.loop._block_rows", lambda logits_BV: 700)
     generator = PrefixTable(space) if name == "table" else make_generator(name, space)
     picks = [0, 5, 13, -1]
     rollout = rollout_of(sentences(space)[picks], space)
