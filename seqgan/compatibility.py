@@ -31,7 +31,7 @@ from seqgan.objectives.config import AnyObjectiveConfig
 from seqgan.probe.config import ProbeConfig
 from seqgan.training.config import StageConfig
 
-UNIONS: dict[str, Any] = {
+UNIONS: dict[str, object] = {
     "game": GameConfig,
     "generator": AnyGeneratorConfig,
     "critic": AnyCriticConfig,
@@ -85,7 +85,7 @@ def check_parts(parts: Parts) -> None:
     parts.game.check_schedule(parts.phases, parts.data, parts.estimator)
 
 
-def _members(union: Any) -> Iterator[Any]:
+def _members(union: object) -> Iterator[Any]:
     """One part for each name in a union, with the defaults of its fields."""
     for kind in alternatives(union):
         yield from (kind.model_construct(name=name) for name in tags_of(kind))
@@ -252,7 +252,7 @@ def _given(need: Need, parts: Parts) -> Words:
 def _changes(part: Part, word: str) -> Iterator[str]:
     """Values of a switch or a choice with which a part would give `word`."""
     for field, info in type(part).model_fields.items():
-        values: tuple[Any, ...] = (False, True) if info.annotation is bool else ()
+        values: tuple[object, ...] = (False, True) if info.annotation is bool else ()
         if get_origin(info.annotation) is Literal and field != "name":
             values = get_args(info.annotation)
         for value in values:

@@ -8,7 +8,7 @@ compared in `compatibility.py`.
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, Field, model_validator
@@ -18,6 +18,7 @@ from seqgan.compatibility import Parts, check_parts, check_probe
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
@@ -119,7 +120,7 @@ _STARTED = "config"
 """Where run.json has the branches that may not change."""
 
 
-def as_started(experiment: Experiment) -> dict[str, Any]:
+def as_started(experiment: Experiment) -> JsonObject:
     """What run.json keeps of a configuration: config.yaml can be edited, the weights stay."""
     return {_STARTED: experiment.model_dump(exclude=set(RESUMABLE))}
 

@@ -20,7 +20,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, model_validator
@@ -36,6 +36,7 @@ from seqgan.core.config import (
     validate,
 )
 from seqgan.core.errors import UserError, did_you_mean, terminate
+from seqgan.core.plain import JsonObject
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_metric
 from seqgan.core.saved_files import read_json_object, write_text
@@ -58,7 +59,7 @@ class ArmConfig(Config):
     base: str | None = None
     """Another experiment that this arm starts from, relative to the study file; its data and its
     evaluation are those of the study's base. Null: the study's base itself."""
-    set: dict[str, Any] = {}
+    set: JsonObject = {}
     """Dotted keys of the experiment and the values they take in this arm."""
 
 
@@ -75,7 +76,7 @@ class StudyConfig(Config):
     """Name of the arm that paired differences are taken to; null: no differences."""
     metrics: list[str] | None = None
     """Metrics of the headline table; null: all. What stands behind an @ can be left out."""
-    set: dict[str, Any] = {}
+    set: JsonObject = {}
     """Set in every arm, before the arm's own."""
     arms: Annotated[list[ArmConfig], Field(min_length=1)]
     """What is compared: variations of the base experiment."""
@@ -178,7 +179,7 @@ def _arm_tree(
     return tree
 
 
-def _set_all(tree: DictConfig, values: dict[str, Any], source: str) -> None:
+def _set_all(tree: DictConfig, values: JsonObject, source: str) -> None:
     for key, value in values.items():
         try:
             set_node(tree, key, value)

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
+from seqgan.core.plain import StateDict
 from seqgan.core.renamed import upgrade_budget
 
 
@@ -28,10 +28,10 @@ class Budget:
     critic_calls: int = 0
     """Samples, real and generated, that critics scored."""
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return {"tokens": self.tokens, "critic_calls": self.critic_calls}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         state = upgrade_budget(state)
         self.tokens, self.critic_calls = int(state["tokens"]), int(state["critic_calls"])
 

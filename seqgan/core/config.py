@@ -32,6 +32,7 @@ from seqgan.core.config_errors import explain, shown
 from seqgan.core.errors import UserError
 from seqgan.core.files import read_text
 from seqgan.core.numbers import check_numbers
+from seqgan.core.plain import JsonObject
 from seqgan.core.yaml_text import parse_yaml, read_scalar
 
 
@@ -47,7 +48,7 @@ class Config(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_scalars(cls, data: Any, info: ValidationInfo) -> Any:
+    def _read_scalars(cls, data: object, info: ValidationInfo) -> object:
         """What was typed becomes a number or a truth value where the field is none of text."""
         if info.context is not _TYPED or not isinstance(data, dict):
             return data
@@ -59,7 +60,7 @@ class Config(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _numbers_in_range(cls, value: Any) -> Any:
+    def _numbers_in_range(cls, value: object) -> object:
         return check_numbers(value)
 
 
@@ -134,13 +135,13 @@ KEY_ERRORS = (
 """What OmegaConf raises for a key that a tree has no place for."""
 
 
-def set_node(tree: DictConfig, key: str, value: Any) -> None:
+def set_node(tree: DictConfig, key: str, value: object) -> None:
     """Set the node at a dotted key, replacing mappings instead of merging into them."""
     OmegaConf.update(tree, key, value, merge=False, force_add=True)
 
 
 def validate(
-    model: type[ConfigT], tree: DictConfig | ListConfig | dict[str, Any], source: str
+    model: type[ConfigT], tree: DictConfig | ListConfig | JsonObject, source: str
 ) -> ConfigT:
     """Validate a tree into `model`; `source` (a file name) opens the error message."""
     try:
@@ -153,7 +154,7 @@ def validate(
         raise UserError(f"{source}: {explain(error, model)}") from error
 
 
-def _check_text(node: Any, source: str, place: str = "") -> None:
+def _check_text(node: object, source: str, place: str = "") -> None:
     """Refuse text that no file name, no file and no terminal can hold."""
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
@@ -173,7 +174,7 @@ def reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
-def _read_as(value: Any, annotation: Any) -> Any:
+def _read_as(value: object, annotation: object) -> object:
     """Text as the annotation asks, at any depth outside of nested configurations."""
     kinds = alternatives(annotation)
     if isinstance(value, list):

@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
+from seqgan.core.plain import JsonObject
+
 ABSENT = "–"
 """Stands where a configuration lacks a key."""
 
 
-def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: JsonObject | list[Any], prefix: str = "") -> JsonObject:
     """Dotted key → leaf. Lists of mappings get an index; other lists are leaves."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    flat: dict[str, Any] = {}
+    flat: JsonObject = {}
     for key, value in items:
         dotted = f"{prefix}{key}"
         is_list_of_mappings = isinstance(value, list) and any(isinstance(v, dict) for v in value)
@@ -21,14 +23,14 @@ def flatten(tree: dict[str, Any] | list[Any], prefix: str = "") -> dict[str, Any
     return flat
 
 
-def config_diff(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
+def config_diff(configs: list[JsonObject]) -> dict[str, list[str]]:
     """Keys on which flat configurations differ → their values, one per configuration, as text."""
     keys = list(dict.fromkeys(key for config in configs for key in config))
     values = {key: [value_as_text(config, key) for config in configs] for key in keys}
     return {key: texts for key, texts in values.items() if len(set(texts)) > 1}
 
 
-def value_as_text(config: dict[str, Any], key: str) -> str:
+def value_as_text(config: JsonObject, key: str) -> str:
     if key not in config:
         return ABSENT
     value = config[key]

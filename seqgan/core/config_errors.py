@@ -62,7 +62,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{field}={shown(value)}: {message[0].lower()}{message[1:]}{more}"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value for a message, of bearable length."""
     if value is None:
         return "null"
@@ -120,8 +120,8 @@ def _tags_at(model: type[BaseModel], location: Location) -> list[str]:
     return tags_of(_annotation_at(model, location))
 
 
-def _annotation_at(model: type[BaseModel], location: Location) -> Any:
-    node: Any = model
+def _annotation_at(model: type[BaseModel], location: Location) -> object:
+    node: object = model
     for part in location:
         node, _ = _step(node, part)
     return node
@@ -130,7 +130,7 @@ def _annotation_at(model: type[BaseModel], location: Location) -> Any:
 def _walk(location: Location, model: type[BaseModel]) -> Iterator[tuple[int | str, bool]]:
     """Each part of a location but names of union members, and whether it is a person's key: what
     is none stands for an alternative of a field, such as `str` of text or a list."""
-    node: Any = model
+    node: object = model
     for part in location:
         is_name = tagged_member(node, part) is not None
         node, is_key = _step(node, part)
@@ -138,7 +138,7 @@ def _walk(location: Location, model: type[BaseModel]) -> Iterator[tuple[int | st
             yield part, is_key
 
 
-def _step(node: Any, part: int | str) -> tuple[Any, bool]:
+def _step(node: object, part: int | str) -> tuple[object, bool]:
     """The annotation that a part of a location leads to, and whether it is a person's key."""
     member = tagged_member(node, part)
     if member is not None:

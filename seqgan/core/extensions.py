@@ -194,7 +194,7 @@ def _common_builders(classes: tuple[type[BaseModel], ...]) -> frozenset[str]:
     )
 
 
-def _classes(union: Any) -> list[type[BaseModel]]:
+def _classes(union: object) -> list[type[BaseModel]]:
     """The members of a union, of those of its members that are unions too."""
     if isinstance(union, type):
         return [union] if issubclass(union, BaseModel) else []

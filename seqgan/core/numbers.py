@@ -1,6 +1,6 @@
 """Which numbers a field can hold: those that 32-bit arithmetic holds too."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -30,7 +30,7 @@ Repeats = Annotated[int, Field(gt=0, le=10_000)]
 """How often something is done within one step, which nothing interrupts."""
 
 
-def check_numbers(value: Any) -> Any:
+def check_numbers(value: object) -> object:
     """Return a field's value. Raises what pydantic collects for a number that is out of range."""
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, float) and number and not _SMALLEST <= abs(number) <= _LARGEST:

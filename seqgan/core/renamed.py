@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from seqgan.core.plain import JsonObject
+
 
 @dataclass(frozen=True, slots=True)
 class _Key:
@@ -18,35 +20,35 @@ class _Key:
     """Regular expression of the dotted path, without positions in lists."""
     now: str
     """What people are told: the new key, perhaps with its value."""
-    change: Callable[[dict[str, Any], str], None]
+    change: Callable[[JsonObject, str], None]
     """Changes the mapping that has the old key, given as the second argument."""
 
 
-def _called(name: str) -> Callable[[dict[str, Any], str], None]:
-    def change(node: dict[str, Any], old: str) -> None:
+def _called(name: str) -> Callable[[JsonObject, str], None]:
+    def change(node: JsonObject, old: str) -> None:
         node[name] = node.pop(old)
 
     return change
 
 
-def _falling_rate(node: dict[str, Any], old: str) -> None:
+def _falling_rate(node: JsonObject, old: str) -> None:
     decay = node.pop(old)
     if decay is not None:
         first, last = map(int, decay)
         node["lr_decay"] = {"start": 1, "end": 0, "after": first, "steps": last - first}
 
 
-def _temperature(node: dict[str, Any], old: str) -> None:
+def _temperature(node: JsonObject, old: str) -> None:
     value = node[old]
     if isinstance(value, dict) and value.get("shape") == "constant":
         node[old] = value.get("value", 0.7)
 
 
-def _demonstrations(node: dict[str, Any], old: str) -> None:
+def _demonstrations(node: JsonObject, old: str) -> None:
     node["share"] = {"start": node.get("share", 0.2), "end": 0, "steps": node.pop(old)}
 
 
-def _from_zero(node: dict[str, Any], old: str) -> None:
+def _from_zero(node: JsonObject, old: str) -> None:
     value = node[old]
     if isinstance(value, dict):
         value.setdefault("start", 0)
@@ -126,9 +128,9 @@ def new_metric(name: str, data: str | None = None) -> str:
     return name
 
 
-def upgrade_config(tree: dict[str, Any]) -> dict[str, Any]:
+def upgrade_config(tree: JsonObject) -> JsonObject:
     """A run folder's configuration under today's names; a new tree."""
-    upgraded: dict[str, Any] = _upgrade_node(tree, "")
+    upgraded: JsonObject = _upgrade_node(tree, "")
     data = upgraded.get("data")
     name = data.get("name") if isinstance(data, dict) else None
     evaluation = upgraded.get("evaluation")
@@ -155,7 +157,7 @@ def upgrade_report(report: Any) -> Any:
     return {_REPORT.get(key, key): upgrade_report(value) for key, value in report.items()}
 
 
-def upgrade_budget(budget: dict[str, Any]) -> dict[str, Any]:
+def upgrade_budget(budget: JsonObject) -> JsonObject:
     """What a run has spent, under today's names."""
     return {_BUDGET.get(key, key): value for key, value in budget.items()}
 

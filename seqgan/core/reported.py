@@ -6,7 +6,8 @@ command line, tables and reports say them.
 """
 
 from dataclasses import dataclass
-from typing import Any
+
+from seqgan.core.plain import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ReportedCheckpoint:
         return ", ".join(parts) + ("" if self.finished else "; training is not finished")
 
     @classmethod
-    def read(cls, tree: dict[str, Any] | None) -> "ReportedCheckpoint | None":
+    def read(cls, tree: JsonObject | None) -> "ReportedCheckpoint | None":
         """From evaluation.json; None where an earlier version wrote it."""
         return None if tree is None else cls(**tree)
 
@@ -75,7 +76,7 @@ class PhaseEffect:
         return f"{self} ({self.verdict}; the reported checkpoint is step {checkpoint.step}{where})"
 
     @classmethod
-    def read(cls, tree: dict[str, Any] | None) -> "PhaseEffect | None":
+    def read(cls, tree: JsonObject | None) -> "PhaseEffect | None":
         """From evaluation.json, where infinite values are strings."""
         if tree is None:
             return None

@@ -6,9 +6,10 @@ training (evaluation, oracles, samples for people) runs inside `isolated(seed)`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
+
+from seqgan.core.plain import StateDict
 
 
 def seed_everything(seed: int) -> None:
@@ -16,9 +17,9 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def rng_state() -> dict[str, Any]:
+def rng_state() -> StateDict:
     """The state of torch's generators, as byte tensors."""
-    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    state: StateDict = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available():
@@ -26,7 +27,7 @@ def rng_state() -> dict[str, Any]:
     return state
 
 
-def set_rng_state(state: dict[str, Any]) -> None:
+def set_rng_state(state: StateDict) -> None:
     """Put back what `rng_state` returned; devices that are absent now are passed over."""
     torch.set_rng_state(state["cpu"].cpu())
     present = state.get("cuda", [])[: torch.cuda.device_count()]

@@ -1,13 +1,13 @@
 """The lines of metrics.jsonl, as whatever evaluates a run or reports it reads them."""
 
 from pathlib import Path
-from typing import Any
 
+from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import upgrade_budget
 from seqgan.core.saved_files import read_json_lines
 
 
-def read_run_lines(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+def read_run_lines(path: Path) -> tuple[list[JsonObject], list[JsonObject], int]:
     """The train lines, the eval lines, and how many lines are damaged: those are left out.
 
     A missing file has no lines: the run was killed before its first one. Infinite metrics are the
@@ -22,7 +22,7 @@ def read_run_lines(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any
     return train, evals, damaged + len(lines) - len(whole)
 
 
-def _is_whole(line: dict[str, Any]) -> bool:
+def _is_whole(line: JsonObject) -> bool:
     if not isinstance(line.get("step"), int):
         return False
     if line.get("kind") != "eval":
@@ -31,5 +31,5 @@ def _is_whole(line: dict[str, Any]) -> bool:
     return isinstance(metrics, dict) and all(map(_is_value, metrics.values()))
 
 
-def _is_value(value: Any) -> bool:
+def _is_value(value: object) -> bool:
     return value is None or isinstance(value, int | float) or value in ("inf", "-inf")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject
 
 CHECKSUMS = "SHA256SUMS"
 """Checksums of the files of a folder, in the format that `sha256sum --check` reads."""
@@ -70,12 +71,12 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
-def write_json(path: Path, tree: Any) -> None:
+def write_json(path: Path, tree: object) -> None:
     """Write strict JSON; see `to_json`."""
     write_text(path, json.dumps(to_json(tree), indent=1, ensure_ascii=False))
 
 
-def to_json(node: Any) -> Any:
+def to_json(node: object) -> Any:
     """Plain JSON: infinities become the strings "inf" and "-inf", NaN becomes null."""
     if isinstance(node, dict):
         return {key: to_json(value) for key, value in node.items()}
@@ -96,7 +97,7 @@ def read_json(path: Path, remedy: str) -> Any:
         raise UserError(f"{path}: damaged (not JSON); {remedy}") from None
 
 
-def read_json_object(path: Path, remedy: str) -> dict[str, Any]:
+def read_json_object(path: Path, remedy: str) -> JsonObject:
     """Like `read_json`, for a file that holds an object."""
     tree = read_json(path, remedy)
     if not isinstance(tree, dict):
@@ -104,7 +105,7 @@ def read_json_object(path: Path, remedy: str) -> dict[str, Any]:
     return tree
 
 
-def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+def read_json_lines(path: Path) -> tuple[list[JsonObject], int]:
     """The objects of a file with one per line, and how many lines are none (half-written ones)."""
     objects, damaged = [], 0
     for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import (
     Field,
     ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
     model_validator,
@@ -47,7 +48,7 @@ class Schedule(Config, Generic[Value]):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _constant(cls, tree: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+    def _constant(cls, tree: object, validate: ModelWrapValidatorHandler[Self]) -> Self:
         """A plain number never changes."""
         if isinstance(tree, dict | list | Schedule):
             return validate(tree)
@@ -67,7 +68,7 @@ class Schedule(Config, Generic[Value]):
         return self
 
     @model_serializer(mode="wrap")
-    def _as_written(self, fields: Any) -> Any:
+    def _as_written(self, fields: SerializerFunctionWrapHandler) -> Any:
         return self.start if self.is_constant else fields(self)
 
     def __str__(self) -> str:

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
+from seqgan.core.plain import StateDict
 from seqgan.core.tree import choose_rows
 
 State = Any
@@ -395,6 +396,6 @@ class RewardTerm:
 class Stateful(Protocol):
     """Everything that a checkpoint must hold speaks this."""
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> StateDict: ...
 
-    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+    def load_state_dict(self, state: StateDict) -> object: ...

@@ -24,6 +24,7 @@ from yaml.events import (
 )
 
 from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, where there is one
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "map", "seq", "str")}
@@ -124,9 +125,9 @@ class _Reader:
             return None
         return self._plain(event.value) if event.implicit[0] else event.value
 
-    def _mapping(self, level: int) -> dict[str, Any]:
-        own: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+    def _mapping(self, level: int) -> JsonObject:
+        own: JsonObject = {}
+        merged: JsonObject = {}
         while not isinstance(key := next(self._events), MappingEndEvent):
             if not isinstance(key, ScalarEvent):
                 raise _mistake("expected a name before the colon", key)

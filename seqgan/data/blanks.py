@@ -7,11 +7,10 @@ is what stands behind it, so that a fully blanked sentence does not tell its len
 The draws are torch's, on the device.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from seqgan.core.plain import StateDict
 from seqgan.core.types import Batch
 from seqgan.data.stream import Batches
 
@@ -57,8 +56,8 @@ class BlankingStream:
         cond = blanked(real, self._blank_id, self._shares, self._contiguous)
         return Batch(real.x, real.mask, cond)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return self._stream.state_dict()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._stream.load_state_dict(state)

@@ -16,7 +16,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
+from seqgan.core.plain import JsonObject
 from seqgan.core.progress import tracked
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus_config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
@@ -56,7 +56,7 @@ class Corpus:
     train: EncodedSplit
     valid: EncodedSplit
     test: EncodedSplit
-    report: dict[str, Any]
+    report: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +161,12 @@ def describe_splits(
     tokenizer: Tokenizer,
     length: int,
     canonical: Callable[[str], str],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Counts by split. `longest` is in tokens, the end token included, before drops and cuts.
     The hash of the ids tells a resumed run whether the files are still the same."""
     keys = {name: [canonical(line) for line in split.lines] for name, split in splits.items()}
     train_keys = set(keys["train"])
-    report: dict[str, Any] = {"vocabulary": tokenizer.vocab_size, "length": length}
+    report: JsonObject = {"vocabulary": tokenizer.vocab_size, "length": length}
     for name in ("train", "valid", "test"):
         split = splits[name]
         report[name] = {

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import clean_text
 from seqgan.data.huggingface import check_column, load_parts, pick_part
 from seqgan.data.prompted_config import (
@@ -133,7 +134,7 @@ def _read_jsonl(source: JsonlPairsConfig, path: str, field: str) -> Pairs:
     return Pairs(path, prompts, responses, numbers)
 
 
-def _json_rows(path: str, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_rows(path: str, field: str) -> Iterator[tuple[int, JsonObject]]:
     """(line number, object) of every line that is not blank."""
     sentences = read_sentences(path, field)
     for number, line in zip(sentences.numbers, sentences.lines, strict=True):
@@ -159,7 +160,7 @@ def _why(error: ValueError | RecursionError) -> str:
     return "nested too deeply" if nested else "a number of thousands of digits"
 
 
-def _text(row: dict[str, Any], name: str, option: str, where: str) -> str:
+def _text(row: JsonObject, name: str, option: str, where: str) -> str:
     """A field's text; whole numbers are labels."""
     if name not in row:
         raise UserError(
@@ -169,7 +170,7 @@ def _text(row: dict[str, Any], name: str, option: str, where: str) -> str:
     return _checked(row[name], f"{where}: the field '{name}'")
 
 
-def _checked(value: Any, what: str) -> str:
+def _checked(value: object, what: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):

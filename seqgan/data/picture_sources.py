@@ -212,7 +212,7 @@ def _decode(
         yield where, value if is_picture else _from_array(value, where, field, config.column)
 
 
-def _from_array(value: Any, where: str, field: str, column: str) -> np.ndarray:
+def _from_array(value: object, where: str, field: str, column: str) -> np.ndarray:
     """Bytes of an array or of nested lists; `datasets` returns small numbers as large ones."""
     array = np.asarray(value)
     fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)

@@ -22,7 +22,7 @@ Decisions
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from PIL import Image
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject
 from seqgan.core.progress import tracked
 from seqgan.data.picture_config import PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.picture_sources import RawPictures, RawSplit, read_source
@@ -71,7 +72,7 @@ class Pictures:
     train: PictureSet
     valid: PictureSet
     test: PictureSet
-    report: dict[str, Any]
+    report: JsonObject
 
 
 def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2) -> Pictures:
@@ -296,12 +297,12 @@ def _report(
     shape: tuple[int, ...],
     names: tuple[str, ...],
     sizes: tuple[int, ...],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Counts by split, of pictures as they are after conversion. The hash of the bytes (pictures,
     then labels) tells a resumed run whether the data are still the same."""
     keys = {name: _picture_keys(split) for name, split in splits.items()}
     train_keys = set(keys["train"])
-    report: dict[str, Any] = {"shape": list(shape), "labels": dict(zip(names, sizes, strict=True))}
+    report: JsonObject = {"shape": list(shape), "labels": dict(zip(names, sizes, strict=True))}
     for name in ("extractor", "train", "valid", "test"):
         report[name] = {
             "pictures": len(keys[name]),

@@ -17,7 +17,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
+from seqgan.core.plain import JsonObject
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
 from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
@@ -60,7 +60,7 @@ class PromptedText:
     """Prompts without responses, where there are any."""
     fits: Fits | None
     """The truth about responses, where the pairs come from a grammar."""
-    report: dict[str, Any]
+    report: JsonObject
     canonical: Canonical
     """What the tokenizer sees of a line: words of prompts and responses are compared so."""
 
@@ -260,7 +260,7 @@ def _describe(
     tokenizer: Tokenizer,
     config: PromptedTextConfig,
     canonical: Canonical,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Counts by split, as `corpus.describe_splits` has them: `longest` counts the end token, and
     both longest stand for what was read, before drops and cuts."""
     prompts = {
@@ -270,7 +270,7 @@ def _describe(
         name: list(zip(prompts[name], map(canonical, part.pairs.responses), strict=True))
         for name, part in splits.items()
     }
-    report: dict[str, Any] = {
+    report: JsonObject = {
         "vocabulary": tokenizer.vocab_size,
         "prompt_length": config.prompt_length,
         "length": config.length,
@@ -295,5 +295,5 @@ def _describe(
     return report
 
 
-def _hash(tree: Any) -> str:
+def _hash(tree: object) -> str:
     return hashlib.sha256(json.dumps(tree).encode()).hexdigest()

@@ -7,13 +7,14 @@ Batches run across the borders of epochs, so that no sample is dropped and every
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.plain import StateDict
 from seqgan.core.types import Batch
 
 
@@ -24,9 +25,9 @@ class Batches(Protocol):
 
     def next(self) -> Batch: ...
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> StateDict: ...
 
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def load_state_dict(self, state: StateDict) -> None: ...
 
 
 class _EpochStream(ABC):
@@ -66,10 +67,10 @@ class _EpochStream(ABC):
             _cat([piece.cond for piece in pieces]),
         )
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return {"epoch": self._epoch, "position": self._position}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._epoch, self._position = int(state["epoch"]), int(state["position"])
 
     def _current_size(self) -> int:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from seqgan.core.plain import JsonObject
 from seqgan.core.saved_files import write_json
 
 END = "<eos>"
@@ -55,6 +56,6 @@ def before_end(ids: Iterable[int], end_id: int) -> list[int]:
     return sentence[: sentence.index(end_id)] if end_id in sentence else sentence
 
 
-def write_settings(folder: Path, settings: dict[str, Any]) -> None:
+def write_settings(folder: Path, settings: JsonObject) -> None:
     """What a run folder knows of its tokenizer, its kind (`name`) first."""
     write_json(folder / SETTINGS_FILE, settings)

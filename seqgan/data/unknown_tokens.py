@@ -5,8 +5,7 @@ held-out text has some, their likelihood is an accident of initialisation: then 
 So are they where most of the text may be lost: without spaces between words a line is one word.
 """
 
-from typing import Any
-
+from seqgan.core.plain import JsonObject
 from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
 from seqgan.data.tokenizers import FOR_TEXT_WITHOUT_SPACES
 
@@ -22,12 +21,12 @@ def unknown_rate(rows: list[list[int]], unk_id: int) -> float:
     return sum(ids.count(unk_id) for ids in rows) / max(tokens, 1)
 
 
-def unk_rates(report: dict[str, Any]) -> dict[str, float]:
+def unk_rates(report: JsonObject) -> dict[str, float]:
     """Shares of unknown tokens in the splits of a data report."""
     return {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
 
 
-def unknown_warnings(report: dict[str, Any], tokenizer: TokenizerConfig, field: str) -> list[str]:
+def unknown_warnings(report: JsonObject, tokenizer: TokenizerConfig, field: str) -> list[str]:
     """What is wrong with the `unk_rate` of the splits of `report`, a line each.
 
     `field` is where the text stands in the configuration.

@@ -17,13 +17,13 @@ reports only, and neither training nor selection may change when the rows of one
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject
 from seqgan.core.scripts import first_words, set_apart
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import (
@@ -71,7 +71,7 @@ class UnpairedText:
     """Whether row i of a held-out split of one side translates row i of the other's."""
     scorer: Scorer | None
     """Scores that need the truth; None where nothing is paired."""
-    report: dict[str, Any]
+    report: JsonObject
     baselines: Baselines | None = None
     """Simple rules to compare with, besides copying the source."""
     lexicons: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -146,7 +146,7 @@ def load_unpaired_text(
         reports[side] = describe_splits(fitted, tokenizer, files[side].length, canonical)
         reports[side]["excluded"] = sum(excluded[side])
         reports[side]["blank"] = len(pools[side].blank)
-    report: dict[str, Any] = {
+    report: JsonObject = {
         **reports,
         "paired": config.valid is not None,
         "paired_rows": not config.aligned and rows_pair(keys["a"], keys["b"]),
@@ -256,7 +256,7 @@ def _read_pairs(
 
 
 def _warnings(
-    config: UnpairedTextConfig, keys_a: list[str], keys_b: list[str], report: dict[str, Any]
+    config: UnpairedTextConfig, keys_a: list[str], keys_b: list[str], report: JsonObject
 ) -> list[str]:
     warnings = []
     if report["paired_rows"]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import frozen
+from seqgan.core.plain import StateDict
 from seqgan.core.tree import repeat_rows
 from seqgan.core.types import (
     Generator,
@@ -87,11 +88,11 @@ class Estimator(ABC):
     def loss(self, generator: Any, rollout: Any, reward: Reward, *terms: RewardTerm) -> Surrogate:
         """`rollout` is what `sample` returned. To be raised: `reward`, and the terms beside it."""
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """What a checkpoint has to hold; most estimators have no state."""
         return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Go on from a checkpoint's state."""
         return
 

@@ -17,12 +17,13 @@ leave-one-out.)
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
+from seqgan.core.plain import StateDict
 from seqgan.core.types import Rollout
 
 
@@ -63,11 +64,11 @@ class Baseline(ABC):
         """A new one with the same settings and no state, for another reward."""
         return self
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """What a checkpoint has to hold."""
         return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Go on from a checkpoint's state."""
         return
 
@@ -124,12 +125,12 @@ class MovingAverage(Baseline):
     def fresh(self) -> Self:
         return type(self)(self._decay)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         if self._sum_T is None:
             return {}
         return {"sum": self._sum_T, "weight": self._weight_T}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._sum_T, self._weight_T = state.get("sum"), state.get("weight")
 
 

@@ -1,6 +1,6 @@
 """Configuration of gradient estimators: how the critic's score reaches the generator."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -195,7 +195,7 @@ class DetachedConfig(EstimatorConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_reward(cls, tree: Any) -> Any:
+    def _no_reward(cls, tree: object) -> object:
         if isinstance(tree, dict) and "reward" in tree:
             raise ValueError(
                 f"reward={tree['reward']!r}: detached asks no critic and is a null arm itself; "

@@ -45,7 +45,6 @@ official repository.)
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,6 +52,7 @@ from torch import Tensor
 from seqgan.core.generators import ManagedGenerator
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.plain import StateDict
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import chosen_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate
@@ -98,10 +98,10 @@ class LeakGan(SequenceEstimator):
         }
         return Surrogate(manager + worker, stats, parts={"manager": manager, "worker": worker})
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return {"baseline": self.baseline.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self.baseline.load_state_dict(state["baseline"])
 
 

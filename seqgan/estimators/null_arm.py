@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.masks import mean_per_row
+from seqgan.core.plain import StateDict
 from seqgan.core.types import (
     ActionReward,
     Reward,
@@ -72,10 +73,10 @@ class NullArm(Estimator):
             null = _Shuffled(reward, order_B, self.passes_gradient)
         return self._estimator.loss(generator, rollout, null, *terms)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return self._estimator.state_dict()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._estimator.load_state_dict(state)
 
 

@@ -20,10 +20,10 @@ The generator runs without dropout, as in the score-function estimators.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from seqgan.core.masks import masked_mean, mean_per_row
 from seqgan.core.modes import evaluating
+from seqgan.core.plain import StateDict
 from seqgan.core.schedule import Schedule
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import Sampler, sample
@@ -81,8 +81,8 @@ class Relaxed(Estimator):
         }
         return pathwise_surrogate(value_mean, stats, terms, rollout)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return {"updates": self._updates}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._updates = state["updates"]

@@ -22,13 +22,13 @@ The generator samples and is differentiated without dropout: both see the same d
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.plain import StateDict
 from seqgan.core.types import (
     Generator,
     Reward,
@@ -154,11 +154,11 @@ class ScoreFunction(SequenceEstimator):
             self._term_baselines[name] = (self.term_baseline or self.baseline).fresh()
         return self._term_baselines[name]
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         baselines = {"critic": self.baseline} | self._term_baselines
         return {name: baseline.state_dict() for name, baseline in baselines.items()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         for name, saved in state.items():
             self._baseline_of(name).load_state_dict(saved)
 

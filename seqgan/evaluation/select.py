@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from seqgan.core.metric_names import find
+from seqgan.core.plain import JsonObject
 from seqgan.evaluation.base import Evaluator, Metrics, Shown
 from seqgan.evaluation.config import EvaluationConfig, SelectionConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 
-Row = dict[str, Any]
+Row = JsonObject
 
 
 def evaluate(

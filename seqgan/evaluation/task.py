@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqgan.core.plain import JsonObject
 from seqgan.core.types import Batch, Space, SpacePair
 from seqgan.data.noise import Noise
 from seqgan.data.noise_config import NoiseConfig
@@ -49,7 +49,7 @@ class Task:
     evaluator: Evaluator
     tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
     """By the folder of a run that they are kept in: "." or, for two kinds of text, a and b."""
-    report: dict[str, Any] = field(default_factory=dict)
+    report: JsonObject = field(default_factory=dict)
     """Counts and hashes of the data, as plain JSON."""
     sequences: SequenceSets | None = None
     prompts: Prompts | None = None

@@ -13,11 +13,11 @@ Rewards of continuations of a demonstration, and each step's of a causal critic,
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqgan.core.plain import StateDict
 from seqgan.core.schedule import Schedule
 from seqgan.core.types import Batch, Reward, Rollout, SharedPrefix
 
@@ -47,10 +47,10 @@ class Demonstrations:
         mixed = Rollout(ids_BT, ids_BT, mask_BT, rollout.cond)
         return mixed, _PartlyConstant(reward, batch, rows, self._reward)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return {"visits": self._visits}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._visits = state["visits"]
 
 

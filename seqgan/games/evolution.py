@@ -23,13 +23,13 @@ One number per child is read from the device, so a GPU waits for each.
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.plain import StateDict
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Critic, Sample, SampleRequest, Stateful
 from seqgan.games.adversarial import AdversarialGame
@@ -76,11 +76,11 @@ class EvolutionaryGame:
         assert fittest is not None, "there are mutations"
         self._become(fittest)
 
-    def _genome(self) -> dict[str, Any]:
+    def _genome(self) -> StateDict:
         """Everything that makes a generator, as a copy."""
         return copy.deepcopy({name: part.state_dict() for name, part in self._heritable.items()})
 
-    def _become(self, genome: dict[str, Any]) -> None:
+    def _become(self, genome: StateDict) -> None:
         """Load a copy: an optimizer writes into the tensors that it is given."""
         for name, state in copy.deepcopy(genome).items():
             self._heritable[name].load_state_dict(state)

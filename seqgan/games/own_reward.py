@@ -24,7 +24,7 @@ class OwnReward:
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., object],
         end_id: int | None,
         tokenizer: Tokenizer | None,
         key: str = "scorer",
@@ -49,13 +49,13 @@ class OwnReward:
     def _text(self, ids: list[int]) -> str:
         return " ".join(map(str, ids)) if self._tokenizer is None else self._tokenizer.decode(ids)
 
-    def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def _run(self, function: Callable[..., object], *arguments: object) -> Any:
         try:
             return function(*arguments)
         except Exception as error:
             raise UserError(f"{self._key}: failed{where_it_failed(error)}") from error
 
-    def _checked(self, values: Any, rows: int) -> Tensor:
+    def _checked(self, values: object, rows: int) -> Tensor:
         try:
             value_B = torch.as_tensor(values, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError) as error:

@@ -8,11 +8,10 @@ with its mask.
 Deviation: the slots of one batch are distinct, so that the exchange is one operation on the device.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from seqgan.core.plain import StateDict
 from seqgan.core.types import Batch, Sample
 
 
@@ -45,10 +44,10 @@ class Pool:
             read_mask = torch.cat([_swap(self._mask, slots, old, mask[:count]), mask[count:]])
         return Batch(torch.cat([_swap(self._x, slots, old, x[:count]), x[count:]]), read_mask)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         return {"x": self._x, "mask": self._mask}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self._x, self._mask = state["x"], state["mask"]
 
     def _move(self, device: torch.device) -> None:

@@ -15,9 +15,9 @@ other real text) and Self-BLEU (how diverse real text is).
 """
 
 from pathlib import Path
-from typing import Any
 
 from seqgan.core.errors import UserError, did_you_mean
+from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import read_lines
 from seqgan.metrics import diversity
 from seqgan.metrics.corpus import Corpus
@@ -26,7 +26,7 @@ from seqgan.metrics.translation import rouge
 
 METRICS = ("bleu", "self_bleu", "distinct", "in_train", "length", "rouge")
 
-Row = dict[str, Any]
+Row = JsonObject
 
 
 def score_files(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from seqgan.core.modes import frozen
+from seqgan.core.plain import JsonObject
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SampleRequest, SequenceSpace
 from seqgan.estimators.base import hard_samples
@@ -33,7 +34,7 @@ class Probe:
     data: Task
     device: torch.device
 
-    def measure(self, done: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    def measure(self, done: Callable[[], None] = lambda: None) -> JsonObject:
         """`estimators`, a row each, and `critic`, what its scores are worth."""
         config, space = self._config, self._space
         objective = self._objective.build()

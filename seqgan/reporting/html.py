@@ -8,7 +8,6 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -355,5 +354,5 @@ def _run_row(arm: Arm, run: Run) -> _RunRow:
     )
 
 
-def _count(value: Any) -> str:
+def _count(value: object) -> str:
     return ABSENT if value is None else f"{value:,}"

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 
+from seqgan.core.plain import JsonObject
 from seqgan.reporting.runs import Arm, Run
 
 
@@ -64,5 +64,5 @@ def _describe(run: Run) -> str:
     return ", ".join([kind, *vocabulary, digest[:8]])
 
 
-def _spaces(run: Run) -> list[dict[str, Any]]:
+def _spaces(run: Run) -> list[JsonObject]:
     return [run.space[side] for side in "ab"] if "a" in run.space else [run.space]

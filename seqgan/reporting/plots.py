@@ -17,6 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from seqgan.core.plain import JsonObject
 from seqgan.reporting.runs import Arm, Run
 from seqgan.reporting.statistics import Summary, Value, mean, number, summarise
 
@@ -157,7 +158,7 @@ class _Point:
 
 def _sweep_points(arm: Arm, x_metric: str, y_metric: str) -> dict[tuple[float, float], _Point]:
     """(temperature, top_p) → means over seeds, where every value is finite."""
-    rows: dict[tuple[float, float], list[dict[str, Any]]] = {}
+    rows: dict[tuple[float, float], list[JsonObject]] = {}
     for row in (row for run in arm.finished for row in run.decoding_rows):
         if row.get("temperature") is not None:
             setting = (row["temperature"], row.get("top_p") or 1.0)

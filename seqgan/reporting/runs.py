@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -18,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqgan.core.config import read_yaml, reason
 from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
+from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import new_metric, upgrade_budget, upgrade_config, upgrade_report
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.core.run_lines import read_run_lines
@@ -58,19 +58,19 @@ class Run:
     """What one run folder says."""
 
     path: Path
-    config: dict[str, Any]
-    info: dict[str, Any]
+    config: JsonObject
+    info: JsonObject
     """run.json: versions, revision, hardware."""
-    train: list[dict[str, Any]]
-    evals: list[dict[str, Any]]
-    final: dict[str, Any] | None
+    train: list[JsonObject]
+    evals: list[JsonObject]
+    final: JsonObject | None
     """evaluation.json; None where the run is not finished."""
     samples: list[str] = field(default_factory=list)
     """Of the final evaluation, else the last ones drawn during training."""
     pictures: Pictures = field(default_factory=Pictures)
-    data: dict[str, Any] = field(default_factory=dict)
+    data: JsonObject = field(default_factory=dict)
     """data.json: counts and hashes by split; empty where the run has none."""
-    space: dict[str, Any] = field(default_factory=dict)
+    space: JsonObject = field(default_factory=dict)
     """space.json: vocabulary size, length and so on; empty where the run has none."""
     checkpoint: ReportedCheckpoint | None = None
     """What `final` was measured on; None where an earlier version evaluated the run."""
@@ -86,7 +86,7 @@ class Run:
         return self.final is not None
 
     @cached_property
-    def last_line(self) -> dict[str, Any]:
+    def last_line(self) -> JsonObject:
         """Step, update counts and what was SPENT in the whole run; empty for a run without any.
 
         `final` has the same of the reported checkpoint, behind which a run may have gone on. Of
@@ -98,18 +98,18 @@ class Run:
         return max(lines, key=lambda line: line.get("step", 0), default={})
 
     @cached_property
-    def selected_row(self) -> dict[str, Any] | None:
+    def selected_row(self) -> JsonObject | None:
         """The row of the final evaluation that the selection rule picked."""
         rows = [row for row in self._rows if row.get("label") != REAL_DATA]
         return next((row for row in rows if row.get("selected")), rows[0] if rows else None)
 
     @cached_property
-    def real_row(self) -> dict[str, Any] | None:
+    def real_row(self) -> JsonObject | None:
         """The real data measured like a generator, where the final evaluation has it."""
         return next((row for row in self._rows if row.get("label") == REAL_DATA), None)
 
     @property
-    def decoding_rows(self) -> list[dict[str, Any]]:
+    def decoding_rows(self) -> list[JsonObject]:
         """The generator's rows: several where decoding was swept."""
         return [row for row in self._rows if row.get("label") != REAL_DATA]
 
@@ -132,7 +132,7 @@ class Run:
         return json.dumps(_hashes(self.data, "train"), sort_keys=True)
 
     @property
-    def _rows(self) -> list[dict[str, Any]]:
+    def _rows(self) -> list[JsonObject]:
         return self.final["rows"] if self.final is not None else []
 
 
@@ -188,14 +188,14 @@ def read_run(path: Path) -> Run:
     return Run(path, config, info, train, evals, final, samples, pictures, data, space, *outcome)
 
 
-def _check_shown(final: dict[str, Any], path: Path) -> None:
+def _check_shown(final: JsonObject, path: Path) -> None:
     samples, notes = final.get("samples", []), final.get("notes") or {}
     if not isinstance(samples, list) or not isinstance(notes, dict):
         raise UserError(f"{path}: damaged ('samples' or 'notes'); run 'seqgan evaluate' again")
 
 
 def _read_outcome(
-    final: dict[str, Any], path: Path
+    final: JsonObject, path: Path
 ) -> tuple[ReportedCheckpoint | None, PhaseEffect | None]:
     try:
         return (
@@ -208,7 +208,7 @@ def _read_outcome(
         ) from None
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> JsonObject:
     remedy = "give a folder that 'seqgan train' wrote"
     if not path.is_dir():
         raise UserError(f"{path}: no such run folder; {remedy}")
@@ -229,7 +229,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
+def _hashes(report: JsonObject, split: str) -> JsonObject:
     """The split's hash in data.json; one per side where there are two kinds of data."""
     parts = {"": report, "a": report.get("a"), "b": report.get("b")}
     found = {side: part.get(split) for side, part in parts.items() if isinstance(part, dict)}
@@ -240,18 +240,18 @@ def _hashes(report: dict[str, Any], split: str) -> dict[str, Any]:
     }
 
 
-def _sizes(space: dict[str, Any]) -> list[dict[str, Any]]:
+def _sizes(space: JsonObject) -> list[JsonObject]:
     """The vocabulary, or the shape of a picture, of each kind of data. What models are told about
     it (labels, prompts, length) changes no measure."""
     parts = [space[side] for side in "ab"] if "a" in space else [space]
     return [{key: part[key] for key in ("vocab_size", "shape") if key in part} for part in parts]
 
 
-def _read_optional(path: Path) -> dict[str, Any]:
+def _read_optional(path: Path) -> JsonObject:
     return read_json_object(path, "restore it from a copy of the run") if path.exists() else {}
 
 
-def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _read_metrics(path: Path) -> tuple[list[JsonObject], list[JsonObject]]:
     """The train and the eval lines; a run killed before its first line has neither."""
     train, evals, damaged = read_run_lines(path)
     if damaged:  # a killed process leaves one half-written
@@ -259,7 +259,7 @@ def _read_metrics(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]
     return train, evals
 
 
-def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+def _rename(config: JsonObject, rows: list[JsonObject]) -> None:
     """Metrics of earlier versions get their present names."""
     data = str((config.get("data") or {}).get("name"))
     for row in rows:
@@ -267,7 +267,7 @@ def _rename(config: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         row["metrics"] = {new_metric(name, data): value for name, value in old.items()}
 
 
-def _check_rows(rows: Any, path: Path) -> None:
+def _check_rows(rows: object, path: Path) -> None:
     complete = isinstance(rows, list) and all(
         isinstance(row, dict) and isinstance(row.get("metrics"), dict) for row in rows
     )
@@ -292,7 +292,7 @@ def _find_pictures(path: Path) -> Pictures:
     )
 
 
-def arm_config(run: Run) -> dict[str, Any]:
+def arm_config(run: Run) -> JsonObject:
     """The flat configuration without what differs between runs of one arm: seed and folder."""
     flat = flatten(run.config)
     return {key: value for key, value in flat.items() if key not in ("seed", "run.dir")}
@@ -332,7 +332,7 @@ def _check_seeds(group: list[Run]) -> None:
             )
 
 
-def _labels(configs: list[dict[str, Any]]) -> list[str]:
+def _labels(configs: list[JsonObject]) -> list[str]:
     """The configuration's name; where several share it, the keys that tell them apart too."""
     names = [str(config.get("name", "run")) for config in configs]
     labels = []

@@ -1,10 +1,9 @@
 """Tables on stdout, in a terminal or in a file."""
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
+from seqgan.core.plain import JsonObject
 from seqgan.reporting.tables import format_number
 
 
@@ -14,7 +13,7 @@ def table_console() -> Console:
     return console if console.is_terminal else Console(width=1000)
 
 
-def print_rows(rows: list[dict[str, Any]]) -> None:
+def print_rows(rows: list[JsonObject]) -> None:
     """The rows of an evaluation, a column each."""
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     table = Table()
@@ -31,7 +30,7 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
     table_console().print(table)
 
 
-def print_probe(found: dict[str, Any]) -> None:
+def print_probe(found: JsonObject) -> None:
     """What the probe found: a row an estimator, and what the critic knows."""
     table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
     table.add_column("estimator", no_wrap=True)

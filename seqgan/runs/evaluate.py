@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from PIL.Image import Image
 
 from seqgan.assembly import build_device, build_task
 from seqgan.core.device import autocast
 from seqgan.core.picture_files import save_picture
+from seqgan.core.plain import JsonObject
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import upgrade_budget
 from seqgan.core.saved_files import to_json, write_json
@@ -25,7 +25,7 @@ from seqgan.runs.weights import load_generator
 
 def evaluate_run(
     experiment: Experiment, folder: Path, data: Task | None = None, overrides: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> JsonObject:
     """Evaluate the selected (or last) checkpoint on test data; writes evaluation.json, with the
     `overrides` that make it another evaluation than the configured one.
 

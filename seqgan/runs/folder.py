@@ -4,13 +4,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.lock import LOCK
+from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import upgrade_report
 from seqgan.core.saved_files import (
     CHECKSUMS,
@@ -124,13 +124,13 @@ def read_space(folder: Path) -> Space | SpacePair:
         raise UserError(f"{path}: damaged (describes no samples); {FROM_A_COPY}") from None
 
 
-def _space(tree: dict[str, Any]) -> Space:
+def _space(tree: JsonObject) -> Space:
     if "shape" in tree:
         return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]))
     return SequenceSpace(**tree)
 
 
-def check_same_data(folder: Path, report: dict[str, Any]) -> None:
+def check_same_data(folder: Path, report: JsonObject) -> None:
     """Raise `UserError` if the data of this report are not those that the run was started with."""
     path = folder / "data.json"
     if not path.exists():
@@ -142,7 +142,7 @@ def check_same_data(folder: Path, report: dict[str, Any]) -> None:
         )
 
 
-def _counted(report: dict[str, Any]) -> dict[str, Any]:
+def _counted(report: JsonObject) -> JsonObject:
     """What was counted, without what is said about it: later versions may say more."""
     return {
         name: _counted(value) if isinstance(value, dict) else value

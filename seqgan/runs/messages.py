@@ -1,19 +1,19 @@
 """What training and evaluation say on stderr about data, checkpoints and results."""
 
 import sys
-from typing import Any
 
 from seqgan.core.errors import note, warn
+from seqgan.core.plain import JsonObject
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 
 
-def report_warnings(report: dict[str, Any]) -> None:
+def report_warnings(report: JsonObject) -> None:
     """What may be wrong with the data. To be called once, by what has read them."""
     for warning in report.get("warnings", []):
         warn(warning)
 
 
-def log_data_report(report: dict[str, Any], kind: str = "") -> None:
+def log_data_report(report: JsonObject, kind: str = "") -> None:
     """One line per split: what was read, left out, doubled or leaked."""
     for name in ("a", "b"):  # two kinds of pictures, each with a report of its own
         if name in report:
@@ -25,14 +25,14 @@ def log_data_report(report: dict[str, Any], kind: str = "") -> None:
             print(f"{kind}{split}: {counts}", file=sys.stderr)
 
 
-def report_result(result: dict[str, Any]) -> None:
+def report_result(result: JsonObject) -> None:
     """What a reader of an evaluation has to know."""
     for warning in result["warnings"]:
         warn(warning)
     report_checkpoint(ReportedCheckpoint(**result["checkpoint"]))
 
 
-def report_outcome(checkpoint: ReportedCheckpoint, outcome: dict[str, Any]) -> None:
+def report_outcome(checkpoint: ReportedCheckpoint, outcome: JsonObject) -> None:
     """The last lines of training: what the adversarial phase did to the metric that selects."""
     for warning in outcome["warnings"]:
         warn(warning)

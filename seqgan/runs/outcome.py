@@ -2,9 +2,9 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from seqgan.core.metric_names import find
+from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.renamed import new_metric
 from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
 from seqgan.experiment import Experiment
@@ -22,7 +22,7 @@ def selection_rule(experiment: Experiment) -> Selection:
 
 
 def reported_checkpoint(
-    experiment: Experiment, state: dict[str, Any], metric: str | None, finished: bool
+    experiment: Experiment, state: StateDict, metric: str | None, finished: bool
 ) -> ReportedCheckpoint:
     """What `state`, the checkpoint that a run is judged by, is; `metric` has selected it."""
     schedule, step = PhaseSchedule(experiment.schedule), state["step"]
@@ -37,9 +37,7 @@ def reported_checkpoint(
     )
 
 
-def open_reported(
-    experiment: Experiment, folder: Path
-) -> tuple[dict[str, Any], ReportedCheckpoint]:
+def open_reported(experiment: Experiment, folder: Path) -> tuple[StateDict, ReportedCheckpoint]:
     """The selected checkpoint where a rule has picked one, else the last; and what it is.
 
     Where that checkpoint is damaged, the newest intact one stands in for it, with a warning.
@@ -52,9 +50,7 @@ def open_reported(
     return state, reported_checkpoint(experiment, state, metric, finished)
 
 
-def is_finished(
-    experiment: Experiment, checkpoints: Checkpoints, newest: dict[str, Any] | None
-) -> bool:
+def is_finished(experiment: Experiment, checkpoints: Checkpoints, newest: StateDict | None) -> bool:
     """Whether the schedule was gone through, or the rule stopped it, which the newest intact state
     knows (None: it is yet to be read)."""
     if checkpoints.steps()[-1] >= PhaseSchedule(experiment.schedule).steps:
@@ -66,7 +62,7 @@ def is_finished(
     return rule.waited_long_enough(newest["best"], newest["step"])
 
 
-def training_outcome(experiment: Experiment, folder: Path) -> dict[str, Any]:
+def training_outcome(experiment: Experiment, folder: Path) -> JsonObject:
     """`adversarial`, the fields of a `PhaseEffect` or None, and `warnings`, lines for people."""
     rule = experiment.evaluation.select
     evaluations = read_evaluations(folder / "metrics.jsonl")

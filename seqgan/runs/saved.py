@@ -16,6 +16,7 @@ from seqgan.assembly import build_device
 from seqgan.core.device import autocast
 from seqgan.core.errors import UserError, warn
 from seqgan.core.numbers import check_sampling
+from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.rng import isolated
 from seqgan.core.types import SequenceSpace, Space, SpacePair
@@ -64,7 +65,7 @@ class SavedRun:
     # ── What there is ─────────────────────────────────────────────────────────────────────────
 
     @cached_property
-    def _reported(self) -> tuple[dict[str, Any], ReportedCheckpoint]:
+    def _reported(self) -> tuple[StateDict, ReportedCheckpoint]:
         return open_reported(self.experiment, self.folder)
 
     @property
@@ -251,7 +252,7 @@ class SavedRun:
         blanks = is_infilling(self.experiment)
         return Scorer(self.generator, self.critic, space, tokenizer, sources, blanks)
 
-    def evaluate(self, overrides: Sequence[str] = (), sweep: bool = False) -> dict[str, Any]:
+    def evaluate(self, overrides: Sequence[str] = (), sweep: bool = False) -> JsonObject:
         """Evaluate on test data, which are read again, and write evaluation.json: its content.
 
         `overrides` such as `["evaluation.samples=10000"]` make it another evaluation than the

@@ -16,6 +16,7 @@ import seqgan
 from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.device import autocast, describe
 from seqgan.core.lock import only_writer
+from seqgan.core.plain import JsonObject
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text
 from seqgan.evaluation.decoding_grid import configured
@@ -156,7 +157,7 @@ def _write_config(experiment: Experiment, folder: Path) -> None:
     write_text(folder / "config.yaml", text)
 
 
-def _provenance(device: torch.device) -> dict[str, Any]:
+def _provenance(device: torch.device) -> JsonObject:
     return {
         "seqgan": seqgan.__version__,
         "git_revision": _git("rev-parse", "HEAD"),

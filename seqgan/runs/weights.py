@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from seqgan.assembly import build_generating_module
+from seqgan.core.plain import StateDict
 from seqgan.core.types import SequenceSpace, Space, SpacePair
 from seqgan.experiment import Experiment
 from seqgan.games.config import InfillGameConfig
@@ -14,7 +15,7 @@ from seqgan.training.player import load_weights
 
 
 def load_generator(
-    experiment: Experiment, space: Space | SpacePair, state: dict[str, Any], device: torch.device
+    experiment: Experiment, space: Space | SpacePair, state: StateDict, device: torch.device
 ) -> Any:
     """The player `generator` of a checkpoint: averaged weights where there are any.
 
@@ -27,7 +28,7 @@ def load_generator(
 
 
 def load_critic(
-    experiment: Experiment, space: Space | SpacePair, state: dict[str, Any], device: torch.device
+    experiment: Experiment, space: Space | SpacePair, state: StateDict, device: torch.device
 ) -> nn.Module | None:
     """The player `critic` of a checkpoint, of a cycle a `ModuleDict` of two, `a` and `b`; None in
     games without a critic.

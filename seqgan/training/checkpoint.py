@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seqgan.core.errors import UserError, warn
+from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.saved_files import (
     CHECKSUMS,
     find_changed,
@@ -40,7 +41,7 @@ class DamagedCheckpoint(UserError):
     """A checkpoint that is not what was written."""
 
 
-def save_tree(tree: Any, folder: Path) -> None:
+def save_tree(tree: object, folder: Path) -> None:
     """Write a tree atomically; a former folder of that name is replaced.
 
     Raises `OSError` or `SafetensorError` where there is no room for it; what was there stays.
@@ -60,7 +61,7 @@ def save_tree(tree: Any, folder: Path) -> None:
     sync(folder.parent)
 
 
-def _write(skeleton: Any, tensors: dict[str, Tensor], folder: Path) -> None:
+def _write(skeleton: object, tensors: dict[str, Tensor], folder: Path) -> None:
     save_file(tensors, folder / _TENSORS)
     stamped = {**skeleton, _CHECKED: CHECKSUMS} if isinstance(skeleton, dict) else skeleton
     (folder / _TREE).write_text(json.dumps(stamped), encoding="utf-8")
@@ -91,7 +92,7 @@ def load_tree(folder: Path) -> Any:
     return tree
 
 
-def _strip(node: Any, tensors: dict[str, Tensor]) -> Any:
+def _strip(node: object, tensors: dict[str, Tensor]) -> object:
     if isinstance(node, Tensor):
         key = f"t{len(tensors):05d}"
         tensors[key] = node.detach().cpu().contiguous().clone()
@@ -119,7 +120,7 @@ def _restore(node: Any, tensors: dict[str, Tensor]) -> Any:
     return {key: _restore(value, tensors) for key, value in node["__dict__"]}
 
 
-def _is_state(tree: Any, step: int) -> bool:
+def _is_state(tree: object, step: int) -> bool:
     """Whether a tree is a training state of this step: former versions wrote no checksums."""
     if not isinstance(tree, dict) or tree.get("step") != step:
         return False
@@ -133,7 +134,7 @@ def _is_state(tree: Any, step: int) -> bool:
     )
 
 
-def _is_selection(tree: Any) -> bool:
+def _is_selection(tree: object) -> bool:
     if not isinstance(tree, dict):
         return tree is None
     return (
@@ -144,7 +145,7 @@ def _is_selection(tree: Any) -> bool:
     )
 
 
-def _is_player(tree: Any) -> bool:
+def _is_player(tree: object) -> bool:
     if not isinstance(tree, dict) or not isinstance(tree.get("updates"), int):
         return False
     weights = [tree.get("module"), tree.get("averaged", {})]
@@ -162,7 +163,7 @@ class Checkpoints:
         self._keep = keep
         self._selected: int | None = None
 
-    def save(self, step: int, tree: Any) -> None:
+    def save(self, step: int, tree: StateDict) -> None:
         """Write `step` if it is not there yet, then drop the oldest beyond `keep` (the selected one
         stays). Raises `UserError` where there is no room for it."""
         if step in self.steps():
@@ -179,14 +180,16 @@ class Checkpoints:
             if old != self._selected:
                 shutil.rmtree(self.path(old))
 
-    def load(self, step: int) -> Any:
+    def load(self, step: int) -> StateDict:
         """The tree saved at `step`, on the CPU. Raises `DamagedCheckpoint`."""
-        tree = load_tree(self.path(step))
+        tree: StateDict = load_tree(self.path(step))
         if not _is_state(tree, step):
             raise DamagedCheckpoint(f"{self.path(step)}: damaged (not the state of this step)")
         return tree
 
-    def load_last(self, use: Callable[[Any], None] | None = None) -> tuple[int, Any] | None:
+    def load_last(
+        self, use: Callable[[StateDict], None] | None = None
+    ) -> tuple[int, StateDict] | None:
         """The newest intact checkpoint and its step; None where nothing was saved. `use` is called
         with what it holds.
 
@@ -210,7 +213,7 @@ class Checkpoints:
             raise UserError(f"{damaged[0]}; no other checkpoint is intact, start a new run")
         return None
 
-    def _use(self, tree: Any, step: int, use: Callable[[Any], None]) -> None:
+    def _use(self, tree: StateDict, step: int, use: Callable[[StateDict], None]) -> None:
         """Raises `DamagedCheckpoint` where `use` fails and no checksums prove the state intact."""
         try:
             use(tree)
@@ -222,7 +225,7 @@ class Checkpoints:
             reason = "not a state that training can go on from"
             raise DamagedCheckpoint(f"{self.path(step)}: damaged ({reason})") from error
 
-    def load_reported(self) -> tuple[Any, str | None]:
+    def load_reported(self) -> tuple[StateDict, str | None]:
         """The tree that the rule has selected and its metric, else the last tree and None. Where it
         is damaged, the newest intact one takes its place, with a warning."""
         try:
@@ -240,7 +243,7 @@ class Checkpoints:
             warn(f"{error}; the checkpoint of step {tree['step']} stands in for it")
             return tree, None
 
-    def load_newest(self) -> Any:
+    def load_newest(self) -> StateDict:
         """The newest intact tree. Raises `UserError` where there is none."""
         found = self.load_last()
         if found is None:
@@ -269,7 +272,7 @@ class Checkpoints:
         names = [folder.name for folder in self._folder.glob("step-????????")]
         return sorted(int(digits) for name in names if (digits := name[5:]).isdecimal())
 
-    def select(self, best: dict[str, Any] | None) -> None:
+    def select(self, best: JsonObject | None) -> None:
         """Declare a saved step the best so far, or with None that there is none."""
         path = self._folder / "best.json"
         self._selected = None if best is None else best["step"]
@@ -278,7 +281,7 @@ class Checkpoints:
         else:
             write_json(path, best)
 
-    def selected(self) -> dict[str, Any] | None:
+    def selected(self) -> JsonObject | None:
         """`{"step", "metric", "mode", "value"}` of the best so far; None where no rule is set."""
         path = self._folder / "best.json"
         if not path.exists():

@@ -1,15 +1,15 @@
 """An optimizer's saved state, and whether it is one that this optimizer can go on from."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
+
+from seqgan.core.plain import StateDict
 
 _OF_THE_DEVICE = ("foreach", "fused")
 """Settings that choose a kernel; a run may go on on another device."""
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+def load_optimizer(optimizer: torch.optim.Optimizer, state: StateDict) -> None:
     """Go on from a saved state. Raises `ValueError` where the first step would fail on it, beside
     what torch itself raises."""
     optimizer.load_state_dict(state)
@@ -18,7 +18,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> N
     _check_moments(optimizer)
 
 
-def _check_settings(wanted: dict[str, Any], found: dict[str, Any]) -> None:
+def _check_settings(wanted: StateDict, found: StateDict) -> None:
     for name, value in wanted.items():
         if name in _OF_THE_DEVICE:
             fits = isinstance(found.get(name), bool | None)
@@ -28,7 +28,7 @@ def _check_settings(wanted: dict[str, Any], found: dict[str, Any]) -> None:
             raise ValueError(f"the optimizer's setting {name} is none")
 
 
-def _alike(wanted: Any, found: Any) -> bool:
+def _alike(wanted: object, found: object) -> bool:
     """Numbers may differ: step sizes fall. Switches may not."""
     if isinstance(wanted, tuple):
         return isinstance(found, tuple) and list(map(type, found)) == list(map(type, wanted))

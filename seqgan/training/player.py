@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.modes import evaluating
+from seqgan.core.plain import StateDict
 from seqgan.training.config import PlayerConfig
 from seqgan.training.optimizer_state import load_optimizer
 
@@ -202,8 +203,8 @@ class Player(Generic[ModuleT]):
         with evaluating(module), torch.no_grad():
             yield module
 
-    def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = {
+    def state_dict(self) -> StateDict:
+        state: StateDict = {
             "module": dict(self.module.state_dict()),
             "optimizer": self._optimizer.state_dict(),
             "updates": self.updates,
@@ -212,7 +213,7 @@ class Player(Generic[ModuleT]):
             state["averaged"] = dict(self._averaged.module.state_dict())
         return state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         load_weights(self.module, state["module"], self.name)
         load_optimizer(self._optimizer, state["optimizer"])
         self.updates = state["updates"]

@@ -3,9 +3,9 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from seqgan.core.errors import warn
+from seqgan.core.plain import JsonObject
 from seqgan.core.run_lines import read_run_lines
 from seqgan.core.saved_files import naming, read_json_lines, to_json, write_text
 
@@ -30,7 +30,7 @@ class RunLog:
             purge = 0 if restored_step is None else restored_step + 1
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 
-    def write(self, line: dict[str, Any]) -> None:
+    def write(self, line: JsonObject) -> None:
         """Append one line and hand its numbers to TensorBoard."""
         with naming(self._path):
             self._file.write(json.dumps(to_json(line)) + "\n")
@@ -61,13 +61,13 @@ def cut_back(path: Path, step: int, goes_on: bool = True) -> None:
     write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
-def _step(line: dict[str, Any]) -> float:
+def _step(line: JsonObject) -> float:
     """A line without a step belongs nowhere, so it is behind every step."""
     step = line.get("step")
     return step if isinstance(step, int) else math.inf
 
 
-def read_evaluations(path: Path) -> list[dict[str, Any]]:
+def read_evaluations(path: Path) -> list[JsonObject]:
     """The evaluations of a log, in order; infinite metrics are numbers again."""
     _, found, _ = read_run_lines(path)
     for line in found:

@@ -1,10 +1,10 @@
 """The rule that picks the checkpoint that a run reports."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from seqgan.core.errors import UserError
 from seqgan.core.metric_names import find
+from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import new_metric
 
 Metrics = dict[str, float | None]
@@ -21,7 +21,7 @@ class Selection:
     data: str | None = None
     """The run's data.name: earlier versions named metrics by it."""
 
-    def waited_long_enough(self, best: dict[str, Any] | None, step: int) -> bool:
+    def waited_long_enough(self, best: JsonObject | None, step: int) -> bool:
         """Whether the best checkpoint is so old that training stops at `step`."""
         return (
             self.patience is not None
@@ -29,7 +29,7 @@ class Selection:
             and (step - best["step"] >= self.patience)
         )
 
-    def renamed(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
+    def renamed(self, best: JsonObject | None) -> JsonObject | None:
         """A selection of an earlier version, with the metric's present name."""
         return best and {**best, "metric": new_metric(best["metric"], self.data)}
 
@@ -41,7 +41,7 @@ class Selection:
         name = find(self.metric, metrics) if self.metric else None
         return metrics[name] if name else None
 
-    def check_mode(self, best: dict[str, Any] | None) -> None:
+    def check_mode(self, best: JsonObject | None) -> None:
         """Raises `UserError` where `best` was selected by the other mode: it is the worst by this
         one."""
         if best is None or best["metric"] != self.metric:

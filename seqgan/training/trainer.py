@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +27,7 @@ from torch import Tensor
 from seqgan.core.budget import Budget, counting
 from seqgan.core.device import autocast
 from seqgan.core.errors import terminate, warn
+from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_statistic
 from seqgan.core.rng import rng_state, set_rng_state
@@ -64,15 +64,15 @@ class Trainer:
     evaluate: Callable[[int], Metrics]
     show: Callable[[int], None]
     selection: Selection = field(default_factory=Selection)
-    probe: Callable[[], dict[str, Any]] = dict
+    probe: Callable[[], JsonObject] = dict
     """What `seqgan probe` measures, at the present parameters."""
     probe_every: int | None = None
     step: int = 0
     seconds: float = 0.0
     budget: Budget = field(default_factory=Budget)
-    best: dict[str, Any] | None = None
+    best: JsonObject | None = None
     """Step, metric, mode and value of the checkpoint that the rule has selected so far."""
-    at_stop: dict[str, Any] | None = None
+    at_stop: JsonObject | None = None
     """The same of a better one, evaluated only because training stopped there."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Trainer:
             self._sums[name] = self._sums.get(name, 0) + value.detach().float()
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def _position(self) -> dict[str, Any]:
+    def _position(self) -> JsonObject:
         updates = {f"{name}_updates": p.updates for name, p in self.game.players.items()}
         spent = self.budget.state_dict()
         return {"step": self.step, "seconds": round(self.seconds, 3), **updates, **spent}
@@ -243,7 +243,7 @@ class Trainer:
         return True
 
     @property
-    def _reported(self) -> dict[str, Any] | None:
+    def _reported(self) -> JsonObject | None:
         return self.at_stop or self.best
 
     # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
@@ -255,7 +255,7 @@ class Trainer:
         self.checkpoints.select(self._reported)
         self._clock = time.perf_counter()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Everything that decides what comes next."""
         return {
             "step": self.step,
@@ -269,7 +269,7 @@ class Trainer:
             "rng": rng_state(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         self.step = state["step"]
         self.seconds = float(state["seconds"])
         self.budget.load_state_dict(state["budget"])
@@ -304,7 +304,7 @@ class Trainer:
         self.at_stop = self._if_valid(self.at_stop) if self._over else None
         self.checkpoints.select(self._reported)
 
-    def _if_valid(self, best: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _if_valid(self, best: JsonObject | None) -> JsonObject | None:
         """None where the run is resumed with another metric, whose values cannot be compared, for
         the initial network, which earlier versions selected, and for a damaged checkpoint."""
         if best is None or best["metric"] != self.selection.metric or best["step"] == 0:

@@ -15,10 +15,8 @@ transformer critic has one position more than its generator, which never reads i
 that one starts as the position before it.
 """
 
-from typing import Any
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 
@@ -36,7 +34,7 @@ def copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
     target_E.copy_(source_E)
 
 
-def copy_layers(target: Any, source: Any) -> None:
+def copy_layers(target: nn.Module, source: nn.Module) -> None:
     """All weights of a module, after a look at their names and shapes."""
     wanted: Weights = target.state_dict()
     found: Weights = source.state_dict()

@@ -20,7 +20,6 @@ Decisions
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
+from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import read_lines
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import EncodedSplit
@@ -166,9 +166,9 @@ def _side(splits: dict[str, Ints], length: int) -> TextSide:
     )
 
 
-def _report(splits: dict[str, Ints], length: int) -> dict[str, Any]:
+def _report(splits: dict[str, Ints], length: int) -> JsonObject:
     """Counts of windows; the hash of the ids tells a resumed run whether the text is the same."""
-    report: dict[str, Any] = {"vocabulary": _VOCAB, "length": length}
+    report: JsonObject = {"vocabulary": _VOCAB, "length": length}
     for name, ids_NT in splits.items():
         digest = hashlib.sha256(ids_NT.astype("<i8").tobytes()).hexdigest()
         report[name] = {"lines": len(ids_NT), "longest": length, "sha256": digest}

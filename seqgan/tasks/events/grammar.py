@@ -50,11 +50,11 @@ with: `kept` is the share of the headline's values that the output mentions, `le
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.core.plain import JsonObject
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import Fitted, describe_splits, to_split
 from seqgan.data.tokenizers import WordTokenizer
@@ -170,7 +170,7 @@ def load_events(config: EventsDataConfig) -> UnpairedText:
 
 def _encode(
     lines: dict[str, list[str]], tokenizer: WordTokenizer, length: int
-) -> tuple[TextSide, dict[str, Any]]:
+) -> tuple[TextSide, JsonObject]:
     ids = {split: [tokenizer.encode(line) for line in part] for split, part in lines.items()}
     fitted = {
         split: Fitted(part, ids[split], 0, 0, max(len(row) + 1 for row in ids[split]))

@@ -39,13 +39,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seqgan.core.masks import mask_until_end
+from seqgan.core.plain import JsonObject
 from seqgan.core.types import SequenceSpace
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.lexicons import co_occurrence_lexicon, frequency_lexicon, word_by_word
@@ -290,12 +290,12 @@ def _present(count: int, stream: np.random.RandomState) -> NDArray[np.bool_]:
     return np.stack(columns, 1)
 
 
-def _encode(splits: dict[str, Ints], words: list[str]) -> tuple[TextSide, dict[str, Any]]:
+def _encode(splits: dict[str, Ints], words: list[str]) -> tuple[TextSide, JsonObject]:
     """A side and its report: the hash of the ids tells a resumed run whether they are the same."""
     tokenizer = WordTokenizer(sorted(words), lowercase=True, split_punctuation=False)
     space = SequenceSpace(tokenizer.vocab_size, LENGTH, tokenizer.end_id)
     encoded = {}
-    report: dict[str, Any] = {"vocabulary": tokenizer.vocab_size, "length": LENGTH}
+    report: JsonObject = {"vocabulary": tokenizer.vocab_size, "length": LENGTH}
     for name, rows_N12 in splits.items():
         lines = [" ".join(words[word] for word in row if word >= 0) for row in rows_N12.tolist()]
         ids_NT = np.full((len(lines), LENGTH), tokenizer.end_id, dtype=np.int64)
