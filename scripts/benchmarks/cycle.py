@@ -95,6 +95,6 @@ def _tokens(experiment: Experiment, game: Game, data: Task, device: torch.device
     assert experiment.estimator is not None
     estimator = experiment.estimator.build(data.space.b, device)
     articles = data.streams[0].next().x
-    generators = game.players["generator"].module
-    rollout: Rollout = estimator.sample(generators["a2b"], SampleRequest(len(articles), articles))
+    generator = game.players["generator"].module.get_submodule("a2b")
+    rollout: Rollout = estimator.sample(generator, SampleRequest(len(articles), articles))
     return float(rollout.mask_BT.sum(1).float().mean())

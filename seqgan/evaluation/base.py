@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from PIL.Image import Image
 from torch import Tensor
@@ -11,6 +11,9 @@ from seqgan.core.picture_files import save_picture
 from seqgan.core.saved_files import write_text
 from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
+
+GeneratorT_contra = TypeVar("GeneratorT_contra", contravariant=True)
+"""What is measured: a generator, or two translators by direction."""
 
 Metrics = dict[str, float | None]
 """Named numbers; infinite where the quantity is, None where it cannot be computed."""
@@ -59,7 +62,7 @@ class ShownSheet:
         save_picture(self.image, stem.with_suffix(".png"))
 
 
-class Evaluator(Protocol):
+class Evaluator(Protocol[GeneratorT_contra]):
     """Measures a generator on a split, beside a row of real data.
 
     Nothing of it disturbs training: torch's random state is left as it was.
@@ -72,7 +75,7 @@ class Evaluator(Protocol):
         ...
 
     def generated(
-        self, generator: Any, split: str, samples: int, setting: DecodingSetting
+        self, generator: GeneratorT_contra, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics: ...
 
     def real(self, split: str, samples: int) -> Metrics:
@@ -83,10 +86,10 @@ class Evaluator(Protocol):
         """The same metrics for simple rules in the generator's place, by their names."""
         ...
 
-    def show(self, generator: Any, setting: DecodingSetting) -> Shown:
+    def show(self, generator: GeneratorT_contra, setting: DecodingSetting) -> Shown:
         """The same few samples (noise, sources) at every call, by the generator of the moment."""
         ...
 
-    def sheets(self, generator: Any) -> dict[str, Image]:
+    def sheets(self, generator: GeneratorT_contra) -> dict[str, Image]:
         """Pictures about a finished generator, by name; none where text says it all."""
         ...

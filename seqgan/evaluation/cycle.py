@@ -16,12 +16,12 @@ The real-data row has the extractors' accuracy on real pictures (what `kept` can
 distance of training to held-out pictures.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL.Image import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
@@ -34,6 +34,9 @@ from seqgan.evaluation.decoding_grid import DecodingSetting, configured
 from seqgan.evaluation.feature_extractor import FeatureExtractor
 from seqgan.evaluation.pictures import Detect
 from seqgan.metrics.frechet import frechet_distance
+
+Translators = Mapping[str, DirectGenerator]
+"""By direction; a `ModuleDict` of two."""
 
 NOISE_STD = 0.1
 SHOWN_PAIRS = 10
@@ -85,7 +88,11 @@ class CycleEvaluator:
         return [configured(config)]
 
     def generated(
-        self, generators: nn.ModuleDict, split: str, samples: int, setting: DecodingSetting
+        self,
+        generators: Translators,
+        split: str,
+        samples: int,
+        setting: DecodingSetting,
     ) -> Metrics:
         """Metrics of both directions."""
         a, b = self._kinds
@@ -110,7 +117,7 @@ class CycleEvaluator:
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
         return {}
 
-    def show(self, generators: nn.ModuleDict, setting: DecodingSetting) -> ShownSheet:
+    def show(self, generators: Translators, setting: DecodingSetting) -> ShownSheet:
         """The same sources at every call, their translations, and these translated back."""
         rows: list[tuple[str, Tensor]] = []
         for source, target in (self._kinds, self._kinds[::-1]):
@@ -124,14 +131,14 @@ class CycleEvaluator:
             ]
         return ShownSheet(sheets.labelled_rows(rows))
 
-    def sheets(self, generators: nn.ModuleDict) -> dict[str, Image]:
+    def sheets(self, generators: Translators) -> dict[str, Image]:
         return {"translation": self.show(generators, DecodingSetting()).image}
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
     def _direction(
         self,
-        generators: nn.ModuleDict,
+        generators: Translators,
         split: str,
         samples: int,
         source: MeasuredPictures,
@@ -166,8 +173,8 @@ class CycleEvaluator:
 
 
 def _ways(
-    generators: nn.ModuleDict, source: MeasuredPictures, target: MeasuredPictures
-) -> tuple[Any, Any]:
+    generators: Translators, source: MeasuredPictures, target: MeasuredPictures
+) -> tuple[DirectGenerator, DirectGenerator]:
     """The generator into the target, and the one back."""
     return generators[f"{source.name}2{target.name}"], generators[f"{target.name}2{source.name}"]
 

@@ -6,24 +6,21 @@ configured setting is the chosen one.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from seqgan.core.metric_names import find
 from seqgan.core.plain import JsonObject
-from seqgan.evaluation.base import Evaluator, Metrics, Shown
+from seqgan.evaluation.base import Evaluator, GeneratorT_contra, Metrics, Shown
 from seqgan.evaluation.config import EvaluationConfig, SelectionConfig
 from seqgan.evaluation.decoding_grid import DecodingSetting
 
-Row = JsonObject
-
 
 def evaluate(
-    evaluator: Evaluator,
-    generator: Any,
+    evaluator: Evaluator[GeneratorT_contra],
+    generator: GeneratorT_contra,
     config: EvaluationConfig,
     settings: list[DecodingSetting],
     advance: Callable[[], None],
-) -> tuple[list[Row], Shown]:
+) -> tuple[list[JsonObject], Shown]:
     """Rows on the test split (simple rules, then real data last), and samples of the selected
     setting.
 
@@ -56,8 +53,8 @@ def _has_choice(config: EvaluationConfig, settings: list[DecodingSetting]) -> bo
 
 
 def _choose(
-    evaluator: Evaluator,
-    generator: Any,
+    evaluator: Evaluator[GeneratorT_contra],
+    generator: GeneratorT_contra,
     config: EvaluationConfig,
     settings: list[DecodingSetting],
     advance: Callable[[], None],
@@ -85,7 +82,7 @@ def best(
     return pick(scored, key=lambda pair: pair[0])[1]
 
 
-def _row(setting: DecodingSetting, selected: bool, metrics: Metrics) -> Row:
+def _row(setting: DecodingSetting, selected: bool, metrics: Metrics) -> JsonObject:
     return {
         "label": setting.label,
         "temperature": setting.temperature,

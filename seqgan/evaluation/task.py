@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class Task:
     space: Space | SpacePair
     streams: tuple[Stream | FreshStream, ...]
     """Batches of real samples: one stream, or one for each of two kinds."""
-    evaluator: Evaluator
+    evaluator: Evaluator[Any]
     tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
     """By the folder of a run that they are kept in: "." or, for two kinds of text, a and b."""
     report: JsonObject = field(default_factory=dict)

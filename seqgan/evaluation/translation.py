@@ -23,8 +23,7 @@ names that a selection rule can use. The real-data row puts the reference in the
 place; the rows beside it are what simple rules reach on the same text (`UnpairedText.baselines`).
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import torch
 from PIL.Image import Image
@@ -32,7 +31,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
-from seqgan.core.types import Batch, Rollout
+from seqgan.core.types import Batch, Generator, Rollout
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.unpaired_text import TextSide, UnpairedText, encode_lines
 from seqgan.decoding import token_log_probs
@@ -45,6 +44,9 @@ from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
 from seqgan.metrics.translation import copied_share
 from seqgan.tasks.language_pair.languages import lexicon_accuracy
 from seqgan.translate import translate
+
+Translators = Mapping[str, Generator]
+"""By direction; a `ModuleDict` of two."""
 
 AT_ONCE = 250
 """Sentences translated at a time."""
@@ -80,7 +82,11 @@ class TranslationEvaluator:
         return [configured(config)]
 
     def generated(
-        self, generators: Any, split: str, samples: int, setting: DecodingSetting
+        self,
+        generators: Translators,
+        split: str,
+        samples: int,
+        setting: DecodingSetting,
     ) -> Metrics:
         """Metrics of every direction."""
         metrics: Metrics = {}
@@ -132,7 +138,7 @@ class TranslationEvaluator:
                 row |= {f"{metric}_{way}": value for metric, value in found.items()}
         return rows
 
-    def show(self, generators: Any, setting: DecodingSetting) -> ShownLines:
+    def show(self, generators: Translators, setting: DecodingSetting) -> ShownLines:
         """The same sources at every call, each with its translation."""
         lines: list[str] = []
         for way in self._directions:
@@ -143,7 +149,7 @@ class TranslationEvaluator:
             lines += [f"{x}  →  {y}" for x, y in zip(part.lines, made, strict=True)]
         return ShownLines(lines)
 
-    def sheets(self, generators: Any) -> dict[str, Image]:
+    def sheets(self, generators: Translators) -> dict[str, Image]:
         return {}
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
@@ -153,7 +159,7 @@ class TranslationEvaluator:
         a, b = self._text.a, self._text.b
         return (a, b) if way == "a2b" else (b, a)
 
-    def _translate(self, generator: Any, way: str, part: EncodedSplit) -> Rollout:
+    def _translate(self, generator: Generator, way: str, part: EncodedSplit) -> Rollout:
         space = self._sides(way)[1].space
         blocks = [
             translate(generator, space, ids.to(self._device)) for ids in part.ids_NT.split(AT_ONCE)
@@ -165,7 +171,7 @@ class TranslationEvaluator:
         )
 
     @torch.no_grad()
-    def _nats(self, generator: Any, given_NT: Tensor, part: EncodedSplit) -> float:
+    def _nats(self, generator: Generator, given_NT: Tensor, part: EncodedSplit) -> float:
         """Mean over sentences of −log p(sentence | given) per token."""
         total = 0.0
         blocks = zip(
@@ -205,7 +211,7 @@ class TranslationEvaluator:
             found |= self._text.scorer(way, part.lines, outputs, references)
         return found
 
-    def _lexicon(self, way: str, generator: Any) -> dict[str, float]:
+    def _lexicon(self, way: str, generator: Generator) -> dict[str, float]:
         """Share of words translated as the true lexicon has them, where there is one."""
         lexicon = self._text.lexicons.get(way)
         if lexicon is None:
@@ -219,7 +225,9 @@ class TranslationEvaluator:
 
         return {"lexicon": lexicon_accuracy(translate, lexicon, source.train.lines)}
 
-    def _lines(self, generator: Any, way: str, part: EncodedSplit, rollout: Rollout) -> list[str]:
+    def _lines(
+        self, generator: Generator, way: str, part: EncodedSplit, rollout: Rollout
+    ) -> list[str]:
         """The text of what was made of `part`."""
         source, target = (side.tokenizer for side in self._sides(way))
         lines: list[str] = []

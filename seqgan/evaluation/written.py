@@ -1,15 +1,14 @@
 """What a translator wrote, as text for people and for scores against references."""
 
-from typing import Any
-
 from torch import Tensor
 
+from seqgan.core.types import Generator
 from seqgan.data.tokenizer_contract import UNKNOWN, Tokenizer
 from seqgan.translate import copied_columns
 
 
 def written_lines(
-    generator: Any,
+    generator: Generator,
     target: Tokenizer,
     source: Tokenizer,
     lines: list[str],

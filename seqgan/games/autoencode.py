@@ -13,10 +13,8 @@ need not be distributed like the noise that is decoded later. `code_noise` adds 
 the code, which makes the decoder smooth around codes (the lectures' remedy before the VAE).
 """
 
-from typing import Any
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.types import Stateful
 from seqgan.data.stream import Batches
@@ -36,7 +34,7 @@ class AutoencodeGame:
         decoder_std: float = 0.1,
         code_noise: float = 0.0,
     ) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": autoencoder}
+        self.players: dict[str, Player[nn.Module]] = {"generator": autoencoder}
         self._player = autoencoder
         self._stream = stream
         self._variational = variational

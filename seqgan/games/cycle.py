@@ -131,7 +131,7 @@ class CycleGame:
         language_models: Player[nn.ModuleDict] | None = None,
         gradients_every: int | None = None,
     ) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": generators, "critic": critics}
+        self.players: dict[str, Player[nn.Module]] = {"generator": generators, "critic": critics}
         if language_models is not None:
             self.players["language_model"] = language_models
         self._generators = generators

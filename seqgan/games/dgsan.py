@@ -20,11 +20,10 @@ dropout.
 """
 
 import copy
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.types import Batch, Generator, Sample, SequenceSpace, Stateful, Stats
 from seqgan.data.stream import Batches
@@ -38,7 +37,7 @@ class DgsanGame:
     """One player; its former self starts as a copy and is part of every checkpoint."""
 
     def __init__(self, generator: Player[Generator], stream: Batches, space: SequenceSpace) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": generator}
+        self.players: dict[str, Player[nn.Module]] = {"generator": generator}
         self._generator = generator
         self._stream = stream
         self._space = space

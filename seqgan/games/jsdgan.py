@@ -22,11 +22,10 @@ counts how often a sentence stands in the whole training set.
 """
 
 from math import log
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.types import Batch, Generator, Stateful
 from seqgan.data.stream import Stream
@@ -42,7 +41,7 @@ class JsdganGame:
     def __init__(
         self, generator: Player[Generator], train: Batch, batch_size: int, seed: int
     ) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": generator}
+        self.players: dict[str, Player[nn.Module]] = {"generator": generator}
         self._generator = generator
         self._train = train
         self._logq_N = empirical_log_probs(train.x)

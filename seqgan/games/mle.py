@@ -5,9 +5,7 @@ loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of tokens       (nats per token
 With scheduled sampling some of the prefixes are the generator's own: `scheduled_sampling.py`.
 """
 
-from typing import Any
-
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.generators import ManagedGenerator
 from seqgan.core.masks import masked_mean
@@ -29,7 +27,7 @@ class MleGame:
         stream: Batches,
         scheduled_sampling: ShareSchedule | None = None,
     ) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": generator}
+        self.players: dict[str, Player[nn.Module]] = {"generator": generator}
         self._stream = stream
         self._generator = generator
         self._scheduled_sampling = scheduled_sampling

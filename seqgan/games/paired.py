@@ -28,7 +28,7 @@ class PairedGame:
         b: Batches,
         directions: Sequence[str] = ("a2b", "b2a"),
     ) -> None:
-        self.players: dict[str, Player[Any]] = {"generator": generators}
+        self.players: dict[str, Player[nn.Module]] = {"generator": generators}
         self._generators = generators
         self._a, self._b = a, b
         self._directions = directions

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.core.types import Stats
 from seqgan.estimators.base import Estimator, Surrogate
@@ -18,11 +18,11 @@ class Learner:
 
     player: Player[Any]
     estimator: Estimator
-    baseline: Player[Any] | None = None
+    baseline: Player[nn.Module] | None = None
     """Trains the network that the estimator learns beside the generator, if it learns one."""
 
     @property
-    def players(self) -> dict[str, Player[Any]]:
+    def players(self) -> dict[str, Player[nn.Module]]:
         """By name: generator, perhaps baseline."""
         players = {"generator": self.player}
         return players if self.baseline is None else {**players, "baseline": self.baseline}
@@ -30,8 +30,8 @@ class Learner:
 
 def surrogate_updates(
     surrogate: Surrogate,
-    generator: Player[Any],
-    baseline: Player[Any] | None,
+    generator: Player[nn.Module],
+    baseline: Player[nn.Module] | None,
     extra_loss: Callable[[], tuple[Tensor, Stats]] | None = None,
 ) -> Updates:
     """The generator's update, then a learned baseline's, then the further epochs over the same

@@ -26,12 +26,10 @@ from seqgan.metrics.translation import rouge
 
 METRICS = ("bleu", "self_bleu", "distinct", "in_train", "length", "rouge")
 
-Row = JsonObject
-
 
 def score_files(
     hypotheses: Path, references: Path | None, train: Path | None, metrics: list[str]
-) -> dict[str, Row]:
+) -> dict[str, JsonObject]:
     """Score `hypotheses`, one sentence a line, plain or gzip.
 
     Returns `{"hypotheses": row, "references": row}`, the second only where a file is given. A row
@@ -100,8 +98,10 @@ def _real_metrics(metrics: list[str], sentences: int) -> list[str]:
     return [name for name in METRICS if name in names]
 
 
-def _row(corpus: Corpus, real: Corpus | None, known: Corpus | None, metrics: list[str]) -> Row:
-    row: Row = {"sentences": len(corpus), "empty": int((corpus.lengths == 0).sum())}
+def _row(
+    corpus: Corpus, real: Corpus | None, known: Corpus | None, metrics: list[str]
+) -> JsonObject:
+    row: JsonObject = {"sentences": len(corpus), "empty": int((corpus.lengths == 0).sum())}
     if "bleu" in metrics and real is not None:
         row["bleu"] = _by_order(bleu(corpus, real))
     if "self_bleu" in metrics:

@@ -6,11 +6,11 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from torch import nn
 
 import seqgan
 from seqgan.assembly import build_device, build_game, build_task
@@ -95,7 +95,7 @@ def _trainer(
     experiment: Experiment, folder: Path, data: Task, game: Game, device: torch.device
 ) -> Trainer:
     evaluation = experiment.evaluation
-    player: Player[Any] = game.players["generator"]
+    player: Player[nn.Module] = game.players["generator"]
     setting, count = configured(evaluation), evaluation.samples_during_training
 
     def validation_metrics(step: int) -> Metrics:

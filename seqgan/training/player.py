@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from seqgan.training.config import PlayerConfig
 from seqgan.training.optimizer_state import load_optimizer
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+ModuleT_co = TypeVar("ModuleT_co", bound=nn.Module, covariant=True)
 
 _NEVER = -1
 _START, _LOSS, _GRADIENTS = 0, 1, 2
@@ -45,7 +46,7 @@ class Fault:
     what: str
 
 
-def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
+def raise_if_not_finite(players: Iterable["Player[nn.Module]"], step: int) -> None:
     """Raises `NonFiniteError` for the player that went wrong first. Waits for the device."""
     players = list(players)
     if all(player.is_finite() for player in players):
@@ -58,7 +59,7 @@ def raise_if_not_finite(players: Iterable["Player[Any]"], step: int) -> None:
     )
 
 
-def _other_cause(players: list["Player[Any]"], first: Fault) -> str:
+def _other_cause(players: list["Player[nn.Module]"], first: Fault) -> str:
     """Another player whose finite, but huge parameters may have caused the first fault."""
     for player in players:
         name, norm = player.largest_norm()
@@ -69,7 +70,7 @@ def _other_cause(players: list["Player[Any]"], first: Fault) -> str:
     return ""
 
 
-class Player(Generic[ModuleT]):
+class Player(Generic[ModuleT_co]):
     """Updates one network.
 
     Non-finite losses, gradients and parameters are detected on the device. The first one is kept in
@@ -80,7 +81,7 @@ class Player(Generic[ModuleT]):
     def __init__(
         self,
         name: str,
-        module: ModuleT,
+        module: ModuleT_co,
         config: PlayerConfig,
         after_step: Sequence[Callable[[], None]] = (),
         ema: float | None = None,
@@ -197,7 +198,7 @@ class Player(Generic[ModuleT]):
         return None
 
     @contextmanager
-    def evaluated(self) -> Iterator[ModuleT]:
+    def evaluated(self) -> Iterator[ModuleT_co]:
         """The network for evaluation: averaged weights where there are any, dropout off."""
         module = self._averaged.module if self._averaged is not None else self.module
         with evaluating(module), torch.no_grad():
