@@ -117,8 +117,9 @@ class PictureSetConfig(Config):
     """Seed that decides which pictures are held out."""
 
     def build_detector(self) -> "Detect | None":
-        """Rules that read labels off the pixels; None for all pictures but drawn faces."""
-        if not isinstance(self.source, FacesSourceConfig):
+        """Rules that read labels off the pixels; None for all pictures but drawn faces in colour,
+        which is what the rules look at."""
+        if not isinstance(self.source, FacesSourceConfig) or self.colours == "grey":
             return None
         return self.source.build_detector()
 

@@ -11,12 +11,14 @@ from torch import Tensor
 from seqgan.core.metric_names import base, find
 from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.data.picture_config import PictureSetConfig
+from seqgan.data.picture_config import PictureDataConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.pictures import Pictures, load_pictures
+from seqgan.evaluation.config import EvaluationConfig, FeatureExtractorConfig
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
 from seqgan.evaluation.pictures import PictureEvaluator, listed_labels
+from seqgan.evaluation.task import TaskSetup
 from seqgan.tasks.faces.config import FacesSourceConfig
 from seqgan.tasks.faces.detector import detect
 
@@ -178,6 +180,24 @@ def test_the_real_row_is_measured_like_a_generator(pictures: Pictures, extractor
     for name, value in row.items():
         assert value == pytest.approx(copies[base(name)])
     assert find("fid", row) == f"fid@{extractor.name}"
+
+
+@pytest.mark.parametrize("kinds", ["one", "two"])
+def test_grey_faces_are_read_by_the_feature_extractor(kinds: str) -> None:
+    """The detector's rules look at colours."""
+    source = FacesSourceConfig(train=50, extractor=50, valid=50, test=50)
+    grey = {"source": source, "colours": "grey", "size": 16}
+    setup = TaskSetup(
+        evaluation=EvaluationConfig(feature_extractor=FeatureExtractorConfig(updates=2))
+    )
+    if kinds == "one":
+        task, read = PictureDataConfig(**grey).build(setup), "label_distance_mouth"
+    else:
+        pair = {kind: PictureSetConfig(**grey) for kind in "ab"}
+        task, read = UnpairedPicturesConfig(**pair).build(setup), "label_preservation_a2b"
+    names = task.evaluator.real("valid", 20)
+    assert find(read, names).startswith(f"{read}@")
+    assert "valid_attributes" not in names
 
 
 def test_listed_labels_run_through_every_combination() -> None:
