@@ -1,5 +1,6 @@
 """From an experiment to the parts of its run: the device, the data, the networks and the game."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def build_task(experiment: Experiment, device: torch.device, run: Path | None = 
             evaluation=experiment.evaluation,
             device=device,
             run=run,
-            conditional=experiment.game.name == "conditional",
+            conditional=experiment.game.conditional,
             translation=_translation(experiment),
         )
     )
@@ -73,7 +74,7 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
         penalties=[penalty.build() for penalty in experiment.penalties],
         players=experiment.players,
         estimator=experiment.estimator,
-        oracle=getattr(experiment.data, "oracle", None),
+        build_oracle=partial(experiment.data.build_oracle, device),
         seed=experiment.seed,
         batch_size=experiment.train.batch_size,
         device=device,

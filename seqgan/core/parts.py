@@ -12,9 +12,12 @@ where it depends on fields:
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqgan.core.config import Config
+
+if TYPE_CHECKING:
+    import torch
 
 Words = frozenset[str]
 Modality = Literal["sentences", "prompted", "points", "pictures", "picture_pair", "text_pair"]
@@ -102,6 +105,10 @@ class DataPart(Part):
         directed = (f"{name}_{way}" for way in directions for name in self.direction_metrics)
         return (*self.metrics, *directed)
 
+    def build_oracle(self, device: "torch.device") -> Any:
+        """The distribution that the data are drawn from, where its density is known."""
+        raise TypeError(f"data {self.name} are not drawn from an oracle")
+
 
 class TextPairPart(DataPart):
     """Configuration of two kinds of text that are never paired in training."""
@@ -141,6 +148,8 @@ class GamePart(Part):
     """The data that it is played on."""
     phases: ClassVar[tuple[str, ...]]
     """The phases that a schedule can visit."""
+    conditional: ClassVar[bool] = False
+    """Whether the generator reads the labels of pictures."""
     parts: ClassVar[Words] = frozenset()
     """Which of critic, objective, estimator and encoder take part; the others have to be null."""
     family: ClassVar[str] = ""

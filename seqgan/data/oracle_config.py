@@ -203,8 +203,11 @@ class OracleDataConfig(DataPart):
         from seqgan.evaluation.sequence_tasks import oracle_task
 
         # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
-        samples = draw_samples(self, self.oracle.build(torch.device("cpu")))
-        return oracle_task(setup, samples, self.oracle.build(setup.device), self.fresh)
+        samples = draw_samples(self, self.build_oracle(torch.device("cpu")))
+        return oracle_task(setup, samples, self.build_oracle(setup.device), self.fresh)
+
+    def build_oracle(self, device: "torch.device") -> "Oracle":
+        return self.oracle.build(device)
 
 
 class ConditionalOracleConfig(DataPart):

@@ -13,7 +13,7 @@ Decisions
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,7 @@ from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import clean_text
 from seqgan.data.huggingface import check_column, load_parts, pick_part
-from seqgan.data.prompted_config import (
-    AlignedFilesConfig,
-    AlignedPairsConfig,
-    HuggingFacePairsConfig,
-    JsonlPairsConfig,
-    PromptedTextConfig,
-    SmallTalkConfig,
-)
+from seqgan.data.prompted_config import HuggingFacePairsConfig, PromptedTextConfig
 from seqgan.data.small_talk import write_pairs
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
 
@@ -62,7 +55,7 @@ def read_pairs(config: PromptedTextConfig, canonical: Canonical) -> dict[str, Pa
 
     Raises `UserError` for files, lines or fields that cannot be used.
     """
-    pairs = _read_given(config)
+    pairs = dict(config.source.build())
     fractions = {
         name: fraction
         for name, fraction in (("test", config.test_fraction), ("valid", config.valid_fraction))
@@ -89,7 +82,7 @@ def read_prompts(path: str, config: PromptedTextConfig) -> Sentences:
     field = "data.prompts"
     if Path(path.removesuffix(".gz")).suffix != ".jsonl":
         return read_sentences(path, field)
-    name = getattr(config.source, "prompt", "prompt")
+    name = config.source.prompt_field
     lines, numbers = [], []
     for number, row in _json_rows(path, field):
         lines.append(_text(row, name, "data.source.prompt", f"{field}: {path}: line {number}"))
@@ -97,39 +90,33 @@ def read_prompts(path: str, config: PromptedTextConfig) -> Sentences:
     return Sentences(path, lines, numbers)
 
 
-def _read_given(config: PromptedTextConfig) -> dict[str, Pairs]:
-    """The splits that have a file or a name of their own; the training split always."""
-    source = config.source
-    if isinstance(source, SmallTalkConfig):
-        written = write_pairs(source)
-        prompts, responses = [post for post, _ in written], [reply for _, reply in written]
-        return {"train": Pairs("small_talk", prompts, responses, _numbers(prompts))}
-    if isinstance(source, HuggingFacePairsConfig):
-        return _read_huggingface(source)
-    if isinstance(source, AlignedPairsConfig):
-        return {
-            name: _read_aligned(files, f"data.source.{name}")
-            for name in ("train", "valid", "test")
-            if (files := getattr(source, name)) is not None
-        }
-    fields = {"train": "path", "valid": "valid_path", "test": "test_path"}
-    return {
-        name: _read_jsonl(source, path, f"data.source.{field}")
-        for name, field in fields.items()
-        if (path := getattr(source, field)) is not None
-    }
+def write_small_talk(pairs: int, seed: int) -> Pairs:
+    """Pairs of the grammar of small talk."""
+    written = write_pairs(pairs, seed)
+    prompts, responses = [post for post, _ in written], [reply for _, reply in written]
+    return Pairs("small_talk", prompts, responses, _numbers(prompts))
 
 
 def _numbers(rows: list[str]) -> list[int]:
     return list(range(1, len(rows) + 1))
 
 
-def _read_jsonl(source: JsonlPairsConfig, path: str, field: str) -> Pairs:
+def read_jsonl(paths: Mapping[str, str | None], prompt: str, response: str) -> dict[str, Pairs]:
+    """The splits that have a file; `prompt` and `response` are fields of each row."""
+    fields = {"train": "path", "valid": "valid_path", "test": "test_path"}
+    return {
+        name: _read_file(path, prompt, response, f"data.source.{fields[name]}")
+        for name, path in paths.items()
+        if path is not None
+    }
+
+
+def _read_file(path: str, prompt: str, response: str, field: str) -> Pairs:
     prompts, responses, numbers = [], [], []
     for number, row in _json_rows(path, field):
         where = f"{field}: {path}: line {number}"
-        prompts.append(_text(row, source.prompt, "data.source.prompt", where))
-        responses.append(_text(row, source.response, "data.source.response", where))
+        prompts.append(_text(row, prompt, "data.source.prompt", where))
+        responses.append(_text(row, response, "data.source.response", where))
         numbers.append(number)
     return Pairs(path, prompts, responses, numbers)
 
@@ -182,7 +169,8 @@ def _checked(value: object, what: str) -> str:
     return text
 
 
-def _read_huggingface(source: HuggingFacePairsConfig) -> dict[str, Pairs]:
+def read_huggingface(source: HuggingFacePairsConfig) -> dict[str, Pairs]:
+    """The splits of a dataset that the configuration names."""
     field = "data.source"
     parts = load_parts(source, field)
     names = {"train": source.train_split, "valid": source.valid_split, "test": source.test_split}
@@ -205,13 +193,14 @@ def _column(source: HuggingFacePairsConfig, part: Any, key: str, where: str) -> 
     ]
 
 
-def _read_aligned(files: AlignedFilesConfig, field: str) -> Pairs:
-    prompts = read_unbroken(files.prompts, f"{field}.prompts")
-    responses = read_unbroken(files.responses, f"{field}.responses")
+def read_aligned(prompts_path: str, responses_path: str, field: str) -> Pairs:
+    """Line i of one file and line i of the other."""
+    prompts = read_unbroken(prompts_path, f"{field}.prompts")
+    responses = read_unbroken(responses_path, f"{field}.responses")
     if len(prompts.lines) != len(responses.lines):
         raise UserError(
-            f"{field}: {files.prompts} has {len(prompts.lines)} lines, {files.responses} has "
+            f"{field}: {prompts_path} has {len(prompts.lines)} lines, {responses_path} has "
             f"{len(responses.lines)}, but line i of one must belong to line i of the other; give "
             "files that are aligned line by line"
         )
-    return Pairs(files.prompts, prompts.lines, responses.lines, prompts.numbers)
+    return Pairs(prompts_path, prompts.lines, responses.lines, prompts.numbers)

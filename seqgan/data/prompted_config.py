@@ -1,5 +1,7 @@
 """Configuration of text that answers prompts. No torch here."""
 
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -7,15 +9,36 @@ from pydantic import Field
 from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import LONGEST, Length, Seed
-from seqgan.core.parts import Modality, Need, Needs, Words
+from seqgan.core.parts import Modality, Need, Needs, Part, Words
 from seqgan.data.corpus_config import CorpusConfig
 
 if TYPE_CHECKING:
+    from seqgan.data.pair_sources import Pairs
     from seqgan.evaluation.task import Task, TaskSetup
     from seqgan.evaluation.translation_scores import TextScores
 
 
-class JsonlPairsConfig(Config):
+class PairSourceConfig(Part):
+    """Base of the configurations of where pairs come from."""
+
+    @abstractmethod
+    def build(self) -> "dict[str, Pairs]":
+        """The pairs of the splits that the source has: `train`, perhaps `valid` and `test`.
+
+        Raises `UserError` for files, lines or fields that cannot be used.
+        """
+
+    def build_truth(self) -> "Callable[[str, str], bool] | None":
+        """Whether a response fits its prompt, where the source has a rule for it."""
+        return None
+
+    @property
+    def prompt_field(self) -> str:
+        """Field of a prompt in `.jsonl` files of further prompts."""
+        return "prompt"
+
+
+class JsonlPairsConfig(PairSourceConfig):
     """Files with one JSON object per line, one of its fields the prompt, another the response."""
 
     name: Literal["jsonl"] = "jsonl"
@@ -30,8 +53,18 @@ class JsonlPairsConfig(Config):
     response: str = "response"
     """Field of the response: text."""
 
+    @property
+    def prompt_field(self) -> str:
+        return self.prompt
 
-class HuggingFacePairsConfig(Config):
+    def build(self) -> "dict[str, Pairs]":
+        from seqgan.data.pair_sources import read_jsonl
+
+        paths = {"train": self.path, "valid": self.valid_path, "test": self.test_path}
+        return read_jsonl(paths, self.prompt, self.response)
+
+
+class HuggingFacePairsConfig(PairSourceConfig):
     """A dataset of the `datasets` library: a hub id, or a local folder or file."""
 
     name: Literal["huggingface"] = "huggingface"
@@ -50,6 +83,15 @@ class HuggingFacePairsConfig(Config):
     test_split: str | None = "test"
     """Name of the test split; null: `test_fraction` of the training split."""
 
+    @property
+    def prompt_field(self) -> str:
+        return self.prompt
+
+    def build(self) -> "dict[str, Pairs]":
+        from seqgan.data.pair_sources import read_huggingface
+
+        return read_huggingface(self)
+
 
 class AlignedFilesConfig(Config):
     """Two text files: line i of one is the prompt of line i of the other."""
@@ -60,7 +102,7 @@ class AlignedFilesConfig(Config):
     """The file of the responses."""
 
 
-class AlignedPairsConfig(Config):
+class AlignedPairsConfig(PairSourceConfig):
     """Prompts and responses in text files of their own, aligned line by line."""
 
     name: Literal["lines"] = "lines"
@@ -71,8 +113,18 @@ class AlignedPairsConfig(Config):
     test: AlignedFilesConfig | None = None
     """The test files; null: `test_fraction` of the training files."""
 
+    def build(self) -> "dict[str, Pairs]":
+        from seqgan.data.pair_sources import read_aligned
 
-class SmallTalkConfig(Config):
+        splits = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {
+            name: read_aligned(files.prompts, files.responses, f"data.source.{name}")
+            for name, files in splits.items()
+            if files is not None
+        }
+
+
+class SmallTalkConfig(PairSourceConfig):
     """Posts and replies written by a grammar. Needs no file."""
 
     name: Literal["small_talk"] = "small_talk"
@@ -81,8 +133,18 @@ class SmallTalkConfig(Config):
     seed: Seed = 0
     """Seed of the pairs."""
 
+    def build(self) -> "dict[str, Pairs]":
+        from seqgan.data.pair_sources import write_small_talk
 
-PairSourceConfig = Annotated[
+        return {"train": write_small_talk(self.pairs, self.seed)}
+
+    def build_truth(self) -> "Callable[[str, str], bool]":
+        from seqgan.data.small_talk import fits
+
+        return fits
+
+
+AnyPairSourceConfig = Annotated[
     JsonlPairsConfig | HuggingFacePairsConfig | AlignedPairsConfig | SmallTalkConfig,
     ByName(),
 ]
@@ -101,7 +163,7 @@ class PromptedTextConfig(CorpusConfig):
     )
 
     name: Literal["prompted_text"] = "prompted_text"
-    source: PairSourceConfig
+    source: AnyPairSourceConfig
     """Where the pairs come from."""
     prompt_length: Length = 32
     """Tokens of a prompt at most; shorter ones are filled up in front."""

@@ -27,8 +27,7 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.plain import JsonObject
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
-from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
-from seqgan.data.small_talk import fits
+from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.sources import Canonical, Sentences
 from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.tokenizer_contract import Tokenizer
@@ -92,7 +91,6 @@ def load_prompted_text(
     space = SequenceSpace(
         tokenizer.vocab_size, config.length, tokenizer.end_id, prompt=config.prompt_length
     )
-    truth = fits if isinstance(config.source, SmallTalkConfig) else None
     return PromptedText(
         space,
         tokenizer,
@@ -100,7 +98,7 @@ def load_prompted_text(
         splits["valid"],
         splits["test"],
         further_MP,
-        truth,
+        config.source.build_truth(),
         report,
         canonical,
     )

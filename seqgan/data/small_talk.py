@@ -18,8 +18,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from seqgan.data.prompted_config import SmallTalkConfig
-
 T = TypeVar("T")
 
 _GENERAL = ("i see .", "tell me more .")
@@ -71,10 +69,10 @@ _KINDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 
-def write_pairs(config: SmallTalkConfig) -> list[tuple[str, str]]:
+def write_pairs(pairs: int, seed: int) -> list[tuple[str, str]]:
     """(post, reply), drawn independently from the seed."""
-    generator = np.random.Generator(np.random.PCG64(config.seed))
-    return [_draw(generator) for _ in range(config.pairs)]
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return [_draw(generator) for _ in range(pairs)]
 
 
 def fits(post: str, reply: str) -> bool:

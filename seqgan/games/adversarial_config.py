@@ -127,6 +127,7 @@ class ConditionalGameConfig(AnyGameConfig):
 
     plays: ClassVar[Modalities] = frozenset({"prompted", "pictures"})
     phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "generator", "evolve")
+    conditional: ClassVar[bool] = True
     parts: ClassVar[Words] = CRITIC_PARTS
     family: ClassVar[str] = "adversarial"
     adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})

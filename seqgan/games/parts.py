@@ -1,6 +1,6 @@
 """What the configuration of a game builds the game from, and the parts that several games share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -10,7 +10,6 @@ import torch
 from seqgan.core.generators import ManagedGenerator
 from seqgan.core.types import Batch, Critic, SequenceSpace, Space, SpacePair
 from seqgan.data.noise import Noise
-from seqgan.data.oracle_config import OracleConfig
 from seqgan.data.stream import Batches, Stream
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.estimators.base import Estimator
@@ -63,8 +62,8 @@ class GameParts:
     penalties: Sequence[Penalty]
     estimator: EstimatorConfig | None
     players: PlayersConfig
-    oracle: OracleConfig | None
-    """What the data are drawn from, if it is an oracle."""
+    build_oracle: Callable[[], Oracle]
+    """Makes the oracle that the data are drawn from; raises `TypeError` where they are not."""
     seed: int
     batch_size: int
     device: torch.device
@@ -136,12 +135,6 @@ class GameParts:
         if self.estimator is None:
             raise _missing("estimator")
         return self.estimator.build(space, self.device)
-
-    def build_oracle(self) -> Oracle:
-        """The oracle that the data are drawn from."""
-        if self.oracle is None:
-            raise _missing("data.oracle")
-        return self.oracle.build(self.device)
 
     def build_objective(self) -> Objective:
         if self.objective is None:

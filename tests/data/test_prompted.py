@@ -13,7 +13,7 @@ from tiny_runs import tiny_experiment
 from seqgan.assembly import build_task
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
-from seqgan.data.prompted_config import PromptedTextConfig, SmallTalkConfig
+from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText, load_prompted_text
 from seqgan.data.small_talk import fits, write_pairs
 from seqgan.data.tokenizers import load_tokenizer
@@ -399,7 +399,7 @@ def test_both_halves_of_a_character_and_marks_are_joined(tmp_path: Path) -> None
 
 
 def test_small_talk_fits_itself_and_seldom_another_post() -> None:
-    pairs = write_pairs(SmallTalkConfig(name="small_talk", pairs=3000))
+    pairs = write_pairs(3000, seed=0)
     assert all(fits(post, reply) for post, reply in pairs)
     others = [fits(a[0], b[1]) for a, b in pairwise(pairs)]
     general = sum(reply in ("i see .", "tell me more .") for _, reply in pairs) / 3000
@@ -414,6 +414,6 @@ def test_small_talk_fits_itself_and_seldom_another_post() -> None:
 
 
 def test_small_talk_depends_on_its_seed_alone() -> None:
-    one = write_pairs(SmallTalkConfig(name="small_talk", pairs=50))
-    assert one == write_pairs(SmallTalkConfig(name="small_talk", pairs=80))[:50]
-    assert one != write_pairs(SmallTalkConfig(name="small_talk", pairs=50, seed=1))
+    one = write_pairs(50, seed=0)
+    assert one == write_pairs(80, seed=0)[:50]
+    assert one != write_pairs(50, seed=1)
