@@ -8,6 +8,7 @@ import torch
 
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
+from seqgan.core.parts import DataPart
 from seqgan.core.rng import seed_everything
 from seqgan.core.types import Space, SpacePair
 from seqgan.evaluation.task import Task, TaskSetup, TranslationSetup
@@ -58,6 +59,7 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
     module = build_generating_module(experiment, task.space)
     for direction, logits_UV in task.priors.items():
         module.get_submodule(direction).add_prior_logits(logits_UV)
+    data: DataPart = experiment.data
     config = experiment.players.generator
     parts = GameParts(
         data=GameData(
@@ -74,7 +76,7 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
         penalties=[penalty.build() for penalty in experiment.penalties],
         players=experiment.players,
         estimator=experiment.estimator,
-        build_oracle=partial(experiment.data.build_oracle, device),
+        build_oracle=partial(data.build_oracle, device),
         seed=experiment.seed,
         batch_size=experiment.train.batch_size,
         device=device,

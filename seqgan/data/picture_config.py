@@ -8,15 +8,17 @@ from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Fraction, Positive, Seed
 from seqgan.core.parts import DataPart, Modality
+from seqgan.data.picture_source_config import PictureSourceConfig
 from seqgan.data.points_config import LEAST_NEIGHBOURS
 from seqgan.tasks.faces.config import FacesSourceConfig
 
 if TYPE_CHECKING:
+    from seqgan.data.picture_sources import RawPictures
     from seqgan.evaluation.pictures import Detect
     from seqgan.evaluation.task import Task, TaskSetup
 
 
-class NpzSourceConfig(Config):
+class NpzSourceConfig(PictureSourceConfig):
     """Arrays of an .npz file: pictures (N, H, W) or (N, H, W, 3) of bytes, labels (N,) of integers.
 
     The defaults are the usual names in files of MNIST and its relatives.
@@ -34,8 +36,13 @@ class NpzSourceConfig(Config):
     test_labels: str | None = "y_test"
     """Array of their classes; null: none."""
 
+    def build(self, size: int | None, field: str) -> "RawPictures":
+        from seqgan.data.picture_sources import read_npz
 
-class IdxSourceConfig(Config):
+        return read_npz(self, field)
+
+
+class IdxSourceConfig(PictureSourceConfig):
     """A folder with the IDX files of MNIST: train-images-idx3-ubyte and so on, plain or gzipped.
 
     Under other names they are known by their content, and by train, t10k or test in the name.
@@ -45,8 +52,13 @@ class IdxSourceConfig(Config):
     path: str
     """The folder."""
 
+    def build(self, size: int | None, field: str) -> "RawPictures":
+        from seqgan.data.picture_sources import read_idx
 
-class HuggingFacePicturesConfig(Config):
+        return read_idx(self)
+
+
+class HuggingFacePicturesConfig(PictureSourceConfig):
     """A picture corpus of the `datasets` library: a hub id, or a local folder or file."""
 
     name: Literal["huggingface"] = "huggingface"
@@ -63,8 +75,13 @@ class HuggingFacePicturesConfig(Config):
     test_split: str | None = "test"
     """Name of the test split; null: `test_fraction` of the training split."""
 
+    def build(self, size: int | None, field: str) -> "RawPictures":
+        from seqgan.data.picture_sources import read_huggingface
 
-class FolderSourceConfig(Config):
+        return read_huggingface(self, field)
+
+
+class FolderSourceConfig(PictureSourceConfig):
     """Picture files in a folder, in any format that Pillow reads.
 
     Pictures of 16 bits become bytes by the number of bits (8, 10, … 16) that the largest number in
@@ -76,6 +93,11 @@ class FolderSourceConfig(Config):
     """The folder; folders inside it are read too."""
     labels: bool = False
     """Take the name of the folder a file lies in as its class."""
+
+    def build(self, size: int | None, field: str) -> "RawPictures":
+        from seqgan.data.picture_sources import read_folder
+
+        return read_folder(self, field)
 
 
 SourceConfig = Annotated[
@@ -117,11 +139,9 @@ class PictureSetConfig(Config):
     """Seed that decides which pictures are held out."""
 
     def build_detector(self) -> "Detect | None":
-        """Rules that read labels off the pixels; None for all pictures but drawn faces in colour,
-        which is what the rules look at."""
-        if not isinstance(self.source, FacesSourceConfig) or self.colours == "grey":
-            return None
-        return self.source.build_detector()
+        """Rules that read labels off the pixels, where the source has some; they look at colours,
+        so grey pictures have none."""
+        return None if self.colours == "grey" else self.source.build_detector()
 
 
 class PictureDataConfig(PictureSetConfig, DataPart):

@@ -28,10 +28,6 @@ from seqgan.data.picture_config import (
     NpzSourceConfig,
 )
 
-FileSourceConfig = (
-    NpzSourceConfig | IdxSourceConfig | HuggingFacePicturesConfig | FolderSourceConfig
-)
-
 
 @dataclass(frozen=True, slots=True)
 class RawSplit:
@@ -57,23 +53,6 @@ class RawPictures:
     test: RawSplit | None
     classes: int
     as_bytes: Bytes | None = None
-
-
-def read_source(config: FileSourceConfig, field: str) -> RawPictures:
-    """Read what the configuration names.
-
-    Raises `UserError` for files, arrays, columns or classes that cannot be used.
-    """
-    match config:
-        case NpzSourceConfig():
-            raw = read_npz(config, field)
-        case IdxSourceConfig():
-            raw = read_idx(config)
-        case HuggingFacePicturesConfig():
-            raw = read_huggingface(config, field)
-        case FolderSourceConfig():
-            raw = read_folder(config, field)
-    return raw
 
 
 # ── Arrays in an .npz file ────────────────────────────────────────────────────────────────────

@@ -33,8 +33,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import tracked
 from seqgan.data.picture_config import PictureSetConfig, UnpairedPicturesConfig
-from seqgan.data.picture_sources import RawPictures, RawSplit, read_source
-from seqgan.tasks.faces.config import FacesSourceConfig
+from seqgan.data.picture_sources import RawPictures, RawSplit
 
 _MODES: dict[str, Literal["L", "RGB"]] = {"grey": "L", "rgb": "RGB"}
 _WHOLE = [0.0, 1.0]
@@ -83,12 +82,11 @@ def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2)
     """
     _check_share(config, field)
     bits = 0
-    if isinstance(config.source, FacesSourceConfig):
-        faces = _draw_faces(config.source, config.size, field)
-        names, sizes = faces.label_names, faces.label_sizes
-        where, splits = f"{field}.source", _convert_faces(config, faces, field)
+    raw = config.source.build(config.size, field)
+    if isinstance(raw, DrawnPictures):
+        names, sizes = raw.label_names, raw.label_sizes
+        where, splits = f"{field}.source", _convert_drawn(config, raw, field)
     else:
-        raw = read_source(config.source, field)
         names, sizes = (("class",), (raw.classes,)) if raw.classes else ((), ())
         where, splits = raw.name, _cut(config, raw, field)
         bits = raw.as_bytes.bits if raw.as_bytes is not None else 0
@@ -122,18 +120,11 @@ def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:
 # ── Splits ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _draw_faces(source: FacesSourceConfig, size: int | None, field: str) -> DrawnPictures:
-    try:
-        return source.build(size)
-    except UserError as error:
-        raise UserError(f"{field}: {error}") from error
-
-
-def _convert_faces(
-    config: PictureSetConfig, faces: DrawnPictures, field: str
+def _convert_drawn(
+    config: PictureSetConfig, raw: DrawnPictures, field: str
 ) -> dict[str, PictureSet]:
     splits = {}
-    for name, drawn in faces.splits.items():
+    for name, drawn in raw.splits.items():
         x_NHWC = drawn.x_NCHW.permute(0, 2, 3, 1).numpy()
         pictures = ((f"{name} face {row}", x_HWC) for row, x_HWC in enumerate(x_NHWC))
         x_NCHW, _ = _collect(config, RawSplit(len(x_NHWC), pictures, None), field)
@@ -239,7 +230,7 @@ def _check_share(config: PictureSetConfig, field: str) -> None:
     low, high = config.share
     if low >= high:
         raise UserError(f"{field}.share={config.share}: is empty; the second number is the larger")
-    if isinstance(config.source, FacesSourceConfig) and config.share != _WHOLE:
+    if config.source.drawn and config.share != _WHOLE:
         raise UserError(
             f"{field}.share={config.share}: faces are drawn, there is nothing to share; remove it, "
             f"and set {field}.source.seed to get other faces"
@@ -262,7 +253,7 @@ def _check_counts(
 def _remedy(config: PictureSetConfig, name: str, field: str, needed: int, total: int) -> str:
     if name == "train" and config.max_train is not None and config.max_train < needed:
         return f"raise {field}.max_train"
-    if isinstance(config.source, FacesSourceConfig):
+    if config.source.drawn:
         return f"raise {field}.source.{name}"
     if name == "train":
         fractions = [f"{field}.{part}_fraction" for part in ("extractor", "valid", "test")]
@@ -275,7 +266,7 @@ def _remedy(config: PictureSetConfig, name: str, field: str, needed: int, total:
 
 def _check_disjoint(a: PictureSetConfig, b: PictureSetConfig) -> None:
     """Two shares of one source are cut from the same order, and do not overlap."""
-    if a.source != b.source or isinstance(a.source, FacesSourceConfig):
+    if a.source != b.source or a.source.drawn:
         return
     if a.split_seed != b.split_seed:
         raise UserError(

@@ -20,7 +20,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is first imported
 from seqgan.core.errors import UserError
 from seqgan.data.idx_files import parse_idx
 from seqgan.data.picture_config import FolderSourceConfig, PictureSetConfig, UnpairedPicturesConfig
-from seqgan.data.picture_sources import read_folder
+from seqgan.data.picture_source_config import PictureSourceConfig
+from seqgan.data.picture_sources import RawPictures, RawSplit, read_folder
 from seqgan.data.pictures import Pictures, PictureSet, load_pictures, load_unpaired
 from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES
 from seqgan.tasks.faces.drawing import draw_faces
@@ -805,3 +806,20 @@ def test_packed_anime_faces_are_read(script: Any, tmp_path: Path) -> None:
     pictures = load(folder(tmp_path / "faces"))
     assert pictures.shape == (3, 64, 64)
     assert [len(split.x_NCHW) for split in splits(pictures).values()] == [30, 21, 3, 6]
+
+
+class StripesConfig(PictureSourceConfig):
+    """Pictures of a source of one's own: row i is grey level i."""
+
+    name: str = "stripes"
+    pictures: int = 40
+
+    def build(self, size: int | None, field: str) -> RawPictures:
+        named = ((f"stripe {i}", np.full((8, 8), i, np.uint8)) for i in range(self.pictures))
+        return RawPictures("stripes", RawSplit(self.pictures, named, None), None, 0)
+
+
+def test_a_source_of_ones_own_is_cut_like_files() -> None:
+    loaded = load_pictures(PictureSetConfig(source=StripesConfig(pictures=60)))
+    splits = [getattr(loaded, name).x_NCHW for name in ("extractor", "valid", "test", "train")]
+    assert sorted(int(x[0, 0, 0]) for split in splits for x in split) == [*range(60)]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from tiny_runs import tiny_experiment
 from seqgan.assembly import build_task
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
-from seqgan.data.prompted_config import PromptedTextConfig
+from seqgan.data.pair_sources import Pairs
+from seqgan.data.prompted_config import PairSourceConfig, PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText, load_prompted_text
 from seqgan.data.small_talk import fits, write_pairs
 from seqgan.data.tokenizers import load_tokenizer
@@ -417,3 +419,25 @@ def test_small_talk_depends_on_its_seed_alone() -> None:
     one = write_pairs(50, seed=0)
     assert one == write_pairs(80, seed=0)[:50]
     assert one != write_pairs(50, seed=1)
+
+
+class EchoConfig(PairSourceConfig):
+    """Pairs of a source of one's own, and its rule for right responses."""
+
+    name: str = "echo"
+    pairs: int = 40
+
+    def build(self) -> dict[str, Pairs]:
+        lines = [f"line {i}" for i in range(self.pairs)]
+        return {"train": Pairs("echo", lines, lines, [*range(1, self.pairs + 1)])}
+
+    def build_truth(self) -> Callable[[str, str], bool]:
+        return lambda prompt, response: prompt == response
+
+
+def test_a_source_of_ones_own_is_cut_like_files() -> None:
+    tree = {"prompt_length": 2, "length": 3, "tokenizer": {"name": "word"}}
+    text = load_prompted_text(PromptedTextConfig(source=EchoConfig(pairs=30), **tree))
+    assert sum(len(split.prompts) for split in (text.train, text.valid, text.test)) == 30
+    assert text.fits is not None
+    assert [text.fits("a", response) for response in "ab"] == [True, False]

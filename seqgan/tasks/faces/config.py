@@ -1,11 +1,11 @@
 """Configuration of cartoon faces. No torch here."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from seqgan.core.config import Config
 from seqgan.core.numbers import Seed
+from seqgan.data.picture_source_config import PictureSourceConfig
 
 if TYPE_CHECKING:
     from seqgan.data.pictures import DrawnPictures
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 Faces = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
-class FacesSourceConfig(Config):
+class FacesSourceConfig(PictureSourceConfig):
     """Cartoon faces drawn in code, each with exact attributes. Needs no file."""
+
+    drawn: ClassVar[bool] = True
 
     name: Literal["faces"] = "faces"
     palette: Literal["day", "night"] = "day"
@@ -31,8 +33,9 @@ class FacesSourceConfig(Config):
     seed: Seed = 0
     """Seed of the faces."""
 
-    def build(self, size: int | None) -> "DrawnPictures":
+    def build(self, size: int | None, field: str) -> "DrawnPictures":
         """The faces of all splits; `size` is their height and width, 32 where it is left open."""
+        from seqgan.core.errors import UserError
         from seqgan.tasks.faces.drawing import DEFAULT_SIZE, draw_splits
 
         counts = {
@@ -41,7 +44,10 @@ class FacesSourceConfig(Config):
             "valid": self.valid,
             "test": self.test,
         }
-        return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed)
+        try:
+            return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed)
+        except UserError as error:
+            raise UserError(f"{field}: {error}") from error
 
     def build_detector(self) -> "Detect":
         from functools import partial
