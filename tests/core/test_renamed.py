@@ -13,6 +13,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.renamed import (
     new_key,
     new_metric,
+    new_statistic,
     upgrade_budget,
     upgrade_config,
     upgrade_report,
@@ -150,6 +151,19 @@ def test_what_is_written_today_stays_as_it_is() -> None:
 )
 def test_metrics(old: str, data: str | None, new: str) -> None:
     assert new_metric(old, data) == new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("generator/ahead", "generator/manager_alignment"),
+        ("generator/followed", "generator/worker_reward"),
+        ("generator/b/way_back_gradient", "generator/b/backward_gradient"),
+        ("critic/accuracy", "critic/accuracy"),
+    ],
+)
+def test_statistics(old: str, new: str) -> None:
+    assert new_statistic(old) == new
 
 
 def test_budgets_and_reports() -> None:

@@ -394,6 +394,14 @@ def test_two_networks_share_nothing(config) -> None:
     assert not sides[0] & sides[1]
 
 
+@pytest.mark.parametrize("config", [PLAIN, ATTENTION])
+def test_each_of_two_networks_writes_what_the_other_reads(config) -> None:
+    pair = config.build_pair(SpacePair(SOURCE, OTHER)).eval()
+    of_a, of_b = torch.tensor([[0, 1, 2, 3, 4, END]]), torch.tensor([[7, 0, 5, 7, 8]])
+    assert pair["a2b"](of_b, of_a).shape == (*of_b.shape, OTHER.vocab_size)
+    assert pair["b2a"](of_a, of_b).shape == (*of_a.shape, SOURCE.vocab_size)
+
+
 @pytest.mark.parametrize("config", [COPY, ATTENTION])
 def test_a_shared_pair_has_one_set_of_parameters(config, cond_BS) -> None:
     torch.manual_seed(0)
