@@ -92,6 +92,16 @@ def test_bias_spread_and_cosine_are_those_that_were_put_in() -> None:
     assert exact["snr"] == float("inf")
 
 
+def test_the_variance_of_few_estimates_is_unbiased() -> None:
+    reference_P = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    torch.manual_seed(0)
+    estimates_NP = reference_P + torch.randn(gradients.GROUPS, 2, dtype=torch.float64)
+    moments = gradients._Moments(reference_P, len(estimates_NP))
+    for estimate_P in estimates_NP:
+        moments.add(estimate_P)
+    assert moments.variance() == pytest.approx(float(estimates_NP.var(0).sum()) / 25)
+
+
 def test_without_listing_the_reference_is_sampled_and_says_how_well() -> None:
     space = SequenceSpace(vocab_size=60, length=3)
     generator = make_generator("gru", space)
