@@ -83,7 +83,7 @@ _TYPED = {"from": "text"}
 """The context of a validation whose scalars are text."""
 
 
-def read_yaml(path: Path, plain: Callable[[str], Any] = str) -> DictConfig:
+def read_yaml(path: Path, plain: Callable[[str], object] = str) -> DictConfig:
     """Read a YAML mapping; scalars stay text, or become what `plain` makes of them.
 
     Raises `UserError` where the file is missing or is not one.
@@ -117,7 +117,7 @@ def apply_overrides(tree: DictConfig, overrides: list[str]) -> DictConfig:
     return tree
 
 
-def _read_override(text: str, source: str) -> Any:
+def _read_override(text: str, source: str) -> object:
     """YAML in brackets or quotation marks; else the text itself, with whatever signs it has."""
     if text[:1] in ("[", "{", "'", '"'):
         return parse_yaml(text, source)

@@ -38,11 +38,13 @@ class ByName:
     """
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         shipped = tuple(_classes(source))
 
-        def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        def validate(
+            value: object, handler: Callable[[object], object], info: ValidationInfo
+        ) -> object:
             if isinstance(value, BaseModel) and type(value) not in shipped:
                 value = {**dict(value), "name": _path_of(value)}  # an object made in Python
             name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
@@ -59,7 +61,7 @@ class ByName:
         )
 
 
-def is_import_path(name: Any) -> bool:
+def is_import_path(name: object) -> bool:
     """Whether a name is meant as MODULE:CLASS."""
     return isinstance(name, str) and ":" in name
 
@@ -175,7 +177,7 @@ def _named(found: type[BaseModel], path: str) -> type[BaseModel]:
 
 
 @cache
-def _with_member(shipped: tuple[type, ...], extension: type[BaseModel]) -> TypeAdapter[Any]:
+def _with_member(shipped: tuple[type, ...], extension: type[BaseModel]) -> TypeAdapter[BaseModel]:
     """Validates as if the extension stood in the union: errors have the same locations."""
     union: Any = Union[(*shipped, extension)]
     return TypeAdapter(Annotated[union, Field(discriminator="name")])

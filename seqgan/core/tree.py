@@ -6,8 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+Tree = Any
+"""Tensors in nested tuples, for each generator in a form of its own; leaves that are no tensors are
+shared by all rows."""
 
-def tree_map(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+
+def tree_map(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     """Apply `function` to every tensor of a tree of tuples; other leaves stay as they are."""
     if isinstance(tree, Tensor):
         return function(tree)
@@ -16,7 +20,7 @@ def tree_map(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
     return tree
 
 
-def tree_cat(trees: list[Any]) -> Any:
+def tree_cat(trees: list[Tree]) -> Tree:
     """Join the rows of trees of one shape. Leaves that are not tensors must agree."""
     first = trees[0]
     if isinstance(first, Tensor):
@@ -28,7 +32,7 @@ def tree_cat(trees: list[Any]) -> Any:
     return first
 
 
-def choose_rows(first_B: Tensor, first: Any, second: Any) -> Any:
+def choose_rows(first_B: Tensor, first: Tree, second: Tree) -> Tree:
     """Rows of `first` where `first_B`, of `second` elsewhere; trees of one shape. Leaves that are
     not tensors must agree."""
     if isinstance(first, Tensor):
@@ -41,18 +45,18 @@ def choose_rows(first_B: Tensor, first: Any, second: Any) -> Any:
     return first
 
 
-def repeat_rows(tree: Any, copies: int) -> Any:
+def repeat_rows(tree: Tree, copies: int) -> Tree:
     """Repeat all rows `copies` times, block after block: row n·B + b is copy n of row b."""
     if copies == 1:
         return tree
     return tree_map(lambda x: x.repeat(copies, *[1] * (x.dim() - 1)), tree)
 
 
-def take_rows(tree: Any, first: int, last: int) -> Any:
+def take_rows(tree: Tree, first: int, last: int) -> Tree:
     """Rows first…last-1 of every tensor."""
     return tree_map(lambda x: x[first:last], tree)
 
 
-def gather_rows(tree: Any, index_R: Tensor) -> Any:
+def gather_rows(tree: Tree, index_R: Tensor) -> Tree:
     """Rows `index_R` of every tensor, in that order; a row may be taken often or never."""
     return tree_map(lambda x: x.index_select(0, index_R), tree)

@@ -24,7 +24,7 @@ serves everything calls them `x`. Conditions, where there are any, are class lab
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -33,9 +33,9 @@ from torch import Tensor, nn
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.plain import StateDict
-from seqgan.core.tree import choose_rows
+from seqgan.core.tree import Tree, choose_rows
 
-State = Any
+State = Tree
 """A tree (tuples) of tensors with the batch in dim 0; ints in it are shared by all rows."""
 
 Stats = dict[str, Tensor]

@@ -8,7 +8,6 @@ refused, and so is what no configuration needs: duplicate keys, deep nesting, al
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import yaml
 from yaml.events import (
@@ -39,7 +38,7 @@ _MOST_DIGITS = 400  # more than any float has; Python itself refuses thousands
 _MOST_LEVELS, _MOST_NODES = 40, 10_000
 
 
-def parse_yaml(text: str, source: str, plain: Callable[[str], Any] = str) -> Any:
+def parse_yaml(text: str, source: str, plain: Callable[[str], object] = str) -> object:
     """The tree of a document: dictionaries, lists, text, None; None if it is empty.
 
     `plain` reads what stands without quotation marks. Raises `UserError`, beginning with `source`.
@@ -62,7 +61,7 @@ def parse_yaml(text: str, source: str, plain: Callable[[str], Any] = str) -> Any
     return tree
 
 
-def read_scalar(text: str) -> Any:
+def read_scalar(text: str) -> object:
     """The number or truth value that a text spells, else the text."""
     number = text.replace("_", "")
     if len(number) > _MOST_DIGITS:
@@ -83,13 +82,13 @@ def read_scalar(text: str) -> Any:
 class _Reader:
     """A tree from the parser's events; a mistake is a `MarkedYAMLError` at its place."""
 
-    def __init__(self, text: str, plain: Callable[[str], Any]) -> None:
+    def __init__(self, text: str, plain: Callable[[str], object]) -> None:
         self._events = yaml.parse(text, Loader=_Loader)
         self._plain = plain
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[object, int]] = {}
         self._nodes = 0
 
-    def document(self) -> Any:
+    def document(self) -> object:
         next(self._events)  # the stream begins
         if isinstance(next(self._events), StreamEndEvent):
             return None
@@ -99,7 +98,7 @@ class _Reader:
                 raise _mistake("a second document begins here", event)
         return tree
 
-    def _node(self, event: Event, level: int) -> Any:
+    def _node(self, event: Event, level: int) -> object:
         before = self._nodes
         self._nodes += 1
         if isinstance(event, AliasEvent):
@@ -113,7 +112,7 @@ class _Reader:
             self._anchors[event.anchor] = value, self._nodes - before
         return value
 
-    def _value(self, event: Event, level: int) -> Any:
+    def _value(self, event: Event, level: int) -> object:
         if isinstance(event, SequenceStartEvent):
             items = []
             while not isinstance(item := next(self._events), SequenceEndEvent):
@@ -140,7 +139,7 @@ class _Reader:
             own[key.value] = value
         return merged | own
 
-    def _alias(self, event: AliasEvent) -> Any:
+    def _alias(self, event: AliasEvent) -> object:
         if event.anchor not in self._anchors:
             raise _mistake(f"the alias {event.anchor!r} stands for nothing before it", event)
         value, nodes = self._anchors[event.anchor]

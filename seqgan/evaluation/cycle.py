@@ -88,11 +88,7 @@ class CycleEvaluator:
         return [configured(config)]
 
     def generated(
-        self,
-        generators: Translators,
-        split: str,
-        samples: int,
-        setting: DecodingSetting,
+        self, generators: Translators, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
         """Metrics of both directions."""
         a, b = self._kinds

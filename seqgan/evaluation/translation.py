@@ -82,11 +82,7 @@ class TranslationEvaluator:
         return [configured(config)]
 
     def generated(
-        self,
-        generators: Translators,
-        split: str,
-        samples: int,
-        setting: DecodingSetting,
+        self, generators: Translators, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
         """Metrics of every direction."""
         metrics: Metrics = {}

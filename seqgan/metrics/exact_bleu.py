@@ -27,10 +27,8 @@ Time O(W log W) an order and memory O(W) for W words in both corpora together.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqgan.metrics.corpus import Corpus, Floats, Ints, Sentences, as_corpora
 
@@ -161,7 +159,7 @@ def closest_lengths(lengths: Ints, reference_lengths: Ints, leave_one_out: bool)
 
 
 def scores(
-    matches: list[NDArray[Any]], lengths: Ints, closest: Ints, orders: Sequence[int]
+    matches: Sequence[Ints] | Sequence[Floats], lengths: Ints, closest: Ints, orders: Sequence[int]
 ) -> dict[int, Floats]:
     """Put clipped matches (one array an order, from 1) and lengths together to BLEU."""
     log_precision = np.stack(

@@ -18,7 +18,6 @@ Decisions
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +52,14 @@ class NgramModel:
         self.vocab_size = vocab_size
         self._orders: list[_Counts] = []
 
-    def fit(self, ids_NT: NDArray[Any], mask_NT: NDArray[Any]) -> "NgramModel":
+    def fit(self, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_]) -> "NgramModel":
         """Count the tokens where the mask is True. Replaces earlier counts; returns itself."""
         self._orders = [
             _count(grams, self.vocab_size + 1) for grams in self._grams(ids_NT, mask_NT)
         ]
         return self
 
-    def nll_NT(self, ids_NT: NDArray[Any], mask_NT: NDArray[Any]) -> Floats:
+    def nll_NT(self, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_]) -> Floats:
         """−log p of every token in nats, 0 where the mask is False."""
         p = np.full(int(np.count_nonzero(mask_NT)), 1 / self.vocab_size)
         for counts, grams in zip(self._fitted(), self._grams(ids_NT, mask_NT), strict=True):
@@ -78,7 +77,7 @@ class NgramModel:
             raise ValueError("the n-gram model has no counts yet; call fit first")
         return self._orders
 
-    def _grams(self, ids_NT: NDArray[Any], mask_NT: NDArray[Any]) -> list[Ints]:
+    def _grams(self, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_]) -> list[Ints]:
         """For every order the keys of the n-grams that end at the tokens that count."""
         ids_NT = np.asarray(ids_NT, dtype=np.int64)
         mask_NT = np.asarray(mask_NT, dtype=bool)

@@ -1,10 +1,10 @@
 """`seqgan probe`: a configuration after its warm-up, or a run at its reported checkpoint."""
 
 from pathlib import Path
-from typing import Any
 
 from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import seed_everything
 from seqgan.core.saved_files import write_json
@@ -18,7 +18,9 @@ from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
 
 
-def probe_command(source: Path, folder: Path | None, overrides: list[str]) -> tuple[Path, Any]:
+def probe_command(
+    source: Path, folder: Path | None, overrides: list[str]
+) -> tuple[Path, JsonObject]:
     """Probe a configuration, after its warm-up, or a run at its reported checkpoint.
 
     Returns the folder that probe.json and probe.png are in, and what was found.

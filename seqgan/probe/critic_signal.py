@@ -12,12 +12,11 @@ A critic with accuracy_train far above accuracy_held_out has learned its sentenc
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Critic, Sample, Scores
+from seqgan.core.types import Critic, Rollout, Sample, Scores
 
 Density = Callable[..., Tensor]
 """`log_density(ids_BT)`, or with conditions `log_density(ids_BT, cond)`: [B], in nats."""
@@ -25,7 +24,7 @@ Density = Callable[..., Tensor]
 
 @torch.no_grad()
 def critic_signal(
-    critic: Critic, seen: Sample, held_out: Sample, fake: Any, log_density: Density | None
+    critic: Critic, seen: Sample, held_out: Sample, fake: Rollout, log_density: Density | None
 ) -> dict[str, float | None]:
     """See the module's docstring. `fake` is a rollout."""
     seen_B, real_B, fake_B = (_score(critic, sample) for sample in (seen, held_out, fake))

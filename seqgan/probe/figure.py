@@ -1,19 +1,19 @@
 """The probe as a picture: bias against standard deviation of each estimator, and what it costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from seqgan.core.plain import JsonObject
 from seqgan.core.saved_files import replacing
 
 FLOOR = 1e-3
 """Smaller biases are drawn here: zero has no place on a logarithmic axis."""
 
 
-def draw_probe(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+def draw_probe(rows: Sequence[JsonObject], path: Path) -> None:
     """Write a PNG: left bias (with its error) against √variance, right seconds an estimate."""
     figure = Figure(figsize=(12, 0.28 * len(rows) + 3), layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,7 +1,5 @@
 """The networks of a checkpoint, for use: without optimizers, without gradients."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -16,7 +14,7 @@ from seqgan.training.player import load_weights
 
 def load_generator(
     experiment: Experiment, space: Space | SpacePair, state: StateDict, device: torch.device
-) -> Any:
+) -> nn.Module:
     """The player `generator` of a checkpoint: averaged weights where there are any.
 
     Raises `UserError` if the configuration describes another one.
