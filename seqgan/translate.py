@@ -1,8 +1,8 @@
 """The likeliest translation: greedy, or by beam search.
 
-A translation y of a source x is worth log p(y | x) / |y|^α, where |y| counts the end token and α
-is the length penalty: 0 compares log probabilities, 1 compares their mean over tokens (the form
-of Wu et al. 2016 without its offset of 5 and without the coverage term).
+The score of a translation y of a source x is log p(y | x) / |y|^α, where |y| counts the end token
+and α is the length penalty: 0 compares log probabilities, 1 compares their mean over tokens (the
+form of Wu et al. 2016 without its offset of 5 and without the coverage term).
 
 Beam search keeps the K likeliest unfinished prefixes of every source, all sources in one batch.
 Whatever ends leaves the beam and does not take a place from a prefix that goes on; the best of
@@ -93,18 +93,18 @@ def _beam_search(
     for time in range(space.length):
         step_RV = out.logits_BV.float().log_softmax(-1)
         logp_BKV = logp_BK[..., None] + step_RV.view(batch, beam, vocab)
-        worth = float(time + 1) ** length_penalty
+        divisor = float(time + 1) ** length_penalty
         if space.end_id is not None:
             ends_BK = logp_BKV[..., space.end_id]
             best.offer(
-                ends_BK / worth, ids_BKT, time, torch.full_like(ids_BKT[..., 0], space.end_id)
+                ends_BK / divisor, ids_BKT, time, torch.full_like(ids_BKT[..., 0], space.end_id)
             )
             logp_BKV[..., space.end_id] = float("-inf")
         logp_BK, flat_BK = logp_BKV.flatten(1).topk(beam)
         parent_BK, token_BK = flat_BK // vocab, flat_BK % vocab
         ids_BKT = ids_BKT.gather(1, parent_BK[..., None].expand_as(ids_BKT))
         if time == last:
-            best.offer(logp_BK / worth, ids_BKT, time, token_BK)
+            best.offer(logp_BK / divisor, ids_BKT, time, token_BK)
             break
         ids_BKT[..., time] = token_BK
         if space.end_id is not None:

@@ -61,7 +61,7 @@ class SequenceSpace:
 
     @property
     def conditional(self) -> bool:
-        """Whether the players are told something."""
+        """Whether samples have a condition."""
         return self.prompt > 0
 
     @property
@@ -78,8 +78,8 @@ class SequenceSpace:
 class ArraySpace:
     """Samples of fixed shape: pictures (C, H, W) in [-1, 1], or points (D,) without bounds.
 
-    `label_sizes` has the number of classes of each label that players are told: (10,) for digits;
-    empty where they play without a condition.
+    `label_sizes` has the number of classes of each label that is a condition: (10,) for digits;
+    empty where samples have none.
     """
 
     shape: tuple[int, ...]
@@ -92,7 +92,7 @@ class ArraySpace:
 
     @property
     def conditional(self) -> bool:
-        """Whether the players are told something."""
+        """Whether samples have a condition."""
         return bool(self.label_sizes)
 
     @property
@@ -132,7 +132,7 @@ class Sample(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepOut:
-    """What a generator knows before it writes one more token."""
+    """The logits of the next token, and the state behind them."""
 
     logits_BV: Tensor
     state: State
@@ -152,7 +152,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """What an estimator is asked for: so many samples, under these conditions (a row each)."""
+    """The number of samples to draw, and their conditions (a row each)."""
 
     rows: int
     cond: Tensor | None = None
@@ -242,8 +242,8 @@ def after_prompt(before: StepOut, out: StepOut, fill_B: Tensor | None, columns: 
 class Generator(nn.Module, ABC):
     """An autoregressive model supplies these; `decoding` samples from any of them.
 
-    Conditional ones are told `cond`, a token tensor with a row for each sequence. What is
-    computed from it once, such as an encoder's memory, belongs into the state.
+    The condition `cond` is a token tensor with a row for each sequence. What is computed from it
+    once, such as an encoder's memory, belongs in the state.
     """
 
     vocab_size: int
@@ -373,7 +373,7 @@ class Reward(Protocol):
 
 
 class ActionReward(Reward, Protocol):
-    """A reward that also says what other tokens would have been worth."""
+    """A reward that also has a value for every token, not only the sampled one."""
 
     def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """`value_BTV`: of each token at column t, after the tokens before it."""
@@ -385,7 +385,7 @@ class RewardTerm:
     """A further part of what an estimator is to raise, beside the critic's reward.
 
     Its value is one number per sample, so it is credited to all tokens alike, and it has a
-    baseline of its own: a reconstruction is worth something else than a critic's opinion.
+    baseline of its own, since rewards differ in scale.
     """
 
     name: str
@@ -394,7 +394,7 @@ class RewardTerm:
 
 
 class Stateful(Protocol):
-    """Everything that a checkpoint must hold speaks this."""
+    """Something whose state a checkpoint holds."""
 
     def state_dict(self) -> StateDict: ...
 

@@ -3,7 +3,7 @@
 Decisions
 - The vocabulary comes from the training split alone, before sentences that are too long leave;
   SentencePiece does not read what surely leaves (`lines_for_pieces`).
-- A sentence takes one column a token and one for its end. Where `data.overlong=truncate`, the
+- A sentence takes one column per token and one for its end. Where `data.overlong=truncate`, the
   first `data.length` tokens stay *without* an end token: the sentence did not end there, and a
   model's sample that fills all columns looks the same.
 - Duplicates and overlap are counted on lines as the tokenizer sees them (`build_canonical`),

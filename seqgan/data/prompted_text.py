@@ -6,7 +6,7 @@ Decisions
 - A prompt has `data.prompt_length` columns and no end token of its own. Shorter prompts are filled
   up *in front*, by the end token, so that their last word stands beside the first of the answer.
   Networks leave the fill out (`models/prompted.py`): how long a row is changes nothing.
-- A response takes one column a token and one for its end, as in `corpus.py`. A pair of which one
+- A response takes one column per token and one for its end, as in `corpus.py`. A pair of which one
   part is too long is dropped whole; where `data.overlong=truncate`, either part keeps its first
   tokens.
 - With `data.prompt_length=1` prompts are labels: each has to be one token that the vocabulary

@@ -19,7 +19,7 @@ from seqgan.core.types import Batch
 
 
 class Batches(Protocol):
-    """What a game asks of a stream of real samples."""
+    """A stream of real samples, as games use it."""
 
     batch_size: int
 

@@ -236,7 +236,7 @@ def generate(
 def prefix_states(
     generator: Generator, ids_BT: Tensor, cond: Tensor | None = None
 ) -> list[StepOut]:
-    """What the generator knows at every column: entry t has read the tokens before column t."""
+    """Logits and state at every column: entry t has read the tokens before column t."""
     outs = [generator.start(len(ids_BT), cond)]
     for time in range(ids_BT.shape[1] - 1):
         outs.append(generator.step(ids_BT[:, time], outs[-1].state))

@@ -114,9 +114,8 @@ class MovingAverage(Baseline):
         sum_T, weight_T = sum_T.to(returns_BT.device), weight_T.to(returns_BT.device)
         counts_T = mask_BT.sum(0)
         mean_T = (returns_BT * mask_BT).sum(0) / counts_T.clamp(min=1)
-        rate_T = (1 - self._decay) * (
-            counts_T > 0
-        )  # a column that no sentence reached keeps its mean
+        # A column that no sentence reached keeps its mean.
+        rate_T = (1 - self._decay) * (counts_T > 0)
         self._sum_T = sum_T + rate_T * (mean_T - sum_T)
         self._weight_T = weight_T + rate_T * (1 - weight_T)
         baseline_T = sum_T / weight_T.clamp(min=torch.finfo(torch.float32).tiny)

@@ -25,7 +25,7 @@ _IMPOSSIBLE = -1e30
 def conditional_gumbels(logp_RV: Tensor, ids_R: Tensor) -> Tensor:
     """`z_RV`, float32 and finite: log π + Gumbel noise, drawn given that `ids_R` are its argmax.
 
-    `logp_RV` are normalised log-probabilities; z is differentiable in them. One draw a row, from
+    `logp_RV` are normalised log-probabilities; z is differentiable in them. One draw per row, from
     torch's global generator. (Rounding makes another entry equal to the maximum about once in 10⁷
     draws: take the token from `ids_R`, not from z.)
     """

@@ -31,7 +31,7 @@ from seqgan.estimators.score_function import policy_gradient_losses
 class Maligan(SequenceEstimator):
     """Likelihood of own samples, weighted by exp of the reward; see the module's docstring.
 
-    `baseline` is b. The reward has to be a logit, one a sequence (the mean where it has one a
+    `baseline` is b. The reward has to be a logit, one per sequence (the mean where it has one per
     step).
 
         Maligan(space, baseline=1.0)

@@ -1,4 +1,4 @@
-"""Rewards as estimators read them: one number a sequence, from whatever function is given."""
+"""Rewards as estimators read them: one number per sequence, from whatever function is given."""
 
 import inspect
 from collections.abc import Callable, Sequence

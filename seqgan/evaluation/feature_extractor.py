@@ -5,7 +5,7 @@ distances, its heads read labels. Three kinds:
 
     labels     a softmax for each label; where pictures have labels
     rotations  which of four quarter turns a picture was given (Gidaris et al. 2018); where not
-    random     untrained filters: a second opinion that no label has shaped. Only the means and
+    random     untrained filters, as a check that depends on no label. Only the means and
                variances of the batch normalisation come from pictures; without them the maps
                fade from layer to layer, and a third of the features is 0 for every picture.
 
@@ -172,7 +172,7 @@ def _fit(
         if spec.kind == "rotations":
             x, target_NA = turned(x)
         else:
-            assert labels_NA is not None, "checked by train_extractor"
+            assert labels_NA is not None, "only rotations need no labels"
             target_NA = labels_NA[rows]
         _, heads = network(x)
         pairs = zip(heads, target_NA.unbind(1), strict=True)

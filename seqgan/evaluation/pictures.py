@@ -103,7 +103,7 @@ class PictureEvaluator:
         return {}
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
-        """A grid from the same noise at every call; with labels one column a class."""
+        """A grid from the same noise at every call; with labels one column per class."""
         return ShownSheet(self._grid(generator, setting))
 
     def sheets(self, generator: DirectGenerator) -> dict[str, Image]:
@@ -181,7 +181,7 @@ class PictureEvaluator:
         """The labels of the reference, repeated, where labels are the generator's input."""
         if not self.space.label_sizes:
             return None
-        assert reference.labels_NA is not None, "checked by build"
+        assert reference.labels_NA is not None, "a space with labels has labelled pictures"
         return reference.labels_NA[torch.arange(rows) % len(reference.labels_NA)]
 
     def _sample(

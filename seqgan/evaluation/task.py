@@ -75,7 +75,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TranslationSetup:
-    """What a game between two kinds of text asks of its data."""
+    """How a game between two kinds of text uses its data."""
 
     cycle: bool = True
     """False: rows are pairs, and the streams run in step."""

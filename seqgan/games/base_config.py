@@ -32,8 +32,8 @@ class AnyGameConfig(GamePart):
     ) -> "nn.Module":
         """What the player `generator` trains, freshly initialised on the CPU.
 
-        `space` is that of the data, a pair of them in games of two domains. `critic` is asked by
-        generators that read a critic's features, `encoder` by autoencoders.
+        `space` is that of the data, a pair of them in games of two domains. `critic` is for
+        generators that read a critic's features, `encoder` for autoencoders.
         """
         return generator.build(space, critic)
 

@@ -30,8 +30,8 @@ def critic_signal(
     seen_B, real_B, fake_B = (_score(critic, sample) for sample in (seen, held_out, fake))
     correlation = None
     if log_density is not None:
-        told = () if fake.cond is None else (fake.cond,)
-        correlation = _rank_correlation(fake_B, log_density(fake.ids_BT, *told))
+        cond = () if fake.cond is None else (fake.cond,)
+        correlation = _rank_correlation(fake_B, log_density(fake.ids_BT, *cond))
     right_fake = float((fake_B < 0).float().mean())
     return {
         "rank_correlation": correlation,

@@ -35,7 +35,7 @@ class Probe:
     device: torch.device
 
     def measure(self, done: Callable[[], None] = lambda: None) -> JsonObject:
-        """`estimators`, a row each, and `critic`, what its scores are worth."""
+        """`estimators`, a row each, and `critic`, the statistics of its scores."""
         config, space = self._config, self._space
         objective = self._objective.build()
         generator, critic = self.players["generator"].module, self.players["critic"].module
@@ -64,7 +64,7 @@ class Probe:
 
     @property
     def _config(self) -> ProbeConfig:
-        assert self.experiment.probe is not None, "checked by the caller"
+        assert self.experiment.probe is not None, "the configuration has a probe"
         return self.experiment.probe
 
     @property
@@ -91,7 +91,7 @@ class Probe:
         return Probed(label, estimator, estimator.sums_steps, network)
 
     def _signal(self) -> dict[str, float | None]:
-        """What the critic knows: see critic_signal.py."""
+        """The statistics of the critic's scores: see critic_signal.py."""
         seen, held_out = (
             _drawn(d, SIGNAL_SAMPLES) for d in (self._sequences.train, self._sequences.held_out)
         )

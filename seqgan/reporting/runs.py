@@ -241,8 +241,8 @@ def _hashes(report: JsonObject, split: str) -> JsonObject:
 
 
 def _sizes(space: JsonObject) -> list[JsonObject]:
-    """The vocabulary, or the shape of a picture, of each kind of data. What models are told about
-    it (labels, prompts, length) changes no measure."""
+    """The vocabulary, or the shape of a picture, of each kind of data. Conditions and length
+    (labels, prompts) change no measure."""
     parts = [space[side] for side in "ab"] if "a" in space else [space]
     return [{key: part[key] for key in ("vocab_size", "shape") if key in part} for part in parts]
 

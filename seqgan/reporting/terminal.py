@@ -31,7 +31,7 @@ def print_rows(rows: list[JsonObject]) -> None:
 
 
 def print_probe(found: JsonObject) -> None:
-    """What the probe found: a row an estimator, and what the critic knows."""
+    """What the probe found: a row per estimator, and the statistics of the critic's scores."""
     table = Table(title=f"{found['samples']} estimates from {found['batch_size']} samples each")
     table.add_column("estimator", no_wrap=True)
     for header in ("bias", "spread", "snr", "cosine", "critic_calls", "tokens", "ms"):

@@ -136,7 +136,7 @@ class SavedRun:
         """Samples of a run on sequences as ids, with the prompts that they answer."""
         check_sampling(temperature, top_p)
         space = self._sampled_space()
-        assert isinstance(space, SequenceSpace), "asked by the caller"
+        assert isinstance(space, SequenceSpace), "samples of arrays have a method of their own"
         generator, draw = self.generator, Ancestral(temperature, top_p=top_p)
         with self._drawing(seed):
             return list(sample_sequences(generator, space, rows, draw, self.prompts))

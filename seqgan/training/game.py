@@ -1,4 +1,4 @@
-"""What the trainer asks of a game."""
+"""The interface between trainer and games."""
 
 from collections.abc import Iterator
 from typing import Protocol

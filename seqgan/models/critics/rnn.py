@@ -5,8 +5,7 @@ Deviations from ScratchGAN: no position features, no layer normalisation, no pre
 vectors; from MaskGAN: an unconditional critic.
 
 With `from_generator` it reads a start vector first, as a generator does, and can begin as a copy
-of one (`start.py`): its layers then know what a language model knows, as MaskGAN's and those of
-Caccia et al. 2020 do.
+of one (`start.py`), as the critics of MaskGAN and of Caccia et al. 2020 do.
 
 What stands behind the end comes too late to influence a score that counts.
 """

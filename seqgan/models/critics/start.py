@@ -1,4 +1,4 @@
-"""A critic that starts from the generator: it knows at once what a language model knows.
+"""A critic that starts with the parameters of a pretrained generator.
 
 Copied are the token embedding, the start token and every layer below the read-out; the read-out
 keeps what it has, and so do the optimizer's moments. MaskGAN (Fedus et al. 2018) starts its
