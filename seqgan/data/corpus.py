@@ -2,7 +2,7 @@
 
 Decisions
 - The vocabulary comes from the training split alone, before sentences that are too long leave;
-  SentencePiece does not read what surely leaves (`lines_for_pieces`).
+  SentencePiece does not read what surely leaves (`lines_to_learn_from`).
 - A sentence takes one column per token and one for its end. Where `data.overlong=truncate`, the
   first `data.length` tokens stay *without* an end token: the sentence did not end there, and a
   model's sample that fills all columns looks the same.
@@ -26,14 +26,12 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import tracked
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus_config import CorpusConfig, HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.corpus_config import CorpusConfig, SentenceFilesConfig
 from seqgan.data.sources import Sentences, read_splits
-from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
-CorpusData = TextDataConfig | HuggingFaceDataConfig
 Limits = CorpusConfig | TextFilesConfig
 """How long and how many sentences may be: `length`, `overlong`, `max_train`."""
 
@@ -70,26 +68,25 @@ class Fitted:
     longest: int
 
 
-def load_corpus(config: CorpusData, tokenizer: Tokenizer | None = None) -> Corpus:
+def load_corpus(config: SentenceFilesConfig, tokenizer: Tokenizer | None = None) -> Corpus:
     """Read, split, tokenize and count. `tokenizer` is a run's own; None builds one.
 
     Raises `UserError` for files, columns or sentences that cannot be used.
     """
     canonical = config.tokenizer.build_canonical()
     sentences = read_splits(config, canonical)
-    source = config.path if isinstance(config, TextDataConfig) else config.dataset
     lines = sentences["train"].lines
-    learned = lines_for_pieces(config.tokenizer, lines, config.length, config.overlong)
+    learned = config.tokenizer.lines_to_learn_from(lines, config.length, config.overlong)
     unfitted = Fitted(learned, [], len(lines) - len(learned), 0, 0)
-    check_size("train", unfitted, source, config)  # before a tokenizer is built of nothing
+    check_size("train", unfitted, config.source, config)  # before a tokenizer is built of nothing
     if tokenizer is None:
         tokenizer = config.tokenizer.build(learned)
     fitted = {name: fit_sentences(split, tokenizer, config) for name, split in sentences.items()}
     for name, split in fitted.items():
-        check_size(name, split, source, config)
+        check_size(name, split, config.source, config)
     end_id = tokenizer.end_id
     report = describe_splits(fitted, tokenizer, config.length, canonical)
-    report["warnings"] = unknown_warnings(report, config.tokenizer, "data")
+    report["warnings"] = unknown_warnings(report, config.tokenizer.counts_words, "data")
     return Corpus(
         space=SequenceSpace(tokenizer.vocab_size, config.length, end_id),
         tokenizer=tokenizer,

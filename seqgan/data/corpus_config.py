@@ -1,5 +1,6 @@
 """Configuration of text of one kind. No torch here."""
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from seqgan.core.parts import DataPart, Modality
 from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
 
 if TYPE_CHECKING:
+    from seqgan.data.sources import Sentences
     from seqgan.evaluation.task import Task, TaskSetup
 
 
@@ -47,6 +49,26 @@ class SentenceFilesConfig(CorpusConfig):
     def columns(self) -> int:
         return self.length
 
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """The file or dataset, for messages."""
+
+    @abstractmethod
+    def build_splits(self) -> "dict[str, Sentences]":
+        """The sentences of the splits that the text has: `train`, perhaps `valid` and `test`.
+
+        Raises `UserError` for files or columns that cannot be used.
+        """
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.data.corpus import load_corpus
+        from seqgan.data.tokenizers import load_tokenizer
+        from seqgan.evaluation.sequence_tasks import text_task
+
+        kept = None if setup.run is None else load_tokenizer(setup.run)
+        return text_task(setup, load_corpus(self, kept))
+
 
 class TextDataConfig(SentenceFilesConfig):
     """One sentence per line, plain or gzipped, UTF-8."""
@@ -59,13 +81,14 @@ class TextDataConfig(SentenceFilesConfig):
     test_path: str | None = None
     """The test file; null: `test_fraction` of the training file."""
 
-    def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.data.corpus import load_corpus
-        from seqgan.data.tokenizers import load_tokenizer
-        from seqgan.evaluation.sequence_tasks import text_task
+    @property
+    def source(self) -> str:
+        return self.path
 
-        kept = None if setup.run is None else load_tokenizer(setup.run)
-        return text_task(setup, load_corpus(self, kept))
+    def build_splits(self) -> "dict[str, Sentences]":
+        from seqgan.data.sources import read_text
+
+        return read_text({"train": self.path, "valid": self.valid_path, "test": self.test_path})
 
 
 class HuggingFaceDataConfig(SentenceFilesConfig):
@@ -85,10 +108,11 @@ class HuggingFaceDataConfig(SentenceFilesConfig):
     test_split: str | None = "test"
     """Name of the test split; null: `test_fraction` of the training split."""
 
-    def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.data.corpus import load_corpus
-        from seqgan.data.tokenizers import load_tokenizer
-        from seqgan.evaluation.sequence_tasks import text_task
+    @property
+    def source(self) -> str:
+        return self.dataset
 
-        kept = None if setup.run is None else load_tokenizer(setup.run)
-        return text_task(setup, load_corpus(self, kept))
+    def build_splits(self) -> "dict[str, Sentences]":
+        from seqgan.data.sources import read_huggingface
+
+        return read_huggingface(self)

@@ -29,7 +29,6 @@ from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.sources import Canonical, Sentences
-from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
 
@@ -81,7 +80,7 @@ def load_prompted_text(
     for name, part in fitted.items():
         _check_size(name, part.pairs, part.dropped, config)
     report = _describe(fitted, tokenizer, config, canonical)
-    report["warnings"] = unknown_warnings(report, config.tokenizer, "data")
+    report["warnings"] = unknown_warnings(report, config.tokenizer.counts_words, "data")
     further_MP = None
     if config.prompts is not None:
         further_MP = encoder.fit_prompts(read_prompts(config.prompts, config))
@@ -109,7 +108,7 @@ def _lines_to_learn_from(pairs: Pairs, config: PromptedTextConfig) -> list[str]:
     found = [
         line
         for lines, length in sides
-        for line in lines_for_pieces(config.tokenizer, lines, length, config.overlong)
+        for line in config.tokenizer.lines_to_learn_from(lines, length, config.overlong)
     ]
     if found:
         return found

@@ -9,7 +9,7 @@ Decisions
 - Every sentence keeps its number in its source, so that a complaint can say where it stands.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import clean_text, read_lines
-from seqgan.data.corpus_config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.corpus_config import HuggingFaceDataConfig, SentenceFilesConfig
 from seqgan.data.huggingface import check_column, load_parts, pick_part
 
 Canonical = Callable[[str], str]
@@ -48,11 +48,9 @@ class Sentences:
         )
 
 
-def read_splits(
-    config: TextDataConfig | HuggingFaceDataConfig, canonical: Canonical
-) -> dict[str, Sentences]:
+def read_splits(config: SentenceFilesConfig, canonical: Canonical) -> dict[str, Sentences]:
     """Return the splits `train`, `valid` and `test` that the configuration describes."""
-    splits = _read_given(config)
+    splits = config.build_splits()
     fractions = {
         name: fraction
         for name, fraction in (("test", config.test_fraction), ("valid", config.valid_fraction))
@@ -93,22 +91,14 @@ def hold_out(
     return splits
 
 
-def _read_given(config: TextDataConfig | HuggingFaceDataConfig) -> dict[str, Sentences]:
-    """The splits that have a file or a name of their own."""
-    if isinstance(config, TextDataConfig):
-        return _read_text(config)
-    return _read_huggingface(config)
-
-
-def _read_text(config: TextDataConfig) -> dict[str, Sentences]:
+def read_text(paths: Mapping[str, str | None]) -> dict[str, Sentences]:
+    """The splits that have a file, by name."""
     fields = {"train": "path", "valid": "valid_path", "test": "test_path"}
-    splits = {}
-    for name, field in fields.items():
-        path = getattr(config, field)
-        if path is None:
-            continue
-        splits[name] = read_sentences(path, f"data.{field}")
-    return splits
+    return {
+        name: read_sentences(path, f"data.{fields[name]}")
+        for name, path in paths.items()
+        if path is not None
+    }
 
 
 def read_sentences(path: str, field: str) -> Sentences:
@@ -132,7 +122,8 @@ def read_unbroken(path: str, field: str) -> Sentences:
     return sentences
 
 
-def _read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
+def read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
+    """The splits of a dataset that the configuration names."""
     parts = load_parts(config, "data")
     wanted = {"train": config.train_split, "valid": config.valid_split, "test": config.test_split}
     return {

@@ -10,7 +10,6 @@ from types import ModuleType
 from seqgan.core.errors import UserError, note
 from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.saved_files import replacing
-from seqgan.data.tokenizer_config import SentencePieceConfig, TokenizerConfig
 from seqgan.data.tokenizer_contract import (
     END,
     END_ID,
@@ -176,17 +175,13 @@ class HfTokenizer:
         write_settings(folder, {"name": "hf"})
 
 
-def lines_for_pieces(
-    config: TokenizerConfig, lines: list[str], length: int, overlong: str
-) -> list[str]:
+def lines_that_may_fit(lines: list[str], length: int, overlong: str) -> list[str]:
     """What pieces are learned from: of lines that cannot fit `length` columns, the part that might,
-    or nothing where they are dropped. Other tokenizers learn from all lines.
+    or nothing where they are dropped.
 
     The time to train SentencePiece grows faster than the longest line: of a million characters it
     takes an hour.
     """
-    if not isinstance(config, SentencePieceConfig):
-        return lines
     room = LONGEST_PIECE * length
     if overlong == "drop":
         return [line for line in lines if len(line) <= room]

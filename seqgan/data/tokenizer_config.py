@@ -1,20 +1,45 @@
 """Configuration of tokenizers. No torch here."""
 
 import unicodedata
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from seqgan.core.config import Config
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Positive
+from seqgan.core.parts import Part
 
 if TYPE_CHECKING:
     from seqgan.data.sources import Canonical
     from seqgan.data.tokenizer_contract import Tokenizer
 
 
-class WordTokenizerConfig(Config):
+class TokenizerPart(Part):
+    """Base of the configurations of tokenizers."""
+
+    @property
+    def counts_words(self) -> bool:
+        """Whether the vocabulary is made of the words of the training text."""
+        return False
+
+    @abstractmethod
+    def build(self, lines: Sequence[str]) -> "Tokenizer":
+        """The tokenizer; one that is learned, of `lines`."""
+
+    @abstractmethod
+    def build_canonical(self) -> "Canonical":
+        """Lines to what the tokenizer sees of them; lines of one form are duplicates.
+
+        It needs no vocabulary: splits are made before there is one.
+        """
+
+    def lines_to_learn_from(self, lines: list[str], length: int, overlong: str) -> list[str]:
+        """What `build` is given of training lines that have to fit `length` columns."""
+        return lines
+
+
+class WordTokenizerConfig(TokenizerPart):
     """Whitespace-separated words, the most frequent first."""
 
     name: Literal["word"] = "word"
@@ -30,6 +55,10 @@ class WordTokenizerConfig(Config):
     vocabulary: str | None = None
     """A file with one entry a line to use instead; it must hold <eos> and <unk>."""
 
+    @property
+    def counts_words(self) -> bool:
+        return self.vocabulary is None
+
     def build(self, lines: Sequence[str]) -> "Tokenizer":
         """The tokenizer: that of the file, else of the words of `lines`."""
         from seqgan.data.tokenizers import WordTokenizer
@@ -42,16 +71,12 @@ class WordTokenizerConfig(Config):
         )
 
     def build_canonical(self) -> "Canonical":
-        """Lines to what the tokenizer sees of them; lines of one form are duplicates.
-
-        It needs no vocabulary: splits are made before there is one.
-        """
         from seqgan.data.tokenizers import split_words
 
         return lambda line: " ".join(split_words(line, self.lowercase, self.split_punctuation))
 
 
-class CharTokenizerConfig(Config):
+class CharTokenizerConfig(TokenizerPart):
     """Characters as people see them, marks and joined emoji included: for text without spaces
     between words, such as Chinese, Japanese and Thai."""
 
@@ -70,7 +95,7 @@ class CharTokenizerConfig(Config):
         return lambda line: " ".join(line.split())
 
 
-class SentencePieceConfig(Config):
+class SentencePieceConfig(TokenizerPart):
     """A SentencePiece model, trained on the training split or loaded from `model`."""
 
     name: Literal["sentencepiece"] = "sentencepiece"
@@ -92,8 +117,13 @@ class SentencePieceConfig(Config):
     def build_canonical(self) -> "Canonical":
         return lambda line: " ".join(unicodedata.normalize("NFKC", line).split())
 
+    def lines_to_learn_from(self, lines: list[str], length: int, overlong: str) -> list[str]:
+        from seqgan.data.subword_tokenizers import lines_that_may_fit
 
-class HfTokenizerConfig(Config):
+        return lines_that_may_fit(lines, length, overlong)
+
+
+class HfTokenizerConfig(TokenizerPart):
     """The tokenizer of a network of the `transformers` library."""
 
     name: Literal["hf"] = "hf"

@@ -6,7 +6,6 @@ So are they where most of the text may be lost: without spaces between words a l
 """
 
 from seqgan.core.plain import JsonObject
-from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
 from seqgan.data.tokenizers import FOR_TEXT_WITHOUT_SPACES
 
 TOLERATED = 0.001
@@ -26,15 +25,15 @@ def unk_rates(report: JsonObject) -> dict[str, float]:
     return {name: report[name]["unk_rate"] for name in ("train", "valid", "test")}
 
 
-def unknown_warnings(report: JsonObject, tokenizer: TokenizerConfig, field: str) -> list[str]:
+def unknown_warnings(report: JsonObject, own_words: bool, field: str) -> list[str]:
     """What is wrong with the `unk_rate` of the splits of `report`, a line each.
 
-    `field` is where the text stands in the configuration.
+    `own_words`: whether the vocabulary is made of the words of the training text. `field` is where
+    the text stands in the configuration.
     """
     rates = unk_rates(report)
     worst = max(("valid", "test"), key=lambda name: rates[name])
     share = f"{field}: {rates[worst]:.1%} of the {worst} tokens are unknown (<unk>)"
-    own_words = isinstance(tokenizer, WordTokenizerConfig) and tokenizer.vocabulary is None
     if own_words and rates[worst] > NO_WORDS:
         return [f"{share}; {FOR_TEXT_WITHOUT_SPACES}, else give more text"]
     if rates["train"] > 0 or rates[worst] <= TOLERATED:

@@ -36,7 +36,6 @@ from seqgan.data.corpus import (
 )
 from seqgan.data.neighbours import WordForWord
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_unbroken
-from seqgan.data.subword_tokenizers import lines_for_pieces
 from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.unknown_tokens import unknown_warnings
@@ -123,7 +122,7 @@ def load_unpaired_text(
         limits, field = files[side], f"data.{side}"
         splits[side] = _cut(config, _drop(pool, excluded[side], field), limits, canonical)
         lines = splits[side]["train"].lines
-        learned[side] = lines_for_pieces(config.tokenizer, lines, limits.length, limits.overlong)
+        learned[side] = config.tokenizer.lines_to_learn_from(lines, limits.length, limits.overlong)
         unfitted = Fitted(learned[side], [], len(lines) - len(learned[side]), 0, 0)
         check_size("train", unfitted, pool.source, limits, field)
     if tokenizers is None:
@@ -164,7 +163,9 @@ def load_unpaired_text(
     }
     report["warnings"] = training.warnings + _warnings(config, keys["a"], keys["b"], report)
     for side in "ab":
-        report["warnings"] += unknown_warnings(reports[side], config.tokenizer, f"data.{side}")
+        report["warnings"] += unknown_warnings(
+            reports[side], config.tokenizer.counts_words, f"data.{side}"
+        )
     a, b = sides["a"], sides["b"]
     word_for_word = WordForWord(a.train.lines, b.train.lines)
     text = UnpairedText(

@@ -14,7 +14,8 @@ import torch
 
 from seqgan.core.errors import UserError
 from seqgan.data.corpus import Corpus, EncodedSplit, load_corpus
-from seqgan.data.corpus_config import HuggingFaceDataConfig, TextDataConfig
+from seqgan.data.corpus_config import HuggingFaceDataConfig, SentenceFilesConfig, TextDataConfig
+from seqgan.data.sources import Sentences
 from seqgan.data.tokenizer_config import (
     CharTokenizerConfig,
     SentencePieceConfig,
@@ -496,3 +497,24 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(builtins, "__import__", without_datasets)
     with pytest.raises(UserError, match=r"datasets is not installed; .*'seqgan\[corpora\]'"):
         load_corpus(hub(tmp_path))
+
+
+class CountingConfig(SentenceFilesConfig):
+    """Sentences of a source of one's own."""
+
+    name: str = "counting"
+
+    @property
+    def source(self) -> str:
+        return "numbers"
+
+    def build_splits(self) -> dict[str, Sentences]:
+        return {"train": Sentences("numbers", [f"line {i}" for i in range(40)], [*range(1, 41)])}
+
+
+def test_text_of_ones_own_is_cut_like_files() -> None:
+    corpus = load_corpus(CountingConfig(length=3, valid_fraction=0.1, test_fraction=0.2))
+    splits = (corpus.train, corpus.valid, corpus.test)
+    assert [len(split.lines) for split in splits] == [28, 4, 8]
+    with pytest.raises(UserError, match="numbers: the train split has 1 sentences"):
+        load_corpus(CountingConfig(length=3, max_train=1))
