@@ -1,6 +1,6 @@
 """Event summaries: what holds for every article and headline, and what the scores count."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -97,6 +97,18 @@ def test_held_out_headlines_state_their_articles_event(data: UnpairedText) -> No
         articles, headlines = events_of(data.a, split, False), events_of(data.b, split, True)
         assert articles == headlines
         assert len(articles) == len(getattr(data.a, split).lines)
+
+
+def test_the_form_of_a_headline_does_not_depend_on_the_article(data: UnpairedText) -> None:
+    """Each side is drawn from a stream of its own: from the article's other event nobody can guess
+    the headline's template."""
+    templates: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for article, headline in zip(data.a.test.lines, data.b.test.lines, strict=True):
+        words = Counter(article.split())
+        (other,) = (word for word in SLOTS["WHO"] if words[word] == 1)
+        templates[other][headline_template(headline.split())] += 1
+    guessed = sum(max(counts.values()) for counts in templates.values())
+    assert guessed < 0.6 * len(data.a.test.lines), "the commonest template has a share of 0.3"
 
 
 def test_events_of_the_splits_and_sides_are_disjoint(data: UnpairedText) -> None:
