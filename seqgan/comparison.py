@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from seqgan.core.errors import UserError, warn
+from seqgan.core.errors import UserError, refuse_string, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
@@ -62,6 +62,10 @@ def compare(
     every arm. `arms` leaves out all others, `seeds` stand in for the study's; empty: as it says.
     Raises `UserError` for what cannot be run, before anything is written.
     """
+    refuse_string(overrides, "overrides")
+    refuse_string(arms, "arms")
+    if jobs < 1:
+        raise UserError(f"jobs={jobs}: must be at least 1")
     path = Path(study)
     chosen = select_arms(load_study(path), list(arms), list(seeds), str(path))
     folder = Path("runs") / chosen.name if folder is None else Path(folder)

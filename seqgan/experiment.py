@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from seqgan.compatibility import Parts, check_parts, check_probe
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, refuse_string
 from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
@@ -223,5 +223,6 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
 
     Raises `UserError` with one clear line.
     """
+    refuse_string(overrides, "overrides")
     tree = apply_overrides(read_yaml(Path(path)), list(overrides))
     return validate(Experiment, tree, str(path))

@@ -95,3 +95,19 @@ def test_the_page_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert names["score"].tokens > 0
     assert names["result"]["notes"]["samples"] == 100
     assert names["rollout"].ids_BT.shape == (8, names["run"].space.length)
+
+
+def test_arguments_that_no_experiment_or_study_can_have_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything runs: a study of no jobs would wait for ever."""
+    configs = ROOT.parent / "configs"
+    with pytest.raises(seqgan.UserError, match=r"overrides='seed=1': is one string; give a list"):
+        seqgan.load_experiment(configs / "oracle" / "enumerable.yaml", "seed=1")
+    monkeypatch.setattr("seqgan.comparison.run_study", lambda *_: pytest.fail("runs were started"))
+    study, folder = configs / "studies" / "estimators_tiny.yaml", tmp_path / "study"
+    wrong: list[dict[str, Any]] = [{"jobs": 0}, {"overrides": "seed=1"}, {"arms": "likelihood"}]
+    for arguments in wrong:
+        with pytest.raises(seqgan.UserError, match=f"^{next(iter(arguments))}="):
+            seqgan.compare(study, folder, **arguments)
+    assert not folder.exists()

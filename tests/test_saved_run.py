@@ -379,3 +379,17 @@ def test_a_run_can_be_opened_on_another_device(finished_run: Path) -> None:
     assert seqgan.open_run(finished_run, device="cpu").device == torch.device("cpu")
     with pytest.raises(UserError, match="device"):
         seqgan.open_run(finished_run, device="abacus")
+
+
+def test_one_line_in_place_of_a_list_is_refused(
+    text: seqgan.SavedRun, events: seqgan.SavedRun
+) -> None:
+    """A string is a sequence of strings, too: its characters would be read as lines."""
+    with pytest.raises(seqgan.UserError, match=r"sequences='a dog': is one string; give a list"):
+        text.score("a dog")
+    with pytest.raises(seqgan.UserError, match="sources='a dog': is one string"):
+        events.score(["a dog"], "a dog")
+    with pytest.raises(seqgan.UserError, match="inputs='a dog': is one string"):
+        events.transform("a dog")
+    with pytest.raises(seqgan.UserError, match=r"overrides='evaluation.samples=9': is one string"):
+        text.evaluate("evaluation.samples=9")

@@ -32,6 +32,12 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
+def refuse_string(values: object, field: str) -> None:
+    """Raise `UserError` for a string in place of a list: its characters would be read."""
+    if isinstance(values, str):
+        raise UserError(f"{field}={values!r}: is one string; give a list, e.g. [{values!r}]")
+
+
 def warn(message: str) -> None:
     """Say on one line of stderr what is likely wrong, though the work goes on."""
     _say("warning", message)

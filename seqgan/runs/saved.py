@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqgan.assembly import build_device
 from seqgan.core.device import autocast
-from seqgan.core.errors import UserError, warn
+from seqgan.core.errors import UserError, refuse_string, warn
 from seqgan.core.numbers import check_sampling
 from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.reported import ReportedCheckpoint
@@ -187,6 +187,7 @@ class SavedRun:
         """
         if isinstance(inputs, Tensor):
             return self.transform_pictures(inputs, direction)
+        refuse_string(inputs, "inputs")
         translator = self.translator(direction, beam, length)
         lines = translator.translate(list(inputs))
         if translator.counts.cut:
@@ -258,6 +259,7 @@ class SavedRun:
         `overrides` such as `["evaluation.samples=10000"]` make it another evaluation than the
         configured one; `sweep` takes every configured temperature and top-p.
         """
+        refuse_string(overrides, "overrides")
         asked = [*overrides, *(["evaluation.sweep=true"] if sweep else [])]
         device = f"device={self.experiment.device}"
         experiment = load_evaluated(self.folder, [*asked, device])

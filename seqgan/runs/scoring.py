@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, refuse_string
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Critic, Generator, Scores, SequenceSpace
 from seqgan.data.tokenizer_contract import Tokenizer
@@ -72,6 +72,8 @@ class Scorer:
     ) -> list[SequenceScore]:
         """See `SavedRun.score`."""
         device = next(self.generator.parameters()).device
+        refuse_string(sequences, "sequences")
+        refuse_string(sources, "sources")
         rows = _encode(sequences, self.tokenizer)
         if not rows:
             return []
