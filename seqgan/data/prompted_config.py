@@ -196,5 +196,5 @@ class PromptedTextConfig(CorpusConfig):
     def build_scores(self) -> "TextScores":
         from seqgan.evaluation.translation_scores import TextScores
 
-        is_cut = self.tokenizer.name == "word"
-        return TextScores(self.score, self.tokenizer.build_canonical(), is_cut)
+        tokenizer = self.tokenizer
+        return TextScores(self.score, tokenizer.build_canonical(), tokenizer.cuts_words)

@@ -4,7 +4,7 @@ import unicodedata
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Positive
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 class TokenizerPart(Part):
     """Base of the configurations of tokenizers."""
+
+    cuts_words: ClassVar[bool] = False
+    """Whether words stand between spaces in the lines of `build_canonical`, punctuation apart."""
 
     @property
     def counts_words(self) -> bool:
@@ -41,6 +44,8 @@ class TokenizerPart(Part):
 
 class WordTokenizerConfig(TokenizerPart):
     """Whitespace-separated words, the most frequent first."""
+
+    cuts_words: ClassVar[bool] = True
 
     name: Literal["word"] = "word"
     lowercase: bool = True

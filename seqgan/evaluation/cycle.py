@@ -12,8 +12,8 @@ For the direction a → b, with F: a → b and G: b → a, on held-out pictures:
                     faint patterns (steganography, Chu et al. 2017) loses it here
     identity_a      mean |G(x) − x| on pictures of a, which should stay as they are
 
-The real-data row has the extractors' accuracy on real pictures (what `kept` can reach) and the
-distance of training to held-out pictures.
+The real-data row has the extractors' accuracy on real pictures (what `label_preservation` can
+reach) and the distance of training to held-out pictures.
 """
 
 from collections.abc import Mapping

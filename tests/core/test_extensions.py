@@ -203,7 +203,7 @@ def test_every_union_of_named_parts_takes_import_paths() -> None:
         (
             "data.tokenizer",
             {"data": {"name": "text", "path": "x", "tokenizer": {"name": "my_lab.parts:Plain"}}},
-            "has no method build",
+            "is no subclass of TokenizerPart",
         ),
     ],
 )

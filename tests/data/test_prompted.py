@@ -15,9 +15,10 @@ from seqgan.assembly import build_task
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.pair_sources import Pairs
-from seqgan.data.prompted_config import PairSourceConfig, PromptedTextConfig
+from seqgan.data.prompted_config import PairSourceConfig, PromptedTextConfig, SmallTalkConfig
 from seqgan.data.prompted_text import PromptedText, load_prompted_text
 from seqgan.data.small_talk import fits, write_pairs
+from seqgan.data.tokenizer_config import CharTokenizerConfig, WordTokenizerConfig
 from seqgan.data.tokenizers import load_tokenizer
 
 CPU = torch.device("cpu")
@@ -441,3 +442,18 @@ def test_a_source_of_ones_own_is_cut_like_files() -> None:
     assert sum(len(split.prompts) for split in (text.train, text.valid, text.test)) == 30
     assert text.fits is not None
     assert [text.fits("a", response) for response in "ab"] == [True, False]
+
+
+class OwnWordsConfig(WordTokenizerConfig):
+    """Words by a class of one's own."""
+
+
+def test_scores_read_words_of_a_tokenizer_of_ones_own_as_they_are() -> None:
+    source = SmallTalkConfig(pairs=20)
+    own, word, char = (
+        PromptedTextConfig(source=source, tokenizer=tokenizer, prompt_length=9, length=9)
+        .build_scores()
+        .notes
+        for tokenizer in (OwnWordsConfig(), WordTokenizerConfig(), CharTokenizerConfig())
+    )
+    assert own == word != char
