@@ -384,8 +384,7 @@ class ActionReward(Reward, Protocol):
 class RewardTerm:
     """A further part of what an estimator is to raise, beside the critic's reward.
 
-    Its value is one number per sample, so it is credited to all tokens alike, and it has a
-    baseline of its own, since rewards differ in scale.
+    One number per sample, credited to all tokens alike. It has a baseline of its own.
     """
 
     name: str
