@@ -54,3 +54,10 @@ def test_an_account_is_open_inside_only_and_one_at_a_time() -> None:
     count_tokens(7)
     assert (outer.tokens, outer.critic_calls) == (1, 2)
     assert (inner.tokens, inner.critic_calls) == (10, 3)
+
+
+def test_a_checkpoint_holds_both_counts() -> None:
+    budget = Budget(tokens=3, critic_calls=5)
+    restored = Budget()
+    restored.load_state_dict(budget.state_dict())
+    assert restored == budget
