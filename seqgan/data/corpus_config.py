@@ -113,6 +113,9 @@ class HuggingFaceDataConfig(SentenceFilesConfig):
         return self.dataset
 
     def build_splits(self) -> "dict[str, Sentences]":
+        from seqgan.data.huggingface import Dataset
         from seqgan.data.sources import read_huggingface
 
-        return read_huggingface(self)
+        dataset = Dataset(self.dataset, self.subset, self.train_split, "data")
+        splits = {"train": self.train_split, "valid": self.valid_split, "test": self.test_split}
+        return read_huggingface(dataset, splits, self.column)

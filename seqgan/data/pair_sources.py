@@ -21,8 +21,8 @@ from typing import Any
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import clean_text
-from seqgan.data.huggingface import check_column, load_parts, pick_part
-from seqgan.data.prompted_config import HuggingFacePairsConfig, PromptedTextConfig
+from seqgan.data.huggingface import Dataset
+from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.small_talk import write_pairs
 from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
 
@@ -169,26 +169,26 @@ def _checked(value: object, what: str) -> str:
     return text
 
 
-def read_huggingface(source: HuggingFacePairsConfig) -> dict[str, Pairs]:
-    """The splits of a dataset that the configuration names."""
-    field = "data.source"
-    parts = load_parts(source, field)
-    names = {"train": source.train_split, "valid": source.valid_split, "test": source.test_split}
+def read_huggingface(
+    dataset: Dataset, splits: Mapping[str, str | None], prompt: str, response: str
+) -> dict[str, Pairs]:
+    """The splits that have a name in the dataset; `prompt` and `response` are columns."""
     found = {}
-    for name, split in names.items():
+    for name, split in splits.items():
         if split is None:
             continue
-        part = pick_part(source, parts, field, f"{name}_split")
-        where = f"{source.dataset} ({split})"
-        prompts, responses = (_column(source, part, key, where) for key in ("prompt", "response"))
+        part = dataset.part(f"{name}_split", split)
+        where = f"{dataset.name} ({split})"
+        prompts = _column(dataset, part, "prompt", prompt, where)
+        responses = _column(dataset, part, "response", response, where)
         found[name] = Pairs(where, prompts, responses, _numbers(prompts))
     return found
 
 
-def _column(source: HuggingFacePairsConfig, part: Any, key: str, where: str) -> list[str]:
-    column = check_column(source, part, "data.source", key)
+def _column(dataset: Dataset, part: Any, key: str, column: str, where: str) -> list[str]:
+    dataset.check_column(part, key, column)
     return [
-        _checked(value, f"data.source.{key}: {where}: row {row}: the column '{column}'")
+        _checked(value, f"{dataset.field}.{key}: {where}: row {row}: the column '{column}'")
         for row, value in enumerate(part[column], start=1)
     ]
 

@@ -1,5 +1,6 @@
 """Configuration of pictures: where they come from, and what is done to them. No torch here."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -39,7 +40,8 @@ class NpzSourceConfig(PictureSourceConfig):
     def build(self, size: int | None, field: str) -> "RawPictures":
         from seqgan.data.picture_sources import read_npz
 
-        return read_npz(self, field)
+        train, test = (self.train, self.train_labels), (self.test, self.test_labels)
+        return read_npz(Path(self.path), train, test, f"{field}.source")
 
 
 class IdxSourceConfig(PictureSourceConfig):
@@ -55,7 +57,7 @@ class IdxSourceConfig(PictureSourceConfig):
     def build(self, size: int | None, field: str) -> "RawPictures":
         from seqgan.data.picture_sources import read_idx
 
-        return read_idx(self)
+        return read_idx(Path(self.path))
 
 
 class HuggingFacePicturesConfig(PictureSourceConfig):
@@ -76,9 +78,12 @@ class HuggingFacePicturesConfig(PictureSourceConfig):
     """Name of the test split; null: `test_fraction` of the training split."""
 
     def build(self, size: int | None, field: str) -> "RawPictures":
+        from seqgan.data.huggingface import Dataset
         from seqgan.data.picture_sources import read_huggingface
 
-        return read_huggingface(self, field)
+        dataset = Dataset(self.dataset, self.subset, self.train_split, f"{field}.source")
+        splits = {"train": self.train_split, "test": self.test_split}
+        return read_huggingface(dataset, splits, self.column, self.label_column)
 
 
 class FolderSourceConfig(PictureSourceConfig):
@@ -97,7 +102,7 @@ class FolderSourceConfig(PictureSourceConfig):
     def build(self, size: int | None, field: str) -> "RawPictures":
         from seqgan.data.picture_sources import read_folder
 
-        return read_folder(self, field)
+        return read_folder(Path(self.path), self.labels, f"{field}.source")
 
 
 SourceConfig = Annotated[

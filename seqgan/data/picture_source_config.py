@@ -7,7 +7,6 @@ from seqgan.core.parts import Part
 
 if TYPE_CHECKING:
     from seqgan.data.picture_sources import RawPictures
-    from seqgan.data.pictures import DrawnPictures
     from seqgan.evaluation.pictures import Detect
 
 
@@ -15,11 +14,11 @@ class PictureSourceConfig(Part):
     """Pictures that are cut into splits here, or drawn for each split."""
 
     drawn: ClassVar[bool] = False
-    """Whether each split is drawn by itself: then the configuration has the number of pictures of
-    each, by its name, and there is nothing to share."""
+    """Whether each of the four splits is drawn: then the configuration has the number of pictures
+    of each, by its name, and there is nothing to share."""
 
     @abstractmethod
-    def build(self, size: int | None, field: str) -> "RawPictures | DrawnPictures":
+    def build(self, size: int | None, field: str) -> "RawPictures":
         """The pictures as they are, or drawn with height and width `size` (None: left open).
 
         `field` is where the set's configuration stands, for messages. Raises `UserError` for what

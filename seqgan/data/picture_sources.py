@@ -4,7 +4,7 @@ A source brings training pictures and perhaps test pictures, as they are; `pictu
 converts them. Files are read one at a time, so that large photos need never lie in memory
 together. Classes are whole numbers 0 … K−1, each of which some training picture has.
 
-`field` is where the set's configuration stands, such as `data` or `data.a`; messages name it.
+`field` is where the source's configuration stands, such as `data.source`; messages name it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,74 +19,76 @@ from seqgan.core.array_files import array_names, read_array
 from seqgan.core.decoders import decoding
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.picture_files import Bytes, list_pictures, read_picture, to_array
-from seqgan.data.huggingface import check_column, load_parts, pick_part
+from seqgan.data.huggingface import Dataset
 from seqgan.data.idx_files import IMAGES, LABELS, find_idx, is_idx, parse_idx
-from seqgan.data.picture_config import (
-    FolderSourceConfig,
-    HuggingFacePicturesConfig,
-    IdxSourceConfig,
-    NpzSourceConfig,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class RawSplit:
     """`count` pictures, each with the place it stands at: bytes [H, W] or [H, W, 3].
 
-    `classes_N` is long, or None.
+    `labels_NA` is long, a column for each kind of label, or None.
     """
 
     count: int
     pictures: Iterable[tuple[str, np.ndarray]]
-    classes_N: np.ndarray | None
+    labels_NA: np.ndarray | None
 
 
 @dataclass(frozen=True, slots=True)
 class RawPictures:
-    """What a source brings. `name` is what people know it by; `classes` counts them, 0 for none.
+    """What a source brings. `name` is what people know it by.
 
+    `splits` has `train` at least; `extractor`, `valid` and `test` that it lacks are cut from it.
+    `labels` has the number of classes of each kind of label, and is empty where there are none.
     `as_bytes` knows how many bits pictures of 16 use, once all have been read.
     """
 
     name: str
-    train: RawSplit
-    test: RawSplit | None
-    classes: int
+    splits: dict[str, RawSplit]
+    labels: dict[str, int]
     as_bytes: Bytes | None = None
 
 
 # ── Arrays in an .npz file ────────────────────────────────────────────────────────────────────
 
 
-def read_npz(config: NpzSourceConfig, field: str) -> RawPictures:
+Names = tuple[str | None, str | None]
+"""The array of pictures and that of their classes."""
+
+
+def read_npz(path: Path, train: Names, test: Names, field: str) -> RawPictures:
     """Arrays by name."""
-    path, field = Path(config.path), f"{field}.source"
     if is_idx(path):
         raise UserError(
             f"{path}: is an IDX file and no .npz; use {field}={{name: idx, path: {path.parent}}}"
         )
-    arrays = _load_npz(path, _npz_names(config), field)
-    x, y = arrays["train"], arrays.get("train_labels")
-    train = _array_split(f"{path}: array {config.train!r}", x, f"array {config.train_labels!r}", y)
-    classes = _count_classes(f"{path}: array {config.train_labels!r}", train.classes_N)
-    if config.test is None:
-        return RawPictures(str(path), train, None, classes)
-    if y is not None and config.test_labels is None:
+    names = _npz_names(train, test)
+    arrays = _load_npz(path, names, field)
+
+    def read_split(split: str, labels: str | None) -> RawSplit:
+        x, y = arrays[split], arrays.get(f"{split}_labels")
+        return _array_split(f"{path}: array {names[split]!r}", x, f"array {labels!r}", y)
+
+    splits = {"train": read_split("train", train[1])}
+    classes = _count_classes(f"{path}: array {train[1]!r}", splits["train"].labels_NA)
+    if test[0] is None:
+        return RawPictures(str(path), splits, classes)
+    if "train_labels" in names and test[1] is None:
         raise UserError(
             f"{field}.test_labels=null: the training pictures of {path} have classes; name the "
             f"array of the test pictures' classes, or set {field}.train_labels=null"
         )
-    x, y = arrays["test"], arrays.get("test_labels")
-    test = _array_split(f"{path}: array {config.test!r}", x, f"array {config.test_labels!r}", y)
-    _check_test_classes(f"{path}: array {config.test_labels!r}", test.classes_N, classes)
-    return RawPictures(str(path), train, test, classes)
+    splits["test"] = read_split("test", test[1])
+    _check_test_classes(f"{path}: array {test[1]!r}", splits["test"].labels_NA, classes)
+    return RawPictures(str(path), splits, classes)
 
 
-def _npz_names(config: NpzSourceConfig) -> dict[str, str]:
+def _npz_names(train: Names, test: Names) -> dict[str, str]:
     """The arrays that are wanted, by field; without training labels there are no others."""
-    names = {"train": config.train, "train_labels": config.train_labels, "test": config.test}
-    if config.train_labels is not None and config.test is not None:
-        names["test_labels"] = config.test_labels
+    names = {"train": train[0], "train_labels": train[1], "test": test[0]}
+    if train[1] is not None and test[0] is not None:
+        names["test_labels"] = test[1]
     return {field: name for field, name in names.items() if name is not None}
 
 
@@ -121,74 +123,81 @@ def _array_split(where: str, x: np.ndarray, labels: str, y: np.ndarray | None) -
         )
     _check_some(where, len(x))
     pictures = ((f"{where}, row {row}", picture) for row, picture in enumerate(x))
-    return RawSplit(len(x), pictures, _to_classes(f"{where}, {labels}", y, len(x)))
+    return RawSplit(len(x), pictures, _to_labels(f"{where}, {labels}", y, len(x)))
 
 
 # ── IDX files ─────────────────────────────────────────────────────────────────────────────────
 
 
-def read_idx(config: IdxSourceConfig) -> RawPictures:
+def read_idx(folder: Path) -> RawPictures:
     """The four files of MNIST, plain or gzipped."""
-    folder = Path(config.path)
     splits = {}
-    for split in ("train", "t10k"):
+    for name, split in (("train", "train"), ("test", "t10k")):
         images, labels = find_idx(folder, split, IMAGES), find_idx(folder, split, LABELS)
         x_NHW, y_N = parse_idx(images, IMAGES), parse_idx(labels, LABELS)
-        splits[split] = _array_split(str(images), x_NHW, labels.name, y_N)
-    classes = _count_classes(f"{folder}: the training labels", splits["train"].classes_N)
-    _check_test_classes(f"{folder}: the test labels", splits["t10k"].classes_N, classes)
-    return RawPictures(str(folder), splits["train"], splits["t10k"], classes)
+        splits[name] = _array_split(str(images), x_NHW, labels.name, y_N)
+    classes = _count_classes(f"{folder}: the training labels", splits["train"].labels_NA)
+    _check_test_classes(f"{folder}: the test labels", splits["test"].labels_NA, classes)
+    return RawPictures(str(folder), splits, classes)
 
 
 # ── The datasets library ──────────────────────────────────────────────────────────────────────
 
 
-def read_huggingface(config: HuggingFacePicturesConfig, field: str) -> RawPictures:
-    """Columns of a dataset; pictures are decoded one at a time."""
-    field = f"{field}.source"
-    parts = load_parts(config, field)
-    keys = ("train",) if config.test_split is None else ("train", "test")
-    picked = {key: pick_part(config, parts, field, f"{key}_split") for key in keys}
+def read_huggingface(
+    dataset: Dataset, splits: dict[str, str | None], column: str, label_column: str | None
+) -> RawPictures:
+    """Columns of a dataset; pictures are decoded one at a time. `splits` names `train`, `test`."""
+    parts = {
+        name: dataset.part(f"{name}_split", split)
+        for name, split in splits.items()
+        if split is not None
+    }
     as_bytes = Bytes(
-        lambda: (x for key in keys for _, x in _decode(config, picked[key], field, key))
+        lambda: (x for name, part in parts.items() for _, x in _decode(dataset, name, part, column))
     )
-    splits = {key: _dataset_split(config, picked[key], field, key, as_bytes) for key in keys}
-    where = f"{field}.label_column={config.label_column!r}"
-    classes = _count_classes(where, splits["train"].classes_N)
-    if config.test_split is not None:
-        where = f"{where} ({config.test_split})"
-        _check_test_classes(where, splits["test"].classes_N, classes)
-    return RawPictures(config.dataset, splits["train"], splits.get("test"), classes, as_bytes)
+    found = {}
+    for name, part in parts.items():
+        dataset.check_column(part, "column", column)
+        _check_some(f"{dataset.name} ({name})", len(part))
+        labels_NA = None
+        if label_column is not None:
+            labels_NA = _read_labels(dataset, name, part, label_column)
+        pictures = _as_bytes(_decode(dataset, name, part, column), as_bytes)
+        found[name] = RawSplit(len(part), pictures, labels_NA)
+    where = f"{dataset.field}.label_column={label_column!r}"
+    classes = _count_classes(where, found["train"].labels_NA)
+    if "test" in found:
+        _check_test_classes(f"{where} ({splits['test']})", found["test"].labels_NA, classes)
+    return RawPictures(dataset.name, found, classes, as_bytes)
 
 
-def _dataset_split(
-    config: HuggingFacePicturesConfig, part: Any, field: str, split: str, as_bytes: Bytes
-) -> RawSplit:
-    check_column(config, part, field, "column")
-    _check_some(f"{config.dataset} ({split})", len(part))
-    classes_N = None
-    if config.label_column is not None:
-        label_column = check_column(config, part, field, "label_column")
-        where = f"{field}.label_column={label_column!r} ({split})"
-        with decoding(f"{where}: cannot be read", "give one whole number for each picture"):
-            labels = np.asarray(list(part[label_column]))
-        classes_N = _to_classes(where, labels, len(part))
-    pictures = ((where, as_bytes(x)) for where, x in _decode(config, part, field, split))
-    return RawSplit(len(part), pictures, classes_N)
+def _as_bytes(
+    pictures: Iterator[tuple[str, np.ndarray]], as_bytes: Bytes
+) -> Iterator[tuple[str, np.ndarray]]:
+    return ((where, as_bytes(x)) for where, x in pictures)
+
+
+def _read_labels(dataset: Dataset, split: str, part: Any, column: str) -> np.ndarray | None:
+    dataset.check_column(part, "label_column", column)
+    where = f"{dataset.field}.label_column={column!r} ({split})"
+    with decoding(f"{where}: cannot be read", "give one whole number for each picture"):
+        labels = np.asarray(list(part[column]))
+    return _to_labels(where, labels, len(part))
 
 
 def _decode(
-    config: HuggingFacePicturesConfig, part: Any, field: str, split: str
+    dataset: Dataset, split: str, part: Any, column: str
 ) -> Iterator[tuple[str, np.ndarray]]:
-    examples = iter(part.select_columns([config.column]))
+    examples = iter(part.select_columns([column]))
     for row in range(len(part)):
-        where = f"{config.dataset} ({split}), row {row}"
+        where = f"{dataset.name} ({split}), row {row}"
         with decoding(f"{where}: the picture cannot be read", "remove it from the dataset"):
-            value = next(examples)[config.column]
+            value = next(examples)[column]
             if isinstance(value, Image.Image):
                 value = to_array(value)
         is_picture = isinstance(value, np.ndarray) and value.dtype == np.uint16
-        yield where, value if is_picture else _from_array(value, where, field, config.column)
+        yield where, value if is_picture else _from_array(value, where, dataset.field, column)
 
 
 def _from_array(value: object, where: str, field: str, column: str) -> np.ndarray:
@@ -207,25 +216,25 @@ def _from_array(value: object, where: str, field: str, column: str) -> np.ndarra
 # ── A folder of files ─────────────────────────────────────────────────────────────────────────
 
 
-def read_folder(config: FolderSourceConfig, field: str) -> RawPictures:
+def read_folder(folder: Path, labels: bool, field: str) -> RawPictures:
     """Every file in a folder, in the order of their names."""
-    folder = Path(config.path)
     paths = list_pictures(folder)
     as_bytes = Bytes(lambda: map(read_picture, paths))
     pictures = ((str(path), as_bytes(read_picture(path))) for path in paths)
-    if not config.labels:
-        return RawPictures(str(folder), RawSplit(len(paths), pictures, None), None, 0, as_bytes)
+    if not labels:
+        splits = {"train": RawSplit(len(paths), pictures, None)}
+        return RawPictures(str(folder), splits, {}, as_bytes)
     loose = [path for path in paths if path.parent == folder]
     if loose:
         raise UserError(
             f"{loose[0]}: lies in no folder of its class; move it to {folder}/<class>/, "
-            f"or set {field}.source.labels=false"
+            f"or set {field}.labels=false"
         )
     names = sorted({path.parent.name for path in paths})
     number = {name: index for index, name in enumerate(names)}
-    classes_N = np.array([number[path.parent.name] for path in paths])
-    split = RawSplit(len(paths), pictures, classes_N)
-    return RawPictures(str(folder), split, None, len(names), as_bytes)
+    labels_NA = np.array([[number[path.parent.name]] for path in paths])
+    splits = {"train": RawSplit(len(paths), pictures, labels_NA)}
+    return RawPictures(str(folder), splits, {"class": len(names)}, as_bytes)
 
 
 # ── Checks ────────────────────────────────────────────────────────────────────────────────────
@@ -236,8 +245,8 @@ def _check_some(where: str, count: int) -> None:
         raise UserError(f"{where}: holds no pictures; name another source")
 
 
-def _to_classes(where: str, labels: np.ndarray | None, count: int) -> np.ndarray | None:
-    """Whole numbers, none negative, as many as pictures."""
+def _to_labels(where: str, labels: np.ndarray | None, count: int) -> np.ndarray | None:
+    """Classes as [N, 1]: whole numbers, none negative, as many as pictures."""
     if labels is None:
         return None
     if labels.ndim != 1 or len(labels) != count:
@@ -249,26 +258,27 @@ def _to_classes(where: str, labels: np.ndarray | None, count: int) -> np.ndarray
         raise UserError(f"{where}: labels are {labels.dtype}; expected whole numbers 0, 1, 2, …")
     if count and labels.min() < 0:
         raise UserError(f"{where}: class {labels.min()} is negative; number the classes from 0")
-    return labels.astype(np.int64)
+    return labels.astype(np.int64)[:, None]
 
 
-def _count_classes(where: str, classes_N: np.ndarray | None) -> int:
-    """K, if every class 0 … K−1 occurs."""
-    if classes_N is None:
-        return 0
-    present = np.unique(classes_N).tolist()
+def _count_classes(where: str, labels_NA: np.ndarray | None) -> dict[str, int]:
+    """{"class": K}, if every class 0 … K−1 occurs; without classes nothing."""
+    if labels_NA is None:
+        return {}
+    present = np.unique(labels_NA).tolist()
     missing = sorted(set(range(len(present))) - set(present))
     if missing:
         raise UserError(
             f"{where}: no picture has class {', '.join(map(str, missing[:5]))} but one has class "
             f"{present[-1]}; number the classes 0 … {len(present) - 1} without gaps"
         )
-    return len(present)
+    return {"class": len(present)}
 
 
-def _check_test_classes(where: str, classes_N: np.ndarray | None, classes: int) -> None:
-    if classes_N is not None and len(classes_N) and classes_N.max() >= classes:
+def _check_test_classes(where: str, labels_NA: np.ndarray | None, classes: dict[str, int]) -> None:
+    known = classes.get("class", 0)
+    if labels_NA is not None and len(labels_NA) and labels_NA.max() >= known:
         raise UserError(
-            f"{where}: a test picture has class {classes_N.max()}, but the training pictures "
-            f"have 0 … {classes - 1} only; remove such pictures"
+            f"{where}: a test picture has class {labels_NA.max()}, but the training pictures "
+            f"have 0 … {known - 1} only; remove such pictures"
         )

@@ -11,8 +11,7 @@ Decisions
   piece, `extractor_fraction` come first, then `valid_fraction`, then `test_fraction` unless the
   source brings test pictures; the rest trains, cut by `max_train`. Test pictures of a source
   are used whole and in their order, whatever the share.
-- Drawn faces are no file to be cut: each split has its own count and its own seeds, which follow
-  from NumPy's SeedSequence([seed, number of the split]).
+- Drawn pictures are no file to be cut: their source brings each of the four splits.
 - A picture is converted to `colours`, scaled to `size` × `size` (or `shrink` of it, centred on
   black), then inverted. It is scaled once, by Pillow, with antialiasing: averages of whole blocks
   where both sides are multiples of the new ones, bicubic otherwise. A picture that is not square
@@ -46,14 +45,10 @@ class PictureSet:
     x_NCHW: Tensor
     labels_NA: Tensor | None
 
-
-@dataclass(frozen=True, slots=True)
-class DrawnPictures:
-    """Splits that a source draws itself, before they are converted."""
-
-    label_names: tuple[str, ...]
-    label_sizes: tuple[int, ...]
-    splits: dict[str, PictureSet]
+    def take(self, rows: slice | np.ndarray) -> "PictureSet":
+        """The pictures of these rows."""
+        labels_NA = None if self.labels_NA is None else self.labels_NA[rows]
+        return PictureSet(self.x_NCHW[rows], labels_NA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +76,18 @@ def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2)
     colours, a extractor's split of fewer than two pictures, and others of fewer than `least`.
     """
     _check_share(config, field)
-    bits = 0
     raw = config.source.build(config.size, field)
-    if isinstance(raw, DrawnPictures):
-        names, sizes = raw.label_names, raw.label_sizes
-        where, splits = f"{field}.source", _convert_drawn(config, raw, field)
-    else:
-        names, sizes = (("class",), (raw.classes,)) if raw.classes else ((), ())
-        where, splits = raw.name, _cut(config, raw, field)
-        bits = raw.as_bytes.bits if raw.as_bytes is not None else 0
+    splits = _cut(config, raw, field)
+    bits = raw.as_bytes.bits if raw.as_bytes is not None else 0
     if config.max_train is not None:
-        splits["train"] = _take(splits["train"], 0, config.max_train)
-    _check_counts(config, splits, where, field, least)
+        splits["train"] = splits["train"].take(slice(config.max_train))
+    _check_counts(config, splits, raw.name, field, least)
     channels, height, width = splits["train"].x_NCHW.shape[1:]
     shape = (channels, height, width)
-    report = _report(splits, shape, names, sizes)
+    report = _report(splits, shape, raw.labels)
     if bits:
         report["bits"] = bits  # of files of 16; 'transform' scales by them
-    return Pictures(shape, names, sizes, **splits, report=report)
+    return Pictures(shape, tuple(raw.labels), tuple(raw.labels.values()), **splits, report=report)
 
 
 def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:
@@ -120,46 +109,26 @@ def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:
 # ── Splits ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _convert_drawn(
-    config: PictureSetConfig, raw: DrawnPictures, field: str
-) -> dict[str, PictureSet]:
-    splits = {}
-    for name, drawn in raw.splits.items():
-        x_NHWC = drawn.x_NCHW.permute(0, 2, 3, 1).numpy()
-        pictures = ((f"{name} face {row}", x_HWC) for row, x_HWC in enumerate(x_NHWC))
-        x_NCHW, _ = _collect(config, RawSplit(len(x_NHWC), pictures, None), field)
-        splits[name] = PictureSet(torch.from_numpy(x_NCHW), drawn.labels_NA)
-    return splits
-
-
 def _cut(config: PictureSetConfig, raw: RawPictures, field: str) -> dict[str, PictureSet]:
-    x_NCHW, first = _collect(config, raw.train, field)
-    order_N = np.random.Generator(np.random.PCG64(config.split_seed)).permutation(len(x_NCHW))
-    low, high = (round(edge * len(x_NCHW)) for edge in config.share)
-    rows_N = order_N[low:high]
-    classes_N = raw.train.classes_N
-    pool = _to_set(x_NCHW[rows_N], None if classes_N is None else classes_N[rows_N])
-    splits, start = {}, 0
-    for name in ("extractor", "valid", "test") if raw.test is None else ("extractor", "valid"):
-        stop = start + round(getattr(config, f"{name}_fraction") * len(rows_N))
-        splits[name] = _take(pool, start, stop)
+    """Convert what the source brings, and cut the splits that it lacks from its training part."""
+    splits, first = {}, None
+    for name, part in raw.splits.items():
+        x_NCHW, first = _collect(config, part, field, first)
+        labels_NA = None if part.labels_NA is None else torch.from_numpy(part.labels_NA)
+        splits[name] = PictureSet(torch.from_numpy(x_NCHW), labels_NA)
+    if config.source.drawn:
+        return splits
+    missing = [name for name in ("extractor", "valid", "test") if name not in splits]
+    whole = splits["train"]
+    order_N = np.random.Generator(np.random.PCG64(config.split_seed)).permutation(len(whole.x_NCHW))
+    low, high = (round(edge * len(order_N)) for edge in config.share)
+    pool, start = whole.take(order_N[low:high]), 0
+    for name in missing:
+        stop = start + round(getattr(config, f"{name}_fraction") * (high - low))
+        splits[name] = pool.take(slice(start, stop))
         start = stop
-    splits["train"] = _take(pool, start, len(rows_N))
-    if raw.test is not None:
-        splits["test"] = _to_set(_collect(config, raw.test, field, first)[0], raw.test.classes_N)
+    splits["train"] = pool.take(slice(start, None))
     return splits
-
-
-def _to_set(x_NCHW: np.ndarray, classes_N: np.ndarray | None) -> PictureSet:
-    labels_NA = None if classes_N is None else torch.from_numpy(classes_N)[:, None]
-    return PictureSet(torch.from_numpy(x_NCHW), labels_NA)
-
-
-def _take(pictures: PictureSet, start: int, stop: int) -> PictureSet:
-    labels_NA = pictures.labels_NA
-    return PictureSet(
-        pictures.x_NCHW[start:stop], None if labels_NA is None else labels_NA[start:stop]
-    )
 
 
 # ── Conversion ────────────────────────────────────────────────────────────────────────────────
@@ -231,9 +200,10 @@ def _check_share(config: PictureSetConfig, field: str) -> None:
     if low >= high:
         raise UserError(f"{field}.share={config.share}: is empty; the second number is the larger")
     if config.source.drawn and config.share != _WHOLE:
+        kind = config.source.name
         raise UserError(
-            f"{field}.share={config.share}: faces are drawn, there is nothing to share; remove it, "
-            f"and set {field}.source.seed to get other faces"
+            f"{field}.share={config.share}: {kind} are drawn, there is nothing to share; remove "
+            f"it, and set {field}.source.seed to get other {kind}"
         )
 
 
@@ -284,16 +254,13 @@ def _check_disjoint(a: PictureSetConfig, b: PictureSetConfig) -> None:
 
 
 def _report(
-    splits: dict[str, PictureSet],
-    shape: tuple[int, ...],
-    names: tuple[str, ...],
-    sizes: tuple[int, ...],
+    splits: dict[str, PictureSet], shape: tuple[int, ...], labels: dict[str, int]
 ) -> JsonObject:
     """Counts by split, of pictures as they are after conversion. The hash of the bytes (pictures,
     then labels) tells a resumed run whether the data are still the same."""
     keys = {name: _picture_keys(split) for name, split in splits.items()}
     train_keys = set(keys["train"])
-    report: JsonObject = {"shape": list(shape), "labels": dict(zip(names, sizes, strict=True))}
+    report: JsonObject = {"shape": list(shape), "labels": labels}
     for name in ("extractor", "train", "valid", "test"):
         report[name] = {
             "pictures": len(keys[name]),

@@ -88,9 +88,12 @@ class HuggingFacePairsConfig(PairSourceConfig):
         return self.prompt
 
     def build(self) -> "dict[str, Pairs]":
+        from seqgan.data.huggingface import Dataset
         from seqgan.data.pair_sources import read_huggingface
 
-        return read_huggingface(self)
+        dataset = Dataset(self.dataset, self.subset, self.train_split, "data.source")
+        splits = {"train": self.train_split, "valid": self.valid_split, "test": self.test_split}
+        return read_huggingface(dataset, splits, self.prompt, self.response)
 
 
 class AlignedFilesConfig(Config):

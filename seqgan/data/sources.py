@@ -18,8 +18,8 @@ import numpy as np
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import clean_text, read_lines
-from seqgan.data.corpus_config import HuggingFaceDataConfig, SentenceFilesConfig
-from seqgan.data.huggingface import check_column, load_parts, pick_part
+from seqgan.data.corpus_config import SentenceFilesConfig
+from seqgan.data.huggingface import Dataset
 
 Canonical = Callable[[str], str]
 """Maps a line to the form in which the tokenizer sees it."""
@@ -122,28 +122,29 @@ def read_unbroken(path: str, field: str) -> Sentences:
     return sentences
 
 
-def read_huggingface(config: HuggingFaceDataConfig) -> dict[str, Sentences]:
-    """The splits of a dataset that the configuration names."""
-    parts = load_parts(config, "data")
-    wanted = {"train": config.train_split, "valid": config.valid_split, "test": config.test_split}
+def read_huggingface(
+    dataset: Dataset, splits: Mapping[str, str | None], column: str
+) -> dict[str, Sentences]:
+    """The splits that have a name in the dataset."""
     return {
-        name: _column(config, pick_part(config, parts, "data", f"{name}_split"), split)
-        for name, split in wanted.items()
+        name: _column(dataset, dataset.part(f"{name}_split", split), split, column)
+        for name, split in splits.items()
         if split is not None
     }
 
 
-def _column(config: HuggingFaceDataConfig, part: Any, split: str) -> Sentences:
+def _column(dataset: Dataset, part: Any, split: str, column: str) -> Sentences:
     """The sentences of one split."""
-    source = f"{config.dataset} ({split})"
+    dataset.check_column(part, "column", column)
+    source, field = f"{dataset.name} ({split})", f"{dataset.field}.column={column!r}"
     lines = []
-    for row, value in enumerate(part[check_column(config, part, "data", "column")], start=1):
+    for row, value in enumerate(part[column], start=1):
         if value is not None and not isinstance(value, str):
             raise UserError(
-                f"data.column={config.column!r}: {config.dataset} holds {type(value).__name__} "
+                f"{field}: {dataset.name} holds {type(value).__name__} "
                 f"there, not text; choose from: {', '.join(part.column_names)}"
             )
-        lines.append(clean_text(value or "", f"data.column={config.column!r}: {source}: row {row}"))
+        lines.append(clean_text(value or "", f"{field}: {source}: row {row}"))
     return _number(source, lines)
 
 

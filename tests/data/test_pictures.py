@@ -7,7 +7,7 @@ import os
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -511,8 +511,8 @@ def test_all_pictures_of_a_folder_are_scaled_by_the_bits_in_use(
     deep = np.linspace(0, largest, 16).astype(np.uint16).reshape(4, 4)
     for name, picture in enumerate([deep // 8, deep, deep // 2, deep // 4]):
         Image.fromarray(picture).save(tmp_path / f"{name}.png")
-    source = read_folder(FolderSourceConfig(name="folder", path=str(tmp_path)), "data")
-    found = [picture for _, picture in source.train.pictures]
+    source = read_folder(tmp_path, labels=False, field="data.source")
+    found = [picture for _, picture in source.splits["train"].pictures]
     for picture, divisor in zip(found, (8, 1, 2, 4), strict=True):
         assert picture.dtype == np.uint8
         np.testing.assert_array_equal(picture, deep // divisor >> (bits - 8))
@@ -542,8 +542,8 @@ def test_the_report_says_which_bits_count_where_files_have_sixteen(tmp_path: Pat
 def test_files_of_eight_and_of_sixteen_bits_stand_side_by_side(tmp_path: Path) -> None:
     Image.fromarray(np.full((2, 2), 200, np.uint8)).save(tmp_path / "a.png")
     Image.fromarray(np.full((2, 2), 0xC80, np.uint16)).save(tmp_path / "b.png")
-    source = read_folder(FolderSourceConfig(name="folder", path=str(tmp_path)), "data")
-    assert [int(picture[0, 0]) for _, picture in source.train.pictures] == [200, 200]
+    source = read_folder(tmp_path, labels=False, field="data.source")
+    assert [int(picture[0, 0]) for _, picture in source.splits["train"].pictures] == [200, 200]
 
 
 # ── Folders ───────────────────────────────────────────────────────────────────────────────────
@@ -816,10 +816,36 @@ class StripesConfig(PictureSourceConfig):
 
     def build(self, size: int | None, field: str) -> RawPictures:
         named = ((f"stripe {i}", np.full((8, 8), i, np.uint8)) for i in range(self.pictures))
-        return RawPictures("stripes", RawSplit(self.pictures, named, None), None, 0)
+        return RawPictures("stripes", {"train": RawSplit(self.pictures, named, None)}, {})
 
 
 def test_a_source_of_ones_own_is_cut_like_files() -> None:
     loaded = load_pictures(PictureSetConfig(source=StripesConfig(pictures=60)))
     splits = [getattr(loaded, name).x_NCHW for name in ("extractor", "valid", "test", "train")]
     assert sorted(int(x[0, 0, 0]) for split in splits for x in split) == [*range(60)]
+
+
+class DrawnStripesConfig(StripesConfig):
+    """The same for each split, a grey level higher in each."""
+
+    name: str = "drawn_stripes"
+    drawn: ClassVar[bool] = True
+
+    def build(self, size: int | None, field: str) -> RawPictures:
+        splits = {}
+        for level, name in enumerate(SPLITS):
+            x_HW = np.full((size or 8, size or 8), level, np.uint8)
+            labels_NA = np.full((self.pictures, 1), level)
+            splits[name] = RawSplit(self.pictures, [(name, x_HW)] * self.pictures, labels_NA)
+        return RawPictures("stripes", splits, {"level": len(SPLITS)})
+
+
+def test_drawn_pictures_of_ones_own_are_not_cut() -> None:
+    loaded = load_pictures(PictureSetConfig(source=DrawnStripesConfig(pictures=6), size=4))
+    assert (loaded.label_names, loaded.label_sizes, loaded.shape) == (("level",), (4,), (1, 4, 4))
+    for level, name in enumerate(SPLITS):
+        split = getattr(loaded, name)
+        assert split.x_NCHW.tolist() == [[[[level] * 4] * 4]] * 6
+        assert split.labels_NA.tolist() == [[level]] * 6
+    with pytest.raises(UserError, match="are drawn, there is nothing to share"):
+        load_pictures(PictureSetConfig(source=DrawnStripesConfig(pictures=6), share=[0.0, 0.5]))

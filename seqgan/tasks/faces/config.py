@@ -8,7 +8,7 @@ from seqgan.core.numbers import Seed
 from seqgan.data.picture_source_config import PictureSourceConfig
 
 if TYPE_CHECKING:
-    from seqgan.data.pictures import DrawnPictures
+    from seqgan.data.picture_sources import RawPictures
     from seqgan.evaluation.pictures import Detect
 
 Faces = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -33,9 +33,8 @@ class FacesSourceConfig(PictureSourceConfig):
     seed: Seed = 0
     """Seed of the faces."""
 
-    def build(self, size: int | None, field: str) -> "DrawnPictures":
+    def build(self, size: int | None, field: str) -> "RawPictures":
         """The faces of all splits; `size` is their height and width, 32 where it is left open."""
-        from seqgan.core.errors import UserError
         from seqgan.tasks.faces.drawing import DEFAULT_SIZE, draw_splits
 
         counts = {
@@ -44,10 +43,7 @@ class FacesSourceConfig(PictureSourceConfig):
             "valid": self.valid,
             "test": self.test,
         }
-        try:
-            return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed)
-        except UserError as error:
-            raise UserError(f"{field}: {error}") from error
+        return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed, field)
 
     def build_detector(self) -> "Detect":
         from functools import partial

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.data.pictures import DrawnPictures, PictureSet
+from seqgan.data.picture_sources import RawPictures, RawSplit
 from seqgan.tasks.faces import anatomy
 from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES, PALETTES, UNITS, Blob, Palette, both
 
@@ -33,17 +33,27 @@ DEFAULT_SIZE = 32
 """Height and width of faces where the configuration leaves it open."""
 
 
-def draw_splits(counts: dict[str, int], size: int, palette: str, seed: int) -> DrawnPictures:
+def draw_splits(
+    counts: dict[str, int], size: int, palette: str, seed: int, field: str
+) -> RawPictures:
     """So many faces of each split, whose seeds follow from SeedSequence([seed, its place]).
 
-    Raises `UserError` as `draw_faces` does.
+    `field` is where the pictures stand in the configuration. Raises `UserError` as `draw_faces`
+    does.
     """
     splits = {}
     for place, (name, count) in enumerate(counts.items()):
         labels_seed, faces_seed = np.random.SeedSequence([seed, place]).generate_state(2).tolist()
         labels_NA = sample_labels(count, labels_seed)
-        splits[name] = PictureSet(draw_faces(labels_NA, size, palette, faces_seed), labels_NA)
-    return DrawnPictures(tuple(attribute.name for attribute in ATTRIBUTES), LABEL_SIZES, splits)
+        try:
+            x_NCHW = draw_faces(labels_NA, size, palette, faces_seed)
+        except UserError as error:
+            raise UserError(f"{field}: {error}") from error
+        x_NHWC = x_NCHW.permute(0, 2, 3, 1).numpy()
+        pictures = [(f"{name} face {row}", x_HWC) for row, x_HWC in enumerate(x_NHWC)]
+        splits[name] = RawSplit(count, pictures, labels_NA.numpy())
+    labels = {attribute.name: size for attribute, size in zip(ATTRIBUTES, LABEL_SIZES, strict=True)}
+    return RawPictures(f"{field}.source", splits, labels)
 
 
 def sample_labels(count: int, seed: int) -> Tensor:
