@@ -158,6 +158,19 @@ def test_later_epochs_clip_the_ratio_to_the_generator_that_wrote_the_samples(spa
     assert second.next_epoch is None, "two epochs were asked for"
 
 
+@pytest.mark.parametrize("make", [ppo, grpo], ids=["ppo", "grpo"])
+def test_every_later_epoch_has_the_ratio_to_the_generator_that_wrote_the_samples(make) -> None:
+    """The third epoch's loss is the second's where the generator is the same."""
+    generator, reward = make_generator("gru", FIXED), SentenceReward(FIXED)
+    first = make(FIXED, epochs=3).loss(generator, rollout_of(sentences(FIXED)[:4], FIXED), reward)
+    nudge(generator)
+    assert first.next_epoch is not None
+    second = first.next_epoch()
+    assert second.next_epoch is not None
+    assert float((second.loss - first.loss).abs()) > 1e-3
+    torch.testing.assert_close(second.next_epoch().loss, second.loss)
+
+
 def test_the_critic_is_asked_once_for_all_epochs() -> None:
     generator, reward = make_generator("gru", FIXED), SentenceReward(FIXED)
     asked = []
