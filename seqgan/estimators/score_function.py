@@ -156,7 +156,8 @@ class ScoreFunction(SequenceEstimator):
 
     def state_dict(self) -> StateDict:
         baselines = {"critic": self.baseline} | self._term_baselines
-        return {name: baseline.state_dict() for name, baseline in baselines.items()}
+        states = {name: baseline.state_dict() for name, baseline in baselines.items()}
+        return {name: state for name, state in states.items() if state}
 
     def load_state_dict(self, state: StateDict) -> None:
         for name, saved in state.items():
