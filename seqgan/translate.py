@@ -57,7 +57,7 @@ def translate(
 def copied_columns(
     generator: Generator, ids_BT: Tensor, cond: Tensor, unk_id: int
 ) -> Tensor | None:
-    """See `Generator.copied_columns`; None too where nobody wrote `unk_id`."""
+    """See `Generator.copied_columns`; None too where `unk_id` does not occur."""
     if not bool((ids_BT == unk_id).any()):
         return None
     with evaluating(generator):

@@ -21,7 +21,7 @@ def decoding(
 ) -> Iterator[None]:
     """Turn what a decoder raises inside the block into a `UserError`: "what (why); remedy".
 
-    On bytes that nobody wrote on purpose decoders fail in more ways than they name, so whatever
+    On damaged bytes decoders fail in more ways than they name, so whatever
     they raise means that the file cannot be read. The block therefore holds the decoder's call
     only: a mistake of ours has to show itself. Its warnings are not for people; of its errors
     those of the kinds `quoted` are.

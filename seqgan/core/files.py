@@ -1,6 +1,6 @@
 """Open a file that a person named, and say plainly what is wrong where there is none.
 
-Only regular files are read: a pipe nobody writes to would be waited for without end, and a device
+Only regular files are read: a pipe without a writer would be waited for without end, and a device
 has no end. A pipe that the shell has opened (`<(command)`) comes with a writer, and is read.
 """
 

@@ -150,6 +150,8 @@ class GamePart(Part):
     """The phases that a schedule can visit."""
     conditional: ClassVar[bool] = False
     """Whether the generator reads the labels of pictures."""
+    fills_blanks: ClassVar[bool] = False
+    """Whether generator and critic read a sentence with blanks before the sentence itself."""
     parts: ClassVar[Words] = frozenset()
     """Which of critic, objective, estimator and encoder take part; the others have to be null."""
     family: ClassVar[str] = ""
@@ -217,6 +219,11 @@ class CriticPart(Part):
 
 class ObjectivePart(Part):
     """Configuration of an objective."""
+
+    @property
+    def compares_pairs(self) -> bool:
+        """Whether it compares samples with the real one of the same condition."""
+        return False
 
     @property
     def least_batch(self) -> int:

@@ -5,7 +5,7 @@ character that slips into a vocabulary is worse than an error. Lines end at "\\n
 never at the other characters that `str.splitlines` takes for line ends, so that line numbers
 agree with those of an editor. A byte order mark is removed.
 
-Text has one spelling: accents are composed (NFC), and characters that nobody sees are dropped: zero
+Text has one spelling: accents are composed (NFC), and invisible characters are dropped: zero
 width space, word joiner, byte order mark and soft hyphen. Two words that look alike are then one
 entry of a vocabulary, and two such lines duplicates. The joiners U+200C and U+200D stay: they make
 words of Persian and Indic scripts, and emoji; so do marks of direction.
@@ -71,7 +71,7 @@ def stdin_lines() -> Iterator[str]:
 
 
 def one_spelling(text: str) -> str:
-    """Composed (NFC), without the characters that nobody sees."""
+    """Composed (NFC), without invisible characters."""
     if text.isascii():
         return text
     for character in _UNSEEN:

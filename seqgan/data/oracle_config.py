@@ -94,38 +94,39 @@ class PaperOracleConfig(OraclePart):
         return NetworkOracle(network, SequenceSpace(network.vocab_size, self.length), device)
 
 
-class PalindromeOracleConfig(OraclePart):
+class _HalvesOracleConfig(OraclePart):
+    """A Markov chain writes the first half, which decides the second."""
+
+    mirrored: ClassVar[bool]
+    """Whether the second half is the mirror image of the first, or repeats it."""
+
+    vocab_size: Annotated[int, Field(gt=1)] = 8
+    """Number of different tokens."""
+    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
+    """Tokens per sequence, both halves together."""
+    seed: Seed = 0
+    """Seed of the chain's initial and transition probabilities."""
+
+    def build(self, device: "torch.device") -> "Oracle":
+        from seqgan.models.oracles import HalvesOracle
+
+        return HalvesOracle(self.vocab_size, self.length, self.seed, mirrored=self.mirrored)
+
+
+class PalindromeOracleConfig(_HalvesOracleConfig):
     """A Markov chain writes the first half; the second half is its mirror image."""
 
+    mirrored: ClassVar[bool] = True
+
     name: Literal["palindrome"] = "palindrome"
-    vocab_size: Annotated[int, Field(gt=1)] = 8
-    """Number of different tokens."""
-    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
-    """Tokens per sequence, both halves together."""
-    seed: Seed = 0
-    """Seed of the chain's initial and transition probabilities."""
-
-    def build(self, device: "torch.device") -> "Oracle":
-        from seqgan.models.oracles import HalvesOracle
-
-        return HalvesOracle(self.vocab_size, self.length, self.seed, mirrored=True)
 
 
-class CopyOracleConfig(OraclePart):
+class CopyOracleConfig(_HalvesOracleConfig):
     """A Markov chain writes the first half; the second half repeats it."""
 
+    mirrored: ClassVar[bool] = False
+
     name: Literal["copy"] = "copy"
-    vocab_size: Annotated[int, Field(gt=1)] = 8
-    """Number of different tokens."""
-    length: Annotated[int, Field(gt=1, le=LONGEST, multiple_of=2)] = 12
-    """Tokens per sequence, both halves together."""
-    seed: Seed = 0
-    """Seed of the chain's initial and transition probabilities."""
-
-    def build(self, device: "torch.device") -> "Oracle":
-        from seqgan.models.oracles import HalvesOracle
-
-        return HalvesOracle(self.vocab_size, self.length, self.seed, mirrored=False)
 
 
 class BracketsOracleConfig(OraclePart):

@@ -187,6 +187,7 @@ class InfillGameConfig(AnyGameConfig):
     phases: ClassVar[tuple[str, ...]] = ("mle", "critic", "generator")
     parts: ClassVar[Words] = CRITIC_PARTS
     family: ClassVar[str] = "infill"
+    fills_blanks: ClassVar[bool] = True
     adversarial_phases: ClassVar[Words] = frozenset({"generator"})
     gives: ClassVar[Words] = frozenset(
         {"generated samples", "no mismatched pairs", "a single objective"}

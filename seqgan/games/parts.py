@@ -78,7 +78,7 @@ class GameParts:
     @property
     def paired(self) -> bool:
         """Whether the objective compares samples with the real one of the same condition."""
-        return getattr(self.objective, "paired", False)
+        return self.objective is not None and self.objective.compares_pairs
 
     @property
     def stream(self) -> Batches:

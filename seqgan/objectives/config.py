@@ -39,6 +39,10 @@ class DivergenceConfig(ObjectiveConfig):
     """rsgan: the reward compares a generated sample with the real sample of the same condition
     alone, not with all of the batch."""
 
+    @property
+    def compares_pairs(self) -> bool:
+        return self.paired
+
     def build(self) -> "Objective":
         from seqgan.objectives.divergences import Divergence
 

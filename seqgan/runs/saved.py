@@ -32,7 +32,7 @@ from seqgan.runs.outcome import open_reported
 from seqgan.runs.sampling import SampledSequence, sample_sequences
 from seqgan.runs.scoring import Scorer, SequenceScore
 from seqgan.runs.transforming import ConditionalText, LineTranslator, SourceReader
-from seqgan.runs.weights import is_infilling, load_critic, load_generator
+from seqgan.runs.weights import load_critic, load_generator
 
 
 def open_run(folder: Path | str, device: str | None = None) -> "SavedRun":
@@ -250,7 +250,7 @@ class SavedRun:
         if not isinstance(space, SequenceSpace):
             raise UserError(f"{self.folder}: only sequences have a likelihood; call run.critic(x)")
         sources = SourceReader(tokenizer, space) if space.conditional else None
-        blanks = is_infilling(self.experiment)
+        blanks = self.experiment.game.fills_blanks
         return Scorer(self.generator, self.critic, space, tokenizer, sources, blanks)
 
     def evaluate(self, overrides: Sequence[str] = (), sweep: bool = False) -> JsonObject:

@@ -55,7 +55,7 @@ def transform_folder(run: SavedRun, source: Path, output: Path, direction: str) 
 
 
 def _bits_of_training(folder: Path, side: str) -> int:
-    """How many bits the training pictures of 16 used; 0: there were none, or nobody noted it."""
+    """How many bits the training pictures of 16 used; 0: there were none, or it is not recorded."""
     path = folder / "data.json"
     if not path.exists():
         return 0

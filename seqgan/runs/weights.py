@@ -7,7 +7,6 @@ from seqgan.assembly import build_generating_module
 from seqgan.core.plain import StateDict
 from seqgan.core.types import SequenceSpace, Space, SpacePair
 from seqgan.experiment import Experiment
-from seqgan.games.config import InfillGameConfig
 from seqgan.models.infilling import with_blanks
 from seqgan.training.player import load_weights
 
@@ -41,15 +40,10 @@ def load_critic(
         sides = {"a": space.a, "b": space.b}
         critic = nn.ModuleDict({name: experiment.critic.build(s) for name, s in sides.items()})
     else:
-        if is_infilling(experiment) and isinstance(space, SequenceSpace):
+        if experiment.game.fills_blanks and isinstance(space, SequenceSpace):
             space = with_blanks(space)
         critic = experiment.critic.build(space)
     for penalty in experiment.penalties:
         penalty.build().prepare(critic)  # spectral norm renames weights
     load_weights(critic, player["module"], "critic")
     return critic.to(device).eval().requires_grad_(False)
-
-
-def is_infilling(experiment: Experiment) -> bool:
-    """Whether generator and critic read a sentence with blanks before the sentence itself."""
-    return isinstance(experiment.game, InfillGameConfig)

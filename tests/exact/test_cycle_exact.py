@@ -462,7 +462,7 @@ def test_softmax_rows_are_the_distribution_itself() -> None:
 
 
 @pytest.mark.parametrize("decoding", ["greedy", "sample"])
-def test_detached_asks_nobody_and_teaches_nothing(decoding: str) -> None:
+def test_detached_uses_no_critic_and_has_no_gradient(decoding: str) -> None:
     def never_asked(*_: Any) -> Tensor:
         raise AssertionError("neither the critic nor the recovery is to be computed")
 
