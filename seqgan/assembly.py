@@ -13,9 +13,7 @@ from seqgan.core.rng import seed_everything
 from seqgan.core.types import Space, SpacePair
 from seqgan.evaluation.task import Task, TaskSetup, TranslationSetup
 from seqgan.experiment import Experiment
-from seqgan.games.config import CycleGameConfig, PairedGameConfig
 from seqgan.games.parts import GameData, GameParts
-from seqgan.models.seq2seq.config import LexiconConfig
 from seqgan.training.game import Game
 from seqgan.training.player import Player
 
@@ -32,6 +30,8 @@ def build_device(experiment: Experiment) -> torch.device:
 
 def build_task(experiment: Experiment, device: torch.device, run: Path | None = None) -> Task:
     """The data, read or drawn, and how they are evaluated; `run` is an existing run's folder."""
+    game = experiment.game
+    frequency_prior, co_occurrence_prior = experiment.generator.priors
     return experiment.data.build(
         TaskSetup(
             seed=experiment.seed,
@@ -39,8 +39,15 @@ def build_task(experiment: Experiment, device: torch.device, run: Path | None = 
             evaluation=experiment.evaluation,
             device=device,
             run=run,
-            conditional=experiment.game.conditional,
-            translation=_translation(experiment),
+            conditional=game.conditional,
+            translation=TranslationSetup(
+                paired=game.pairs_rows,
+                directions=game.played_directions,
+                trained=experiment.trained_directions,
+                noise=game.sentence_noise,
+                frequency_prior=frequency_prior,
+                co_occurrence_prior=co_occurrence_prior,
+            ),
         )
     )
 
@@ -82,19 +89,3 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
         device=device,
     )
     return experiment.game.build(parts)
-
-
-def _translation(experiment: Experiment) -> TranslationSetup:
-    """What translators ask of their data; the defaults in games that have none."""
-    game, generator = experiment.game, experiment.generator
-    if not isinstance(game, CycleGameConfig | PairedGameConfig):
-        return TranslationSetup()
-    lexicon = generator if isinstance(generator, LexiconConfig) else LexiconConfig()
-    return TranslationSetup(
-        cycle=isinstance(game, CycleGameConfig),
-        directions=game.directions,
-        trained=experiment.trained_directions,
-        noise=game.noise if isinstance(game, CycleGameConfig) else None,
-        frequency_prior=lexicon.frequency_prior,
-        co_occurrence_prior=lexicon.co_occurrence_prior,
-    )

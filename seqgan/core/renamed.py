@@ -116,12 +116,12 @@ def new_metric(name: str, data: str | None = None) -> str:
     """The present name of a metric; `data` is the run's data.name.
 
     `copied` was two things: on text the share of sentences that stand in the training text. So was
-    `kept_…`: of pictures the share that keep their label; of events it still is one of words.
+    `kept_…`: of pictures the share that keep their label, of events the share of slots.
     """
     if name == "copied" and data in ("text", "huggingface"):
         return "in_train"
     if name.startswith("kept_") and data != "unpaired":
-        return name
+        return "slot_recall_b2a" if (name, data) == ("kept_b2a", "events") else name
     for old, new in _METRICS:
         if re.fullmatch(old, name):
             return re.sub(old, new, name)

@@ -77,13 +77,14 @@ class Task:
 class TranslationSetup:
     """How a game between two kinds of text uses its data."""
 
-    cycle: bool = True
-    """False: rows are pairs, and the streams run in step."""
+    paired: bool = False
+    """Whether rows of equal number are learned from together, so that the streams run in step."""
     directions: Sequence[str] = ("a2b", "b2a")
     """Directions that are played."""
     trained: Sequence[str] = ("a2b", "b2a")
     """Directions whose translator learns; in a cycle the others may only recover sources."""
     noise: NoiseConfig | None = None
+    """On the sentences that a translator learns to restore."""
     frequency_prior: float = 0.0
     co_occurrence_prior: float = 0.0
     """See `LexiconConfig`."""

@@ -14,13 +14,13 @@ from seqgan.evaluation.translation import TranslationEvaluator
 def text_pair_task(setup: TaskSetup, text: UnpairedText) -> Task:
     """Translate between the sides of `text`, unpaired in a cycle, else from their pairs."""
     game, seed = setup.translation, setup.seed
-    # In a cycle equal seeds would pair what lies in the same place; of true pairs they must.
-    seeds = (2 * seed, 2 * seed + 1) if game.cycle else (seed, seed)
+    # Equal seeds pair rows of equal number, which unpaired text must not be.
+    seeds = (seed, seed) if game.paired else (2 * seed, 2 * seed + 1)
     streams = tuple(
         Stream(_training_set(side, setup.device), setup.batch_size, stream_seed)
         for side, stream_seed in zip((text.a, text.b), seeds, strict=True)
     )
-    round_trips = game.cycle and len(game.trained) == 2
+    round_trips = not game.paired and len(game.trained) == 2
     order = setup.evaluation.ngram_order
     return Task(
         SpacePair(text.a.space, text.b.space),

@@ -1,10 +1,11 @@
 """What the configurations of all games have in common."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from seqgan.core.parts import GamePart, Words
+from seqgan.data.noise_config import NoiseConfig
 from seqgan.models.base_config import CriticConfig, GeneratorConfig
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ CRITIC_PARTS: Words = frozenset({"critic", "objective", "estimator"})
 
 class AnyGameConfig(GamePart):
     """A game's configuration; `core.parts` has the facts that it declares."""
+
+    pairs_rows: ClassVar[bool] = False
+    """Whether row i of one kind of data is learned from together with row i of the other."""
+
+    @property
+    def sentence_noise(self) -> NoiseConfig | None:
+        """The noise on sentences that a translator learns to restore."""
+        return None
 
     def build_generator(
         self,

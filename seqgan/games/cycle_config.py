@@ -114,6 +114,10 @@ class CycleGameConfig(_TranslationGameConfig):
         return ["a2b", "b2a"] if recovers else sorted(self.directions)
 
     @property
+    def sentence_noise(self) -> NoiseConfig | None:
+        return self.noise
+
+    @property
     def _glosses(self) -> bool:
         return isinstance(self.noise, WordNoiseConfig) and self.noise.gloss
 
@@ -226,6 +230,7 @@ class PairedGameConfig(_TranslationGameConfig):
     plays: ClassVar[Modalities] = frozenset({"text_pair"})
     phases: ClassVar[tuple[str, ...]] = ("mle",)
     needs: ClassVar[Needs] = (Need("data", "training rows that are pairs"),)
+    pairs_rows: ClassVar[bool] = True
 
     name: Literal["paired"] = "paired"
     directions: Annotated[list[DirectionName], Field(min_length=1)] = ["a2b", "b2a"]

@@ -36,6 +36,12 @@ class GeneratorConfig(GeneratorPart):
     CPU; a network that does not fit the data raises `UserError`.
     """
 
+    @property
+    def priors(self) -> tuple[float, float]:
+        """Weights of the frequency prior and of the co-occurrence prior (`data/lexicons.py`) on
+        the logits that it starts from."""
+        return 0.0, 0.0
+
     def build(
         self, space: "Space", critic: "CriticConfig | None" = None
     ) -> "Generator | DirectGenerator":

@@ -54,9 +54,10 @@ def test_an_old_name_is_refused_with_the_new_one(changes: dict[str, Any], remedy
     [
         ({}, "usage_kl_a2b", "unigram_kl_a2b"),
         (CYCLE, "kept_a2b", "label_preservation_a2b"),
-        (EVENTS, "kept_a2b", None),
+        (EVENTS, "kept_b2a", "slot_recall_b2a"),
+        (EVENTS, "slot_recall_b2a", None),
     ],
-    ids=["any", "pictures", "events"],
+    ids=["any", "pictures", "events", "present"],
 )
 def test_a_study_names_present_metrics(
     base: dict[str, Any], metric: str, now: str | None, tmp_path: Path
@@ -143,7 +144,7 @@ def test_what_is_written_today_stays_as_it_is() -> None:
         ("copied", "unpaired_text", "copied"),
         ("usage_kl_b2a", None, "unigram_kl_b2a"),
         ("kept_a2b@cnn-12", "unpaired", "label_preservation_a2b@cnn-12"),
-        ("kept_b2a", "events", "kept_b2a"),
+        ("kept_b2a", "events", "slot_recall_b2a"),
         ("symbols_total", None, "tokens_total"),
         ("scored", None, "critic_calls"),
         ("nll_test", "text", "nll_test"),

@@ -151,7 +151,9 @@ def rename_metric(name: str) -> str:
 def rename_metrics(node: Any) -> Any:
     """Metrics of logs and results, at any depth."""
     if isinstance(node, dict):
-        return {rename_metric(key): rename_metrics(value) for key, value in node.items()}
+        # `kept_b2a` of pictures is about labels, of headlines (which have lengths) about slots.
+        own = {"kept_b2a": "slot_recall_b2a"} if "length_b2a" in node else {}
+        return {own.get(key) or rename_metric(key): rename_metrics(node[key]) for key in node}
     if isinstance(node, list):
         return [rename_metrics(value) for value in node]
     return rename_phrases(node) if isinstance(node, str) else node

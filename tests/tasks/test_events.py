@@ -226,7 +226,7 @@ def test_wrong_values_cost_their_share_and_foreign_words_are_counted() -> None:
 def test_expansions_are_measured_by_what_they_keep() -> None:
     headline = "miners blocked ports in kano monday over wages"
     scores = score_events("b2a", [headline], ["miners blocked ports . kano slept"], [""])
-    assert scores == {"kept": pytest.approx(4 / 6), "length": 6}
+    assert scores == {"slot_recall": pytest.approx(4 / 6), "length": 6}
 
 
 def test_lead_leaves_full_stops_out() -> None:

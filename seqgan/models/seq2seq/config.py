@@ -121,6 +121,10 @@ class LexiconConfig(GeneratorConfig):
     """Standard deviation of the table's first logits."""
 
     @property
+    def priors(self) -> tuple[float, float]:
+        return self.frequency_prior, self.co_occurrence_prior
+
+    @property
     def needs(self) -> Needs:
         key = f"co_occurrence_prior={self.co_occurrence_prior}"
         counts = Need("data", "counts of words in two languages", key, "set it to 0")

@@ -44,7 +44,8 @@ Scores of a summary (direction a2b), of pooled lists:
     length         words per output
 
 F1 scores are means over the outputs. Of an expansion (direction b2a) there is no truth to compare
-with: `kept` is the share of the headline's values that the output mentions, `length` its words.
+with: `slot_recall` is the share of the headline's values that the output mentions, `length` its
+words.
 """
 
 from collections import Counter
@@ -245,7 +246,7 @@ def score_events(
             for word in source.split()
             if word in _SLOT_OF
         ]
-        return {"kept": _mean(mentioned), "length": length}
+        return {"slot_recall": _mean(mentioned), "length": length}
     templates = [headline_template(words) for words in written]
     f1 = [
         _slot_f1(words, reference.split())
