@@ -5,6 +5,14 @@ from typing import TYPE_CHECKING
 from seqgan.core.lazy import attach
 
 if TYPE_CHECKING:
+    from seqgan.decoding.correction import CorrectedGenerator as CorrectedGenerator
+    from seqgan.decoding.correction import CorrectedSamples as CorrectedSamples
+    from seqgan.decoding.correction import Correction as Correction
+    from seqgan.decoding.correction import Exact as Exact
+    from seqgan.decoding.correction import OneOf as OneOf
+    from seqgan.decoding.correction import critic_logits as critic_logits
+    from seqgan.decoding.correction import generate_corrected as generate_corrected
+    from seqgan.decoding.correction import sample_corrected as sample_corrected
     from seqgan.decoding.log_probs import chosen_log_probs as chosen_log_probs
     from seqgan.decoding.log_probs import held_out_log_probs as held_out_log_probs
     from seqgan.decoding.log_probs import sequence_log_probs as sequence_log_probs

@@ -1,0 +1,283 @@
+"""Samples and likelihoods of a generator that a critic corrects: G_f(x) = G(x) · e^{f(x)} / Z.
+
+`core/density_ratio.py` says what f is, `metrics/certificate.py` how it is fitted. Two samplers:
+
+    Exact()    rejection: a sample of G is kept with probability e^{f(x) − b}, b the ceiling of f.
+               What is kept has the distribution G_f; the mean acceptance rate is Z·e^{−b}.
+    OneOf(n)   n samples of G, of which one is kept with probability proportional to e^{f(x)}. Its
+               distribution approaches G_f as n grows; each sample costs n.
+
+Deng et al. 2020 draw by the second from the LM's top-k samples, here from all of G.
+
+Where a generator has no density (pictures) the correction is by the critic alone: β = 0.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from seqgan.core.budget import count_critic_calls
+from seqgan.core.density_ratio import Calibration, log_mean_exp, resampling_terms
+from seqgan.core.errors import UserError
+from seqgan.core.modes import evaluating
+from seqgan.core.types import (
+    Batch,
+    Critic,
+    DirectGenerator,
+    Generator,
+    Rollout,
+    Sample,
+    SequenceSpace,
+)
+from seqgan.decoding.log_probs import held_out_log_probs, sequence_log_probs
+from seqgan.decoding.loop import generate, sample
+from seqgan.decoding.samplers import Ancestral
+
+_BLOCK_ROWS = 2_048
+"""Samples that are drawn and scored at once."""
+_SPARE = 5
+"""Samples that rejection may be behind before it gives up: chance is not a low rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Rejection sampling from G_f itself."""
+
+    most_tries: int = 2_000
+    """Samples of the generator per sample kept; with more it ends in a `UserError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of n samples, by weights e^f."""
+
+    n: int
+
+
+Rule = Exact | OneOf
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedSamples:
+    """Samples, and the share of the generator's samples that were kept."""
+
+    rollout: Rollout
+    acceptance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A critic with what makes its logits a log density ratio."""
+
+    critic: Critic
+    calibration: Calibration
+
+    def log_weight(self, generator: Generator | DirectGenerator, sample: Sample) -> Tensor:
+        """`f_B` of samples, in float64 on the CPU; the generator is to be in evaluation mode."""
+        logg_B = None
+        if self.calibration.beta != 0:
+            assert isinstance(generator, Generator), "only sequences have a density"
+            assert sample.mask is not None, "sequences have masks"
+            logg_B = sequence_log_probs(generator, sample.x, sample.mask, cond=sample.cond)
+        return self.calibration.log_weight(critic_logits(self.critic, sample), logg_B)
+
+
+@torch.no_grad()
+def critic_logits(critic: Critic, sample: Sample) -> Tensor:
+    """`d_B`: one score per sample, without dropout, in blocks."""
+    count_critic_calls(len(sample.x))
+    found = []
+    with evaluating(critic):
+        for first in range(0, len(sample.x), _BLOCK_ROWS):
+            rows = slice(first, first + _BLOCK_ROWS)
+            mask, cond = (None if part is None else part[rows] for part in _rest(sample))
+            found.append(critic(sample.x[rows], mask, cond).per_sample().float())
+    return torch.cat(found)
+
+
+def sample_corrected(
+    generator: Generator,
+    correction: Correction,
+    space: SequenceSpace,
+    rows: int,
+    rule: Rule,
+    cond: Tensor | None = None,
+) -> CorrectedSamples:
+    """Draw `rows` sequences of G_f, one for each row of `cond` where there is one.
+
+    Raises `UserError` where rejection keeps next to nothing.
+    """
+
+    def propose(count: int, cond: Tensor | None) -> Batch:
+        rollout = sample(generator, space, count, Ancestral(), cond)
+        return Batch(rollout.ids_BT, rollout.mask_BT, cond)
+
+    kept, acceptance = _draw(generator, correction, propose, rows, rule, cond)
+    assert kept.mask is not None, "sequences have masks"
+    return CorrectedSamples(Rollout(kept.x, kept.x, kept.mask, cond), acceptance)
+
+
+def generate_corrected(
+    generator: DirectGenerator,
+    correction: Correction,
+    rows: int,
+    rule: Rule,
+    cond: Tensor | None = None,
+) -> tuple[Tensor, float]:
+    """The same of a direct generator: samples, and the share of the generator's that were kept."""
+
+    def propose(count: int, cond: Tensor | None) -> Batch:
+        return Batch(generate(generator, count, cond=cond), None, cond)
+
+    kept, acceptance = _draw(generator, correction, propose, rows, rule, cond)
+    return kept.x, acceptance
+
+
+Propose = Callable[[int, Tensor | None], Batch]
+"""So many samples of the generator, under conditions where there are any."""
+
+
+@torch.no_grad()
+def _draw(
+    generator: Generator | DirectGenerator,
+    correction: Correction,
+    propose: Propose,
+    rows: int,
+    rule: Rule,
+    cond: Tensor | None,
+) -> tuple[Batch, float]:
+    def weighed(copies: int, wanted: int, cond: Tensor | None) -> tuple[Batch, Tensor]:
+        """Copies of a batch, block after block, and `f_KB` of them."""
+        repeated = None if cond is None else cond.repeat(copies, *[1] * (cond.dim() - 1))
+        proposed = propose(copies * wanted, repeated)
+        return proposed, correction.log_weight(generator, proposed).view(copies, wanted)
+
+    if isinstance(rule, Exact):
+        ceiling = correction.calibration.limits[1]
+        return _reject(weighed, rows, cond, ceiling, rule.most_tries)
+    return _choose(weighed, rows, cond, rule.n), 1 / rule.n
+
+
+Weighed = Callable[[int, int, Tensor | None], tuple[Batch, Tensor]]
+
+
+def _choose(weighed: Weighed, rows: int, cond: Tensor | None, n: int) -> Batch:
+    """One of n samples for each row."""
+    size = max(1, _BLOCK_ROWS // n)
+    found = []
+    for first in range(0, rows, size):
+        wanted = min(size, rows - first)
+        cond_now = None if cond is None else cond[first : first + wanted]
+        proposed, f_KB = weighed(n, wanted, cond_now)
+        copy_B = f_KB.softmax(0).T.multinomial(1)[:, 0]
+        found.append(_take(proposed, copy_B * wanted + torch.arange(wanted)))
+    return _join(found)
+
+
+def _reject(
+    weighed: Weighed, rows: int, cond: Tensor | None, ceiling: float, most_tries: int
+) -> tuple[Batch, float]:
+    """The first sample of each row that is accepted. Rows without conditions are alike, so any of
+    them takes the next accepted sample."""
+    found: list[Batch] = []
+    row_of: list[Tensor] = []
+    waiting_R = torch.arange(rows)
+    tried = accepted = 0
+    while len(waiting_R):
+        if tried >= most_tries * (accepted + _SPARE):
+            raise UserError(
+                f"exact correction: accepted {accepted} of {tried:,} samples; keep 1 of 16 samples "
+                "instead, or lower the clip of the critic's log ratio"
+            )
+        wanted = min(len(waiting_R), _BLOCK_ROWS)
+        rate = (accepted + 1) / (tried + 1)
+        copies = max(1, min(ceil(1 / rate), _BLOCK_ROWS // wanted))
+        now_B = waiting_R[:wanted]
+        proposed, f_KB = weighed(copies, wanted, None if cond is None else cond[now_B])
+        kept_KB = torch.rand_like(f_KB) < (f_KB - ceiling).exp()
+        tried, accepted = tried + kept_KB.numel(), accepted + int(kept_KB.sum())
+        if cond is None:
+            chosen_C = kept_KB.flatten().nonzero()[:wanted, 0]
+            served_C = torch.arange(len(chosen_C))
+        else:
+            served_C = kept_KB.any(0).nonzero()[:, 0]
+            chosen_C = kept_KB.long().argmax(0)[served_C] * wanted + served_C
+        found.append(_take(proposed, chosen_C))
+        row_of.append(now_B[served_C])
+        left_R = torch.ones(len(waiting_R), dtype=torch.bool)
+        left_R[served_C] = False
+        waiting_R = waiting_R[left_R]
+    return _take(_join(found), torch.cat(row_of).argsort()), accepted / tried
+
+
+def _rest(sample: Sample) -> tuple[Tensor | None, Tensor | None]:
+    return sample.mask, sample.cond
+
+
+def _take(batch: Batch, index_C: Tensor) -> Batch:
+    index_C = index_C.to(batch.x.device)
+    mask, cond = (None if part is None else part[index_C] for part in _rest(batch))
+    return Batch(batch.x[index_C], mask, cond)
+
+
+def _join(parts: list[Batch]) -> Batch:
+    masks = [part.mask for part in parts if part.mask is not None]
+    conds = [part.cond for part in parts if part.cond is not None]
+    return Batch(
+        torch.cat([part.x for part in parts]),
+        torch.cat(masks) if masks else None,
+        torch.cat(conds) if conds else None,
+    )
+
+
+class CorrectedGenerator:
+    """G_f as a sampler and a likelihood, to be measured like a generator.
+
+    `f_fake_M` are the log weights of fresh samples of the generator. They give log Z, or for one of
+    n samples the rivals of Lawson's bound.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        correction: Correction,
+        space: SequenceSpace,
+        rule: Rule,
+        f_fake_M: Tensor,
+    ) -> None:
+        self.rule = rule
+        self._generator = generator
+        self._correction = correction
+        self._space = space
+        self._f_fake_M = f_fake_M
+
+    def draw(self, rows: int, cond: Tensor | None = None) -> CorrectedSamples:
+        """Samples with their acceptance rate."""
+        correction, space = self._correction, self._space
+        return sample_corrected(self._generator, correction, space, rows, self.rule, cond)
+
+    def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
+        """`rows` sequences, one for each row of `cond` where there is one."""
+        return self.draw(rows, cond).rollout
+
+    def log_probs(self, batch: Batch) -> Tensor:
+        """`logp_NT` in nats, in float64 on the CPU. For one of n samples each sentence's sum is a
+        lower bound (Lawson et al. 2019), averaged over sets of n − 1 samples.
+
+        What the correction adds is credited to the last token of a sentence, so that sums per
+        sentence are right, and single tokens but the last are the generator's.
+        """
+        assert batch.mask is not None, "sequences have masks"
+        logp_NT = held_out_log_probs(self._generator, batch.x, batch.mask, cond=batch.cond)
+        last_N1 = batch.mask.sum(1, keepdim=True).cpu() - 1
+        added_N = self.log_ratio(self._correction.log_weight(self._generator, batch))
+        return logp_NT.cpu().double().scatter_add(1, last_N1, added_N[:, None])
+
+    def log_ratio(self, f_N: Tensor) -> Tensor:
+        """What the correction adds to the log-probability of whole sequences with log weights f."""
+        if isinstance(self.rule, OneOf):
+            return resampling_terms(f_N, self._f_fake_M, self.rule.n)[0]
+        return f_N - log_mean_exp(self._f_fake_M)

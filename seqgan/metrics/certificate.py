@@ -1,0 +1,300 @@
+"""What a critic is worth on held-out data: a certificate in nats per sentence.
+
+With d the critic's logit of a sentence, and G a generator that stays as it is,
+
+    f(x) = clip(α·d(x) + β·log G(x) + c, −B, b),    G_f(x) = G(x) · e^{f(x)} / Z,   Z = E_G[e^f]
+
+    KL(p‖G) − KL(p‖G_f) = E_p[log G_f − log G] = E_p[f] − log E_G[e^f]
+
+(Deng et al. 2020, *Residual energy-based models for text generation*; Bakhtin et al. 2021. The
+identity is that of Donsker & Varadhan, which holds for every bounded f.) It is the decrease of the
+held-out negative log-likelihood, and no normaliser has to be known: both terms are means over
+sentences that f was not fitted to, and over fresh samples of G.
+
+α ≥ 0 and β maximise the same expression on validation sentences and samples; it is concave in them.
+c makes log mean e^f = 0 there, so that f is a log density ratio and B bounds that ratio.
+
+`resampling_gain` is about a sampler that draws n samples of G and keeps one by weights e^f. Its own
+likelihood has the lower bound of Lawson et al. 2019 (*Energy-inspired models*):
+
+    log G_n(x) ≥ log G(x) + E log[ n·e^{f(x)} / (e^{f(x)} + Σ_{j<n} e^{f(x_j)}) ],   x_j from G
+
+Deviations from Deng et al. 2020, who take f = d: α and β are fitted, so that an overconfident
+critic does no harm and a temperature of whole sentences is a special case; f is clipped, from above
+at what 1 of 100 validation sentences exceed, so that rejection and the certificate have bounds; the
+gain is measured in place of bounds on the perplexity.
+
+Numbers of whole sentences, in nats; all computed in float64 on the CPU. Intervals have 95 %.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+
+import torch
+from torch import Tensor
+
+from seqgan.core.density_ratio import Calibration as Calibration
+from seqgan.core.density_ratio import log_mean_exp, resampling_terms
+
+_NORMAL_QUANTILE = 1.959964
+"""Of the two-sided 95 % interval."""
+_ERROR = 0.05
+"""Probability with which a finite-sample bound may be wrong."""
+_ABOVE_CEILING = 0.01
+"""Share of the validation sentences whose f is lowered to the ceiling."""
+_NEWTON_STEPS, _HALVINGS, _BISECTIONS = 50, 30, 80
+_BINS = 10
+
+Limits = tuple[float, float]
+"""The smallest and the largest value that f can have: `Calibration.limits`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """An estimate with its 95 % interval, in nats per sentence."""
+
+    gain: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate(Gain):
+    """By how much the held-out negative log-likelihood falls, in nats per sentence."""
+
+    bound: float | None
+    """With probability .95 or more the gain is not below it, however many samples there are; None
+    where the limits of f were not given."""
+    tokens: float
+    """Mean tokens per sentence."""
+    effective_share: float
+    """(Σ e^f)² / (M Σ e^{2f}): the share of the samples that the weights leave effective."""
+
+    @property
+    def per_token(self) -> float:
+        """The gain in nats per token."""
+        return self.gain / self.tokens
+
+
+# ── Calibration ───────────────────────────────────────────────────────────────────────────────
+
+
+def calibrate(
+    d_real_N: Tensor,
+    logg_real_N: Tensor | None,
+    d_fake_M: Tensor,
+    logg_fake_M: Tensor | None,
+    clip: float = 10.0,
+    use_critic: bool = True,
+) -> Calibration:
+    """Fit α, β, c to sentences that the critic was not trained on, and to samples of the generator.
+
+    `use_critic=False` gives α = 0, the best power of the generator's own probability: the control
+    that the critic has to beat. Without log-probabilities β is 0.
+    """
+    real_NK = _columns(d_real_N, logg_real_N)
+    fake_MK = _columns(d_fake_M, logg_fake_M)
+    scale_K = fake_MK.std(0, correction=0)
+    scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)
+    real_NK, fake_MK = real_NK / scale_K, fake_MK / scale_K
+    weights_K = _best_weights(real_NK, fake_MK, torch.tensor([use_critic, True]))
+    if weights_K[0] < 0:
+        weights_K = _best_weights(real_NK, fake_MK, torch.tensor([False, True]))
+    raw_real_N, raw_fake_M = real_NK @ weights_K, fake_MK @ weights_K
+    highest = float(raw_real_N.quantile(1 - _ABOVE_CEILING))
+    offset = _offset(raw_fake_M.clamp(max=highest), clip)
+    alpha, beta = (weights_K / scale_K).tolist()
+    ceiling = min(clip, max(highest + offset, 0.0))
+    return Calibration(alpha, beta, offset, clip, ceiling)
+
+
+def _columns(d_N: Tensor, logg_N: Tensor | None) -> Tensor:
+    """`x_NK`: the critic's logit and the generator's log-probability, 0 where it has none."""
+    d_N = d_N.cpu().double()
+    return torch.stack([d_N, torch.zeros_like(d_N) if logg_N is None else logg_N.cpu().double()], 1)
+
+
+def _best_weights(real_NK: Tensor, fake_MK: Tensor, free_K: Tensor) -> Tensor:
+    """argmax E_p[w·x] − log E_G[e^{w·x}] over the free weights; the others are 0.
+
+    By Newton's method with halved steps. A penalty of |w|²/2N, which is small beside the error of
+    the estimate, keeps the maximum finite where the samples are separable.
+    """
+    weights_K = torch.zeros(2, dtype=torch.float64)
+    mean_K, penalty = real_NK.mean(0), 1 / len(real_NK)
+
+    def value(w_K: Tensor) -> float:
+        return float(mean_K @ w_K - log_mean_exp(fake_MK @ w_K) - penalty / 2 * w_K @ w_K)
+
+    for _ in range(_NEWTON_STEPS):
+        share_M = (fake_MK @ weights_K).softmax(0)
+        tilted_K = share_M @ fake_MK
+        centred_MK = fake_MK - tilted_K
+        hessian_KK = centred_MK.T @ (share_M[:, None] * centred_MK)
+        hessian_KK += penalty * torch.eye(2, dtype=torch.float64)
+        slope_K = torch.where(free_K, mean_K - tilted_K - penalty * weights_K, 0.0)
+        hessian_KK[~free_K, :] = hessian_KK[:, ~free_K] = 0
+        hessian_KK[~free_K, ~free_K] = 1
+        step_K = torch.linalg.solve(hessian_KK, slope_K)
+        before = value(weights_K)
+        scales = (0.5**halving for halving in range(_HALVINGS))
+        scale = next((s for s in scales if value(weights_K + s * step_K) > before), 0.0)
+        weights_K = weights_K + scale * step_K
+        if scale == 0 or float(slope_K @ step_K) < 1e-14:
+            break
+    return weights_K
+
+
+def _offset(raw_M: Tensor, clip: float) -> float:
+    """c with log mean e^{clip(raw + c, −B, B)} = 0, by bisection: it grows in c."""
+    low, high = -clip - float(raw_M.max()), clip - float(raw_M.min())
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if float(log_mean_exp((raw_M + middle).clamp(-clip, clip))) < 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+# ── Certificates ──────────────────────────────────────────────────────────────────────────────
+
+
+def certificate(
+    f_real_N: Tensor, f_fake_M: Tensor, tokens: float, limits: Limits | None = None
+) -> Certificate:
+    """The gain of G_f over G, from f of held-out sentences and of fresh samples of G.
+
+    `limits` of f give the finite-sample bound. Raises `ValueError` below two of either.
+    """
+    f_real_N, f_fake_M = _checked(f_real_N), _checked(f_fake_M)
+    weight_M = (f_fake_M - f_fake_M.max()).exp()
+    influence_M = weight_M / weight_M.mean()
+    gain = float(f_real_N.mean() - log_mean_exp(f_fake_M))
+    bound = None
+    if limits is not None:
+        bound = _least_mean(f_real_N, limits, _ERROR / 2) - _most_log_z(f_fake_M, limits, 2)
+    half = _half_width(f_real_N, influence_M)
+    share = float(weight_M.sum().square() / weight_M.square().sum() / len(weight_M))
+    return Certificate(gain, gain - half, gain + half, bound, tokens, share)
+
+
+def certificate_difference(
+    f_real_N: Tensor,
+    f_fake_M: Tensor,
+    other_real_N: Tensor,
+    other_fake_M: Tensor,
+    tokens: float,
+    limits: Limits | None = None,
+    other_limits: Limits | None = None,
+) -> Certificate:
+    """The gain of G_f over G_g, paired: f and g (`other`) of the same sentences and samples.
+
+    With g the calibration without the critic it is the critic's own worth. `effective_share` is
+    that of the weights e^{f−g} among samples of G_g.
+    """
+    f_real_N, f_fake_M = _checked(f_real_N), _checked(f_fake_M)
+    g_real_N, g_fake_M = _checked(other_real_N), _checked(other_fake_M)
+    if len(f_real_N) != len(g_real_N) or len(f_fake_M) != len(g_fake_M):
+        raise ValueError("f and g are of different sentences or samples; give those of the same")
+    difference_N = f_real_N - g_real_N
+    f_share_M, g_share_M = f_fake_M.softmax(0), g_fake_M.softmax(0)
+    gain = float(difference_N.mean() - log_mean_exp(f_fake_M) + log_mean_exp(g_fake_M))
+    half = _half_width(difference_N, (f_share_M - g_share_M) * len(f_fake_M))
+    bound = None
+    if limits is not None and other_limits is not None:
+        both = (limits[0] - other_limits[1], limits[1] - other_limits[0])
+        bound = _least_mean(difference_N, both, _ERROR / 3) - _most_log_z(f_fake_M, limits, 3)
+        bound += _least_log_z(g_fake_M, other_limits, 3)
+    share = float(1 / (f_share_M.square() / g_share_M).sum())
+    return Certificate(gain, gain - half, gain + half, bound, tokens, share)
+
+
+def resampling_gain(f_real_N: Tensor, f_fake_M: Tensor, n: int, seed: int) -> Gain:
+    """At least what drawing 1 of `n` samples by weights e^f adds to the held-out log-likelihood.
+
+    Sentences meet every set of n − 1 samples, so the interval has a part of each. The sets are
+    drawn by `seed`. Raises `ValueError` where the samples do not make two of them.
+    """
+    f_real_N, f_fake_M = _checked(f_real_N), _checked(f_fake_M)
+    order_M = torch.randperm(len(f_fake_M), generator=torch.Generator().manual_seed(seed))
+    mean_N, mean_K = resampling_terms(f_real_N, f_fake_M[order_M], n)
+    gain, half = float(mean_N.mean()), _half_width(mean_N, mean_K)
+    return Gain(gain, gain - half, gain + half)
+
+
+def _checked(f_N: Tensor) -> Tensor:
+    """In float64 on the CPU, which mps has not."""
+    if len(f_N) < 2:
+        raise ValueError(f"{len(f_N)} sentences or samples have no interval; give at least 2")
+    return f_N.cpu().double()
+
+
+def _half_width(first_N: Tensor, second_M: Tensor) -> float:
+    """Of the interval of the sum or difference of two independent means."""
+    variance = first_N.var() / len(first_N) + second_M.var() / len(second_M)
+    return _NORMAL_QUANTILE * float(variance.sqrt())
+
+
+def _bernstein(values_N: Tensor, limits: Limits, error: float) -> float:
+    """How far the mean of values between `limits` may lie from its expectation, on one side, with
+    probability 1 − error (Maurer & Pontil 2009, theorem 4)."""
+    count, logs = len(values_N), log(2 / error)
+    spread = 7 * (limits[1] - limits[0]) * logs / (3 * (count - 1))
+    return sqrt(2 * float(values_N.var()) * logs / count) + spread
+
+
+def _least_mean(f_N: Tensor, limits: Limits, error: float) -> float:
+    return float(f_N.mean()) - _bernstein(f_N, limits, error)
+
+
+def _weights(f_M: Tensor, limits: Limits) -> tuple[Tensor, Limits]:
+    """e^{f−b} and its limits: at most 1, so that nothing overflows."""
+    return (f_M - limits[1]).exp(), (float(torch.tensor(limits[0] - limits[1]).exp()), 1.0)
+
+
+def _most_log_z(f_M: Tensor, limits: Limits, parts: int) -> float:
+    """log E_G[e^f] is not above it, one of `parts` statements that hold together."""
+    weight_M, of_weight = _weights(f_M, limits)
+    return limits[1] + log(float(weight_M.mean()) + _bernstein(weight_M, of_weight, _ERROR / parts))
+
+
+def _least_log_z(f_M: Tensor, limits: Limits, parts: int) -> float:
+    """log E_G[e^f] is not below it."""
+    weight_M, of_weight = _weights(f_M, limits)
+    least = float(weight_M.mean()) - _bernstein(weight_M, of_weight, _ERROR / parts)
+    return limits[1] + log(max(least, of_weight[0]))
+
+
+# ── Critics as classifiers ────────────────────────────────────────────────────────────────────
+
+
+def calibration_error(d_real_N: Tensor, d_fake_M: Tensor) -> float:
+    """Expected calibration error of σ(d) as the probability of being real, in 10 bins of equal
+    width; real and generated sentences count half each, however many there are."""
+    p, y, weight = _as_classifier(d_real_N, d_fake_M)
+    bin_R = (p * _BINS).long().clamp(max=_BINS - 1)
+    gaps_K = torch.zeros(_BINS, dtype=torch.float64).index_add(0, bin_R, weight * (p - y))
+    return float(gaps_K.abs().sum())
+
+
+def critic_accuracy(d_real_N: Tensor, d_fake_M: Tensor) -> float:
+    """Share of logits on the right side of 0, real and generated sentences half each; a logit of 0
+    is half right."""
+    right = [(1 + d.double().sign()).mean() / 2 for d in (d_real_N, -d_fake_M)]
+    return float(sum(right)) / 2
+
+
+def _as_classifier(d_real_N: Tensor, d_fake_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Probability of being real, whether it is, and weight, of all sentences."""
+    parts: Sequence[tuple[Tensor, float]] = ((d_real_N, 1.0), (d_fake_M, 0.0))
+    p = torch.cat([d.cpu().double().sigmoid() for d, _ in parts])
+    y = torch.cat([torch.full((len(d),), label, dtype=torch.float64) for d, label in parts])
+    weight = torch.cat([torch.full((len(d),), 0.5 / len(d), dtype=torch.float64) for d, _ in parts])
+    return p, y, weight
