@@ -15,7 +15,7 @@ import typer
 
 from seqgan import __version__
 from seqgan.core.errors import Terminated, UserError
-from seqgan.core.numbers import check_sampling
+from seqgan.core.numbers import LARGEST_SEED, MOST_ROWS, check_sampling
 
 if TYPE_CHECKING:
     from seqgan.experiment import Experiment
@@ -126,10 +126,10 @@ def _open(experiment: "Experiment", run: Path) -> "SavedRun":
 @app.command()
 def sample(
     run: RunFolder,
-    n: Annotated[int, typer.Option("-n", min=1, max=2**31, help="Sequences.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST_ROWS, help="Samples.")] = 10,
     temperature: Annotated[float, typer.Option(help="Above 0.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Nucleus mass, above 0, at most 1.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
     format: Annotated[
         str | None, typer.Option(help="text, ids or jsonl; png for pictures.")
     ] = None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from seqgan.core.errors import UserError, refuse_string, warn
+from seqgan.core.errors import UserError, as_path, refuse_string, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
@@ -66,7 +66,7 @@ def compare(
     refuse_string(arms, "arms")
     if jobs < 1:
         raise UserError(f"jobs={jobs}: must be at least 1")
-    path = Path(study)
+    path = as_path(study, "study", "the file of a study, as in seqgan.compare('study.yaml')")
     chosen = select_arms(load_study(path), list(arms), list(seeds), str(path))
     folder = Path("runs") / chosen.name if folder is None else Path(folder)
     runs = plan(chosen, path, folder, list(overrides))

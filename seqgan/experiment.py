@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from seqgan.compatibility import Parts, check_parts, check_probe
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
-from seqgan.core.errors import UserError, refuse_string
+from seqgan.core.errors import UserError, as_path, refuse_string
 from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
@@ -224,5 +224,13 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     Raises `UserError` with one clear line.
     """
     refuse_string(overrides, "overrides")
-    tree = apply_overrides(read_yaml(Path(path)), list(overrides))
-    return validate(Experiment, tree, str(path))
+    path = as_path(path, "path", "a YAML file, as in seqgan.load_experiment('x.yaml')")
+    if (path / "config.yaml").is_file():
+        raise UserError(
+            f"{path}: is a run folder; name {path}/config.yaml, or go on with the run by "
+            f"'seqgan train --resume {path}'"
+        )
+    tree = read_yaml(path)
+    if "arms" in tree:
+        raise UserError(f"{path}: is a study, no experiment; use 'seqgan compare {path}'")
+    return validate(Experiment, apply_overrides(tree, list(overrides)), str(path))

@@ -117,7 +117,10 @@ class PlannedRun:
 
 def load_study(path: Path) -> StudyConfig:
     """Read and validate a study file."""
-    return validate(StudyConfig, read_yaml(path), str(path))
+    tree = read_yaml(path)
+    if "game" in tree and "arms" not in tree:
+        raise UserError(f"{path}: is an experiment, no study; use 'seqgan train {path}'")
+    return validate(StudyConfig, tree, str(path))
 
 
 def select_arms(study: StudyConfig, arms: list[str], seeds: list[int], source: str) -> StudyConfig:

@@ -210,7 +210,7 @@ def test_unknown_words_are_no_error(
     )
     assert len(out) == 3
     assert out[1:] == ["", ""]
-    assert err == "1 lines translated, 2 empty, 0 cut"
+    assert err == "1 line translated, 2 empty, 0 cut"
 
 
 def test_output_goes_to_a_file(runs: dict[str, Path], tmp_path: Path, transform: Transform) -> None:
@@ -293,7 +293,7 @@ def test_a_stream_that_is_interrupted_is_accounted_for(
     monkeypatch.setattr("sys.stdin", Pipe("ab\n\nstop\n"))
     capsys.readouterr()
     assert run(["transform", str(runs["cipher"]), "--input", "-"]) == 130
-    assert capsys.readouterr().err.startswith("1 lines translated, 1 empty, 0 cut")
+    assert capsys.readouterr().err.startswith("1 line translated, 1 empty, 0 cut")
 
 
 def test_bytes_of_a_pipe_are_held_to_the_rules_of_files(runs: dict[str, Path]) -> None:

@@ -313,12 +313,18 @@ def test_infilling_scores_whole_sentences(tmp_path: Path) -> None:
         ("text", ([[5, 0, 5]],), "sequence 1: goes on after its end token"),
         ("text", (["a"], ["a"]), "sources: this run writes without any"),
         ("oracle", (["0 1 2"],), "this run has no words; give lists of ids"),
-        ("oracle", ([[0, 1]],), "has 2 tokens, but this run has 3;"),
+        ("oracle", ([[0, 1]],), "has 2 tokens, but those of this run have exactly 3; give one"),
+        ("oracle", ([1, 2, 3],), r"sequences: 1 is neither a line nor a list of ids; .* \[\[1, 2"),
+        ("oracle", (5,), "sequences=5: give a list of lines, or of lists of ids"),
+        ("oracle", ([[0.5, 1, 2]],), r"\[0\.5, 1, 2\] is neither a line nor a list of ids"),
+        ("oracle", ([[0, 1, 2]], None, "a2b"), "direction='a2b': this run does not translate;"),
+        ("answers", ([[0, 1, 2]], [[0, 1]], "b2a"), "direction='b2a': this run does not translate"),
+        ("answers", ([[0, 1, 2]], [0, 1]), "sources: 0 is neither a line nor a list of ids"),
         ("events", (["rents"],), "sources: none for 1 sequences; give one for each"),
         ("events", (["rents"], ["rents"] * 2), "sources: 2 for 1 sequences"),
         ("events", (["rents"], ["rents " * 99]), "source 1: has 99 tokens.*at most"),
         ("events", (["rents"], ["rents"], "b2c"), "direction='b2c': choose from: a2b, b2a"),
-        ("answers", ([[0, 1, 2]], [[0, 1, 2]]), "source 1: has 3 tokens, but this run has 2;"),
+        ("answers", ([[0, 1, 2]], [[0, 1, 2]]), "source 1: has 3 tokens, but those of this run"),
     ],
 )
 def test_what_cannot_be_scored_is_named(
@@ -357,11 +363,36 @@ def test_evaluations_are_those_of_the_command_line(
         ({"temperature": 0}, "temperature=0: use a number from"),
         ({"temperature": float("nan")}, "temperature=nan"),
         ({"top_p": 1.5}, r"top_p=1\.5: must be above 0 and at most 1"),
+        ({"temperature": "hot"}, "temperature='hot': use a number from"),
+        ({"rows": "3"}, "rows='3': use a whole number from 1 to 2147483648"),
+        ({"rows": 0}, "rows=0: use a whole number from 1 to"),
+        ({"seed": "x"}, "seed='x': use a whole number from 0 to 4294967295"),
+        ({"seed": -1}, "seed=-1: use a whole number from 0 to"),
     ],
 )
-def test_options_of_samples(text: seqgan.SavedRun, options: dict[str, float], message: str) -> None:
+def test_options_of_samples(text: seqgan.SavedRun, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        text.sample(3, **options)
+        text.sample(**{"rows": 3, **options})
+
+
+def test_what_is_no_experiment_no_study_and_no_line_is_named(
+    events: seqgan.SavedRun, tmp_path: Path
+) -> None:
+    wrong: Any = str(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match=r"is no experiment; give seqgan\.load_experiment\('.*x\.y"):
+        seqgan.train(wrong)
+    wrong = tiny_experiment()
+    with pytest.raises(UserError, match=r"is no path; give .* seqgan\.compare\('study\.yaml'\)"):
+        seqgan.compare(wrong)
+    with pytest.raises(
+        UserError, match=r"is no path; give .* seqgan\.load_experiment\('x\.yaml'\)"
+    ):
+        seqgan.load_experiment(wrong)
+    with pytest.raises(UserError, match="is no path; give a run folder"):
+        seqgan.open_run(wrong)
+    wrong = [1, 2]
+    with pytest.raises(UserError, match="inputs: 1 is no line of text; give a list of strings"):
+        events.transform(wrong)
 
 
 def test_folders_that_hold_no_run(finished_run: Path, tmp_path: Path) -> None:

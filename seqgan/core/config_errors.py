@@ -25,7 +25,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         siblings = _fields_at(model, location[:-1])
         if (now := new_key(field)) is not None:
-            return f"{field}={shown(value)}: has another name now; write {now}{more}"
+            return f"{field}: has another name now; write {now}"
         hint = did_you_mean(str(location[-1]), siblings)
         known = ", ".join(siblings)
         return f"{field}={shown(value)}: unknown key{hint or ';'} known keys: {known}{more}"
@@ -42,7 +42,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
             return f"{field}: needs a 'name'{_choose(_tags_at(model, location))}{more}"
         tag = str(context.get("tag"))
         if (now := new_name(field, tag)) is not None:
-            return f"{field}.name={shown(tag)}: has another name now; write {now}{more}"
+            return f"{field}.name={tag}: has another name now; write {now}"
         return (
             f"{field}.name={shown(tag)}: unknown name{did_you_mean(tag, expected)}"
             f"{_choose(expected)}{more}"

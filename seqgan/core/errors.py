@@ -1,8 +1,10 @@
 """Errors that are for people: one line naming field, value and remedy."""
 
 import difflib
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -38,6 +40,13 @@ def refuse_string(values: object, field: str) -> None:
         raise UserError(f"{field}={values!r}: is one string; give a list, e.g. [{values!r}]")
 
 
+def as_path(value: object, field: str, wanted: str) -> Path:
+    """A path that was given in Python. Raises `UserError` for anything else."""
+    if not isinstance(value, str | os.PathLike):
+        raise UserError(f"{field}={value!r}: is no path; give {wanted}")
+    return Path(value)
+
+
 def warn(message: str) -> None:
     """Say on one line of stderr what is likely wrong, though the work goes on."""
     _say("warning", message)
@@ -53,6 +62,9 @@ def _say(kind: str, message: str) -> None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `"; did you mean 'x'?"` for the closest known name, else the empty string."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """Return `"; did you mean 'x'?"` for a known name that begins with the word, else for the
+    closest one; the empty string where none is close."""
+    names = list(known)
+    alike = [name for name in names if len(word) > 4 and name.startswith(word[:-1])]
+    close = alike or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

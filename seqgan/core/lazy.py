@@ -30,7 +30,11 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
     def get(name: str) -> Any:
         if name.startswith("__") or name not in places():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = _import(*places()[name])
+        module, there = places()[name]
+        if module == package:  # a module in it; `from` would ask this function again
+            value = importlib.import_module(f"{package}.{there}")
+        else:
+            value = getattr(__import__(module, fromlist=[there]), there)
         setattr(sys.modules[package], name, value)  # found without this function from now on
         return value
 
@@ -39,12 +43,6 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         return sorted({*special, *places()})
 
     return get, names
-
-
-def _import(module: str, name: str) -> Any:
-    """What `from module import name` gives; without a look at the module's own `__getattr__`."""
-    found = vars(importlib.import_module(module))
-    return found[name] if name in found else importlib.import_module(f"{module}.{name}")
 
 
 def _imported_for_types(package: str) -> dict[str, tuple[str, str]]:

@@ -18,8 +18,8 @@ class _Key:
 
     path: str
     """Regular expression of the dotted path, without positions in lists."""
-    now: str
-    """What people are told: the new key, perhaps with its value."""
+    now: str | None
+    """What to write now, for messages; None: the key stays, and only its value is upgraded."""
     change: Callable[[JsonObject, str], None]
     """Changes the mapping that has the old key, given as the second argument."""
 
@@ -54,7 +54,9 @@ def _from_zero(node: JsonObject, old: str) -> None:
         value.setdefault("start", 0)
 
 
-_TEMPERATURE = "a plain number, or {start, end, steps, shape: linear or exponential}"
+_TEMPERATURE = (
+    "temperature: 0.7, or temperature: {start: 1.0, end: 0.3, steps: 300, shape: exponential}"
+)
 
 _KEYS = (
     _Key(r".*\bcredit\.trace", "gae_lambda", _called("gae_lambda")),
@@ -65,18 +67,18 @@ _KEYS = (
     _Key(r"data\.(.*\.)?source\.judge", "extractor", _called("extractor")),
     _Key(
         r"players\.\w+\.decay",
-        "lr_decay: {start: 1, end: 0, after: FIRST, steps: LAST - FIRST}",
+        "lr_decay: {start: 1, end: 0, after: 100, steps: 400} for decay: [100, 500]",
         _falling_rate,
     ),
     _Key(r".*\btemperature\.name", _TEMPERATURE, _called("shape")),
     _Key(r".*\btemperature\.value", _TEMPERATURE, _called("value")),
-    _Key(r".*\bestimator\.temperature", _TEMPERATURE, _temperature),
+    _Key(r".*\bestimator\.temperature", None, _temperature),
     _Key(
         r"game\.demonstrations\.steps",
-        "share: {start: 0.2, end: 0, steps: STEPS}",
+        "share: {start: 0.2, end: 0, steps: 100} for share: 0.2 and steps: 100",
         _demonstrations,
     ),
-    _Key(r"game\.scheduled_sampling", "a number, or {start, end, steps}", _from_zero),
+    _Key(r"game\.scheduled_sampling", None, _from_zero),
 )
 
 _NAMES = {("critic", "company"): "co_occurrence"}
@@ -98,13 +100,13 @@ _BUDGET = {"symbols": "tokens", "scored": "critic_calls"}
 
 
 def new_key(path: str) -> str | None:
-    """What a dotted key of an earlier version is now, for people; None where it was none.
+    """What to write in place of a dotted key of an earlier version; None where it was none.
 
     >>> new_key("estimator.credit.trace")
     'gae_lambda'
     """
     plain = re.sub(r"\[\d+\]|\.\d+(?=\.|$)", "", path)
-    return next((key.now for key in _KEYS if re.fullmatch(key.path, plain)), None)
+    return next((key.now for key in _KEYS if key.now and re.fullmatch(key.path, plain)), None)
 
 
 def new_name(part: str, name: str) -> str | None:

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqgan.core.numbers import check_range, check_sampling
+
 _ONE_SEARCH = 256
 """Vocabularies up to this size are searched at once."""
 
@@ -40,6 +42,11 @@ class Ancestral:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature, self.top_p)
+        if self.top_k is not None:
+            check_range(1, whole=True, top_k=self.top_k)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_BV = at_temperature(logits_BV.float(), self.temperature)
@@ -73,6 +80,9 @@ class GumbelSoftmax:
     temperature: float
     hard: bool
 
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
+
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         noisy_RV = _repeat(logits_BV.float(), copies)
         noisy_RV = noisy_RV + gumbel_noise(noisy_RV)
@@ -87,6 +97,9 @@ class Softmax:
 
     temperature: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
+
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = _repeat(logits_BV.float(), copies)
         soft_RV = at_temperature(logits_RV, self.temperature).softmax(-1)
@@ -98,6 +111,9 @@ class StraightThrough:
     """A sample of softmax(logits); its gradient is that of softmax(logits / temperature)."""
 
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = _repeat(logits_BV.float(), copies)

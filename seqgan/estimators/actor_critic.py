@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqgan.core.numbers import check_range
 from seqgan.core.types import Reward, Rollout
 from seqgan.estimators.credit import Credit, RewardedRollout
 
@@ -38,6 +39,10 @@ class GaeCredit(Credit):
 
     discount: float = 1.0
     gae_lambda: float = 0.95
+
+    def __post_init__(self) -> None:
+        check_range(0, 1, discount=self.discount, gae_lambda=self.gae_lambda)
+
     needs_value = True
     sums_steps = True
 

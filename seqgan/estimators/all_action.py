@@ -26,6 +26,7 @@ from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.types import ActionReward, Generator, Reward, RewardTerm, Rollout
 from seqgan.estimators.base import SequenceEstimator, Surrogate
 
@@ -42,6 +43,11 @@ class AllAction(SequenceEstimator):
 
     discount: float = 1.0
     entropy: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range(0, 1, discount=self.discount)
+        check_range(0, entropy=self.entropy)
+
     sums_steps = True
 
     def loss(

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.masks import masked_mean
+from seqgan.core.numbers import check_range
 from seqgan.core.plain import StateDict
 from seqgan.core.types import Rollout
 
@@ -102,6 +103,7 @@ class MovingAverage(Baseline):
     """
 
     def __init__(self, decay: float = 0.9) -> None:
+        check_range(0, 0.999999, decay=decay)
         self._decay = decay
         self._sum_T: Tensor | None = None
         self._weight_T: Tensor | None = None

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqgan.core.numbers import check_range
 from seqgan.core.types import Generator, Reward, Rollout, SequenceSpace
 from seqgan.estimators.rewards import value_per_sequence
 
@@ -72,6 +73,10 @@ class PerStepCredit(Credit):
     """
 
     discount: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range(0, 1, discount=self.discount)
+
     sums_steps = True
 
     def __call__(self, given: RewardedRollout) -> Tensor:
@@ -94,6 +99,9 @@ class WindowCredit(Credit):
     """
 
     reach: int = 2
+
+    def __post_init__(self) -> None:
+        check_range(0, whole=True, reach=self.reach)
 
     def __call__(self, given: RewardedRollout) -> Tensor:
         mask_BT, reach = given.rollout.mask_BT, self.reach

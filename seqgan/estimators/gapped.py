@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqgan.core.numbers import check_range, check_sampling
 from seqgan.core.tree import repeat_rows
 from seqgan.decoding import Sampled, at_temperature, sample_categorical, straight_through
 
@@ -34,6 +35,10 @@ class Gapped:
 
     temperature: float
     gap: float
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
+        check_range(0, gap=self.gap)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = repeat_rows(logits_BV.float(), copies)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.types import (
     Generator,
     Reward,
@@ -48,6 +49,10 @@ class Grpo(SequenceEstimator):
     normalised: bool = True
     clip: float = 0.2
     epochs: int = 1
+
+    def __post_init__(self) -> None:
+        check_range(0, 1, clip=self.clip)
+        check_range(1, whole=True, samples=self.samples, epochs=self.epochs)
 
     def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
         """Hard sequences without gradient: row n·B + b is member n of the group of condition b."""

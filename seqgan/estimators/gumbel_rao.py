@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqgan.core.numbers import check_range, check_sampling
 from seqgan.core.tree import repeat_rows
 from seqgan.decoding import Sampled, at_temperature, sample_categorical, straight_through
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
@@ -35,6 +36,10 @@ class GumbelRao:
 
     temperature: float
     samples: int
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
+        check_range(1, whole=True, samples=self.samples)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logp_RV = repeat_rows(logits_BV.float().log_softmax(-1), copies)

@@ -52,6 +52,7 @@ from torch import Tensor
 from seqgan.core.generators import ManagedGenerator
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.plain import StateDict
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import chosen_log_probs
@@ -73,6 +74,9 @@ class LeakGan(SequenceEstimator):
     credit: Credit = field(default_factory=lambda: RolloutCredit(4))
     baseline: Baseline = field(default_factory=LeaveOneOut)
     delta: float = 12.0
+
+    def __post_init__(self) -> None:
+        check_range(0, delta=self.delta)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.estimators.base import SequenceEstimator, Surrogate
 from seqgan.estimators.rewards import TotalReward
@@ -38,6 +39,9 @@ class Maligan(SequenceEstimator):
     """
 
     baseline: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range(0, baseline=self.baseline)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating
+from seqgan.core.numbers import check_range
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, Stats
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Surrogate
@@ -37,6 +38,11 @@ class Ppo(ScoreFunction):
 
     clip: float = 0.2
     epochs: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(0, 1, clip=self.clip)
+        check_range(1, whole=True, epochs=self.epochs)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

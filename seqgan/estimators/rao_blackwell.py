@@ -35,6 +35,7 @@ from torch import Tensor
 from seqgan.core.budget import count_tokens
 from seqgan.core.masks import longest, mask_until_end, masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.tree import repeat_rows
 from seqgan.core.types import (
     Generator,
@@ -61,6 +62,9 @@ class RaoBlackwell(SequenceEstimator):
     """
 
     k: int = 1
+
+    def __post_init__(self) -> None:
+        check_range(1, whole=True, k=self.k)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

@@ -30,6 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.modes import double_backward
+from seqgan.core.numbers import check_sampling
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import at_temperature
 from seqgan.estimators.base import SequenceEstimator, Surrogate
@@ -45,6 +46,7 @@ class RebarScales(nn.Module):
     """η and λ, to be learned by the player `baseline`, with their start."""
 
     def __init__(self, eta: float = 1.0, temperature: float = 0.5) -> None:
+        check_sampling(temperature)
         super().__init__()
         self.eta = nn.Parameter(torch.tensor(eta))
         self.log_temperature = nn.Parameter(torch.tensor(temperature).log())
@@ -70,6 +72,9 @@ class Rebar(SequenceEstimator):
     eta: float = 1.0
     temperature: float = 0.5
     scales: RebarScales | None = None
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqgan.core.numbers import check_sampling
 from seqgan.core.tree import repeat_rows
 from seqgan.decoding import Sampled, at_temperature, sample_categorical, straight_through
 
@@ -33,6 +34,9 @@ class ReinMax:
     """
 
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = repeat_rows(logits_BV.float(), copies)

@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 from seqgan.core.masks import masked_mean, mean_per_row
 from seqgan.core.modes import evaluating
+from seqgan.core.numbers import check_range
 from seqgan.core.plain import StateDict
 from seqgan.core.schedule import Schedule
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
@@ -48,6 +49,8 @@ class Relaxed(Estimator):
         sampler: Callable[[float], Sampler],
         temperature: float | Schedule[float] = 1.0,
     ) -> None:
+        if not isinstance(temperature, Schedule):
+            check_range(0, temperature=temperature)
         self._space = space
         self._sampler = sampler
         self._temperature = temperature

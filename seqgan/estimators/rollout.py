@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.masks import mask_until_end
+from seqgan.core.numbers import check_range
 from seqgan.core.types import SharedPrefix
 from seqgan.decoding import Ancestral, continuations
 from seqgan.estimators.credit import Credit, RewardedRollout
@@ -30,6 +31,9 @@ class Rollout(Credit):
     """
 
     copies: int = 16
+
+    def __post_init__(self) -> None:
+        check_range(1, whole=True, copies=self.copies)
 
     def __call__(self, given: RewardedRollout) -> Tensor:
         rollout, space = given.rollout, given.space

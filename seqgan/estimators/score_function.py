@@ -28,6 +28,7 @@ from torch import Tensor
 
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.plain import StateDict
 from seqgan.core.types import (
     Generator,
@@ -61,6 +62,8 @@ class ScoreFunction(SequenceEstimator):
     entropy_bonus: float = 0.0
 
     def __post_init__(self) -> None:
+        check_range(1, whole=True, samples=self.samples)
+        check_range(0, entropy_bonus=self.entropy_bonus)
         if self.credit.needs_value and not self.baseline.learned:
             name = type(self.credit).__name__
             raise ValueError(f"{name} needs a learned value; use baseline LearnedBaseline")

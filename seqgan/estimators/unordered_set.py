@@ -46,6 +46,7 @@ from torch import Tensor
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import evaluating, frozen
+from seqgan.core.numbers import check_range
 from seqgan.core.tree import repeat_rows
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import token_log_probs
@@ -64,6 +65,9 @@ class UnorderedSet(SequenceEstimator):
     """
 
     k: int = 4
+
+    def __post_init__(self) -> None:
+        check_range(2, whole=True, k=self.k)
 
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm

@@ -1,6 +1,7 @@
 """A reward of one's own for game `reward`: any number that can be computed from a sentence."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ class OwnReward:
         self._key = key
         self._end_id = end_id
         self._tokenizer = tokenizer
-        self._function = self._run(function) if isinstance(function, type) else function
+        self._function = self._made(function) if isinstance(function, type) else function
         self._reads = getattr(self._function, "reads", "text")
         if self._reads not in ("text", "ids"):
             raise UserError(f"{key}: reads={self._reads!r}; set it to 'text' or 'ids'")
@@ -49,19 +50,36 @@ class OwnReward:
     def _text(self, ids: list[int]) -> str:
         return " ".join(map(str, ids)) if self._tokenizer is None else self._tokenizer.decode(ids)
 
-    def _run(self, function: Callable[..., object], *arguments: object) -> Any:
+    def _made(self, scorer: type) -> Any:
+        try:
+            signature(scorer).bind()
+        except TypeError as error:
+            raise UserError(
+                f"{self._key}: the class {scorer.__name__} is made without arguments ({error}); "
+                "give each a default"
+            ) from None
+        except ValueError:  # a class of C has no signature
+            pass
+        return self._run(scorer)
+
+    def _run(self, function: Callable[..., object], *arguments: list[Any]) -> Any:
         try:
             return function(*arguments)
         except Exception as error:
-            raise UserError(f"{self._key}: failed{where_it_failed(error)}") from error
+            given = ""
+            if arguments:
+                each = "a string" if self._reads == "text" else "a list of ids"
+                given = f"; it is given a list of all {len(arguments[0])} sentences, each {each}"
+            raise UserError(f"{self._key}: failed{where_it_failed(error)}{given}") from error
 
     def _checked(self, values: object, rows: int) -> Tensor:
         try:
             value_B = torch.as_tensor(values, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{self._key}: returned {type(values).__name__}; return {rows} numbers"
-            ) from error
+            returned = type(values).__name__
+            if isinstance(values, list | tuple) and values:
+                returned += f" of {type(values[0]).__name__}"
+            raise UserError(f"{self._key}: returned {returned}; return {rows} numbers") from error
         if value_B.shape != (rows,):
             shape = " x ".join(map(str, value_B.shape)) or "one"
             raise UserError(

@@ -17,6 +17,8 @@ from seqgan.training.game import Game
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import raise_if_not_finite
 
+_ROWS = "'probe={estimators: [{label: mine, estimator: {name: score_function}}]}' behind it"
+
 
 def probe_command(
     source: Path, folder: Path | None, overrides: list[str]
@@ -29,9 +31,8 @@ def probe_command(
     experiment = load_run(source, overrides) if run else load_experiment(source, overrides)
     config = experiment.probe
     if config is None:
-        raise UserError(
-            f"{source}: probe is missing; add it to the configuration, see configs/probe/"
-        )
+        file = f"its config.yaml, or give {_ROWS}" if run else "the configuration"
+        raise UserError(f"{source}: has no section probe; add one to {file}; see configs/probe/")
     device = build_device(experiment)
     data = build_task(experiment, device, run)
     report_warnings(data.report)

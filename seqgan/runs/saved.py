@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqgan.assembly import build_device
 from seqgan.core.device import autocast
-from seqgan.core.errors import UserError, refuse_string, warn
+from seqgan.core.errors import UserError, as_path, refuse_string, warn
 from seqgan.core.numbers import check_sampling
 from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.reported import ReportedCheckpoint
@@ -40,7 +40,7 @@ def open_run(folder: Path | str, device: str | None = None) -> "SavedRun":
 
     Raises `UserError` where the folder holds no run, or a damaged one.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder", "a run folder, as in seqgan.open_run('runs/mine')")
     return SavedRun(load_run(folder, [] if device is None else [f"device={device}"]), folder)
 
 
@@ -134,7 +134,7 @@ class SavedRun:
         self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
     ) -> list[SampledSequence]:
         """Samples of a run on sequences as ids, with the prompts that they answer."""
-        check_sampling(temperature, top_p)
+        check_sampling(temperature, top_p, rows, seed)
         space = self._sampled_space()
         assert isinstance(space, SequenceSpace), "samples of arrays have a method of their own"
         generator, draw = self.generator, Ancestral(temperature, top_p=top_p)
@@ -145,7 +145,7 @@ class SavedRun:
         self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
     ) -> Tensor:
         """Samples of a run on pictures or points."""
-        check_sampling(temperature, top_p)
+        check_sampling(temperature, top_p, rows, seed)
         if top_p != 1:
             raise UserError(f"top_p={top_p}: is for sequences; pictures have a temperature")
         sizes = self._sampled_space().label_sizes
@@ -242,13 +242,15 @@ class SavedRun:
 
     def _scorer(self, direction: str | None) -> Scorer:
         space, tokenizer = self.space, self.tokenizer
-        if isinstance(space, SpacePair):
+        if isinstance(space, SpacePair) and self.tokenizers:
             model, critic = self._conditional_text(direction), self.critic
             side = (check_direction(self.experiment, self.folder, direction) or "")[-1]
             critic = None if critic is None else critic[side]
             return Scorer(model.generator, critic, model.space, model.tokenizer, model.sources)
         if not isinstance(space, SequenceSpace):
             raise UserError(f"{self.folder}: only sequences have a likelihood; call run.critic(x)")
+        if direction is not None:
+            raise UserError(f"direction={direction!r}: this run does not translate; leave it out")
         sources = SourceReader(tokenizer, space) if space.conditional else None
         blanks = self.experiment.game.fills_blanks
         return Scorer(self.generator, self.critic, space, tokenizer, sources, blanks)

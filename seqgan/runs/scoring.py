@@ -1,7 +1,8 @@
 """What a generator and its critic say about given sequences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import index
 
 import torch
 from torch import Tensor
@@ -72,9 +73,7 @@ class Scorer:
     ) -> list[SequenceScore]:
         """See `SavedRun.score`."""
         device = next(self.generator.parameters()).device
-        refuse_string(sequences, "sequences")
-        refuse_string(sources, "sources")
-        rows = _encode(sequences, self.tokenizer)
+        rows = _encode(sequences, self.tokenizer, "sequences")
         if not rows:
             return []
         ids_BT = _padded(rows, self.space, "sequence").to(device)
@@ -94,11 +93,11 @@ class Scorer:
             if sources is not None:
                 raise UserError("sources: this run writes without any; leave them out")
             return None
-        if sources is None or len(sources) != rows:
-            given = "none" if sources is None else len(sources)
-            raise UserError(f"sources: {given} for {rows} sequences; give one for each")
         reader = self.sources
-        read = _encode(sources, reader.tokenizer)
+        read = [] if sources is None else _encode(sources, reader.tokenizer, "sources")
+        if len(read) != rows:
+            given = len(read) or "none"
+            raise UserError(f"sources: {given} for {rows} sequences; give one for each")
         if not self.space.conditional:
             return _padded(read, reader.space, "source")
         prompts = replace(reader.space, length=reader.columns)
@@ -110,18 +109,29 @@ class Scorer:
 
 
 def _encode(
-    sequences: Sequence[str] | Sequence[Sequence[int]], tokenizer: Tokenizer | None
+    sequences: Sequence[str] | Sequence[Sequence[int]], tokenizer: Tokenizer | None, field: str
 ) -> list[list[int]]:
     """Ids of lines; ids stay as they are."""
-    rows = []
-    for sequence in sequences:
-        if not isinstance(sequence, str):
-            rows.append([int(index) for index in sequence])
-        elif tokenizer is None:
+    refuse_string(sequences, field)
+    if not isinstance(sequences, Iterable):
+        raise UserError(f"{field}={sequences!r}: give a list of lines, or of lists of ids")
+    return [_encode_one(sequence, tokenizer, field) for sequence in sequences]
+
+
+def _encode_one(
+    sequence: str | Sequence[int], tokenizer: Tokenizer | None, field: str
+) -> list[int]:
+    if isinstance(sequence, str):
+        if tokenizer is None:
             raise UserError(f"{sequence!r}: this run has no words; give lists of ids")
-        else:
-            rows.append(tokenizer.encode(sequence))
-    return rows
+        return tokenizer.encode(sequence)
+    try:
+        return [index(token) for token in sequence]
+    except TypeError:
+        raise UserError(
+            f"{field}: {sequence!r} is neither a line nor a list of ids; "
+            "give a list of these, as in [[1, 2, 3]]"
+        ) from None
 
 
 def _padded(rows: list[list[int]], space: SequenceSpace, what: str) -> Tensor:
@@ -142,15 +152,15 @@ def _padded(rows: list[list[int]], space: SequenceSpace, what: str) -> Tensor:
 def _check(ids: list[int], space: SequenceSpace, what: str) -> None:
     """Raise `UserError` unless these are so many tokens as `space` holds, each one of it."""
     if len(ids) > space.length or (space.end_id is None and len(ids) < space.length):
-        limit = "" if space.end_id is None else "at most "
+        limit = "exactly" if space.end_id is None else "at most"
         raise UserError(
-            f"{what}: has {len(ids)} tokens, but this run has {limit}{space.length}; give one that "
-            "fits"
+            f"{what}: has {len(ids)} tokens, but those of this run have {limit} {space.length}; "
+            "give one of that length"
         )
-    for index in ids:
-        if not 0 <= index < space.vocab_size:
+    for token in ids:
+        if not 0 <= token < space.vocab_size:
             raise UserError(
-                f"{what}: {index} is no token; they go from 0 to {space.vocab_size - 1}"
+                f"{what}: {token} is no token; they go from 0 to {space.vocab_size - 1}"
             )
 
 

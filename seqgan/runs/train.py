@@ -15,6 +15,7 @@ from torch import nn
 import seqgan
 from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.device import autocast, describe
+from seqgan.core.errors import UserError
 from seqgan.core.lock import only_writer
 from seqgan.core.plain import JsonObject
 from seqgan.core.reported import ReportedCheckpoint
@@ -50,6 +51,11 @@ def train(experiment: Experiment, folder: Path | str | None = None) -> SavedRun:
     Raises `UserError` for what cannot be trained, `NonFiniteError` where training fails, and
     `Interrupted` after Ctrl-C or SIGTERM, when the run is saved.
     """
+    if not isinstance(experiment, Experiment):
+        file = str(experiment) if isinstance(experiment, str | Path) else "FILE.yaml"
+        raise UserError(
+            f"experiment={experiment!r}: is no experiment; give seqgan.load_experiment({file!r})"
+        )
     folder = _default_folder(experiment) if folder is None else Path(folder)
     check_vacant(folder)
     device = build_device(experiment)

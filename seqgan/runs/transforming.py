@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.device import autocast
+from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace
 from seqgan.data.prompted_text import fill_in_front
 from seqgan.data.tokenizer_contract import Tokenizer
@@ -67,6 +68,8 @@ class ConditionalText:
 class LineCounts:
     """What happened to the lines."""
 
+    verb: str = "translated"
+    """Prompts are answered."""
     translated: int = 0
     empty: int = 0
     cut: int = 0
@@ -74,8 +77,10 @@ class LineCounts:
     """Number of the first line that was cut, from 1."""
 
     def __str__(self) -> str:
+        lines = "line" if self.translated == 1 else "lines"
         where = "" if self.first_cut is None else f" (the first is line {self.first_cut})"
-        return f"{self.translated} lines translated, {self.empty} empty, {self.cut} cut{where}"
+        done = f"{self.translated} {lines} {self.verb}"
+        return f"{done}, {self.empty} empty, {self.cut} cut{where}"
 
 
 class LineTranslator:
@@ -95,7 +100,7 @@ class LineTranslator:
         length: int | None = None,
         precision: str = "float32",
     ) -> None:
-        self.counts = LineCounts()
+        self.counts = LineCounts("answered" if model.space.conditional else "translated")
         self._model = model
         self._beam, self._length = beam, length
         self._precision = precision
@@ -106,6 +111,9 @@ class LineTranslator:
 
     def translate(self, lines: list[str]) -> list[str]:
         """One line out for each line in."""
+        for line in lines:
+            if not isinstance(line, str):
+                raise UserError(f"inputs: {line!r} is no line of text; give a list of strings")
         read = self.counts.translated + self.counts.empty
         pieces = [self._pieces(line, number) for number, line in enumerate(lines, read + 1)]
         flat = [ids for piece in pieces for ids in piece]

@@ -40,6 +40,8 @@ def complaint(overrides: dict[str, Any]) -> str:
     [
         ({"generator.hiden": 3}, ["generator.hiden=3", "did you mean 'hidden'", "known keys"]),
         ({"sede": 3}, ["sede=3", "did you mean 'seed'"]),
+        ({"evaluation.features": 3}, ["evaluation.features=3", "did you mean 'feature_extractor'"]),
+        ({"estimator.temperature": 0.5}, ["temperature=0.5: unknown key; known keys: name, rew"]),
         ({"data.oracle.lenght": 3}, ["data.oracle.lenght=3", "did you mean 'length'"]),
         ({"generator.name": "lstn"}, ["generator.name='lstn'", "did you mean 'lstm'", "gru"]),
         ({"generator": {"embed": 4}}, ["generator", "needs a 'name'", "lstm"]),
@@ -143,7 +145,10 @@ def complaint(overrides: dict[str, Any]) -> str:
             {**PICTURES, "evaluation.select": {"metric": "fidd"}},
             ["evaluation.select.metric='fidd'", "did you mean 'fid'"],
         ),
-        ({"players.generator.decay": [5, 9]}, ["decay=[5, 9]", "write lr_decay: {start: 1"]),
+        (
+            {"players.generator.decay": [5, 9]},
+            ["players.generator.decay: has another name now", "write lr_decay: {start: 1"],
+        ),
         (
             {"estimator.credit": {"name": "per_step"}},
             ["estimator.credit.name=per_step", "critic.name=mlp", "use critic rnn"],

@@ -24,21 +24,30 @@ from seqgan.study import StudyConfig, plan
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [
-        ({"objective.value": "prob"}, "objective.value='prob': has another name now; write reward"),
-        ({"players.critic.decay": [5, 9]}, "write lr_decay: {start: 1, end: 0, after: FIRST"),
+        ({"objective.value": "prob"}, "objective.value: has another name now; write reward"),
+        (
+            {"players.critic.decay": [5, 9]},
+            "write lr_decay: {start: 1, end: 0, after: 100, steps: 400} for decay: [100, 500]",
+        ),
         (
             {"estimator": {"name": "softmax", "temperature": {"name": "constant", "value": 1.0}}},
-            "write a plain number, or {start, end, steps",
+            "write temperature: 0.7, or temperature: {start: 1.0, end: 0.3, steps: 300",
         ),
-        ({"evaluation.judge": {"kind": "random"}}, "write feature_extractor"),
+        (
+            {"evaluation.judge": {"kind": "random"}, "seed": -1, "name": "a/b"},
+            "evaluation.judge: has another name now; write feature_extractor",
+        ),
         (
             {**CIPHER, "evaluation.select": {"metric": "usage_kl_a2b"}},
             "evaluation.select.metric='usage_kl_a2b': has another name now; write unigram_kl_a2b",
         ),
-        ({"critic": {"name": "company"}}, "critic.name='company': has another name now; write co_"),
+        (
+            {"critic": {"name": "company"}},
+            "critic.name=company: has another name now; write co_occ",
+        ),
         (
             {"estimator.credit": {"name": "gae", "trace": 0.5}},
-            "estimator.credit.trace=0.5: has another name now; write gae_lambda",
+            "estimator.credit.trace: has another name now; write gae_lambda",
         ),
     ],
     ids=str,
@@ -46,7 +55,10 @@ from seqgan.study import StudyConfig, plan
 def test_an_old_name_is_refused_with_the_new_one(changes: dict[str, Any], remedy: str) -> None:
     with pytest.raises(UserError) as caught:
         tiny_experiment(changes)
-    assert remedy in str(caught.value)
+    message = str(caught.value)
+    assert message.startswith("tiny: ")
+    assert remedy in message
+    assert "more)" not in message
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,18 @@ def test_studies(fields: dict[str, Any], parts: list[str], refuses: Refuses, pla
     assert_names(refuses("compare", "study.yaml"), *parts)
 
 
+def test_the_command_that_fits_is_named(refuses: Refuses, place: Path, finished_run: Path) -> None:
+    write_config(place / "c.yaml")
+    (place / "s.yaml").write_text("{name: s, base: c.yaml, seeds: [0], arms: [{name: a}]}")
+    for command in ("train", "probe", "config"):
+        line = refuses(command, "s.yaml")
+        assert_names(line, "s.yaml", "is a study", "use 'seqgan compare s.yaml'")
+    line = refuses("compare", "c.yaml")
+    assert_names(line, "c.yaml", "is an experiment", "use 'seqgan train c.yaml'")
+    line = refuses("train", str(finished_run))
+    assert_names(line, "is a run folder", f"'seqgan train --resume {finished_run}'")
+
+
 def test_a_study_folder_that_holds_another_configuration(refuses: Refuses, place: Path) -> None:
     write_config(place / "base.yaml")
     (place / "s" / "loo" / "seed-0").mkdir(parents=True)

@@ -460,7 +460,7 @@ def test_transform_answers_line_by_line(
     assert first
     assert blank == ""
     assert third
-    assert captured.err == "2 lines translated, 1 empty, 1 cut (the first is line 3)\n"
+    assert captured.err == "2 lines answered, 1 empty, 1 cut (the first is line 3)\n"
     (tmp_path / "in.txt").write_text(text)
     output = tmp_path / "out.txt"
     words = ["transform", str(answering_run), "--input", str(tmp_path / "in.txt")]

@@ -97,7 +97,7 @@ def test_the_student_answers(finished: Path, capsys: pytest.CaptureFixture[str])
     assert run(["transform", str(finished / "run"), *asked]) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 3
-    assert captured.err.endswith("2 lines translated, 1 empty, 1 cut (the first is line 3)\n")
+    assert captured.err.endswith("2 lines answered, 1 empty, 1 cut (the first is line 3)\n")
     assert run(["sample", str(finished / "run"), "-n", "3"]) == 0
     assert all("  →  " in line for line in capsys.readouterr().out.splitlines())
 

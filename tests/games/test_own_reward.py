@@ -61,7 +61,8 @@ def test_a_class_is_made_once() -> None:
         (lambda lines: [[1.0]] * 3, "returned 3 x 1 numbers for 3 sentences"),
         (lambda lines: 1.0, "returned one numbers for 3 sentences"),
         (lambda lines: None, "returned NoneType; return 3 numbers"),
-        (lambda lines: ["a", "b", "c"], "returned list; return 3 numbers"),
+        (lambda lines: ["a", "b", "c"], "returned list of str; return 3 numbers"),
+        (lambda line: len(line.split()) / 9, r"failed.*'split'; it is given a list of all 3 sen"),
         (lambda lines: [0.0, float("nan"), 0.0], "returned nan for sentence 1; rewards have"),
         (lambda lines: 1 / 0, r"failed in .*test_own_reward.py, line \d+: ZeroDivisionError: div"),
     ],
@@ -70,6 +71,19 @@ def test_other_values_are_one_line(function: Callable[..., Any], message: str) -
     with pytest.raises(UserError, match=f"^game.scorer=x:y: {message}") as caught:
         OwnReward(function, 0, None, "game.scorer=x:y")(IDS, MASK)
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_needs_arguments_is_refused() -> None:
+    class Needy:
+        def __init__(self, path: str, top: int = 3) -> None:
+            raise AssertionError
+
+    with pytest.raises(UserError) as caught:
+        OwnReward(Needy, 0, None, "game.scorer=x:Needy")
+    assert str(caught.value) == (
+        "game.scorer=x:Needy: the class Needy is made without arguments (missing a required "
+        "argument: 'path'); give each a default"
+    )
 
 
 def test_what_it_reads_is_one_of_two() -> None:

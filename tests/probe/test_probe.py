@@ -269,10 +269,22 @@ def test_probing_on_the_way_changes_nothing(tmp_path: Path) -> None:
     assert (probed / "probe" / "probe.json").exists()
 
 
+def test_a_run_that_was_not_probed_can_be_given_its_estimators(
+    finished_run: Path, tmp_path: Path, capsys
+) -> None:
+    asked = ["probe", str(finished_run), "--dir", str(tmp_path / "out")]
+    assert run(asked) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has no section probe; add one to its config.yaml, or give 'probe={est" in line
+    given = line.partition("'")[2].partition("'")[0]
+    assert run([*asked, given, "--samples", "40", "--json"]) == 0
+    assert [row["label"] for row in json.loads(capsys.readouterr().out)["estimators"]] == ["mine"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({}, "probe is missing"),
+        ({}, "probe.yaml: has no section probe; add one to the configuration"),
         (
             {"probe": {"estimators": [{**LOO, "estimator": {"name": "all_action"}}]}},
             "critic action",
