@@ -8,7 +8,7 @@ from tiny_runs import CIPHER, DIRECT, EVENTS, LANGUAGES, tiny_experiment
 
 from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.device import autocast
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.experiment import Experiment, load_experiment
 
 CONFIG = Path(__file__).parents[1] / "configs/oracle/enumerable.yaml"

@@ -100,7 +100,7 @@ class UnpairedTextConfig(TextPairPart):
     def build(self, setup: "TaskSetup") -> "Task":
         from seqgan.data.tokenizers import load_tokenizer
         from seqgan.data.unpaired_text import load_unpaired_text
-        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.evaluation.sequence_tasks import text_pair_task
 
         run = setup.run
         kept = None if run is None else (load_tokenizer(run / "a"), load_tokenizer(run / "b"))

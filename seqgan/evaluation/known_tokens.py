@@ -1,8 +1,8 @@
 """Likelihood with and without the tokens that a vocabulary lacks.
 
-`<unk>` stands for many words, so that its likelihood is not theirs, and runs with different
-vocabularies do not spend it alike. What they share is the likelihood of the known tokens: the same
-sums, each token behind its whole sentence so far, over fewer tokens. The end token is a known one.
+`<unk>` stands for many words, so its likelihood is not theirs, and runs with different vocabularies
+cannot be compared by it. The likelihood of the known tokens (the end token is one) leaves its terms
+out of the sum; contexts still contain it.
 """
 
 from torch import Tensor

@@ -1,34 +1,38 @@
 """Evaluation against an oracle: both densities are known, so divergences are too.
 
-Per token, in nats (`jsd` is a sequence's):
+In nats per token (`jsd` per sequence):
 
-    nll_oracle   E_G[−log p_oracle]     what the oracle thinks of samples; sharpening buys it
-    nll_SPLIT    E_oracle[−log p_G]     held-out likelihood, the counterweight
+    nll_oracle   E_G[−log p_oracle]     a generator with less entropy gets a lower one
+    nll_SPLIT    E_oracle[−log p_G]     held-out likelihood, which rises when modes are dropped
     kl_forward   KL(oracle‖G)           kl_reverse   KL(G‖oracle)
     jsd          Jensen-Shannon, at most ln 2
     entropy      of the generator
     valid        share of samples that the oracle does not exclude
     unique       share of distinct samples
 
-Of a conditional oracle everything is about answers given their prompts, averaged over the held-out
-prompts, each as often as it occurs: KL(oracle‖G) = E_c KL(p(· | c)‖q(· | c)), and so on.
+With prompts c each is a mean over the held-out prompts: KL(oracle‖G) = E_c KL(p(·|c) ‖ q(·|c)).
 
-All but `valid`, `unique` and `nll_SPLIT` are exact sums where V^T, times the number of distinct
-prompts, is small enough to list, and Monte-Carlo means otherwise.
+All but `valid`, `unique` and `nll_SPLIT` are exact sums where all sequences after all distinct
+prompts can be listed, and Monte-Carlo means otherwise.
 """
 
 from dataclasses import dataclass
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Generator, SequenceSpace
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
-from seqgan.evaluation.base import Metrics, OracleDensity, ShownLines
+from seqgan.evaluation.base import (
+    DecodingSetting,
+    Evaluator,
+    Metrics,
+    OracleDensity,
+    ShownLines,
+    temperatures_and_nuclei,
+)
 from seqgan.evaluation.config import SHOWN
-from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.metrics.divergence import (
     MAX_ENUMERATED,
     all_sequences,
@@ -48,7 +52,7 @@ class _Listing:
     """The log of its prompt's share of the held-out data; 0 without prompts."""
 
 
-class OracleEvaluator:
+class OracleEvaluator(Evaluator[Generator]):
     """Measures generators, and the oracle's own samples for the real-data row.
 
     `real` are the oracle's samples, with their prompts where it answers any, by split.
@@ -76,7 +80,6 @@ class OracleEvaluator:
     def generated(
         self, generator: Generator, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
-        """Metrics of a generator."""
         fake = self._sample(generator, split, samples, setting)
         logp_B = self._oracle.log_prob(fake.x, fake.cond)
         metrics: Metrics = {"nll_oracle": -float(logp_B.mean()) / self.space.length}
@@ -125,13 +128,11 @@ class OracleEvaluator:
                 self._logp_of_real[split], logq_of_real, logp_of_fake, logq_of_fake
             )
             metrics["entropy"] = -float(logq_of_fake.mean()) / length
-        metrics["kl_forward"] = divergences["kl_forward"] / length
-        metrics["kl_reverse"] = divergences["kl_reverse"] / length
-        metrics["jsd"] = divergences["jsd"]
-        return metrics
+        metrics |= {name: divergences[name] / length for name in ("kl_forward", "kl_reverse")}
+        return metrics | {"jsd": divergences["jsd"]}
 
     def real(self, split: str, samples: int) -> Metrics:
-        """The oracle's own samples held against it: what a perfect generator would get."""
+        """The oracle's own samples: what a perfect generator would get."""
         ids_BT, logp_B = self._real[split].x[:samples], self._logp_of_real[split][:samples]
         own = -float(logp_B.mean()) / self.space.length
         entropy, listing = own, self._listings[split]
@@ -142,27 +143,23 @@ class OracleEvaluator:
             "nll_oracle": entropy,
             f"nll_{split}": own,
             "entropy": entropy,
-            "kl_forward": 0.0,
-            "kl_reverse": 0.0,
-            "jsd": 0.0,
+            **dict.fromkeys(("kl_forward", "kl_reverse", "jsd"), 0.0),
             "valid": float(logp_B.isfinite().float().mean()),
             "unique": len(ids_BT.unique(dim=0)) / len(ids_BT),
         }
 
-    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
-        return {}
-
     def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
         """Tokens as numbers, behind their prompts."""
         fake = self._sample(generator, "valid", SHOWN, setting)
-        lines = [" ".join(map(str, row)) for row in fake.x.tolist()]
+        lines = _as_text(fake.x)
         if fake.cond is not None:
-            prompts = [" ".join(map(str, row)) for row in fake.cond.tolist()]
+            prompts = _as_text(fake.cond)
             lines = [f"{prompt}  →  {line}" for prompt, line in zip(prompts, lines, strict=True)]
         return ShownLines(lines)
 
-    def sheets(self, generator: Generator) -> dict[str, Image]:
-        return {}
+
+def _as_text(ids_BT: Tensor) -> list[str]:
+    return [" ".join(map(str, row)) for row in ids_BT.tolist()]
 
 
 def _list_all(

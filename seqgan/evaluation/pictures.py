@@ -5,17 +5,16 @@
     duplicates, nearest_ratio, copy_p_value   nearest *training* pictures (metrics/memorisation.py)
     label_distance_NAME          total variation between the labels the extractor reads in generated
                                  pictures and the true ones of the reference
-    label_accuracy_NAME          share whose label, as the extractor reads it, is the one asked for
-                                 (where labels are the generator's input)
+    label_accuracy_NAME          share whose label, as the extractor reads it, is the generator's
+                                 input (where labels are)
     valid_attributes, attribute_distance_NAME   cartoon faces only: read by rule, not by network
 
-Where there is a single label, its name is left out. What the extractor measures carries its name
-(`fid@cnn-1a2b3c4d`): such numbers compare runs with each other, never with those of other papers
-and their networks. The real-data row puts training pictures in the generated ones' place.
+A single label has no NAME. What the extractor measures carries its name (`fid@cnn-1a2b3c4d`): such
+numbers compare runs with each other, not with papers that use other networks. The real-data row has
+training pictures in the generated ones' place.
 """
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Mapping
 
 import torch
 from PIL.Image import Image
@@ -27,8 +26,7 @@ from seqgan.core.types import ArraySpace, DirectGenerator
 from seqgan.data.pictures import Pictures, PictureSet
 from seqgan.decoding import generate
 from seqgan.evaluation import sheets
-from seqgan.evaluation.base import Metrics, ShownSheet
-from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
+from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
 from seqgan.evaluation.feature_extractor import FeatureExtractor
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
@@ -48,7 +46,7 @@ Detect = Callable[[Tensor], Tensor]
 """Reads the attributes of cartoon faces by rule: `labels_NA` of bytes, −1 where it cannot."""
 
 
-class PictureEvaluator:
+class PictureEvaluator(Evaluator[DirectGenerator]):
     """Measures generators, and training pictures for the real-data row."""
 
     def __init__(
@@ -79,28 +77,20 @@ class PictureEvaluator:
     def generated(
         self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
-        """Metrics of a generator; labels that it reads are those of the reference."""
+        """Metrics of a generator, whose input labels are those of the reference."""
         # Distances depend on the number of pictures: both rows have to have as many.
         rows = min(samples, len(self._pictures.train.x_NCHW))
         asked_NA = self._asked(self._splits[split], rows)
         made = self._sample(generator, rows, setting, asked_NA)
         fake_NF, real_NF = self._extractor.features(made), self._features_of(split)
         copies = memorisation(fake_NF, real_NF, self._features_of("train"))
-        metrics = self._measure(made, fake_NF, split, asked_NA)
-        return metrics | {self._by_extractor(name): value for name, value in copies.items()}
+        return self._measure(made, fake_NF, split, asked_NA) | self._by_extractor(copies)
 
     def real(self, split: str, samples: int) -> Metrics:
         """Training pictures in the generator's place."""
         train = self._pictures.train
-        asked_NA = None if train.labels_NA is None else train.labels_NA[:samples]
-        conditional = self.space.label_sizes != ()
-        features_NF = self._features_of("train")[:samples]
-        return self._measure(
-            train.x_NCHW[:samples], features_NF, split, asked_NA if conditional else None
-        )
-
-    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
-        return {}
+        x_NCHW, features_NF = train.x_NCHW[:samples], self._features_of("train")[:samples]
+        return self._measure(x_NCHW, features_NF, split, self._asked(train, len(x_NCHW)))
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A grid from the same noise at every call; with labels one column per class."""
@@ -113,10 +103,8 @@ class PictureEvaluator:
             "neighbours": self._neighbours(generator),
         }
         if generator.latent > 1:
-            made |= {
-                "interpolation": self._interpolation(generator),
-                "latent": self._plane(generator),
-            }
+            made["interpolation"] = self._interpolation(generator)
+            made["latent"] = self._plane(generator)
         return made
 
     # ── Measuring ─────────────────────────────────────────────────────────────────────────────
@@ -124,7 +112,7 @@ class PictureEvaluator:
     def _measure(
         self, made_NCHW: Tensor, fake_NF: Tensor, split: str, asked_NA: Tensor | None
     ) -> Metrics:
-        """What generated and real pictures share; whether real ones are copies makes no sense."""
+        """What is measured of generated and of real pictures."""
         reference, real_NF = self._splits[split], self._features_of(split)
         by_extractor: Metrics = {
             "fid": frechet_distance(real_NF, fake_NF),
@@ -133,33 +121,29 @@ class PictureEvaluator:
         }
         if self._extractor.reads_labels and reference.labels_NA is not None:
             by_extractor |= self._label_metrics(made_NCHW, reference.labels_NA, asked_NA)
-        metrics = {self._by_extractor(name): value for name, value in by_extractor.items()}
+        metrics = self._by_extractor(by_extractor)
         if self._detect is not None:
             assert reference.labels_NA is not None, "faces have labels"
             metrics |= _attribute_metrics(self._detect(made_NCHW), reference.labels_NA)
         return metrics
 
-    def _by_extractor(self, name: str) -> str:
-        return f"{name}@{self._extractor.name}"
+    def _by_extractor(self, metrics: Mapping[str, float | None]) -> Metrics:
+        return {f"{name}@{self._extractor.name}": value for name, value in metrics.items()}
 
     def _label_metrics(
         self, made_NCHW: Tensor, true_NA: Tensor, asked_NA: Tensor | None
     ) -> Metrics:
         read_NA = self._extractor.labels(made_NCHW)
-        sizes = self._pictures.label_sizes
+        names, sizes = self._pictures.label_names, self._pictures.label_sizes
         metrics: Metrics = {}
-        for column, (suffix, classes) in enumerate(zip(self._suffixes, sizes, strict=True)):
+        for column, (name, classes) in enumerate(zip(names, sizes, strict=True)):
+            suffix = f"_{name}" if len(names) > 1 else ""
             distance = total_variation(read_NA[:, column], true_NA[:, column], classes)
             metrics[f"label_distance{suffix}"] = distance
             if asked_NA is not None:
                 right_N = read_NA[:, column] == asked_NA[:, column]
                 metrics[f"label_accuracy{suffix}"] = float(right_N.float().mean())
         return metrics
-
-    @cached_property
-    def _suffixes(self) -> list[str]:
-        names = self._pictures.label_names
-        return [""] if len(names) == 1 else [f"_{name}" for name in names]
 
     def _features_of(self, name: str) -> Tensor:
         if name not in self._features:

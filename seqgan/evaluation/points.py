@@ -7,8 +7,7 @@
     frechet       Fréchet distance of the coordinates
     density, coverage   nearest neighbours among real points (Naeem 2020)
 
-A generator that touches all modes and smears in between has 25 modes and a low `high_quality`:
-neither number says anything alone.
+Read `modes` and `high_quality` together: points spread over the plane touch all modes too.
 """
 
 from PIL.Image import Image
@@ -16,17 +15,10 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import DirectGenerator
-from seqgan.data.points import (
-    REAL_ROW_STREAM,
-    TEST_STREAM,
-    VALID_STREAM,
-    centres,
-    draw_points,
-)
+from seqgan.data.points import REAL_ROW_STREAM, TEST_STREAM, VALID_STREAM, centres, draw_points
 from seqgan.data.points_config import PointsDataConfig
 from seqgan.decoding import generate
-from seqgan.evaluation.base import Metrics, ShownSheet
-from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
+from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
 from seqgan.evaluation.sheets import scatter
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
@@ -36,7 +28,7 @@ LEAST_OF_TEN_THOUSAND = 20
 SHOWN_POINTS = 2_000
 
 
-class PointsEvaluator:
+class PointsEvaluator(Evaluator[DirectGenerator]):
     """Measures generators, and fresh real points for the real-data row."""
 
     def __init__(self, config: PointsDataConfig, seed: int) -> None:
@@ -56,15 +48,11 @@ class PointsEvaluator:
     def generated(
         self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
-        """Metrics of a generator."""
         return self._measure(self._sample(generator, samples, setting), split)
 
     def real(self, split: str, samples: int) -> Metrics:
         """Fresh real points in the generator's place."""
         return self._measure(draw_points(self._config, REAL_ROW_STREAM, samples), split)
-
-    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
-        return {}
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A scatter plot of the same noise at every call."""

@@ -6,12 +6,12 @@ configured setting is the chosen one.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from seqgan.core.metric_names import find
 from seqgan.core.plain import JsonObject
-from seqgan.evaluation.base import Evaluator, GeneratorT_contra, Metrics, Shown
-from seqgan.evaluation.config import EvaluationConfig, SelectionConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting, Evaluator, GeneratorT_contra, Metrics, Shown
+from seqgan.evaluation.config import EvaluationConfig
 
 
 def evaluate(
@@ -32,15 +32,19 @@ def evaluate(
     rows = []
     for setting in settings:
         metrics = evaluator.generated(generator, "test", config.samples, setting)
-        rows.append(_row(setting, setting == chosen, metrics))
+        rows.append(_row(setting.label, metrics, setting, setting == chosen))
         advance()
     others = evaluator.baselines("test", config.samples)
     others["real data"] = evaluator.real("test", config.samples)
-    rows += [
-        {"label": label, "temperature": None, "top_p": None, "selected": False, "metrics": found}
-        for label, found in others.items()
-    ]
+    rows += [_row(label, metrics) for label, metrics in others.items()]
     return rows, evaluator.show(generator, chosen)
+
+
+def _row(
+    label: str, metrics: Metrics, setting: DecodingSetting | None = None, selected: bool = False
+) -> JsonObject:
+    drawn = asdict(setting) if setting else {"temperature": None, "top_p": None}
+    return {"label": label, **drawn, "selected": selected, "metrics": metrics}
 
 
 def rounds(config: EvaluationConfig, settings: list[DecodingSetting]) -> int:
@@ -59,34 +63,15 @@ def _choose(
     settings: list[DecodingSetting],
     advance: Callable[[], None],
 ) -> DecodingSetting:
+    """The first setting with the best value on validation data; the first where none has one."""
     rule = config.sweep_select
     assert rule.metric is not None
-    scored = []
+    values: dict[DecodingSetting, float] = {}
     for setting in settings:
         metrics = evaluator.generated(generator, "valid", config.samples, setting)
         advance()
-        name = find(rule.metric, metrics)
-        value = metrics[name] if name else None
+        value = metrics.get(find(rule.metric, metrics) or "")
         if value is not None:
-            scored.append((value, setting))
-    return best(scored, rule) or settings[0]
-
-
-def best(
-    scored: list[tuple[float, DecodingSetting]], rule: SelectionConfig
-) -> DecodingSetting | None:
-    """The first setting with the best value; None where no setting has one."""
-    if not scored:
-        return None
+            values[setting] = value
     pick = min if rule.mode == "min" else max
-    return pick(scored, key=lambda pair: pair[0])[1]
-
-
-def _row(setting: DecodingSetting, selected: bool, metrics: Metrics) -> JsonObject:
-    return {
-        "label": setting.label,
-        "temperature": setting.temperature,
-        "top_p": setting.top_p,
-        "selected": selected,
-        "metrics": metrics,
-    }
+    return pick(values, key=values.__getitem__, default=settings[0])

@@ -1,17 +1,21 @@
-"""Tasks of sequences of one kind: samples of an oracle, text, responses to prompts."""
+"""Tasks of sequences: samples of an oracle, text, responses to prompts, two kinds of text."""
 
 import torch
 
-from seqgan.core.types import Batch
-from seqgan.data.corpus import Corpus
+from seqgan.core.types import Batch, SpacePair
+from seqgan.data.corpus import Corpus, EncodedSplit
+from seqgan.data.lexicons import prior_logits
+from seqgan.data.noise import Noise
 from seqgan.data.oracle_samples import OracleSamples
 from seqgan.data.prompted_text import PromptedText
 from seqgan.data.stream import FreshStream, Stream
+from seqgan.data.unpaired_text import UnpairedText
 from seqgan.evaluation.base import OracleDensity
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.evaluation.task import Prompts, SequenceSets, Task, TaskSetup
 from seqgan.evaluation.text import TextEvaluator
+from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import TextScores
 
 PROMPT_SEEDS = 2**32
@@ -46,10 +50,7 @@ def oracle_task(
 
 def text_task(setup: TaskSetup, corpus: Corpus) -> Task:
     """Learn the sentences of a corpus."""
-    train, valid = (
-        Batch(split.ids_NT.to(setup.device), split.mask_NT.to(setup.device))
-        for split in (corpus.train, corpus.valid)
-    )
+    train, valid = (_encoded(split, setup.device) for split in (corpus.train, corpus.valid))
     evaluation = setup.evaluation
     return Task(
         corpus.space,
@@ -81,6 +82,48 @@ def prompted_task(setup: TaskSetup, text: PromptedText, scores: TextScores) -> T
         SequenceSets(train, valid),
         Prompts(valid.cond[:SHOWN_PROMPTS].tolist(), unanswered),
     )
+
+
+def text_pair_task(setup: TaskSetup, text: UnpairedText) -> Task:
+    """Translate between the sides of `text`, unpaired in a cycle, else from their pairs."""
+    game, seed = setup.translation, setup.seed
+    # Equal seeds pair rows of equal number, which unpaired text must not be.
+    seeds = (seed, seed) if game.paired else (2 * seed, 2 * seed + 1)
+    streams = tuple(
+        Stream(_encoded(side.train, setup.device), setup.batch_size, stream_seed)
+        for side, stream_seed in zip((text.a, text.b), seeds, strict=True)
+    )
+    round_trips = not game.paired and len(game.trained) == 2
+    order = setup.evaluation.ngram_order
+    return Task(
+        SpacePair(text.a.space, text.b.space),
+        streams,
+        TranslationEvaluator(text, game.directions, round_trips, setup.device, order),
+        {"a": text.a.tokenizer, "b": text.b.tokenizer},
+        text.report,
+        noises=(_noise(setup, text, "b2a"), _noise(setup, text, "a2b")),
+        priors=_priors(setup, text),
+    )
+
+
+def _noise(setup: TaskSetup, text: UnpairedText, direction: str) -> Noise | None:
+    """Noise on sentences of the direction's target, for the generator that writes them."""
+    game = setup.translation
+    if game.noise is None or direction not in game.directions:
+        return None
+    return game.noise.build(text, direction, setup.device)
+
+
+def _priors(setup: TaskSetup, text: UnpairedText) -> dict[str, torch.Tensor]:
+    """Of trained directions only: matching co-occurrences takes a minute for a thousand words."""
+    game = setup.translation
+    weights = (game.frequency_prior, game.co_occurrence_prior)
+    directions = game.trained if any(weights) else ()
+    return {d: torch.from_numpy(prior_logits(text, d, *weights)) for d in directions}
+
+
+def _encoded(split: EncodedSplit, device: torch.device) -> Batch:
+    return Batch(split.ids_NT.to(device), split.mask_NT.to(device))
 
 
 def _on(batch: Batch, device: torch.device) -> Batch:

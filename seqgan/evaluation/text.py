@@ -11,17 +11,15 @@
     length           mean words per sample
     unknown          share of the samples' tokens that are `<unk>`
 
-A generator writes `<unk>` about as often as training shows it, as any model with a closed
-vocabulary does. All metrics count it as one word: samples, references and the real-data row are
-ids of one vocabulary, so their BLEU is comparable. `unk_rate` of every split is in `notes`.
+All metrics count `<unk>` as one word, in samples, references and real data alike; `unk_rate` of
+every split is in `notes`.
 
 BLEU and Self-BLEU depend on how many sentences are compared: both counts are in `notes`. The
-real-data row puts as many training sentences in the samples' place, so there are never more
-samples than training sentences (`most_sentences`).
+real-data row has as many training sentences as there are samples, hence at most
+`most_sentences` of either.
 """
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.rng import isolated
@@ -29,15 +27,20 @@ from seqgan.core.types import Generator, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.unknown_tokens import unk_rates
 from seqgan.decoding import Ancestral, held_out_log_probs, sample
-from seqgan.evaluation.base import Metrics, ShownLines
+from seqgan.evaluation.base import (
+    DecodingSetting,
+    Evaluator,
+    Metrics,
+    ShownLines,
+    temperatures_and_nuclei,
+)
 from seqgan.evaluation.config import SHOWN
-from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
 from seqgan.metrics import diversity, exact_bleu
 from seqgan.metrics.corpus import Corpus as Words
 
 
-class TextEvaluator:
+class TextEvaluator(Evaluator[Generator]):
     """Measures generators, and training sentences for the real-data row."""
 
     def __init__(self, corpus: Corpus, device: torch.device, seed: int, references: int) -> None:
@@ -64,7 +67,6 @@ class TextEvaluator:
     def generated(
         self, generator: Generator, split: str, samples: int, setting: DecodingSetting
     ) -> Metrics:
-        """Metrics of a generator."""
         rollout = self._sample(generator, min(samples, self._most), setting)
         metrics: Metrics = {}
         if setting.top_p == 1:
@@ -88,7 +90,7 @@ class TextEvaluator:
         return held_out_log_probs(generator, ids_NT, mask_NT, temperature).cpu()
 
     def real(self, split: str, samples: int) -> Metrics:
-        """Training sentences against the same references; of likelihoods there are none."""
+        """Training sentences against the same references; they have no likelihood."""
         train = self._corpus.train
         metrics = self._overlap(train.ids_NT[:samples], train.mask_NT[:samples], split)
         return metrics | {"in_train": None}  # 1 by construction
@@ -97,29 +99,23 @@ class TextEvaluator:
         sentences = self._words(ids_NT, mask_NT)
         real = self._splits[split]
         references = self._words(real.ids_NT[: self._references], real.mask_NT[: self._references])
-        metrics: Metrics = {}
-        for order, value in exact_bleu.bleu(sentences, references).items():
-            metrics[f"bleu_{order}"] = value
-        for order, value in exact_bleu.self_bleu(sentences).items():
-            metrics[f"self_bleu_{order}"] = value
-        for order, value in diversity.distinct(sentences, 3).items():
-            metrics[f"distinct_{order}"] = value
-        metrics["unique"] = diversity.unique_share(sentences)
-        metrics["in_train"] = diversity.share_in_train(sentences, self._train)
-        metrics["length"] = diversity.mean_length(sentences)
-        metrics["unknown"] = unknown_share(ids_NT, mask_NT, self.space.end_id, self._unk_id)
-        return metrics
+        by_order = {
+            "bleu": exact_bleu.bleu(sentences, references),
+            "self_bleu": exact_bleu.self_bleu(sentences),
+            "distinct": diversity.distinct(sentences, 3),
+        }
+        return {
+            **{f"{name}_{n}": values[n] for name, values in by_order.items() for n in values},
+            "unique": diversity.unique_share(sentences),
+            "in_train": diversity.share_in_train(sentences, self._train),
+            "length": diversity.mean_length(sentences),
+            "unknown": unknown_share(ids_NT, mask_NT, self.space.end_id, self._unk_id),
+        }
 
     def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> Words:
         return Words.from_masked(ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id)
-
-    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
-        return {}
 
     def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
         """Sentences as text."""
         rows = self._sample(generator, SHOWN, setting).ids_BT.tolist()
         return ShownLines([self._corpus.tokenizer.decode(row) for row in rows])
-
-    def sheets(self, generator: Generator) -> dict[str, Image]:
-        return {}

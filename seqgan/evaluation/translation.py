@@ -1,43 +1,41 @@
 """Evaluation of translators between two kinds of text.
 
-For a direction x ∈ X → Y with F: X → Y and G: Y → X, on held-out text, decoded greedily. What needs
-no truth, and may pick checkpoints:
+For a direction with F: X → Y and G: Y → X, on held-out text x ∈ X, decoded greedily; each name ends
+in the direction, _a2b or _b2a. What needs no truth, and may select checkpoints:
 
-    lm_nll_WAY      nats per token of F(x) under an n-gram model of Y's training text: is it fluent?
-    unigram_kl_WAY    KL(tokens of F(x) ‖ tokens of Y's training text) in nats: are they used as in
-                    Y? (A model that writes one fluent sentence for ever has a low lm_nll.)
-    round_trip_WAY  nats per token of x under G given F(x): is the source still in there?
-    label_free_WAY  lm_nll + unigram_kl, plus round_trip where the backward direction is trained
-    label_free      the sum over the directions that are played
+    lm_nll        nats per token of F(x) under an n-gram model of Y's training text: is it fluent?
+    unigram_kl    KL(tokens of F(x) ‖ tokens of Y's training text) in nats: are they used as in Y?
+                  (A model that repeats one fluent sentence has a low lm_nll.)
+    round_trip    nats per token of x under G given F(x): is the source still in there?
+    label_free    lm_nll + unigram_kl, plus round_trip where the backward direction is trained
+    label_free without a direction is the sum over the directions that are played
 
-and what audits it:
+and what checks it:
 
-    shuffled_WAY    round_trip with the translations of other sentences: as low as round_trip itself
-                    where F(x) says nothing of x, far above it where F(x) carries x, seen or unseen
-    copied_WAY      share of the translation's words that stand in its source
-    distinct_WAY    different translations / translations
-    length_WAY      mean tokens a translation, without the end
+    shuffled      round_trip with the translations of other sentences: equal to round_trip where
+                  F(x) says nothing of x, far above it where it does
+    copied        share of the translation's words that stand in its source
+    distinct      different translations / translations
+    length        mean tokens per translation, without the end
 
-Scores against the truth come from the data's own scorer, for reports only: they are not among the
-names that a selection rule can use. The real-data row puts the reference in the translation's
-place; the rows beside it are what simple rules reach on the same text (`UnpairedText.baselines`).
+Scores against the truth come from the data's own scorer, for reports only: no selection rule can
+name them. The real-data row puts the reference in the translation's place; the rows beside it are
+what simple rules reach on the same text (`UnpairedText.baselines`).
 """
 
 from collections.abc import Mapping, Sequence
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
-from seqgan.core.types import Batch, Generator, Rollout
+from seqgan.core.types import Generator, Rollout
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.unpaired_text import TextSide, UnpairedText, encode_lines
 from seqgan.decoding import token_log_probs
-from seqgan.evaluation.base import Metrics, ShownLines
-from seqgan.evaluation.config import SHOWN, EvaluationConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting, configured
+from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownLines
+from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.written import written_lines
 from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
@@ -55,7 +53,7 @@ LM_TOKENS = 2_000_000
 """Training tokens that an n-gram model counts at most."""
 
 
-class TranslationEvaluator:
+class TranslationEvaluator(Evaluator[Translators]):
     """Measures pairs of translators (keys a2b and b2a) in the directions that are played."""
 
     def __init__(
@@ -67,19 +65,14 @@ class TranslationEvaluator:
         order: int,
     ) -> None:
         self._text = text
-        self._directions = tuple(directions)
         self._cycle = cycle
         self._device = device
         self._models = {
-            way: _language_model(self._sides(way)[1], order) for way in self._directions
+            direction: _language_model(self._sides(direction)[1], order) for direction in directions
         }
         self.notes: dict[str, object] = {"ngram_order": order, "paired": text.paired}
         if text.left_out:
             self.notes["training_lines_left_out"] = text.left_out
-
-    def settings(self, config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
-        """Translations are greedy: there is one setting."""
-        return [configured(config)]
 
     def generated(
         self, generators: Translators, split: str, samples: int, setting: DecodingSetting
@@ -87,106 +80,98 @@ class TranslationEvaluator:
         """Metrics of every direction."""
         metrics: Metrics = {}
         total = 0.0
-        for way in self._directions:
-            source, _ = self._sides(way)
-            part = _first(_split(source, split), samples)
-            rollout = self._translate(generators[way], way, part)
-            found = self._fluency(way, rollout.ids_BT, rollout.mask_BT)
+        for direction in self._models:
+            part = _first(self._sides(direction)[0], split, samples)
+            rollout, lines = self._translate(generators[direction], direction, part)
+            found = self._fluency(direction, rollout.ids_BT, rollout.mask_BT)
             score = found["lm_nll"] + found["unigram_kl"]
             if self._cycle:
-                back = generators[_reverse(way)]
-                found["round_trip"] = self._nats(back, rollout.ids_BT, part)
-                found["shuffled"] = self._nats(back, rollout.ids_BT.roll(1, 0), part)
+                backward = generators["b2a" if direction == "a2b" else "a2b"]
+                found["round_trip"] = self._nats(backward, rollout.ids_BT, part)
+                found["shuffled"] = self._nats(backward, rollout.ids_BT.roll(1, 0), part)
                 score += found["round_trip"]
             found["label_free"] = score
             total += score
-            found |= self._truth(way, split, part, self._lines(generators[way], way, part, rollout))
-            found |= self._lexicon(way, generators[way])
-            metrics |= {f"{name}_{way}": value for name, value in found.items()}
+            found |= self._truth(direction, split, part, lines)
+            found |= self._lexicon(direction, generators[direction])
+            metrics |= _named(found, direction)
         return metrics | {"label_free": total}
 
     def real(self, split: str, samples: int) -> Metrics:
         """References in the translations' place."""
         metrics: Metrics = {}
-        for way in self._directions:
-            source, target = self._sides(way)
-            part = _first(_split(target, split), samples)
-            found = self._fluency(way, part.ids_NT, part.mask_NT)
+        for direction in self._models:
+            source, target = (_first(side, split, samples) for side in self._sides(direction))
+            found = self._fluency(direction, target.ids_NT, target.mask_NT)
             if self._text.paired:
-                found |= self._truth(way, split, _first(_split(source, split), samples), part.lines)
-            metrics |= {f"{name}_{way}": value for name, value in found.items()}
+                found |= self._truth(direction, split, source, target.lines)
+            metrics |= _named(found, direction)
         return metrics
 
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
-        """What simple rules reach, by their names."""
         rows: dict[str, Metrics] = {}
-        for way in self._directions:
-            source, target = self._sides(way)
-            part = _first(_split(source, split), samples)
+        for direction in self._models:
+            source, target = self._sides(direction)
+            part = _first(source, split, samples)
             outputs = {"copy": part.lines}
             if self._text.baselines is not None:
-                outputs |= self._text.baselines(self._text, way, part.lines)
+                outputs |= self._text.baselines(self._text, direction, part.lines)
             for name, lines in outputs.items():
-                ids_NT, mask_NT = encode_lines(lines, target)
-                found = self._fluency(way, ids_NT, mask_NT)
-                found |= self._truth(way, split, part, lines)
-                row = rows.setdefault(name, {})
-                row |= {f"{metric}_{way}": value for metric, value in found.items()}
+                found = self._fluency(direction, *encode_lines(lines, target))
+                found |= self._truth(direction, split, part, lines)
+                rows[name] = rows.get(name, {}) | _named(found, direction)
         return rows
 
     def show(self, generators: Translators, setting: DecodingSetting) -> ShownLines:
         """The same sources at every call, each with its translation."""
         lines: list[str] = []
-        for way in self._directions:
-            source, _ = self._sides(way)
-            part = _first(source.valid, SHOWN // 2)
-            rollout = self._translate(generators[way], way, part)
-            made = self._lines(generators[way], way, part, rollout)
+        for direction in self._models:
+            part = _first(self._sides(direction)[0], "valid", SHOWN // 2)
+            _, made = self._translate(generators[direction], direction, part)
             lines += [f"{x}  →  {y}" for x, y in zip(part.lines, made, strict=True)]
         return ShownLines(lines)
 
-    def sheets(self, generators: Translators) -> dict[str, Image]:
-        return {}
-
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
-    def _sides(self, way: str) -> tuple[TextSide, TextSide]:
+    def _sides(self, direction: str) -> tuple[TextSide, TextSide]:
         """(source, target)."""
         a, b = self._text.a, self._text.b
-        return (a, b) if way == "a2b" else (b, a)
+        return (a, b) if direction == "a2b" else (b, a)
 
-    def _translate(self, generator: Generator, way: str, part: EncodedSplit) -> Rollout:
-        space = self._sides(way)[1].space
-        blocks = [
-            translate(generator, space, ids.to(self._device)) for ids in part.ids_NT.split(AT_ONCE)
-        ]
-        return Rollout(
-            torch.cat([block.tokens for block in blocks]),
-            torch.cat([block.ids_BT for block in blocks]),
-            torch.cat([block.mask_BT for block in blocks]),
-        )
+    def _translate(
+        self, generator: Generator, direction: str, part: EncodedSplit
+    ) -> tuple[Rollout, list[str]]:
+        """Translations, and their text."""
+        source, target = self._sides(direction)
+        ids, masks = [], []
+        lines: list[str] = []
+        for cond in part.ids_NT.split(AT_ONCE):
+            cond = cond.to(self._device)
+            block = translate(generator, target.space, cond)
+            asked = part.lines[len(lines) : len(lines) + len(cond)]
+            lines += written_lines(
+                generator, target.tokenizer, source.tokenizer, asked, cond, block.ids_BT
+            )
+            ids.append(block.ids_BT)
+            masks.append(block.mask_BT)
+        ids_BT = torch.cat(ids)
+        return Rollout(ids_BT, ids_BT, torch.cat(masks)), lines
 
     @torch.no_grad()
     def _nats(self, generator: Generator, given_NT: Tensor, part: EncodedSplit) -> float:
         """Mean over sentences of −log p(sentence | given) per token."""
         total = 0.0
-        blocks = zip(
-            given_NT.split(AT_ONCE),
-            part.ids_NT.split(AT_ONCE),
-            part.mask_NT.split(AT_ONCE),
-            strict=True,
-        )
-        for given, ids, mask in blocks:
-            target = Batch(ids.to(self._device), mask.to(self._device))
-            assert target.mask is not None
-            logp_BT = token_log_probs(generator, target.x, target.mask, cond=given)
-            total -= float(mean_per_row(logp_BT, target.mask).sum())
+        tensors = (given_NT, part.ids_NT, part.mask_NT)
+        for blocks in zip(*(tensor.split(AT_ONCE) for tensor in tensors), strict=True):
+            given, ids, mask = (block.to(self._device) for block in blocks)
+            logp_BT = token_log_probs(generator, ids, mask, cond=given)
+            total -= float(mean_per_row(logp_BT, mask).sum())
         return total / len(part.ids_NT)
 
-    def _fluency(self, way: str, ids_NT: Tensor, mask_NT: Tensor) -> dict[str, float]:
-        target = self._sides(way)[1]
+    def _fluency(self, direction: str, ids_NT: Tensor, mask_NT: Tensor) -> dict[str, float]:
+        target = self._sides(direction)[1]
         ids, mask = ids_NT.cpu().numpy(), mask_NT.cpu().numpy()
-        nll_NT = self._models[way].nll_NT(ids, mask)
+        nll_NT = self._models[direction].nll_NT(ids, mask)
         train = target.train
         real = Corpus.from_masked(train.ids_NT.numpy(), train.mask_NT.numpy())
         kept = mask if target.space.end_id is None else mask & (ids != target.space.end_id)
@@ -198,51 +183,35 @@ class TranslationEvaluator:
         }
 
     def _truth(
-        self, way: str, split: str, part: EncodedSplit, outputs: list[str]
+        self, direction: str, split: str, part: EncodedSplit, outputs: list[str]
     ) -> dict[str, float]:
-        seen = ([self._text.canonical(line) for line in lines] for lines in (part.lines, outputs))
-        found = {"copied": copied_share(*seen)}
+        pairs = ([self._text.canonical(line) for line in lines] for lines in (part.lines, outputs))
+        found = {"copied": copied_share(*pairs)}
         if self._text.paired and self._text.scorer is not None:
-            references = _split(self._sides(way)[1], split).lines[: len(outputs)]
-            found |= self._text.scorer(way, part.lines, outputs, references)
+            references = _first(self._sides(direction)[1], split, len(outputs)).lines
+            found |= self._text.scorer(direction, part.lines, outputs, references)
         return found
 
-    def _lexicon(self, way: str, generator: Generator) -> dict[str, float]:
+    def _lexicon(self, direction: str, generator: Generator) -> dict[str, float]:
         """Share of words translated as the true lexicon has them, where there is one."""
-        lexicon = self._text.lexicons.get(way)
+        lexicon = self._text.lexicons.get(direction)
         if lexicon is None:
             return {}
-        source, _ = self._sides(way)
+        source, _ = self._sides(direction)
 
-        def translate(lines: list[str]) -> list[str]:
-            ids_NT, mask_NT = encode_lines(lines, source)
-            part = EncodedSplit(ids_NT, mask_NT, lines)
-            return self._lines(generator, way, part, self._translate(generator, way, part))
+        def translated(lines: list[str]) -> list[str]:
+            part = EncodedSplit(*encode_lines(lines, source), lines)
+            return self._translate(generator, direction, part)[1]
 
-        return {"lexicon": lexicon_accuracy(translate, lexicon, source.train.lines)}
-
-    def _lines(
-        self, generator: Generator, way: str, part: EncodedSplit, rollout: Rollout
-    ) -> list[str]:
-        """The text of what was made of `part`."""
-        source, target = (side.tokenizer for side in self._sides(way))
-        lines: list[str] = []
-        blocks = zip(rollout.ids_BT.split(AT_ONCE), part.ids_NT.split(AT_ONCE), strict=True)
-        for ids, cond in blocks:
-            asked = part.lines[len(lines) : len(lines) + len(ids)]
-            lines += written_lines(generator, target, source, asked, cond.to(ids.device), ids)
-        return lines
+        return {"lexicon": lexicon_accuracy(translated, lexicon, source.train.lines)}
 
 
-def _reverse(way: str) -> str:
-    return "b2a" if way == "a2b" else "a2b"
+def _named(found: Mapping[str, float], direction: str) -> Metrics:
+    return {f"{name}_{direction}": value for name, value in found.items()}
 
 
-def _split(side: TextSide, name: str) -> EncodedSplit:
-    return side.valid if name == "valid" else side.test
-
-
-def _first(part: EncodedSplit, count: int) -> EncodedSplit:
+def _first(side: TextSide, split: str, count: int) -> EncodedSplit:
+    part = side.valid if split == "valid" else side.test
     return EncodedSplit(part.ids_NT[:count], part.mask_NT[:count], part.lines[:count])
 
 

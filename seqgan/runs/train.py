@@ -20,7 +20,7 @@ from seqgan.core.lock import only_writer
 from seqgan.core.plain import JsonObject
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text
-from seqgan.evaluation.decoding_grid import configured
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.task import Task
 from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.probe.measure import Probe
@@ -102,7 +102,7 @@ def _trainer(
 ) -> Trainer:
     evaluation = experiment.evaluation
     player: Player[nn.Module] = game.players["generator"]
-    setting, count = configured(evaluation), evaluation.samples_during_training
+    setting, count = DecodingSetting(evaluation.temperature), evaluation.samples_during_training
 
     def validation_metrics(step: int) -> Metrics:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):

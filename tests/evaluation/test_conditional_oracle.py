@@ -15,7 +15,7 @@ from seqgan.core.types import Batch, Generator, StepOut
 from seqgan.data.oracle_config import ConditionalOracleConfig
 from seqgan.data.oracle_samples import draw_pairs
 from seqgan.evaluation import oracle as oracle_module
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.metrics.divergence import all_sequences
 from seqgan.models.oracles import ConditionalOracle

@@ -11,7 +11,7 @@ from seqgan.core.types import Generator, State, StepOut
 from seqgan.data.corpus import Corpus, load_corpus
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
 from seqgan.evaluation.text import TextEvaluator
 

@@ -7,7 +7,7 @@ import torch
 from seqgan.assembly import build_game, build_task
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.oracle_config import OracleDataConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.experiment import load_experiment
 
 CONFIGS = Path(__file__).parents[2] / "configs"

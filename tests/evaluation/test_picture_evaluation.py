@@ -13,9 +13,9 @@ from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, DirectGenerator
 from seqgan.data.picture_config import PictureDataConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.pictures import Pictures, load_pictures
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import EvaluationConfig, FeatureExtractorConfig
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
-from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
 from seqgan.evaluation.pictures import PictureEvaluator, listed_labels
 from seqgan.evaluation.task import TaskSetup

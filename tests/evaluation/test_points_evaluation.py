@@ -9,7 +9,7 @@ from torch import Tensor
 from seqgan.core.types import DirectGenerator
 from seqgan.data.points import centres, draw_points
 from seqgan.data.points_config import PointsDataConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.points import PointsEvaluator
 
 CONFIG = PointsDataConfig(name="points", layout="grid", std=0.05, valid=500, test=2_000)

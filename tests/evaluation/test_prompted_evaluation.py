@@ -14,7 +14,7 @@ from seqgan.core.config import validate
 from seqgan.core.types import Generator, State, StepOut
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText, load_prompted_text
-from seqgan.evaluation.decoding_grid import DecodingSetting
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.models.config import RnnGeneratorConfig
 

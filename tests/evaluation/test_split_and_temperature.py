@@ -32,8 +32,8 @@ from seqgan.data.points_config import PointsDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import load_prompted_text
 from seqgan.evaluation import oracle as oracle_module
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
-from seqgan.evaluation.decoding_grid import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator

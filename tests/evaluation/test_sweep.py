@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from seqgan.core import progress
-from seqgan.evaluation.base import Metrics, ShownLines
+from seqgan.evaluation.base import (
+    DecodingSetting,
+    Evaluator,
+    Metrics,
+    ShownLines,
+    temperatures_and_nuclei,
+)
 from seqgan.evaluation.config import EvaluationConfig
-from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures_and_nuclei
 from seqgan.evaluation.select import evaluate, rounds
 
 VALUES: dict[str, dict[float, float | None]] = {
@@ -17,7 +22,7 @@ VALUES: dict[str, dict[float, float | None]] = {
 """By split and temperature; no setting is the best of both splits, or both of min and max."""
 
 
-class Recorded:
+class Recorded(Evaluator[Any]):
     """Gives the numbers it was made with, and remembers what it was asked."""
 
     notes: dict[str, object] = {}
@@ -42,9 +47,6 @@ class Recorded:
 
     def show(self, generator: Any, setting: DecodingSetting) -> ShownLines:
         return ShownLines([f"T = {setting.temperature:g}"])
-
-    def sheets(self, generator: Any) -> dict[str, Any]:
-        return {}
 
 
 def swept(

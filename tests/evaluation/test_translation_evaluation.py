@@ -15,8 +15,8 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
 from seqgan.data.unpaired_text import UnpairedText
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import EvaluationConfig
-from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.tasks.cipher.config import CipherDataConfig
@@ -29,7 +29,7 @@ WAYS = ("a2b", "b2a")
 CIPHER = CipherDataConfig(
     name="cipher", kind="vigenere", period=3, length=40, train=400, valid=100, test=100
 )
-SETTING = configured(EvaluationConfig())
+SETTING = DecodingSetting(EvaluationConfig().temperature)
 
 
 @pytest.fixture(scope="module")

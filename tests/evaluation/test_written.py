@@ -16,8 +16,8 @@ from seqgan.data.tokenizer_config import (
     WordTokenizerConfig,
 )
 from seqgan.data.tokenizer_contract import Tokenizer
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import EvaluationConfig
-from seqgan.evaluation.decoding_grid import configured
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.written import written_lines
 from seqgan.runs.saved import open_run
@@ -106,7 +106,7 @@ def test_scores_are_of_what_people_see(tmp_path: Path, monkeypatch: pytest.Monke
     text = build_task(experiment, CPU, None).evaluator._text
     evaluator = TranslationEvaluator(text, ("a2b",), False, CPU, 2)
     copier = {"a2b": Copier(text.b.space)}
-    setting = configured(EvaluationConfig())
+    setting = DecodingSetting(EvaluationConfig().temperature)
     shown = evaluator.generated(copier, "test", 30, setting)
     assert shown["copied_a2b"] == 1
     monkeypatch.setattr(Copier, "copied_columns", lambda *_: None)
@@ -125,7 +125,7 @@ def test_a_copy_is_one_whatever_letters_its_source_has(tmp_path: Path) -> None:
     text = build_task(experiment, CPU, None).evaluator._text
     assert any("," in line and not line.islower() for line in text.a.test.lines)
     evaluator = TranslationEvaluator(text, ("a2b",), False, CPU, 2)
-    setting = configured(EvaluationConfig())
+    setting = DecodingSetting(EvaluationConfig().temperature)
     found = evaluator.generated({"a2b": Copier(text.b.space)}, "test", 30, setting)
     assert found["copied_a2b"] == 1
 

@@ -11,8 +11,7 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.stream import Stream
 from seqgan.decoding import Ancestral, sample
-from seqgan.evaluation.base import Metrics, ShownLines
-from seqgan.evaluation.decoding_grid import DecodingSetting, temperatures
+from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownLines, temperatures
 from seqgan.evaluation.task import SequenceSets, Task, TaskSetup
 
 SPACE = SequenceSpace(vocab_size=2, length=3)
@@ -23,7 +22,7 @@ def head_share(ids_BT: Tensor) -> float:
     return float(ids_BT.float().mean())
 
 
-class CoinEvaluator:
+class CoinEvaluator(Evaluator[Any]):
     """Measures a generator by the metric."""
 
     settings = staticmethod(temperatures)
@@ -42,16 +41,10 @@ class CoinEvaluator:
     def real(self, split: str, samples: int) -> Metrics:
         return {"head_share": head_share(self._real[split].x)}
 
-    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
-        return {}
-
     def show(self, generator: Any, setting: DecodingSetting) -> ShownLines:
         with isolated(0):
             rollout = sample(generator, SPACE, 4, Ancestral(setting.temperature))
         return ShownLines([" ".join(map(str, row)) for row in rollout.ids_BT.tolist()])
-
-    def sheets(self, generator: Any) -> dict[str, Any]:
-        return {}
 
 
 class CoinDataConfig(DataPart):

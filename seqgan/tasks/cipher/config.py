@@ -50,7 +50,7 @@ class CipherDataConfig(TextPairPart):
     def build(self, setup: "TaskSetup") -> "Task":
         from dataclasses import replace
 
-        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.evaluation.sequence_tasks import text_pair_task
         from seqgan.tasks.cipher.baselines import cipher_baselines
         from seqgan.tasks.cipher.windows import load_cipher
 

@@ -31,7 +31,7 @@ class EventsDataConfig(TextPairPart):
         return super().gives | ({"training rows that are pairs"} if self.aligned else set())
 
     def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.evaluation.sequence_tasks import text_pair_task
         from seqgan.tasks.events.grammar import load_events
 
         return text_pair_task(setup, load_events(self))

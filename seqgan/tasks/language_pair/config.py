@@ -36,7 +36,7 @@ class LanguagePairConfig(TextPairPart):
         return words | ({"training rows that are pairs"} if self.aligned else set())
 
     def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.evaluation.text_pair_task import text_pair_task
+        from seqgan.evaluation.sequence_tasks import text_pair_task
         from seqgan.tasks.language_pair.languages import load_language_pair
 
         return text_pair_task(setup, load_language_pair(self))
