@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING
 from seqgan.core.lazy import attach
 
 if TYPE_CHECKING:
-    from seqgan.estimators.actor_critic import GaeCredit as GaeCredit
     from seqgan.estimators.all_action import AllAction as AllAction
     from seqgan.estimators.base import Estimator as Estimator
     from seqgan.estimators.base import SequenceEstimator as SequenceEstimator
@@ -43,14 +42,13 @@ if TYPE_CHECKING:
     from seqgan.estimators.baselines import Returns as Returns
     from seqgan.estimators.baselines import SelfCritical as SelfCritical
     from seqgan.estimators.credit import Credit as Credit
+    from seqgan.estimators.credit import GaeCredit as GaeCredit
     from seqgan.estimators.credit import PerStepCredit as PerStepCredit
     from seqgan.estimators.credit import RewardedRollout as RewardedRollout
     from seqgan.estimators.credit import SequenceCredit as SequenceCredit
     from seqgan.estimators.credit import WindowCredit as WindowCredit
     from seqgan.estimators.detached import Detached as Detached
-    from seqgan.estimators.gapped import Gapped as Gapped
     from seqgan.estimators.grpo import Grpo as Grpo
-    from seqgan.estimators.gumbel_rao import GumbelRao as GumbelRao
     from seqgan.estimators.leakgan import LeakGan as LeakGan
     from seqgan.estimators.maligan import Maligan as Maligan
     from seqgan.estimators.null_arm import NullArm as NullArm
@@ -59,13 +57,15 @@ if TYPE_CHECKING:
     from seqgan.estimators.rao_blackwell import RaoBlackwell as RaoBlackwell
     from seqgan.estimators.rebar import Rebar as Rebar
     from seqgan.estimators.rebar import RebarScales as RebarScales
-    from seqgan.estimators.reinmax import ReinMax as ReinMax
     from seqgan.estimators.relax import Relax as Relax
     from seqgan.estimators.relaxed import Relaxed as Relaxed
     from seqgan.estimators.rewards import as_reward as as_reward
     from seqgan.estimators.rollout import Rollout as Rollout
     from seqgan.estimators.score_function import ScoreFunction as ScoreFunction
+    from seqgan.estimators.straight_through import Gapped as Gapped
+    from seqgan.estimators.straight_through import GumbelRao as GumbelRao
+    from seqgan.estimators.straight_through import ReinMax as ReinMax
+    from seqgan.estimators.straight_through import ZeroTemperature as ZeroTemperature
     from seqgan.estimators.unordered_set import UnorderedSet as UnorderedSet
-    from seqgan.estimators.zero_temperature import ZeroTemperature as ZeroTemperature
 
 __getattr__, __dir__ = attach(__name__)

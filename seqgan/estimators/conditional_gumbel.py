@@ -7,7 +7,7 @@ z = log π + g with g ~ Gumbel(0, 1) has argmax b ~ π. With b given, and E ~ Ex
     z_i = −log(E_i / π_i + E_b)           Gumbel(log π_i), cut off at z_b
 
 Over b ~ π this is the law of log π + g again. With the E held fixed, z is a differentiable function
-of log π: what REBAR and RELAX differentiate. (Gumbel-Rao does not: see `gumbel_rao.py`.)
+of log π: what REBAR and RELAX differentiate. (Gumbel-Rao does not: see `straight_through.py`.)
 
 Deviation: everything is added in the log domain, where a probability of e^-160 does not vanish.
 """

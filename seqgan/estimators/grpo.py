@@ -14,25 +14,17 @@ rounding errors of equal rewards are not blown up; the outer mean is over sample
 black-box distillation (Ye et al. 2025) trains the student so.
 """
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from seqgan.core.modes import evaluating, frozen
+from seqgan.core.modes import frozen
 from seqgan.core.numbers import check_range
-from seqgan.core.types import (
-    Generator,
-    Reward,
-    RewardTerm,
-    Rollout,
-    SampleRequest,
-    Stats,
-)
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest
 from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
-from seqgan.estimators.ppo import behaviour_log_probs, clipped_objective
-from seqgan.estimators.rewards import TotalReward
+from seqgan.estimators.ppo import ClippedUpdates
+from seqgan.estimators.rewards import total_reward
 
 
 @dataclass(eq=False)
@@ -62,15 +54,17 @@ class Grpo(SequenceEstimator):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         with torch.no_grad(), frozen(generator):
-            value_B = TotalReward(reward, terms)(rollout.tokens, rollout.mask_BT)
+            value_B = total_reward(reward, terms)(rollout.tokens, rollout.mask_BT)
         advantage_B = self._compare(value_B)
         stats = {
             "return": value_B.mean(),
             "advantage_rms": advantage_B.square().mean().sqrt(),
             "length": rollout.mask_BT.sum(1).float().mean(),
         }
-        old_BT = behaviour_log_probs(generator, rollout)
-        return self._epoch(generator, rollout, advantage_B, old_BT, self.epochs, stats)
+        advantage_B1 = advantage_B[:, None]
+        updates = ClippedUpdates(generator, rollout, advantage_B1, self.clip, self.normalised)
+        first = updates.surrogate(self.epochs)
+        return replace(first, stats=stats | first.stats)
 
     def _compare(self, value_B: Tensor) -> Tensor:
         """`advantage_B`: each value against its group's."""
@@ -81,27 +75,3 @@ class Grpo(SequenceEstimator):
             floor = (1e-5 * value_B.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)
             centred = centred / (centred.square().mean(0).sqrt() + floor)
         return centred.flatten()
-
-    def _epoch(
-        self,
-        generator: Generator,
-        rollout: Rollout,
-        advantage_B: Tensor,
-        old_BT: Tensor,
-        left: int,
-        stats: Stats | None = None,
-    ) -> Surrogate:
-        """The loss of one update, and the way to the next while there are epochs left."""
-        with evaluating(generator):
-            objective_BT, clipped = clipped_objective(
-                generator, rollout, advantage_B[:, None], old_BT, self.clip
-            )
-        objective_B = objective_BT.sum(1)
-        if self.normalised:
-            objective_B = objective_B / rollout.mask_BT.sum(1)
-        again = None
-        if left > 1:
-            again = partial(self._epoch, generator, rollout, advantage_B, old_BT, left - 1)
-        return Surrogate(
-            -objective_B.mean(), (stats or {}) | {"clipped": clipped}, next_epoch=again
-        )

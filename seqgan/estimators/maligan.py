@@ -24,7 +24,7 @@ from seqgan.core.modes import evaluating, frozen
 from seqgan.core.numbers import check_range
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.estimators.base import SequenceEstimator, Surrogate
-from seqgan.estimators.rewards import TotalReward
+from seqgan.estimators.rewards import total_reward
 from seqgan.estimators.score_function import policy_gradient_losses
 
 
@@ -47,7 +47,7 @@ class Maligan(SequenceEstimator):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         with torch.no_grad(), frozen(generator):
-            logit_B = TotalReward(reward, terms)(rollout.tokens, rollout.mask_BT)
+            logit_B = total_reward(reward, terms)(rollout.tokens, rollout.mask_BT)
         weight_B = logit_B.softmax(0)
         advantage_B = len(weight_B) * weight_B - self.baseline
         advantages = {"critic": advantage_B[:, None].expand_as(rollout.mask_BT)}

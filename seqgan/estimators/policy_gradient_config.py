@@ -7,21 +7,19 @@ from pydantic import Field, model_validator
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
 from seqgan.core.parts import Need, Needs, Words, inner_needs
-from seqgan.estimators.base_config import CriticEstimatorConfig, check_others
-from seqgan.estimators.baselines_config import (
+from seqgan.estimators.advantages_config import (
     AnyBaselineConfig,
+    AnyCreditConfig,
+    GaeCreditConfig,
     LearnedBaselineConfig,
     LeaveOneOutConfig,
     MovingAverageConfig,
     NoBaselineConfig,
-)
-from seqgan.estimators.credits_config import (
-    AnyCreditConfig,
-    GaeCreditConfig,
     RolloutCreditConfig,
     SequenceCreditConfig,
     WindowCreditConfig,
 )
+from seqgan.estimators.base_config import CriticEstimatorConfig, check_others
 
 if TYPE_CHECKING:
     import torch
@@ -196,7 +194,7 @@ class LeakGanConfig(CriticEstimatorConfig):
     )
     """What is subtracted from the worker's reward to lower the variance of its gradient."""
     delta: Annotated[float, Field(gt=0)] = 12.0
-    """How sharply the rescaled reward tells high ranks from low ones."""
+    """How steeply the rescaled reward rises from low ranks to high ones."""
 
     def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.leakgan import LeakGan

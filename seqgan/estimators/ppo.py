@@ -3,16 +3,15 @@
     ρ_t = p(x_t | x_<t) / p_old(x_t | x_<t)
     loss = −1/B Σ_b Σ_t min( ρ_t A_t, clip(ρ_t, 1 − ε, 1 + ε) A_t )      (Schulman et al. 2017)
 
-p_old is the generator that wrote the samples, A the advantages of `score_function.py` with its
-credits and baselines. In the first update ρ = 1, so its gradient is the score function's; later
-ones are biased where they clip, and whatever the samples' age does to a critic that moves on.
+p_old is the generator that wrote the samples, A the advantages of `score_function.py`. In the first
+update ρ = 1, so its gradient is the score function's; later ones are biased where they clip.
 
-The reward is computed once per batch. Deviations: all epochs use the whole batch (no minibatches);
-the sum over time stays a sum, so that the first gradient is that of E[R]; no KL term; a learned
-baseline is updated once per batch. TextGAIL (Wu et al. 2021) uses it on text.
+Deviations: all epochs use the whole batch (no minibatches); the sum over time stays a sum, so that
+the first gradient is that of E[R]; no KL term; a learned baseline is updated once per batch.
+TextGAIL (Wu et al. 2021) uses it on text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating
 from seqgan.core.numbers import check_range
-from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, Stats
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Surrogate
 from seqgan.estimators.score_function import ScoreFunction, step_entropy
@@ -48,58 +47,61 @@ class Ppo(ScoreFunction):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         found = self.advantages(generator, rollout, reward, *terms)
-        again = partial(
-            self._epoch,
-            generator,
-            rollout,
-            found.total_BT,
-            behaviour_log_probs(generator, rollout),
-            self.epochs,
+        updates = ClippedUpdates(
+            generator, rollout, found.total_BT, self.clip, entropy_bonus=self.entropy_bonus
         )
-        first = again(found.stats)
-        return Surrogate(first.loss, first.stats, found.baseline_loss, first.next_epoch)
+        first = updates.surrogate(self.epochs)
+        return replace(first, stats=found.stats | first.stats, baseline_loss=found.baseline_loss)
 
-    def _epoch(
+
+class ClippedUpdates:
+    """Updates from one batch of samples: raises min(ρA, clip(ρ)A), summed over the tokens of a
+    sentence (`per_token`: averaged), and the mean entropy with its weight.
+
+    `advantage_BT` is [B, T] or [B, 1].
+    """
+
+    def __init__(
         self,
         generator: Generator,
         rollout: Rollout,
         advantage_BT: Tensor,
-        old_BT: Tensor,
-        left: int,
-        stats: Stats | None = None,
-    ) -> Surrogate:
-        """The loss of one update, and the way to the next while there are epochs left."""
-        with evaluating(generator):
-            objective_BT, clipped = clipped_objective(
-                generator, rollout, advantage_BT, old_BT, self.clip
-            )
-            loss = -objective_BT.sum(1).mean()
-            if self.entropy_bonus:
-                loss = loss - self.entropy_bonus * step_entropy(generator, rollout)
-        again = None
-        if left > 1:
-            again = partial(self._epoch, generator, rollout, advantage_BT, old_BT, left - 1)
-        return Surrogate(loss, (stats or {}) | {"clipped": clipped}, next_epoch=again)
+        clip: float,
+        per_token: bool = False,
+        entropy_bonus: float = 0.0,
+    ) -> None:
+        self._generator = generator
+        self._rollout = rollout
+        self._advantage_BT = advantage_BT
+        self._clip = clip
+        self._per_token = per_token
+        self._entropy_bonus = entropy_bonus
+        # The teacher-forced pass, as in every update: where its rounding differs from the sampling
+        # loop's, the first ratio would not be 1.
+        with torch.no_grad(), evaluating(generator):
+            self._old_BT = self._log_probs()
 
+    def surrogate(self, epochs: int) -> Surrogate:
+        """The loss of one update, which leads to the next while there are epochs left."""
+        mask_BT = self._rollout.mask_BT
+        with evaluating(self._generator):
+            ratio_BT = (self._log_probs() - self._old_BT).exp()
+            bounded_BT = ratio_BT.clamp(1 - self._clip, 1 + self._clip)
+            advantage_BT = self._advantage_BT
+            objective_BT = torch.minimum(ratio_BT * advantage_BT, bounded_BT * advantage_BT)
+            objective_B = (objective_BT * mask_BT).sum(1)
+            if self._per_token:
+                objective_B = objective_B / mask_BT.sum(1)
+            loss = -objective_B.mean()
+            if self._entropy_bonus:
+                loss = loss - self._entropy_bonus * step_entropy(self._generator, self._rollout)
+        silent_BT = ((bounded_BT - ratio_BT) * advantage_BT < 0).float()
+        return Surrogate(
+            loss,
+            {"clipped": masked_mean(silent_BT, mask_BT)},
+            next_epoch=partial(self.surrogate, epochs - 1) if epochs > 1 else None,
+        )
 
-def behaviour_log_probs(generator: Generator, rollout: Rollout) -> Tensor:
-    """`logp_BT` of the samples under the generator that wrote them, without gradient.
-
-    The teacher-forced pass, as in the epochs: where its rounding differs from the sampling loop's,
-    the first ratio would not be 1.
-    """
-    with torch.no_grad(), evaluating(generator):
-        return token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
-
-
-def clipped_objective(
-    generator: Generator, rollout: Rollout, advantage_BT: Tensor, old_BT: Tensor, clip: float
-) -> tuple[Tensor, Tensor]:
-    """min(ρA, clip(ρ)A), [B, T] and 0 behind the end, and the share of tokens that clipping
-    silences."""
-    logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
-    ratio_BT = (logp_BT - old_BT).exp()
-    bounded_BT = ratio_BT.clamp(1 - clip, 1 + clip)
-    objective_BT = torch.minimum(ratio_BT * advantage_BT, bounded_BT * advantage_BT)
-    silent_BT = ((bounded_BT - ratio_BT) * advantage_BT < 0).float()
-    return objective_BT * rollout.mask_BT, masked_mean(silent_BT, rollout.mask_BT)
+    def _log_probs(self) -> Tensor:
+        rollout = self._rollout
+        return token_log_probs(self._generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)

@@ -26,7 +26,7 @@ Deviations from the paper: sequences, step by step, with sampled futures; one k 
 paper chooses it from the masses too) and one draw of the rest; the baseline b.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +48,7 @@ from seqgan.core.types import (
 )
 from seqgan.decoding import Ancestral, PrefixBatch, decode, prefix_states, sample_categorical
 from seqgan.estimators.base import SequenceEstimator, Surrogate
-from seqgan.estimators.rewards import TotalReward
+from seqgan.estimators.rewards import total_reward
 
 
 @dataclass(eq=False)
@@ -70,7 +70,7 @@ class RaoBlackwell(SequenceEstimator):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
         ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
-        total = TotalReward(reward, terms)
+        total = total_reward(reward, terms)
         with torch.no_grad(), frozen(generator):
             value_B = total(rollout.tokens, mask_BT)
             outs = prefix_states(generator, ids_BT[:, : longest(mask_BT)], rollout.cond)
@@ -90,7 +90,7 @@ class RaoBlackwell(SequenceEstimator):
         }
         return Surrogate(loss, stats)
 
-    def _values(self, ids_TRT: Tensor, actions: "Actions", total: TotalReward) -> Tensor:
+    def _values(self, ids_TRT: Tensor, actions: "Actions", total: Callable[..., Tensor]) -> Tensor:
         """`R_TNB` of the sentences of all actions."""
         _, copies, batch = actions.ids_TNB.shape
         columns = []

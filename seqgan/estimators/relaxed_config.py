@@ -92,7 +92,7 @@ class GumbelRaoConfig(RelaxedConfig):
     """Draws K of the noise that are averaged; memory grows with it."""
 
     def build_sampler(self) -> "Callable[[float], Sampler]":
-        from seqgan.estimators.gumbel_rao import GumbelRao
+        from seqgan.estimators.straight_through import GumbelRao
 
         return lambda tau: GumbelRao(tau, self.samples)
 
@@ -105,7 +105,7 @@ class GappedConfig(RelaxedConfig):
     """Least difference of the sampled token's logit from every other."""
 
     def build_sampler(self) -> "Callable[[float], Sampler]":
-        from seqgan.estimators.gapped import Gapped
+        from seqgan.estimators.straight_through import Gapped
 
         return lambda tau: Gapped(tau, self.gap)
 
@@ -127,7 +127,7 @@ class ReinMaxConfig(RelaxedConfig):
         return self
 
     def build_sampler(self) -> "Callable[[float], Sampler]":
-        from seqgan.estimators.reinmax import ReinMax
+        from seqgan.estimators.straight_through import ReinMax
 
         return ReinMax
 
@@ -141,6 +141,6 @@ class ZeroTemperatureConfig(CriticEstimatorConfig):
 
     def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
         from seqgan.estimators.relaxed import Relaxed
-        from seqgan.estimators.zero_temperature import ZeroTemperature
+        from seqgan.estimators.straight_through import ZeroTemperature
 
         return Relaxed(space, lambda _: ZeroTemperature(), 0.0)

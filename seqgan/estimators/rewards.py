@@ -29,17 +29,15 @@ def value_per_sequence(
     return value if value.dim() == 1 else mean_per_row(value, mask_BT)
 
 
-class TotalReward:
-    """A reward plus terms times their weights: `value_B` of tokens and their mask."""
+def total_reward(reward: Reward, terms: Sequence[RewardTerm]) -> Callable[..., Tensor]:
+    """A reward plus terms times their weights: `value_B` of (tokens, mask, shared prefix)."""
+    first = as_reward(reward)
+    others = [(term.weight, as_reward(term.reward)) for term in terms]
 
-    def __init__(self, reward: Reward, terms: Sequence[RewardTerm]) -> None:
-        self._reward = as_reward(reward)
-        self._terms = [(term.weight, as_reward(term.reward)) for term in terms]
+    def total(tokens: Tensor, mask_BT: Tensor, shared: SharedPrefix | None = None) -> Tensor:
+        value_B = value_per_sequence(first, tokens, mask_BT, shared)
+        for weight, other in others:
+            value_B = value_B + weight * value_per_sequence(other, tokens, mask_BT, shared)
+        return value_B
 
-    def __call__(
-        self, tokens: Tensor, mask_BT: Tensor, shared: SharedPrefix | None = None
-    ) -> Tensor:
-        total_B = value_per_sequence(self._reward, tokens, mask_BT, shared)
-        for weight, reward in self._terms:
-            total_B = total_B + weight * value_per_sequence(reward, tokens, mask_BT, shared)
-        return total_B
+    return total

@@ -51,7 +51,7 @@ from seqgan.core.tree import repeat_rows
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate
-from seqgan.estimators.rewards import TotalReward
+from seqgan.estimators.rewards import total_reward
 from seqgan.estimators.stochastic_beam import SentenceSets, log1mexp, sets_without_replacement
 
 
@@ -92,7 +92,7 @@ class UnorderedSet(SequenceEstimator):
         mask_RT = mask_until_end(ids_RT, self.space.end_id)
         cond = repeat_rows(cond, members)
         with torch.no_grad(), frozen(generator):
-            value_R = TotalReward(reward, terms)(ids_RT, mask_RT)
+            value_R = total_reward(reward, terms)(ids_RT, mask_RT)
         with evaluating(generator):
             logp_R = token_log_probs(generator, ids_RT, mask_RT, cond=cond).sum(1)
         logp_KG = logp_R.view(members, sets)

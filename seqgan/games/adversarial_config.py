@@ -26,18 +26,6 @@ if TYPE_CHECKING:
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def _likelihood_need(weight: float) -> Needs:
-    """A likelihood in the loss needs tokens, which have one."""
-    return (Need("data", "tokens", f"mle_weight={weight}", "set it to 0"),) if weight else ()
-
-
-def _check_evolution(evolution: "EvolutionConfig | None", phases: Sequence[str]) -> None:
-    if (evolution is not None) != ("evolve" in phases):
-        raise ValueError(
-            "game.evolution and the schedule's phase 'evolve' go together; set both, or neither"
-        )
-
-
 class DemonstrationsConfig(Config):
     """Real sentences among the generator's samples, with a constant reward."""
 
@@ -73,27 +61,62 @@ class EvolutionConfig(Config):
         return EvolutionaryGame(game, mutations, self.diversity)
 
 
-class AdversarialGameConfig(AnyGameConfig):
-    """A generator against a critic."""
+class _CriticGameConfig(AnyGameConfig):
+    """Base of the games of one generator against a critic."""
 
-    plays: ClassVar[Modalities] = frozenset({"sentences", "points", "pictures"})
-    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "generator", "evolve")
     parts: ClassVar[Words] = CRITIC_PARTS
     family: ClassVar[str] = "adversarial"
+
+    mle_weight: Weight = 0.0
+    """Weight of the likelihood loss on real sequences, added to every adversarial generator
+    update."""
+
+    @property
+    def needs(self) -> Needs:
+        tokens = Need("data", "tokens", f"mle_weight={self.mle_weight}", "set it to 0")
+        return (tokens,) if self.mle_weight else ()
+
+
+class _EvolvingGameConfig(_CriticGameConfig):
+    """Base of those that have the phase `evolve`."""
+
+    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "generator", "evolve")
     adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})
 
-    name: Literal["adversarial"] = "adversarial"
-    mle_weight: Weight = 0.0
-    """Weight of the likelihood loss on real data, added to every adversarial generator update."""
-    demonstrations: DemonstrationsConfig | None = None
-    """Real sentences among the samples; null: none. Estimators score_function and ppo."""
     evolution: EvolutionConfig | None = None
     """What the phase `evolve` does; null: there is no such phase."""
 
     @property
     def gives(self) -> Words:
-        words = {"generated samples", "no mismatched pairs"}
-        return frozenset(words if self.evolution else words | {"a single objective"})
+        return frozenset(
+            {"generated samples"} | (set() if self.evolution else {"a single objective"})
+        )
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        if (self.evolution is not None) != ("evolve" in phases):
+            raise ValueError(
+                "game.evolution and the schedule's phase 'evolve' go together; set both, or neither"
+            )
+
+    def with_evolution(self, game: "AdversarialGame", parts: "GameParts") -> "Game":
+        """The game, with the phase `evolve` where it is asked for."""
+        return game if self.evolution is None else self.evolution.build(game, parts.paired)
+
+
+class AdversarialGameConfig(_EvolvingGameConfig):
+    """A generator against a critic."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences", "points", "pictures"})
+
+    name: Literal["adversarial"] = "adversarial"
+    demonstrations: DemonstrationsConfig | None = None
+    """Real sentences among the samples; null: none. Estimators score_function and ppo."""
+
+    @property
+    def gives(self) -> Words:
+        return super().gives | {"no mismatched pairs"}
 
     @property
     def needs(self) -> Needs:
@@ -103,67 +126,35 @@ class AdversarialGameConfig(AnyGameConfig):
             "demonstrations",
             "set estimator.samples to 1 and its baseline to leave_one_out, or leave it out",
         )
-        likelihood = _likelihood_need(self.mle_weight)
-        return (*likelihood, real) if self.demonstrations else likelihood
-
-    def check_schedule(
-        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
-    ) -> None:
-        _check_evolution(self.evolution, phases)
+        return (*super().needs, real) if self.demonstrations else super().needs
 
     def build(self, parts: "GameParts") -> "Game":
-        demonstrations = self.demonstrations
+        demonstrations = None if self.demonstrations is None else self.demonstrations.build()
         game = parts.build_adversarial(
-            parts.space,
-            parts.stream,
-            mle_weight=self.mle_weight,
-            demonstrations=None if demonstrations is None else demonstrations.build(),
+            parts.space, parts.stream, self.mle_weight, demonstrations=demonstrations
         )
-        return game if self.evolution is None else self.evolution.build(game, parts.paired)
+        return self.with_evolution(game, parts)
 
 
-class ConditionalGameConfig(AnyGameConfig):
+class ConditionalGameConfig(_EvolvingGameConfig):
     """A generator under labels or a prompt, against a critic that reads them too."""
 
     plays: ClassVar[Modalities] = frozenset({"prompted", "pictures"})
-    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "generator", "evolve")
     conditional: ClassVar[bool] = True
-    parts: ClassVar[Words] = CRITIC_PARTS
-    family: ClassVar[str] = "adversarial"
-    adversarial_phases: ClassVar[Words] = frozenset({"generator", "evolve"})
 
     name: Literal["conditional"] = "conditional"
     mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of (real sample, wrong label or prompt) in the critic's loss on fakes; the rest is
     generated. 0: there are no such pairs."""
-    mle_weight: Weight = 0.0
-    """Weight of the likelihood loss on real data, added to every adversarial generator update; for
-    sequences."""
-    evolution: EvolutionConfig | None = None
-    """What the phase `evolve` does; null: there is no such phase."""
 
     @property
     def gives(self) -> Words:
-        words = {"generated samples"} | (set() if self.mismatched else {"no mismatched pairs"})
-        return frozenset(words if self.evolution else words | {"a single objective"})
-
-    @property
-    def needs(self) -> Needs:
-        return _likelihood_need(self.mle_weight)
-
-    def check_schedule(
-        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
-    ) -> None:
-        _check_evolution(self.evolution, phases)
+        return super().gives | (set() if self.mismatched else {"no mismatched pairs"})
 
     def build(self, parts: "GameParts") -> "Game":
-        game = parts.build_adversarial(
-            parts.space,
-            parts.stream,
-            mle_weight=self.mle_weight,
-            mismatched=self._build_mismatched(parts) if self.mismatched else None,
-        )
-        return game if self.evolution is None else self.evolution.build(game, parts.paired)
+        mismatched = self._build_mismatched(parts) if self.mismatched else None
+        game = parts.build_adversarial(parts.space, parts.stream, self.mle_weight, mismatched)
+        return self.with_evolution(game, parts)
 
     def _build_mismatched(self, parts: "GameParts") -> "Mismatched":
         from functools import partial
@@ -180,12 +171,11 @@ class ConditionalGameConfig(AnyGameConfig):
         return Mismatched(self.mismatched, partial(wrong_labels, sizes_A=sizes_A))
 
 
-class InfillGameConfig(AnyGameConfig):
+class InfillGameConfig(_CriticGameConfig):
     """A generator that fills blanks in real sentences, against a critic that reads them too."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences"})
     phases: ClassVar[tuple[str, ...]] = ("mle", "critic", "generator")
-    parts: ClassVar[Words] = CRITIC_PARTS
     family: ClassVar[str] = "infill"
     fills_blanks: ClassVar[bool] = True
     adversarial_phases: ClassVar[Words] = frozenset({"generator"})
@@ -199,19 +189,12 @@ class InfillGameConfig(AnyGameConfig):
     generator is evaluated on."""
     contiguous: bool = True
     """Blank one run of tokens; false: each token by itself."""
-    mle_weight: Weight = 0.0
-    """Weight of the likelihood loss of the blanked tokens, added to every adversarial generator
-    update."""
 
     @model_validator(mode="after")
     def _least_first(self) -> Self:
         if self.shares[0] > self.shares[1]:
             raise ValueError(f"shares={self.shares}: the least share comes first")
         return self
-
-    @property
-    def needs(self) -> Needs:
-        return _likelihood_need(self.mle_weight)
 
     def build_generator(
         self,

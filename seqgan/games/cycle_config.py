@@ -26,6 +26,13 @@ DirectionName = Literal["a2b", "b2a"]
 class _TranslationGameConfig(AnyGameConfig):
     """Two translators are the player `generator`."""
 
+    directions: Annotated[list[DirectionName], Field(min_length=1)] = ["a2b", "b2a"]
+    """Directions that are trained."""
+
+    @property
+    def played_directions(self) -> list[str]:
+        return [*self.directions]
+
     def build_generator(
         self,
         space: Any,
@@ -103,10 +110,6 @@ class CycleGameConfig(_TranslationGameConfig):
             (self._glosses, glosses),
         )
         return tuple(need for wanted, need in asked if wanted)
-
-    @property
-    def played_directions(self) -> list[str]:
-        return [*self.directions]
 
     def trained_directions(self, phases: Collection[str]) -> list[str]:
         """Those that are played, and backward directions where sources are to be recovered."""
@@ -233,12 +236,6 @@ class PairedGameConfig(_TranslationGameConfig):
     pairs_rows: ClassVar[bool] = True
 
     name: Literal["paired"] = "paired"
-    directions: Annotated[list[DirectionName], Field(min_length=1)] = ["a2b", "b2a"]
-    """Directions that are trained."""
-
-    @property
-    def played_directions(self) -> list[str]:
-        return [*self.directions]
 
     def trained_directions(self, phases: Collection[str]) -> list[str]:
         return sorted(set(self.directions))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -21,11 +21,12 @@ from seqgan.games.mismatched import Mismatched
 from seqgan.games.surrogate import Learner
 from seqgan.models.base_config import CriticConfig
 from seqgan.models.oracles import Oracle
-from seqgan.objectives.base import Objective
 from seqgan.objectives.config import ObjectiveConfig
 from seqgan.objectives.penalties import Penalty
 from seqgan.training.config import PlayersConfig
 from seqgan.training.player import ModuleT, Player
+
+PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,7 @@ class GameParts:
     @property
     def train(self) -> Batch:
         """The training set."""
-        if self.data.train is None:
-            raise _missing("data.train")
-        return self.data.train
+        return _present(self.data.train, "data.train")
 
     @property
     def paired(self) -> bool:
@@ -103,9 +102,7 @@ class GameParts:
 
     def build_critic(self, space: Space) -> Critic:
         """A critic of samples of `space`, freshly initialised, on the device."""
-        if self.critic is None:
-            raise _missing("critic")
-        return self.critic.build(space).to(self.device)
+        return _present(self.critic, "critic").build(space).to(self.device)
 
     def build_critic_player(self, critic: ModuleT) -> Player[ModuleT]:
         """The player of a critic, or of several, which the constraints act on from now on.
@@ -122,28 +119,21 @@ class GameParts:
 
     def build_learner(self, space: Space) -> Learner:
         """The generator with its estimator, and the player of what that learns, if it learns."""
-        if self.estimator is None:
-            raise _missing("estimator")
-        network, baseline = self.estimator.build_network(space), None
+        config, baseline = _present(self.estimator, "estimator"), None
+        network = config.build_network(space)
         if network is not None:
             baseline = Player("baseline", network.to(self.device), self.players.baseline)
-        estimator = self.estimator.build(space, self.device, network)
+        estimator = config.build(space, self.device, network)
         return Learner(self.generator, estimator, baseline)
 
     def build_estimator(self, space: Space) -> Estimator:
         """An estimator that learns nothing itself."""
-        if self.estimator is None:
-            raise _missing("estimator")
-        return self.estimator.build(space, self.device)
-
-    def build_objective(self) -> Objective:
-        if self.objective is None:
-            raise _missing("objective")
-        return self.objective.build()
+        return _present(self.estimator, "estimator").build(space, self.device)
 
     def build_criterion(self, space: Space, mismatched: Mismatched | None = None) -> Criterion:
         """What a critic of samples of `space` learns, and what it rewards."""
-        return Criterion(self.build_objective(), self.penalties, space, mismatched)
+        objective = _present(self.objective, "objective").build()
+        return Criterion(objective, self.penalties, space, mismatched)
 
     def build_adversarial(
         self,
@@ -166,5 +156,7 @@ class GameParts:
         )
 
 
-def _missing(part: str) -> TypeError:
-    return TypeError(f"this game needs {part}")
+def _present(part: PartT | None, name: str) -> PartT:
+    if part is None:
+        raise TypeError(f"this game needs {name}")
+    return part

@@ -71,6 +71,7 @@ class MmdConfig(ObjectiveConfig):
 
     needs: ClassVar[Needs] = (Need("critic", "features"),)
     gives: ClassVar[Words] = frozenset({"a score to penalise", "rewards with exact gradients"})
+    least_batch: ClassVar[int] = 2
 
     name: Literal["mmd"] = "mmd"
     weight: Annotated[float, Field(gt=0)] = 0.1
@@ -83,15 +84,12 @@ class MmdConfig(ObjectiveConfig):
 
         return Mmd(self.weight, self.widths)
 
-    @property
-    def least_batch(self) -> int:
-        return 2
-
 
 class TransportConfig(ObjectiveConfig):
     """The optimal-transport distance between the critic's features, by cosine (FM-GAN)."""
 
     needs: ClassVar[Needs] = (Need("critic", "features"),)
+    least_batch: ClassVar[int] = 2
 
     name: Literal["transport"] = "transport"
     proximal: Annotated[float, Field(gt=0)] = 0.5
@@ -103,10 +101,6 @@ class TransportConfig(ObjectiveConfig):
         from seqgan.objectives.transport import Transport
 
         return Transport(self.proximal, self.iterations)
-
-    @property
-    def least_batch(self) -> int:
-        return 2
 
 
 class RankConfig(ObjectiveConfig):
@@ -139,6 +133,7 @@ class ClassesConfig(ObjectiveConfig):
 
     needs: ClassVar[Needs] = (Need("critic", "scores of categories"),)
     gives: ClassVar[Words] = frozenset({"a loss of categories", "rewards with exact gradients"})
+    least_batch: ClassVar[int] = 2
 
     name: Literal["classes"] = "classes"
 
@@ -146,10 +141,6 @@ class ClassesConfig(ObjectiveConfig):
         from seqgan.objectives.classes import Classes
 
         return Classes()
-
-    @property
-    def least_batch(self) -> int:
-        return 2
 
 
 AnyObjectiveConfig = Annotated[

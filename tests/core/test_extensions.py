@@ -22,7 +22,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from seqgan.estimators.baselines_config import MovingAverageConfig
+from seqgan.estimators.advantages_config import MovingAverageConfig
 from seqgan.estimators.policy_gradient_config import PpoConfig
 from seqgan.core.config import Config
 from seqgan.estimators.base_config import CriticEstimatorConfig

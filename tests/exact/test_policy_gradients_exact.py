@@ -29,9 +29,8 @@ from enumeration import (
 from torch import Tensor, nn
 
 from seqgan.core.types import Rollout, SampleRequest, SequenceSpace
-from seqgan.estimators.actor_critic import GaeCredit
 from seqgan.estimators.all_action import AllAction
-from seqgan.estimators.credit import RewardedRollout
+from seqgan.estimators.credit import GaeCredit, RewardedRollout
 from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.maligan import Maligan
 from seqgan.estimators.policy_gradient_config import PpoConfig, ScoreFunctionConfig

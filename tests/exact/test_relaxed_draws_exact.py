@@ -27,11 +27,8 @@ from seqgan.core.types import SampleRequest, SequenceSpace
 from seqgan.decoding import GumbelSoftmax, Sampler, StraightThrough, sample, sample_categorical
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 from seqgan.estimators.config import AnyEstimatorConfig
-from seqgan.estimators.gapped import Gapped
-from seqgan.estimators.gumbel_rao import GumbelRao
-from seqgan.estimators.reinmax import ReinMax
 from seqgan.estimators.relaxed import Relaxed
-from seqgan.estimators.zero_temperature import ZeroTemperature
+from seqgan.estimators.straight_through import Gapped, GumbelRao, ReinMax, ZeroTemperature
 
 Value = Callable[[Tensor], Tensor]
 Jacobian = Callable[[Tensor, int], Tensor]
