@@ -110,18 +110,6 @@ class DataPart(Part):
         raise TypeError(f"data {self.name} are not drawn from an oracle")
 
 
-class TextPairPart(DataPart):
-    """Configuration of two kinds of text that are never paired in training."""
-
-    modality: ClassVar[Modality] = "text_pair"
-    is_text: ClassVar[bool] = True
-    metrics: ClassVar[tuple[str, ...]] = ("label_free",)
-    direction_metrics: ClassVar[tuple[str, ...]] = (
-        *("label_free", "lm_nll", "unigram_kl", "round_trip", "shuffled"),
-    )
-    """What needs no truth: nothing is ever selected by a score against the truth."""
-
-
 class EstimatorPart(Part):
     """Configuration of a gradient estimator."""
 

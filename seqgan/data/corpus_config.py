@@ -10,7 +10,9 @@ from seqgan.core.parts import DataPart, Modality
 from seqgan.data.tokenizer_config import TokenizerConfig, WordTokenizerConfig
 
 if TYPE_CHECKING:
-    from seqgan.data.sources import Sentences
+    from seqgan.data.corpus import Corpus
+    from seqgan.data.sources import Limits, Sentences
+    from seqgan.data.tokenizer_contract import Tokenizer
     from seqgan.evaluation.task import Task, TaskSetup
 
 
@@ -33,6 +35,16 @@ class CorpusConfig(DataPart):
     """Share of the training text held out as test data where none are given."""
     split_seed: Seed = 0
     """Seed that decides which sentences are held out."""
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Shares of the training text that are held out, the first one first."""
+        return {"test": self.test_fraction, "valid": self.valid_fraction}
+
+    def build_limits(self) -> "Limits":
+        from seqgan.data.sources import Limits
+
+        return Limits(self.length, self.overlong, self.max_train)
 
 
 class SentenceFilesConfig(CorpusConfig):
@@ -62,12 +74,25 @@ class SentenceFilesConfig(CorpusConfig):
         """
 
     def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.data.corpus import load_corpus
         from seqgan.data.tokenizers import load_tokenizer
         from seqgan.evaluation.sequence_tasks import text_task
 
         kept = None if setup.run is None else load_tokenizer(setup.run)
-        return text_task(setup, load_corpus(self, kept))
+        return text_task(setup, self.build_corpus(kept))
+
+    def build_corpus(self, tokenizer: "Tokenizer | None" = None) -> "Corpus":
+        """The text, read and encoded; `tokenizer` is a run's own, None builds one."""
+        from seqgan.data.corpus import load_corpus
+
+        return load_corpus(
+            self.build_splits(),
+            self.tokenizer.build_recipe(),
+            self.build_limits(),
+            fractions=self.fractions,
+            seed=self.split_seed,
+            source=self.source,
+            tokenizer=tokenizer,
+        )
 
 
 class TextDataConfig(SentenceFilesConfig):

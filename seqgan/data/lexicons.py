@@ -14,8 +14,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.data.corpus import Corpus
 from seqgan.data.matching import match
-from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.data.unpaired_text import UnpairedText
 
 
 def word_by_word(lexicon: dict[str, str], lines: list[str]) -> list[str]:
@@ -46,7 +47,7 @@ def co_occurrence_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str
     }
 
 
-def _co_occurrences(side: TextSide, words: list[str], size: int) -> NDArray[np.float64]:
+def _co_occurrences(side: Corpus, words: list[str], size: int) -> NDArray[np.float64]:
     """How often two of the words share a sentence, [size, size]; 0 for a word and itself."""
     number = {word: column for column, word in enumerate(words)}
     rows_NV = np.zeros((len(side.train.lines), size))
@@ -79,13 +80,13 @@ def prior_logits(
     return logits_ST.astype(np.float32)
 
 
-def _log_usage(side: TextSide) -> NDArray[np.float64]:
+def _log_usage(side: Corpus) -> NDArray[np.float64]:
     ids = side.train.ids_NT[side.train.mask_NT].numpy()
     counts_V = np.bincount(ids, minlength=side.space.vocab_size) + 0.5
     log_V: NDArray[np.float64] = np.log(counts_V / counts_V.sum())
     return log_V
 
 
-def _by_frequency(side: TextSide) -> list[str]:
+def _by_frequency(side: Corpus) -> list[str]:
     counts = Counter(word for line in side.train.lines for word in line.split())
     return sorted(counts, key=lambda word: (-counts[word], word))

@@ -34,15 +34,7 @@ class WordNoiseConfig(Config):
         """Noise for the translator of a direction."""
         from seqgan.data.text_noise import word_noise
 
-        return word_noise(
-            text,
-            direction,
-            device,
-            drop=self.drop,
-            blank=self.blank,
-            shuffle=self.shuffle,
-            gloss=self.gloss,
-        )
+        return word_noise(text, direction, device, **self.model_dump(exclude={"name"}))
 
 
 class MixNoiseConfig(Config):
@@ -60,7 +52,7 @@ class MixNoiseConfig(Config):
     come in a random order, and the generator learns to put them right."""
     within: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the long text's columns, from the first on, over which they are scattered. News says
-    first what matters: there less than 1 tells the generator where to look."""
+    first what matters: less than 1 says so to the generator."""
     drop: Share = 0.1
     """Probability that one of these copies is left out."""
     background: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -72,17 +64,7 @@ class MixNoiseConfig(Config):
         """Noise for the translator of a direction."""
         from seqgan.data.text_noise import mix_noise
 
-        return mix_noise(
-            text,
-            direction,
-            device,
-            copies=self.copies,
-            ordered=self.ordered,
-            within=self.within,
-            drop=self.drop,
-            background=self.background,
-            shuffle=self.shuffle,
-        )
+        return mix_noise(text, direction, device, **self.model_dump(exclude={"name"}))
 
 
 NoiseConfig = Annotated[WordNoiseConfig | MixNoiseConfig, ByName()]

@@ -15,6 +15,7 @@ from seqgan.core.parts import DataPart, Modality, Words
 if TYPE_CHECKING:
     import torch
 
+    from seqgan.data.oracle_samples import OracleSamples
     from seqgan.evaluation.task import Task, TaskSetup
     from seqgan.models.generators.rnn import RnnGenerator
     from seqgan.models.oracles import ConditionalOracle, Oracle
@@ -161,15 +162,11 @@ ORACLE_METRICS = (
 """What is measured against an oracle."""
 
 
-class OracleDataConfig(DataPart):
+class _SampledConfig(DataPart):
     """Samples of an oracle. Training data are a fixed set, or drawn afresh for ever."""
 
-    modality: ClassVar[Modality] = "sentences"
     metrics: ClassVar[tuple[str, ...]] = ORACLE_METRICS
 
-    name: Literal["oracle"] = "oracle"
-    oracle: OracleConfig
-    """The distribution that the generator should learn."""
     train: Sampled = 10_000
     """Training sequences; with `fresh`, the size of each block that is drawn."""
     fresh: bool = False
@@ -180,6 +177,30 @@ class OracleDataConfig(DataPart):
     """Test sequences, for final evaluations."""
     seed: Seed = 0
     """Seed of the samples (not of the oracle)."""
+
+    def build(self, setup: "TaskSetup") -> "Task":
+        from seqgan.evaluation.sequence_tasks import oracle_task
+
+        oracle = self.build_oracle(setup.device)
+        return oracle_task(setup, self.build_samples(), oracle, self.fresh)
+
+    @abstractmethod
+    def build_samples(self) -> "OracleSamples":
+        """All splits, drawn on the CPU: the same data on every device."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+
+class OracleDataConfig(_SampledConfig):
+    """Sequences of an oracle."""
+
+    modality: ClassVar[Modality] = "sentences"
+
+    name: Literal["oracle"] = "oracle"
+    oracle: OracleConfig
+    """The distribution that the generator should learn."""
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
@@ -197,25 +218,24 @@ class OracleDataConfig(DataPart):
     def columns(self) -> int:
         return self.oracle.length
 
-    def build(self, setup: "TaskSetup") -> "Task":
+    def build_samples(self) -> "OracleSamples":
         import torch
 
         from seqgan.data.oracle_samples import draw_samples
-        from seqgan.evaluation.sequence_tasks import oracle_task
 
-        # Drawn on the CPU: the same data on every device. Densities are computed where it is fast.
-        samples = draw_samples(self, self.build_oracle(torch.device("cpu")))
-        return oracle_task(setup, samples, self.build_oracle(setup.device), self.fresh)
+        oracle = self.build_oracle(torch.device("cpu"))
+        return draw_samples(
+            lambda rows: (oracle.sample(rows), None), oracle.space, self.sizes, self.seed
+        )
 
     def build_oracle(self, device: "torch.device") -> "Oracle":
         return self.oracle.build(device)
 
 
-class ConditionalOracleConfig(DataPart):
+class ConditionalOracleConfig(_SampledConfig):
     """Prompts from a known distribution, answered by a recurrent network that has read them."""
 
     modality: ClassVar[Modality] = "prompted"
-    metrics: ClassVar[tuple[str, ...]] = ORACLE_METRICS
 
     name: Literal["conditional_oracle"] = "conditional_oracle"
     oracle: RandomOracleConfig
@@ -227,16 +247,6 @@ class ConditionalOracleConfig(DataPart):
     labels: Positive | None = None
     """Prompts are written in the first so many tokens only; with prompt 1 they are the labels of
     so many categories. Null: in all tokens. For uniform prompts."""
-    train: Sampled = 10_000
-    """Training pairs; with `fresh`, the size of each block that is drawn."""
-    fresh: bool = False
-    """Draw a new block whenever one is used up, so that no pair is seen twice."""
-    valid: Sampled = 2_000
-    """Validation pairs, for evaluations during training and for selection."""
-    test: Sampled = 5_000
-    """Test pairs, for final evaluations."""
-    seed: Seed = 0
-    """Seed of the pairs (not of the network)."""
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
@@ -263,14 +273,18 @@ class ConditionalOracleConfig(DataPart):
     def gives(self) -> Words:
         return super().gives | ({"labels"} if self.prompt == 1 else set())
 
-    def build(self, setup: "TaskSetup") -> "Task":
+    def build_samples(self) -> "OracleSamples":
         import torch
 
-        from seqgan.data.oracle_samples import draw_pairs
-        from seqgan.evaluation.sequence_tasks import oracle_task
+        from seqgan.data.oracle_samples import draw_samples
 
-        samples = draw_pairs(self, self.build_oracle(torch.device("cpu")))
-        return oracle_task(setup, samples, self.build_oracle(setup.device), self.fresh)
+        oracle = self.build_oracle(torch.device("cpu"))
+
+        def draw(rows: int) -> "tuple[torch.Tensor, torch.Tensor]":
+            cond = oracle.prompts(rows)
+            return oracle.answers(cond), cond
+
+        return draw_samples(draw, oracle.space, self.sizes, self.seed)
 
     def build_oracle(self, device: "torch.device") -> "ConditionalOracle":
         """The prompts and the network that answers them."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,25 +9,6 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.oracle_config import ConditionalOracleConfig, OracleDataConfig
-
-
-class Samples(Protocol):
-    """What this module needs of an oracle."""
-
-    space: SequenceSpace
-
-    def sample(self, rows: int) -> Tensor: ...
-
-
-class Answers(Protocol):
-    """What it needs of a conditional one."""
-
-    space: SequenceSpace
-
-    def prompts(self, rows: int) -> Tensor: ...
-
-    def answers(self, cond: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,42 +22,29 @@ class OracleSamples:
     block: Callable[[int], Batch]
 
 
-def draw_samples(config: OracleDataConfig, oracle: Samples) -> OracleSamples:
-    """All splits are independent draws; block 0 of fresh data is the training set."""
-    return _draw_splits(config, oracle.space, lambda rows: _batch(oracle.sample(rows)))
-
-
-def draw_pairs(config: ConditionalOracleConfig, oracle: Answers) -> OracleSamples:
-    """The same of prompts with an answer to each."""
-
-    def draw(rows: int) -> Batch:
-        cond = oracle.prompts(rows)
-        return _batch(oracle.answers(cond), cond)
-
-    return _draw_splits(config, oracle.space, draw)
-
-
-def _draw_splits(
-    config: OracleDataConfig | ConditionalOracleConfig,
+def draw_samples(
+    draw: Callable[[int], tuple[Tensor, Tensor | None]],
     space: SequenceSpace,
-    draw: Callable[[int], Batch],
+    sizes: dict[str, int],
+    seed: int,
 ) -> OracleSamples:
+    """Independent draws of `sizes` for every split; block 0 of fresh data is the training set.
+
+    `draw(rows)` gives sequences without end tokens [rows, T], and their prompts or None.
+    """
+
     def drawn(stream: int, rows: int) -> Batch:
-        with isolated(_mix(config.seed, stream)):
-            return draw(rows)
+        with isolated(_mix(seed, stream)):
+            ids_NT, cond = draw(rows)
+        return Batch(ids_NT, torch.ones_like(ids_NT, dtype=torch.bool), cond)
 
     return OracleSamples(
         space,
-        drawn(0, config.train),
-        drawn(1, config.valid),
-        drawn(2, config.test),
-        lambda block: drawn(0 if block == 0 else 2 + block, config.train),
+        drawn(0, sizes["train"]),
+        drawn(1, sizes["valid"]),
+        drawn(2, sizes["test"]),
+        lambda block: drawn(0 if block == 0 else 2 + block, sizes["train"]),
     )
-
-
-def _batch(ids_NT: Tensor, cond: Tensor | None = None) -> Batch:
-    """Sequences without an end token."""
-    return Batch(ids_NT, torch.ones_like(ids_NT, dtype=torch.bool), cond)
 
 
 def _mix(seed: int, stream: int) -> int:

@@ -22,9 +22,9 @@ from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import clean_text
 from seqgan.data.huggingface import Dataset
-from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.small_talk import write_pairs
-from seqgan.data.sources import Canonical, Sentences, hold_out, read_sentences, read_unbroken
+from seqgan.data.sources import Sentences, complete_splits, read_sentences, read_unbroken
+from seqgan.data.tokenizer_contract import Canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +50,36 @@ class Pairs:
         )
 
 
-def read_pairs(config: PromptedTextConfig, canonical: Canonical) -> dict[str, Pairs]:
-    """The splits `train`, `valid` and `test` that the configuration describes.
+def complete_pairs(
+    splits: dict[str, Pairs],
+    fractions: dict[str, float],
+    seed: int,
+    canonical: Canonical,
+    max_train: int | None,
+    labels: bool,
+) -> dict[str, Pairs]:
+    """`train`, `valid` and `test`, as `sources.complete_splits` makes them.
 
-    Raises `UserError` for files, lines or fields that cannot be used.
+    `fractions` are shares of the distinct prompts; of `labels`, of the distinct pairs.
     """
-    pairs = dict(config.source.build())
-    fractions = {
-        name: fraction
-        for name, fraction in (("test", config.test_fraction), ("valid", config.valid_fraction))
-        if name not in pairs
-    }
-    train = pairs["train"]
+    train = splits["train"]
     keys = train.prompts
-    if config.prompt_length == 1:
+    if labels:
         keys = [" ".join(pair) for pair in zip(train.prompts, train.responses, strict=True)]
     # What is held out is a matter of rows: here their numbers are those of the pairs.
-    rows = hold_out(
-        Sentences(train.source, keys, list(range(len(train)))),
-        fractions,
-        config.split_seed,
-        canonical,
-    )
-    pairs |= {name: train.take(part.numbers) for name, part in rows.items()}
-    pairs["train"] = pairs["train"].take(range(len(pairs["train"]))[: config.max_train])
-    return pairs
+    rows = {name: Sentences(train.source, [], []) for name in splits}
+    rows["train"] = Sentences(train.source, keys, [*range(len(train))])
+    held = complete_splits(rows, fractions, seed, canonical, max_train)
+    return {name: train.take(part.numbers) for name, part in held.items()} | {
+        name: part for name, part in splits.items() if name != "train"
+    }
 
 
-def read_prompts(path: str, config: PromptedTextConfig) -> Sentences:
-    """Further prompts, without responses: lines, or a field of a .jsonl file."""
+def read_prompts(path: str, name: str) -> Sentences:
+    """Further prompts, without responses: lines, or the field `name` of a .jsonl file."""
     field = "data.prompts"
     if Path(path.removesuffix(".gz")).suffix != ".jsonl":
         return read_sentences(path, field)
-    name = config.source.prompt_field
     lines, numbers = [], []
     for number, row in _json_rows(path, field):
         lines.append(_text(row, name, "data.source.prompt", f"{field}: {path}: line {number}"))

@@ -8,12 +8,11 @@ grid   25 centres (i, j)/√2 with i, j ∈ {−2, …, 2}: the code of Gulrajan
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from seqgan.data.points_config import PointsDataConfig
 
 VALID_STREAM, TEST_STREAM, REAL_ROW_STREAM = 1, 2, 3
 """Streams of draws: two references, and real points in the generator's place."""
@@ -22,24 +21,33 @@ _TRAINING_STREAM = 4
 _BLOCK = 25_600
 
 
-def centres(config: PointsDataConfig) -> Tensor:
-    """The means of the Gaussians, [K, 2]."""
-    if config.layout == "ring":
-        angles_K = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
-        return torch.stack([angles_K.cos(), angles_K.sin()], 1).float()
-    steps_5 = torch.arange(-2, 3, dtype=torch.float64) / math.sqrt(2)
-    return torch.cartesian_prod(steps_5, steps_5).float()
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Gaussians around the centres of a layout, `ring` or `grid`."""
 
+    layout: str
+    std: float
+    seed: int = 0
 
-def draw_points(config: PointsDataConfig, stream: int, rows: int) -> Tensor:
-    """`rows` points [rows, 2], the same at every call; another `stream` is independent of it."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, stream])))
-    centres_K2 = centres(config)
-    chosen_N = torch.from_numpy(generator.integers(len(centres_K2), size=rows))
-    noise_N2 = torch.from_numpy(generator.standard_normal((rows, 2)))
-    return (centres_K2[chosen_N] + config.std * noise_N2).float()
+    @property
+    def centres_K2(self) -> Tensor:
+        """The means of the Gaussians."""
+        if self.layout == "ring":
+            angles_K = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
+            return torch.stack([angles_K.cos(), angles_K.sin()], 1).float()
+        steps_5 = torch.arange(-2, 3, dtype=torch.float64) / math.sqrt(2)
+        return torch.cartesian_prod(steps_5, steps_5).float()
 
+    def draw(self, stream: int, rows: int) -> Tensor:
+        """Points [rows, 2], the same at every call; another `stream` is independent of them."""
+        generator = np.random.Generator(
+            np.random.PCG64(np.random.SeedSequence([self.seed, stream]))
+        )
+        centres_K2 = self.centres_K2
+        chosen_N = torch.from_numpy(generator.integers(len(centres_K2), size=rows))
+        noise_N2 = torch.from_numpy(generator.standard_normal((rows, 2)))
+        return (centres_K2[chosen_N] + self.std * noise_N2).float()
 
-def training_block(config: PointsDataConfig, index: int) -> Tensor:
-    """The points of one block [25,600, 2]; blocks are independent of each other and of the rest."""
-    return draw_points(config, _TRAINING_STREAM + index, _BLOCK)
+    def training_block(self, index: int) -> Tensor:
+        """The points of one block [25,600, 2]; blocks are independent of all other draws."""
+        return self.draw(_TRAINING_STREAM + index, _BLOCK)

@@ -8,6 +8,7 @@ from seqgan.core.numbers import Sampled, Seed
 from seqgan.core.parts import DataPart, Modality
 
 if TYPE_CHECKING:
+    from seqgan.data.points import Mixture
     from seqgan.evaluation.task import Task, TaskSetup
 
 
@@ -38,13 +39,19 @@ class PointsDataConfig(DataPart):
 
     def build(self, setup: "TaskSetup") -> "Task":
         from seqgan.core.types import ArraySpace, Batch
-        from seqgan.data.points import training_block
         from seqgan.data.stream import FreshStream
         from seqgan.evaluation.points import PointsEvaluator
         from seqgan.evaluation.task import Task
 
-        def block(index: int) -> Batch:
-            return Batch(training_block(self, index).to(setup.device))
+        mixture = self.build_mixture()
+        stream = FreshStream(
+            lambda index: Batch(mixture.training_block(index).to(setup.device)), setup.batch_size
+        )
+        sizes = {"valid": self.valid, "test": self.test}
+        evaluator = PointsEvaluator(mixture, sizes, setup.evaluation.seed)
+        return Task(ArraySpace((2,)), (stream,), evaluator)
 
-        stream = FreshStream(block, setup.batch_size)
-        return Task(ArraySpace((2,)), (stream,), PointsEvaluator(self, setup.evaluation.seed))
+    def build_mixture(self) -> "Mixture":
+        from seqgan.data.points import Mixture
+
+        return Mixture(self.layout, self.std, self.seed)

@@ -14,6 +14,8 @@ from seqgan.data.corpus_config import CorpusConfig
 
 if TYPE_CHECKING:
     from seqgan.data.pair_sources import Pairs
+    from seqgan.data.prompted_text import PromptedText
+    from seqgan.data.tokenizer_contract import Tokenizer
     from seqgan.evaluation.task import Task, TaskSetup
     from seqgan.evaluation.translation_scores import TextScores
 
@@ -189,12 +191,34 @@ class PromptedTextConfig(CorpusConfig):
         return () if self.prompts is None else (answered,)
 
     def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.data.prompted_text import load_prompted_text
         from seqgan.data.tokenizers import load_tokenizer
         from seqgan.evaluation.sequence_tasks import prompted_task
 
         kept = None if setup.run is None else load_tokenizer(setup.run)
-        return prompted_task(setup, load_prompted_text(self, kept), self.build_scores())
+        return prompted_task(setup, self.build_text(kept), self.build_scores())
+
+    def build_text(self, tokenizer: "Tokenizer | None" = None) -> "PromptedText":
+        """The pairs, read and encoded; `tokenizer` is a run's own, None builds one."""
+        from seqgan.data.pair_sources import complete_pairs, read_prompts
+        from seqgan.data.prompted_text import load_prompted_text
+
+        recipe, field = self.tokenizer.build_recipe(), self.source.prompt_field
+        return load_prompted_text(
+            complete_pairs(
+                self.source.build(),
+                self.fractions,
+                self.split_seed,
+                recipe.canonical,
+                self.max_train,
+                labels=self.prompt_length == 1,
+            ),
+            recipe,
+            self.build_limits(),
+            self.prompt_length,
+            further=None if self.prompts is None else read_prompts(self.prompts, field),
+            fits=self.source.build_truth(),
+            tokenizer=tokenizer,
+        )
 
     def build_scores(self) -> "TextScores":
         from seqgan.evaluation.translation_scores import TextScores

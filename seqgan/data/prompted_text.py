@@ -13,12 +13,9 @@ Decisions
   knows, and nothing is cut to make it one.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,11 +23,11 @@ from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.plain import JsonObject
 from seqgan.core.types import Batch, SequenceSpace
-from seqgan.data.pair_sources import Pairs, read_pairs, read_prompts
-from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.data.sources import Canonical, Sentences
-from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.unknown_tokens import unknown_rate, unknown_warnings
+from seqgan.data.corpus import pad
+from seqgan.data.counts import count_copies, hash_of, unknown_rate, unknown_warnings
+from seqgan.data.pair_sources import Pairs
+from seqgan.data.sources import Limits, Sentences
+from seqgan.data.tokenizer_contract import Canonical, Tokenizer, TokenizerRecipe
 
 Fits = Callable[[str, str], bool]
 """`fits(prompt, response)`: whether the response is a right one."""
@@ -43,6 +40,8 @@ class PromptedSplit:
     batch: Batch
     prompts: list[str]
     responses: list[str]
+    report: JsonObject = field(default_factory=dict)
+    """Counts and a hash, as plain JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,56 +59,56 @@ class PromptedText:
     """The truth about responses, where the pairs come from a grammar."""
     report: JsonObject
     canonical: Canonical
-    """What the tokenizer sees of a line: words of prompts and responses are compared so."""
+    """What the tokenizer reads of a line: words of prompts and responses are compared so."""
 
 
 def load_prompted_text(
-    config: PromptedTextConfig, tokenizer: Tokenizer | None = None
+    pairs: dict[str, Pairs],
+    recipe: TokenizerRecipe,
+    limits: Limits,
+    prompt_length: int,
+    *,
+    further: Sentences | None = None,
+    fits: Fits | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> PromptedText:
-    """Read, split, tokenize and count. `tokenizer` is a run's own; None builds one.
+    """Tokenize and count the pairs of `train`, `valid` and `test`, and `further` prompts.
 
-    Raises `UserError` for files, fields, pairs or prompts that cannot be used.
+    `limits` are those of responses. `fits` is the truth about responses. `tokenizer` is a run's
+    own; None builds one. Raises `UserError` for pairs or prompts that cannot be used.
     """
-    canonical = config.tokenizer.build_canonical()
-    pairs = read_pairs(config, canonical)
-    _check_size("train", pairs["train"], 0, config)  # before a tokenizer is built of nothing
+    train = pairs["train"]
+    _check_size("train", train.source, len(train), 0, limits)  # no tokenizer is built of nothing
     if tokenizer is None:
-        tokenizer = config.tokenizer.build(_lines_to_learn_from(pairs["train"], config))
-    encoder = PairEncoder(tokenizer, config)
-    fitted = {name: encoder.fit(part) for name, part in pairs.items()}
-    for name, part in fitted.items():
-        _check_size(name, part.pairs, part.dropped, config)
-    report = _describe(fitted, tokenizer, config, canonical)
-    report["warnings"] = unknown_warnings(report, config.tokenizer.counts_words, "data")
+        tokenizer = recipe.build(_lines_to_learn_from(train, recipe, limits, prompt_length))
+    encoder = PairEncoder(tokenizer, limits, prompt_length)
+    splits = {name: encoder.encode(part) for name, part in pairs.items()}
+    for name, part in splits.items():
+        source, dropped = pairs[name].source, part.report["dropped"]
+        _check_size(name, source, len(part.prompts), dropped, limits)
+    report = _describe(splits, tokenizer, limits.length, prompt_length, recipe.canonical)
+    report["warnings"] = unknown_warnings(report, recipe.counts_words, "data")
     further_MP = None
-    if config.prompts is not None:
-        further_MP = encoder.fit_prompts(read_prompts(config.prompts, config))
-        further = further_MP.tolist()
-        report["further_prompts"] = {"prompts": len(further), "sha256": _hash(further)}
-    splits = {name: encoder.to_split(part) for name, part in fitted.items()}
-    space = SequenceSpace(
-        tokenizer.vocab_size, config.length, tokenizer.end_id, prompt=config.prompt_length
-    )
+    if further is not None:
+        further_MP = encoder.encode_prompts(further)
+        rows = further_MP.tolist()
+        report["further_prompts"] = {"prompts": len(rows), "sha256": hash_of(rows)}
     return PromptedText(
-        space,
+        SequenceSpace(tokenizer.vocab_size, limits.length, tokenizer.end_id, prompt=prompt_length),
         tokenizer,
-        splits["train"],
-        splits["valid"],
-        splits["test"],
-        further_MP,
-        config.source.build_truth(),
-        report,
-        canonical,
+        **splits,
+        further_MP=further_MP,
+        fits=fits,
+        report=report,
+        canonical=recipe.canonical,
     )
 
 
-def _lines_to_learn_from(pairs: Pairs, config: PromptedTextConfig) -> list[str]:
-    sides = ((pairs.prompts, config.prompt_length), (pairs.responses, config.length))
-    found = [
-        line
-        for lines, length in sides
-        for line in config.tokenizer.lines_to_learn_from(lines, length, config.overlong)
-    ]
+def _lines_to_learn_from(
+    pairs: Pairs, recipe: TokenizerRecipe, limits: Limits, prompt_length: int
+) -> list[str]:
+    prompts = recipe.lines_to_learn_from(pairs.prompts, prompt_length, limits.overlong)
+    found = prompts + recipe.lines_to_learn_from(pairs.responses, limits.length, limits.overlong)
     if found:
         return found
     raise UserError(
@@ -118,106 +117,95 @@ def _lines_to_learn_from(pairs: Pairs, config: PromptedTextConfig) -> list[str]:
     )
 
 
-def _check_size(name: str, pairs: Pairs, dropped: int, config: PromptedTextConfig) -> None:
+def _check_size(name: str, source: str, count: int, dropped: int, limits: Limits) -> None:
     """Refuse a training split of fewer than two pairs, or an empty one."""
     needed = 2 if name == "train" else 1
-    if len(pairs) >= needed:
+    if count >= needed:
         return
     if dropped:
         why = f"{dropped} were dropped as longer than data.prompt_length or data.length"
         remedy = "raise these, or set data.overlong=truncate"
     else:
-        why = f"data.max_train={config.max_train}" if config.max_train else "there are few pairs"
+        why = f"data.max_train={limits.max_train}" if limits.max_train else "there are few pairs"
         remedy = "give more pairs, raise data.max_train, or give separate held-out data"
     raise UserError(
-        f"{pairs.source}: the {name} split has {len(pairs)} pairs and needs at least {needed} "
+        f"{source}: the {name} split has {count} pairs and needs at least {needed} "
         f"({why}); {remedy}"
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FittedPairs:
-    """Pairs as ids that fit, and what it took to make them fit."""
-
-    pairs: Pairs
-    prompts: list[list[int]]
-    responses: list[list[int]]
-    """Without the end token, for which there may be no room."""
-    dropped: int
-    truncated: int
-    longest_prompt: int
-    longest: int
-
-
 class PairEncoder:
-    """From text to ids of the configured lengths."""
+    """From text to ids of at most `prompt_length` and `limits.length` columns."""
 
-    def __init__(self, tokenizer: Tokenizer, config: PromptedTextConfig) -> None:
+    def __init__(self, tokenizer: Tokenizer, limits: Limits, prompt_length: int) -> None:
         self._tokenizer = tokenizer
-        self._config = config
+        self._limits = limits
+        self._prompt_length = prompt_length
 
-    def fit(self, pairs: Pairs) -> FittedPairs:
+    def encode(self, pairs: Pairs) -> PromptedSplit:
         """Encode, and deal with pairs that are longer than the model as configured."""
-        config, encode = self._config, self._tokenizer.encode
-        prompts = self._encode_prompts(Sentences(pairs.source, pairs.prompts, pairs.numbers))
-        responses = [encode(line) for line in pairs.responses]
+        length, overlong, P = self._limits.length, self._limits.overlong, self._prompt_length
+        prompts = self._ids_of_prompts(Sentences(pairs.source, pairs.prompts, pairs.numbers))
+        responses = [self._tokenizer.encode(line) for line in pairs.responses]
         longest_prompt = max(map(len, prompts), default=0)
         longest = max((len(ids) + 1 for ids in responses), default=0)
-        long_rows = [
-            row
-            for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
-            if len(prompt) > config.prompt_length or len(response) + 1 > config.length
-        ]
-        if long_rows and config.overlong == "error":
+        rows = range(len(pairs))
+        long_rows = [row for row in rows if len(prompts[row]) > P or len(responses[row]) >= length]
+        if long_rows and overlong == "error":
             row = long_rows[0]
             raise UserError(
                 f"{pairs.source}: line {pairs.numbers[row]} has a prompt of {len(prompts[row])} "
                 f"tokens and a response of {len(responses[row]) + 1} with its end token, but "
-                f"data.prompt_length={config.prompt_length}, data.length={config.length}; raise "
+                f"data.prompt_length={P}, data.length={length}; raise "
                 f"them (the longest need {longest_prompt} and {longest}), or set "
                 "data.overlong=drop or data.overlong=truncate"
             )
-        kept = list(range(len(pairs)))
-        if config.overlong == "drop":
-            kept = sorted(set(kept) - set(long_rows))
-        return FittedPairs(
-            pairs.take(kept),
-            [prompts[row][: config.prompt_length] for row in kept],
-            [responses[row][: config.length] for row in kept],
-            len(long_rows) if config.overlong == "drop" else 0,
-            len(long_rows) if config.overlong == "truncate" else 0,
-            longest_prompt,
-            longest,
-        )
+        kept = [*rows] if overlong != "drop" else sorted({*rows} - {*long_rows})
+        prompts = [prompts[row][:P] for row in kept]
+        # Without the end token, for which there may be no room.
+        responses = [responses[row][:length] for row in kept]
+        report: JsonObject = {
+            "pairs": len(kept),
+            "dropped": len(pairs) - len(kept),
+            "truncated": len(long_rows) if overlong == "truncate" else 0,
+            # In tokens, the end token of responses included, before drops and cuts.
+            "longest_prompt": longest_prompt,
+            "longest": longest,
+            "unk_rate": unknown_rate(prompts + responses, self._tokenizer.unk_id),
+            "sha256": hash_of([prompts, responses]),
+        }
+        x = pad(responses, length, self._tokenizer.end_id)
+        batch = Batch(x, mask_until_end(x, self._tokenizer.end_id), self._filled(prompts))
+        part = pairs.take(kept)
+        return PromptedSplit(batch, part.prompts, part.responses, report)
 
-    def fit_prompts(self, prompts: Sentences) -> Tensor:
+    def encode_prompts(self, prompts: Sentences) -> Tensor:
         """Prompts alone, by the same rules: `cond` [M, P]."""
-        config = self._config
-        encoded = self._encode_prompts(prompts)
-        too_long = [row for row, ids in enumerate(encoded) if len(ids) > config.prompt_length]
-        if too_long and config.overlong == "error":
+        overlong, P = self._limits.overlong, self._prompt_length
+        encoded = self._ids_of_prompts(prompts)
+        too_long = [row for row, ids in enumerate(encoded) if len(ids) > P]
+        if too_long and overlong == "error":
             row = too_long[0]
             raise UserError(
                 f"{prompts.source}: line {prompts.numbers[row]} has {len(encoded[row])} tokens, "
-                f"but data.prompt_length={config.prompt_length}; raise it (the longest needs "
+                f"but data.prompt_length={P}; raise it (the longest needs "
                 f"{max(map(len, encoded))}), or set data.overlong=drop or data.overlong=truncate"
             )
-        if config.overlong == "drop":
-            encoded = [ids for ids in encoded if len(ids) <= config.prompt_length]
+        if overlong == "drop":
+            encoded = [ids for ids in encoded if len(ids) <= P]
         if not encoded:
             raise UserError(
                 f"{prompts.source}: all prompts were dropped as longer than "
-                f"data.prompt_length={config.prompt_length}; raise it, or set "
-                "data.overlong=truncate"
+                f"data.prompt_length={P}; raise it, or set data.overlong=truncate"
             )
         return self._filled(encoded)
 
     def _filled(self, prompts: list[list[int]]) -> Tensor:
-        return fill_in_front(prompts, self._config.prompt_length, self._tokenizer.end_id)
+        return fill_in_front(prompts, self._prompt_length, self._tokenizer.end_id)
 
-    def _encode_prompts(self, prompts: Sentences) -> list[list[int]]:
+    def _ids_of_prompts(self, prompts: Sentences) -> list[list[int]]:
         encoded = [self._tokenizer.encode(line) for line in prompts.lines]
-        if self._config.prompt_length == 1:
+        if self._prompt_length == 1:
             for row, ids in enumerate(encoded):
                 self._check_label(ids, prompts, row)
         return encoded
@@ -235,16 +223,6 @@ class PairEncoder:
                 "pairs (see data.tokenizer.min_count and max_size)"
             )
 
-    def to_split(self, fitted: FittedPairs) -> PromptedSplit:
-        """The tensors of one split."""
-        end_id = self._tokenizer.end_id
-        ids_NT = np.full((len(fitted.responses), self._config.length), end_id, dtype=np.int64)
-        for row, ids in enumerate(fitted.responses):
-            ids_NT[row, : len(ids)] = ids
-        x = torch.from_numpy(ids_NT)
-        batch = Batch(x, mask_until_end(x, end_id), self._filled(fitted.prompts))
-        return PromptedSplit(batch, fitted.pairs.prompts, fitted.pairs.responses)
-
 
 def fill_in_front(prompts: list[list[int]], length: int, fill: int) -> Tensor:
     """`cond` [B, length]: the first `length` ids of each, behind as many fills as are missing."""
@@ -253,44 +231,23 @@ def fill_in_front(prompts: list[list[int]], length: int, fill: int) -> Tensor:
 
 
 def _describe(
-    splits: dict[str, FittedPairs],
+    splits: dict[str, PromptedSplit],
     tokenizer: Tokenizer,
-    config: PromptedTextConfig,
+    length: int,
+    prompt_length: int,
     canonical: Canonical,
 ) -> JsonObject:
-    """Counts by split, as `corpus.describe_splits` has them: `longest` counts the end token, and
-    both longest stand for what was read, before drops and cuts."""
-    prompts = {
-        name: [canonical(line) for line in part.pairs.prompts] for name, part in splits.items()
-    }
-    keys = {
-        name: list(zip(prompts[name], map(canonical, part.pairs.responses), strict=True))
+    """Counts by split, with the pairs and the prompts that stand in the training data as well."""
+    prompts = {name: [*map(canonical, part.prompts)] for name, part in splits.items()}
+    pairs = {
+        name: [*zip(prompts[name], map(canonical, part.responses), strict=True)]
         for name, part in splits.items()
     }
-    report: JsonObject = {
-        "vocabulary": tokenizer.vocab_size,
-        "prompt_length": config.prompt_length,
-        "length": config.length,
-    }
+    copies, known = count_copies(pairs), count_copies(prompts)
+    report: JsonObject = {"vocabulary": tokenizer.vocab_size}
+    report |= {"prompt_length": prompt_length, "length": length}
     for name in ("train", "valid", "test"):
-        part = splits[name]
-        report[name] = {
-            "pairs": len(part.pairs),
-            "dropped": part.dropped,
-            "truncated": part.truncated,
-            "longest_prompt": part.longest_prompt,
-            "longest": part.longest,
-            "unk_rate": unknown_rate(part.prompts + part.responses, tokenizer.unk_id),
-            "duplicates": len(keys[name]) - len(set(keys[name])),
-            "sha256": _hash([part.prompts, part.responses]),
-        }
+        report[name] = splits[name].report | copies[name]
         if name != "train":
-            known = set(keys["train"])
-            report[name]["in_train"] = sum(key in known for key in keys[name])
-            known_prompts = set(prompts["train"])
-            report[name]["prompts_in_train"] = sum(key in known_prompts for key in prompts[name])
+            report[name]["prompts_in_train"] = known[name]["in_train"]
     return report
-
-
-def _hash(tree: object) -> str:
-    return hashlib.sha256(json.dumps(tree).encode()).hexdigest()

@@ -9,7 +9,7 @@ Decisions
 - Every sentence keeps its number in its source, so that a complaint can say where it stands.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,18 @@ import numpy as np
 
 from seqgan.core.errors import UserError
 from seqgan.core.text_files import clean_text, read_lines
-from seqgan.data.corpus_config import SentenceFilesConfig
 from seqgan.data.huggingface import Dataset
+from seqgan.data.tokenizer_contract import Canonical
 
-Canonical = Callable[[str], str]
-"""Maps a line to the form in which the tokenizer sees it."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how many sentences may be. `field` is where the configuration has them."""
+
+    length: int
+    overlong: str = "error"
+    max_train: int | None = None
+    field: str = "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +55,28 @@ class Sentences:
         )
 
 
-def read_splits(config: SentenceFilesConfig, canonical: Canonical) -> dict[str, Sentences]:
-    """Return the splits `train`, `valid` and `test` that the configuration describes."""
-    splits = config.build_splits()
-    fractions = {
-        name: fraction
-        for name, fraction in (("test", config.test_fraction), ("valid", config.valid_fraction))
-        if name not in splits
-    }
-    splits |= hold_out(splits["train"], fractions, config.split_seed, canonical)
-    if config.max_train is not None:
-        splits["train"] = splits["train"].take(
-            range(len(splits["train"].lines))[: config.max_train]
-        )
-    return splits
+def complete_splits(
+    splits: Mapping[str, Sentences],
+    fractions: Mapping[str, float],
+    seed: int,
+    canonical: Canonical,
+    max_train: int | None,
+) -> dict[str, Sentences]:
+    """`train`, `valid` and `test`: the splits that are given, the others held out by share of the
+    distinct training sentences; of the rest, the first `max_train`.
+
+    A held-out split has at least one sentence while there are any, and keeps the order. Raises
+    `UserError` where copies leave none for training.
+    """
+    missing = {name: part for name, part in fractions.items() if name not in splits}
+    whole = {**splits, **_hold_out(splits["train"], missing, seed, canonical)}
+    train = whole["train"]
+    return whole | {"train": train.take(range(len(train.lines))[:max_train])}
 
 
-def hold_out(
+def _hold_out(
     sentences: Sentences, fractions: dict[str, float], seed: int, canonical: Canonical
 ) -> dict[str, Sentences]:
-    """Cut off `fractions` of the distinct sentences; the rest is `train`. Order is kept.
-
-    Each part gets at least one distinct sentence while there are any. Raises `UserError` where
-    copies leave none for training.
-    """
     groups: dict[str, list[int]] = {}
     for row, line in enumerate(sentences.lines):
         groups.setdefault(canonical(line), []).append(row)

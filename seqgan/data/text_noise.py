@@ -3,15 +3,18 @@
 `direction` (a2b, b2a) is the translator's: a2b writes sentences of b and usually reads those of a.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch
+from seqgan.data.corpus import Corpus
 from seqgan.data.noise import Gloss, Noise, fit, longest_sentence, lookup, mixed, noisy_words
 from seqgan.data.subword_tokenizers import word_starts
 from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.unpaired_text import TextSide, UnpairedText, encode_lines
+from seqgan.data.unpaired_text import UnpairedText, encode_lines
 
 
 def word_noise(
@@ -53,13 +56,9 @@ def mix_noise(
     device: torch.device,
     *,
     copies: int,
-    ordered: bool,
-    within: float,
-    drop: float,
-    background: float,
-    shuffle: float,
+    **scatter: Any,
 ) -> Noise:
-    """The sentence's words scattered over a training sentence of the other side. Raises
+    """The sentence's words scattered over a training sentence of the other side (`mixed`). Raises
     `UserError` where there is no room for them."""
     other, side = _sides(text, direction)
     words, room = longest_sentence(side.train.ids_NT, side.space), other.space.length - 1
@@ -67,24 +66,13 @@ def mix_noise(
         raise UserError(
             f"game.noise.copies={copies}: the longest sentence to hide has {words} words, and "
             f"sentences of the other side have room for {room}; lower it, give them more columns, "
-            f"or leave the way into the longer sentences out of game.directions"
+            f"or leave the direction into the longer sentences out of game.directions"
         )
     other_NT = other.train.ids_NT.to(device)
-    return lambda batch: mixed(
-        batch,
-        side.space,
-        other.space,
-        other_NT,
-        copies=copies,
-        ordered=ordered,
-        within=within,
-        drop=drop,
-        background=background,
-        shuffle=shuffle,
-    )
+    return lambda batch: mixed(batch, side.space, other.space, other_NT, copies=copies, **scatter)
 
 
-def _sides(text: UnpairedText, direction: str) -> tuple[TextSide, TextSide]:
+def _sides(text: UnpairedText, direction: str) -> tuple[Corpus, Corpus]:
     """What the translator reads, what it writes."""
     return (text.a, text.b) if direction == "a2b" else (text.b, text.a)
 

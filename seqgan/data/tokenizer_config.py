@@ -11,8 +11,7 @@ from seqgan.core.numbers import Positive
 from seqgan.core.parts import Part
 
 if TYPE_CHECKING:
-    from seqgan.data.sources import Canonical
-    from seqgan.data.tokenizer_contract import Tokenizer
+    from seqgan.data.tokenizer_contract import Canonical, Tokenizer, TokenizerRecipe
 
 
 class TokenizerPart(Part):
@@ -32,14 +31,18 @@ class TokenizerPart(Part):
 
     @abstractmethod
     def build_canonical(self) -> "Canonical":
-        """Lines to what the tokenizer sees of them; lines of one form are duplicates.
-
-        It needs no vocabulary: splits are made before there is one.
-        """
+        """Lines to what the tokenizer reads of them, known before there is a vocabulary."""
 
     def lines_to_learn_from(self, lines: list[str], length: int, overlong: str) -> list[str]:
         """What `build` is given of training lines that have to fit `length` columns."""
         return lines
+
+    def build_recipe(self) -> "TokenizerRecipe":
+        """All of this as plain functions."""
+        from seqgan.data.tokenizer_contract import TokenizerRecipe
+
+        canonical = self.build_canonical()
+        return TokenizerRecipe(self.build, canonical, self.lines_to_learn_from, self.counts_words)
 
 
 class WordTokenizerConfig(TokenizerPart):

@@ -1,6 +1,7 @@
 """What tokenizers share: their contract, the special entries, the file that names their kind."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,10 @@ END_ID = 0
 UNKNOWN_ID = 1
 
 SETTINGS_FILE = "tokenizer.json"
+
+
+Canonical = Callable[[str], str]
+"""Maps a line to the form in which the tokenizer reads it; lines of one form are duplicates."""
 
 
 class Tokenizer(Protocol):
@@ -48,6 +53,19 @@ class Tokenizer(Protocol):
     def save(self, folder: Path) -> None:
         """Write the files that `load_tokenizer(folder)` reads."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerRecipe:
+    """How a text gets its tokenizer."""
+
+    build: Callable[[Sequence[str]], Tokenizer]
+    """Of training lines, where it is learned."""
+    canonical: Canonical
+    lines_to_learn_from: Callable[[list[str], int, str], list[str]]
+    """`(lines, length, overlong)`: what `build` reads of lines for `length` columns."""
+    counts_words: bool
+    """Whether the vocabulary is made of the words of the training text."""
 
 
 def before_end(ids: Iterable[int], end_id: int) -> list[int]:

@@ -3,9 +3,9 @@
 - No file serves both sides: its halves would be text of one kind. Blank lines are dropped.
 - `take` makes unpaired text of a parallel corpus: odd lines of one side, even ones of the other.
   With `auto` it does so where lines of equal number belong together, and takes all lines of files
-  that are unpaired already. Odd or even lines of files that do not pair are told: half of the text
-  would be thrown away for nothing.
-- What stands in a file of `data.exclude` is dropped, compared as the tokenizer sees it; of lines
+  that are unpaired already. Odd or even lines of files that do not pair bring a warning: half of
+  the text is left out for nothing.
+- What stands in a file of `data.exclude` is dropped, compared as the tokenizer reads it; of lines
   that are aligned, the pair.
 - `rows_pair` compares rows with each other and with the row after, so that files in the same order
   of topics or lengths are not taken for pairs.
@@ -20,8 +20,8 @@ import numpy as np
 
 from seqgan.core.errors import UserError
 from seqgan.core.scripts import set_apart
-from seqgan.data.sources import Canonical, Sentences, read_sentences
-from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
+from seqgan.data.sources import Limits, Sentences, read_sentences
+from seqgan.data.tokenizer_contract import Canonical
 
 ROWS = 2_000
 """Training rows that are looked at to see whether they pair."""
@@ -33,6 +33,16 @@ ENOUGH_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingFiles:
+    """The training files of one side, read one behind the other."""
+
+    paths: list[str]
+    take: str
+    """Which lines: all, odd, even, or auto."""
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingLines:
     """The lines of both sides that `take` leaves, before exclusion; by side."""
 
@@ -41,12 +51,14 @@ class TrainingLines:
     warnings: list[str]
 
 
-def read_training_lines(config: UnpairedTextConfig, canonical: Canonical) -> TrainingLines:
+def read_training_lines(
+    files: dict[str, TrainingFiles], canonical: Canonical, aligned: bool
+) -> TrainingLines:
     """Read the training files of both sides. Raises `UserError` for files that cannot be used."""
-    _check_apart(config)
-    files = {"a": config.a, "b": config.b}
-    whole = {side: _read_whole(part, f"data.{side}.path") for side, part in files.items()}
-    taken, warnings = _choose_take(config, whole, canonical)
+    _check_apart(files["a"].paths, files["b"].paths)
+    whole = {side: _read_whole(part.paths, f"data.{side}.path") for side, part in files.items()}
+    asked = {side: part.take for side, part in files.items()}
+    taken, warnings = _choose_take(asked, whole, canonical, aligned)
     pools = {side: _take(part, taken[side]) for side, part in whole.items()}
     not_taken = {
         side: len(whole[side].lines) + len(whole[side].blank) - len(pool.lines) - len(pool.blank)
@@ -56,11 +68,10 @@ def read_training_lines(config: UnpairedTextConfig, canonical: Canonical) -> Tra
 
 
 def _choose_take(
-    config: UnpairedTextConfig, whole: dict[str, Sentences], canonical: Canonical
+    asked: dict[str, str], whole: dict[str, Sentences], canonical: Canonical, aligned: bool
 ) -> tuple[dict[str, str], list[str]]:
     """By side all, odd or even, and warnings about the choice."""
-    asked = {"a": config.a.take, "b": config.b.take}
-    if config.aligned or set(asked.values()) == {"all"}:
+    if aligned or set(asked.values()) == {"all"}:
         return {side: "all" if take == "auto" else take for side, take in asked.items()}, []
     beside = _lines_beside(whole["a"], whole["b"])
     a, b = ([canonical(line) for line in lines] for lines in beside)
@@ -103,10 +114,10 @@ def _first_file(sentences: Sentences) -> dict[int, str]:
     return lines
 
 
-def _check_apart(config: UnpairedTextConfig) -> None:
+def _check_apart(a: list[str], b: list[str]) -> None:
     """Halves of one file are text of one kind, whatever `take` says."""
-    ours = {Path(path).resolve() for path in _paths(config.a)}
-    for path in _paths(config.b):
+    ours = {Path(path).resolve() for path in a}
+    for path in b:
         if Path(path).resolve() in ours:
             raise UserError(
                 f"data.b.path: {path} is a file of data.a.path as well; name text of another kind "
@@ -114,13 +125,8 @@ def _check_apart(config: UnpairedTextConfig) -> None:
             )
 
 
-def _paths(files: TextFilesConfig) -> list[str]:
-    return [files.path] if isinstance(files.path, str) else files.path
-
-
-def _read_whole(files: TextFilesConfig, field: str) -> Sentences:
+def _read_whole(paths: list[str], field: str) -> Sentences:
     """The lines of a side, all files one behind the other; numbers are those in a file."""
-    paths = _paths(files)
     parts = [read_sentences(path, field) for path in paths]
     return Sentences(
         ", ".join(paths),
@@ -139,22 +145,16 @@ def _take(whole: Sentences, take: str) -> Sentences:
 
 
 def find_excluded(
-    config: UnpairedTextConfig, keys: dict[str, list[str]], canonical: Canonical
+    paths: list[str], keys: dict[str, list[str]], canonical: Canonical, aligned: bool
 ) -> dict[str, list[bool]]:
-    """By side, which training lines stand in a file of data.exclude; a pair goes as one."""
-    files = [read_sentences(path, "data.exclude") for path in _excluding(config)]
+    """By side, which training lines stand in one of the files; a pair goes as one."""
+    files = [read_sentences(path, "data.exclude") for path in paths]
     barred = {canonical(line) for sentences in files for line in sentences.lines}
     excluded = {side: [key in barred for key in lines] for side, lines in keys.items()}
-    if config.aligned:
+    if aligned:
         either = [a or b for a, b in zip(excluded["a"], excluded["b"], strict=True)]
         return {"a": either, "b": either}
     return excluded
-
-
-def _excluding(config: UnpairedTextConfig) -> list[str]:
-    if config.exclude != "held_out":
-        return config.exclude
-    return [path for pair in (config.valid, config.test) if pair for path in (pair.a, pair.b)]
 
 
 def rows_pair(keys_a: list[str], keys_b: list[str]) -> bool:

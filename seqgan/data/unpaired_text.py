@@ -16,7 +16,7 @@ reports only, and neither training nor selection may change when the rows of one
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,47 +25,33 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 from seqgan.core.scripts import first_words, set_apart
-from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import (
-    EncodedSplit,
-    Fitted,
-    check_size,
-    describe_splits,
-    fit_sentences,
-    to_split,
-)
+from seqgan.data.corpus import Corpus, encode_corpus, lines_to_learn_from, pad
+from seqgan.data.counts import unknown_warnings
 from seqgan.data.neighbours import WordForWord
-from seqgan.data.sources import Canonical, Sentences, hold_out, read_unbroken
-from seqgan.data.text_pair_config import TextFilesConfig, UnpairedTextConfig
-from seqgan.data.tokenizer_contract import Tokenizer
-from seqgan.data.unknown_tokens import unknown_warnings
-from seqgan.data.unpaired_lines import find_excluded, read_training_lines, rows_pair
+from seqgan.data.sources import Sentences, complete_splits, read_unbroken
+from seqgan.data.tokenizer_contract import Canonical, Tokenizer, TokenizerRecipe
+from seqgan.data.unpaired_lines import (
+    TrainingFiles,
+    find_excluded,
+    read_training_lines,
+    rows_pair,
+)
 
 Scorer = Callable[[str, list[str], list[str], list[str]], dict[str, float]]
 """`scorer(way, sources, outputs, references)`: named scores against the truth; way: a2b or b2a."""
 
-
-@dataclass(frozen=True, slots=True)
-class TextSide:
-    """One kind of text, encoded."""
-
-    space: SequenceSpace
-    tokenizer: Tokenizer
-    train: EncodedSplit
-    valid: EncodedSplit
-    test: EncodedSplit
-
-
 Baselines = Callable[["UnpairedText", str, list[str]], dict[str, list[str]]]
 """`baselines(text, way, sources)`: by name, what simple rules make of the sources."""
+
+Splits = dict[str, Sentences]
 
 
 @dataclass(frozen=True, slots=True)
 class UnpairedText:
-    """Both kinds. `report` is plain JSON with a branch for each side, as `Corpus.report` has."""
+    """Both kinds. `report` is plain JSON with a branch for each side."""
 
-    a: TextSide
-    b: TextSide
+    a: Corpus
+    b: Corpus
     paired: bool
     """Whether row i of a held-out split of one side translates row i of the other's."""
     scorer: Scorer | None
@@ -80,77 +66,64 @@ class UnpairedText:
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     """By side, how many lines of its training files are not learned from, by reason."""
     canonical: Canonical = str
-    """What the tokenizers see of a line: words of sources and translations are compared so."""
+    """What the tokenizers read of a line: words of sources and translations are compared so."""
 
 
 def load_unpaired_text(
-    config: UnpairedTextConfig,
+    files: dict[str, TrainingFiles],
+    recipe: TokenizerRecipe,
+    *,
+    joint: bool,
+    pairs: dict[str, tuple[str, str]],
+    fraction: float,
+    seed: int,
+    exclude: list[str],
+    aligned: bool,
+    summaries: bool,
     tokenizers: tuple[Tokenizer, Tokenizer] | None = None,
     scorer: Scorer | None = None,
 ) -> UnpairedText:
     """Read, split, tokenize and count both sides. `tokenizers` are a run's own; None builds them.
 
-    `scorer` scores held-out pairs; without pairs it is left out. Raises `UserError` for files and
-    sentences that cannot be used.
+    `joint`: one vocabulary. `pairs` has the files of `valid` and `test`; without them `fraction`
+    of each side is held out for either. `exclude` are files whose lines are not learned from,
+    `aligned`: training rows are pairs, `summaries`: b summarizes a. `scorer` scores held-out pairs.
+
+    Raises `UserError` for files and sentences that cannot be used.
     """
-    if (config.valid is None) != (config.test is None):
-        given, missing = ("test", "valid") if config.valid is None else ("valid", "test")
-        raise UserError(
-            f"data.{missing}=null: data.{given} has pairs, {missing} data would have none; cut the "
-            f"files of data.{given} in two, or set both to null"
-        )
-    canonical = config.tokenizer.build_canonical()
-    files = {"a": config.a, "b": config.b}
-    training = read_training_lines(config, canonical)
+    canonical = recipe.canonical
+    training = read_training_lines(files, canonical, aligned)
     pools = training.pools
     keys = {side: [canonical(line) for line in pool.lines] for side, pool in pools.items()}
-    if set(keys["a"]) == set(keys["b"]):
-        raise UserError(
-            f"data.b.path: {pools['b'].source} has the same lines as {pools['a'].source} of "
-            f"data.a.path; name text of another kind"
-        )
-    if config.aligned and len(keys["a"]) != len(keys["b"]):
-        raise UserError(
-            f"data.aligned=true: {pools['a'].source} gives {len(keys['a'])} training lines, "
-            f"{pools['b'].source} {len(keys['b'])}; give files that are aligned line by line"
-        )
-    if config.aligned:
-        _check_beside(pools["a"], pools["b"])
-    excluded = find_excluded(config, keys, canonical)
+    _check_apart(pools, keys, aligned)
+    excluded = find_excluded(exclude, keys, canonical, aligned)
+    fractions = {} if pairs else dict.fromkeys(("test", "valid"), fraction)
     splits, learned = {}, {}
     for side, pool in pools.items():
-        limits, field = files[side], f"data.{side}"
-        splits[side] = _cut(config, _drop(pool, excluded[side], field), limits, canonical)
-        lines = splits[side]["train"].lines
-        learned[side] = config.tokenizer.lines_to_learn_from(lines, limits.length, limits.overlong)
-        unfitted = Fitted(learned[side], [], len(lines) - len(learned[side]), 0, 0)
-        check_size("train", unfitted, pool.source, limits, field)
-    if tokenizers is None:
-        tokenizers = _build_tokenizers(config, learned["a"], learned["b"])
-    ours = dict(zip("ab", tokenizers, strict=True))
-    if config.joint:
-        ours["b"] = ours["a"]
-    long_pairs = _read_pairs(config, splits, ours)
-
-    sides, reports = {}, {}
-    for side, tokenizer in ours.items():
-        fitted = {
-            name: fit_sentences(part, tokenizer, files[side], f"data.{side}")
-            for name, part in splits[side].items()
-        }
-        fitted |= {name: replace(fitted[name], dropped=lost) for name, lost in long_pairs.items()}
-        for name, part in fitted.items():
-            check_size(name, part, splits[side][name].source, files[side], f"data.{side}")
-        sides[side] = _side(fitted, tokenizer, files[side].length)
-        reports[side] = describe_splits(fitted, tokenizer, files[side].length, canonical)
-        reports[side]["excluded"] = sum(excluded[side])
-        reports[side]["blank"] = len(pools[side].blank)
+        limits = files[side].limits
+        kept = {"train": _drop(pool, excluded[side], limits.field)}
+        splits[side] = complete_splits(kept, fractions, seed, canonical, limits.max_train)
+        learned[side] = lines_to_learn_from(splits[side]["train"], recipe, limits, pool.source)
+    if tokenizers is None and joint:
+        tokenizers = (recipe.build(learned["a"] + learned["b"]),) * 2
+    elif tokenizers is None:
+        tokenizers = recipe.build(learned["a"]), recipe.build(learned["b"])
+    ours = {"a": tokenizers[0], "b": tokenizers[0 if joint else 1]}
+    dropped = {name: _add_pairs(name, paths, splits, files, ours) for name, paths in pairs.items()}
+    a, b = (
+        encode_corpus(splits[side], ours[side], files[side].limits, canonical, dropped=dropped)
+        for side in "ab"
+    )
+    reports = {"a": a.report, "b": b.report}
+    for side, counts in reports.items():
+        counts |= {"excluded": sum(excluded[side]), "blank": len(pools[side].blank)}
+    shorter = _shorter_articles(splits, canonical) if summaries and pairs else {}
     report: JsonObject = {
         **reports,
-        "paired": config.valid is not None,
-        "paired_rows": not config.aligned and rows_pair(keys["a"], keys["b"]),
-        "common_tokens": len(_tokens(sides["a"]) & _tokens(sides["b"])),
-        "shorter_articles": _shorter_articles(config, splits, canonical),
+        "paired": bool(pairs),
+        "paired_rows": not aligned and rows_pair(keys["a"], keys["b"]),
+        "common_tokens": len(_tokens(a) & _tokens(b)),
+        "shorter_articles": shorter,
     }
     left_out = {
         side: {
@@ -161,34 +134,43 @@ def load_unpaired_text(
         }
         for side in "ab"
     }
-    report["warnings"] = training.warnings + _warnings(config, keys["a"], keys["b"], report)
+    report["warnings"] = training.warnings + _warnings(keys, report, joint, summaries)
     for side in "ab":
         report["warnings"] += unknown_warnings(
-            reports[side], config.tokenizer.counts_words, f"data.{side}"
+            reports[side], recipe.counts_words, files[side].limits.field
         )
-    a, b = sides["a"], sides["b"]
-    word_for_word = WordForWord(a.train.lines, b.train.lines)
-    text = UnpairedText(
+    return UnpairedText(
         a,
         b,
-        paired=False,
-        scorer=None,
+        paired=bool(pairs),
+        scorer=scorer if pairs else None,
         report=report,
-        word_for_word=word_for_word,
+        baselines=(_lead if summaries else _word_for_word) if pairs else None,
+        word_for_word=WordForWord(a.train.lines, b.train.lines),
         left_out=left_out,
         canonical=canonical,
     )
-    if config.valid is None:
-        return text
-    baselines = _lead if "rouge" in config.score else _word_for_word
-    return replace(text, paired=True, scorer=scorer, baselines=baselines)
 
 
 # ── Lines ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check_beside(a: Sentences, b: Sentences) -> None:
-    """Aligned files keep their rows: a blank line of one has to be blank in the other."""
+def _check_apart(pools: Splits, keys: dict[str, list[str]], aligned: bool) -> None:
+    """The sides are text of two kinds. Aligned files keep their rows: a blank line of one has to
+    be blank in the other."""
+    a, b = pools["a"], pools["b"]
+    if set(keys["a"]) == set(keys["b"]):
+        raise UserError(
+            f"data.b.path: {b.source} has the same lines as {a.source} of data.a.path; name text "
+            "of another kind"
+        )
+    if not aligned:
+        return
+    if len(a.lines) != len(b.lines):
+        raise UserError(
+            f"data.aligned=true: {a.source} gives {len(a.lines)} training lines, {b.source} "
+            f"{len(b.lines)}; give files that are aligned line by line"
+        )
     for of_a, of_b in zip(a.numbers, b.numbers, strict=True):
         if of_a != of_b:
             raise UserError(
@@ -207,57 +189,42 @@ def _drop(pool: Sentences, excluded: list[bool], field: str) -> Sentences:
     return pool.take(kept)
 
 
-def _cut(
-    config: UnpairedTextConfig, pool: Sentences, limits: TextFilesConfig, canonical: Canonical
-) -> dict[str, Sentences]:
-    """The training split, and the held-out ones where there are no pairs."""
-    splits = {"train": pool}
-    if config.valid is None:
-        fractions = dict.fromkeys(("test", "valid"), config.valid_fraction)
-        splits = hold_out(pool, fractions, config.split_seed, canonical)
-    train = splits["train"]
-    splits["train"] = train.take(range(len(train.lines))[: limits.max_train])
-    return splits
-
-
-def _read_pairs(
-    config: UnpairedTextConfig,
-    splits: dict[str, dict[str, Sentences]],
+def _add_pairs(
+    name: str,
+    paths: tuple[str, str],
+    splits: dict[str, Splits],
+    files: dict[str, TrainingFiles],
     tokenizers: dict[str, Tokenizer],
-) -> dict[str, int]:
-    """Add the splits of paired files; how many pairs of each were dropped as too long."""
-    dropped = {}
-    for name, files in (("valid", config.valid), ("test", config.test)):
-        if files is None:
-            continue
-        pair = {
-            "a": read_unbroken(files.a, f"data.{name}.a"),
-            "b": read_unbroken(files.b, f"data.{name}.b"),
-        }
-        counts = {side: len(part.lines) for side, part in pair.items()}
-        if counts["a"] != counts["b"]:
-            raise UserError(
-                f"data.{name}: {files.a} has {counts['a']} lines, {files.b} has {counts['b']}, "
-                f"but line i of one must belong to line i of the other; give files that are "
-                f"aligned line by line"
-            )
-        kept = set(range(counts["a"]))
-        for side, limits in (("a", config.a), ("b", config.b)):
-            if limits.overlong == "drop":
-                encode = tokenizers[side].encode
-                lines = pair[side].lines
-                kept &= {row for row in kept if len(encode(lines[row])) < limits.length}
-        for side, part in pair.items():
-            splits[side][name] = part.take(sorted(kept))
-        dropped[name] = counts["a"] - len(kept)
-    return dropped
+) -> int:
+    """Read a paired split into those of both sides, and count the pairs that are dropped as too
+    long on one side."""
+    pair = {
+        side: read_unbroken(path, f"data.{name}.{side}")
+        for side, path in zip("ab", paths, strict=True)
+    }
+    counts = [len(part.lines) for part in pair.values()]
+    if counts[0] != counts[1]:
+        raise UserError(
+            f"data.{name}: {paths[0]} has {counts[0]} lines, {paths[1]} has {counts[1]}, "
+            f"but line i of one must belong to line i of the other; give files that are "
+            f"aligned line by line"
+        )
+    kept = set(range(counts[0]))
+    for side, part in pair.items():
+        limits = files[side].limits
+        if limits.overlong == "drop":
+            encode = tokenizers[side].encode
+            kept = {row for row in kept if len(encode(part.lines[row])) < limits.length}
+    for side, part in pair.items():
+        splits[side][name] = part.take(sorted(kept))
+    return counts[0] - len(kept)
 
 
-# ── What is wrong with them ───────────────────────────────────────────────────────────────────
+# ── Warnings ───────────────────────────────────────────────────────────────────
 
 
 def _warnings(
-    config: UnpairedTextConfig, keys_a: list[str], keys_b: list[str], report: JsonObject
+    keys: dict[str, list[str]], report: JsonObject, joint: bool, summaries: bool
 ) -> list[str]:
     warnings = []
     if report["paired_rows"]:
@@ -266,10 +233,10 @@ def _warnings(
             "set data.a.take=odd and data.b.take=even (or auto for both)"
         )
     mean_a, mean_b = (
-        float(np.mean([len(set_apart(key).split()) for key in keys])) if keys else 0.0
-        for keys in (keys_a, keys_b)
+        float(np.mean([len(set_apart(key).split()) for key in keys[side]])) if keys[side] else 0.0
+        for side in "ab"
     )
-    if "rouge" in config.score and mean_a < mean_b:
+    if summaries and mean_a < mean_b:
         warnings.append(
             f"data.a, data.b: summaries (data.b, {mean_b:.1f} words) are longer than what they "
             f"summarize (data.a, {mean_a:.1f} words); swap the two"
@@ -284,7 +251,7 @@ def _warnings(
     if any(blank.values()):
         counts = ", ".join(f"{count} of {name}" for name, count in blank.items())
         warnings.append(f"data.a, data.b: blank training lines were left out, {counts}")
-    if config.joint and not report["common_tokens"]:
+    if joint and not report["common_tokens"]:
         warnings.append(
             "data.a, data.b: the training texts have no token in common, nothing that generator "
             "pointer could copy or that noise mix could teach; check the files, or use neither"
@@ -292,12 +259,8 @@ def _warnings(
     return warnings
 
 
-def _shorter_articles(
-    config: UnpairedTextConfig, splits: dict[str, dict[str, Sentences]], canonical: Canonical
-) -> dict[str, int]:
-    """By split the held-out articles of fewer words than their summaries; {} for other text."""
-    if config.valid is None or "rouge" not in config.score:
-        return {}
+def _shorter_articles(splits: dict[str, Splits], canonical: Canonical) -> dict[str, int]:
+    """By split the held-out articles of fewer words than their summaries."""
     lengths = {
         (side, name): [len(set_apart(canonical(line)).split()) for line in splits[side][name].lines]
         for side in "ab"
@@ -312,35 +275,15 @@ def _shorter_articles(
 # ── Tokens ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _build_tokenizers(
-    config: UnpairedTextConfig, a: list[str], b: list[str]
-) -> tuple[Tokenizer, Tokenizer]:
-    if config.joint:
-        tokenizer = config.tokenizer.build(a + b)
-        return tokenizer, tokenizer
-    return config.tokenizer.build(a), config.tokenizer.build(b)
-
-
-def _side(fitted: dict[str, Fitted], tokenizer: Tokenizer, length: int) -> TextSide:
-    encoded = {name: to_split(part, length, tokenizer.end_id) for name, part in fitted.items()}
-    space = SequenceSpace(tokenizer.vocab_size, length, tokenizer.end_id)
-    return TextSide(space, tokenizer, **encoded)
-
-
-def encode_lines(lines: list[str], side: TextSide) -> tuple[Tensor, Tensor]:
+def encode_lines(lines: list[str], side: Corpus) -> tuple[Tensor, Tensor]:
     """Lines as ids of at most the side's length, and the columns in use, the end included."""
-    space = side.space
-    fill = 0 if space.end_id is None else space.end_id
-    ids_NT = np.full((len(lines), space.length), fill, dtype=np.int64)
-    mask_NT = np.zeros(ids_NT.shape, dtype=bool)
-    for row, line in enumerate(lines):
-        ids = side.tokenizer.encode(line)[: space.length]
-        ids_NT[row, : len(ids)] = ids
-        mask_NT[row, : len(ids) + (space.end_id is not None)] = True
-    return torch.from_numpy(ids_NT), torch.from_numpy(mask_NT)
+    length, end_id = side.space.length, side.space.end_id
+    rows = [side.tokenizer.encode(line)[:length] for line in lines]
+    used_N1 = torch.tensor([len(ids) + (end_id is not None) for ids in rows]).view(-1, 1)
+    return pad(rows, length, 0 if end_id is None else end_id), torch.arange(length) < used_N1
 
 
-def _tokens(side: TextSide) -> set[str]:
+def _tokens(side: Corpus) -> set[str]:
     """What the training text of a side is written in."""
     vocabulary = side.tokenizer.vocabulary()
     special = {side.tokenizer.end_id, side.tokenizer.unk_id}

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import DirectGenerator
-from seqgan.data.points import REAL_ROW_STREAM, TEST_STREAM, VALID_STREAM, centres, draw_points
-from seqgan.data.points_config import PointsDataConfig
+from seqgan.data.points import REAL_ROW_STREAM, TEST_STREAM, VALID_STREAM, Mixture
 from seqgan.decoding import generate
 from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
 from seqgan.evaluation.sheets import scatter
@@ -31,13 +30,13 @@ SHOWN_POINTS = 2_000
 class PointsEvaluator(Evaluator[DirectGenerator]):
     """Measures generators, and fresh real points for the real-data row."""
 
-    def __init__(self, config: PointsDataConfig, seed: int) -> None:
-        self._config = config
+    def __init__(self, mixture: Mixture, sizes: dict[str, int], seed: int) -> None:
+        self._mixture = mixture
         self._seed = seed
-        self._centres_KD = centres(config)
+        self._centres_KD = mixture.centres_K2
         self._real = {
-            "valid": draw_points(config, VALID_STREAM, config.valid),
-            "test": draw_points(config, TEST_STREAM, config.test),
+            "valid": mixture.draw(VALID_STREAM, sizes["valid"]),
+            "test": mixture.draw(TEST_STREAM, sizes["test"]),
         }
         self.notes: dict[str, object] = {
             "reference_points": {name: len(x) for name, x in self._real.items()}
@@ -52,7 +51,7 @@ class PointsEvaluator(Evaluator[DirectGenerator]):
 
     def real(self, split: str, samples: int) -> Metrics:
         """Fresh real points in the generator's place."""
-        return self._measure(draw_points(self._config, REAL_ROW_STREAM, samples), split)
+        return self._measure(self._mixture.draw(REAL_ROW_STREAM, samples), split)
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A scatter plot of the same noise at every call."""
@@ -69,7 +68,7 @@ class PointsEvaluator(Evaluator[DirectGenerator]):
     def _measure(self, points_ND: Tensor, split: str) -> Metrics:
         real_ND = self._real[split]
         least = max(1, round(LEAST_OF_TEN_THOUSAND * len(points_ND) / 10_000))
-        found = mode_coverage(points_ND, self._centres_KD, self._config.std, least)
+        found = mode_coverage(points_ND, self._centres_KD, self._mixture.std, least)
         neighbours = prdc(real_ND, points_ND)
         return {
             **found,

@@ -32,8 +32,8 @@ from torch import Tensor
 
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Generator, Rollout
+from seqgan.data.counts import unk_rates
 from seqgan.data.prompted_text import PromptedSplit, PromptedText
-from seqgan.data.unknown_tokens import unk_rates
 from seqgan.data.unpaired_text import Scorer
 from seqgan.decoding import Ancestral, Greedy, Sampler, held_out_log_probs, sample
 from seqgan.evaluation.base import (

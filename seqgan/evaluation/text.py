@@ -25,7 +25,7 @@ from torch import Tensor
 from seqgan.core.rng import isolated
 from seqgan.core.types import Generator, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
-from seqgan.data.unknown_tokens import unk_rates
+from seqgan.data.counts import unk_rates
 from seqgan.decoding import Ancestral, held_out_log_probs, sample
 from seqgan.evaluation.base import (
     DecodingSetting,

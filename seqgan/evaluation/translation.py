@@ -31,13 +31,13 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Generator, Rollout
-from seqgan.data.corpus import EncodedSplit
-from seqgan.data.unpaired_text import TextSide, UnpairedText, encode_lines
+from seqgan.data.corpus import Corpus, EncodedSplit
+from seqgan.data.unpaired_text import UnpairedText, encode_lines
 from seqgan.decoding import token_log_probs
 from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownLines
 from seqgan.evaluation.config import SHOWN
 from seqgan.evaluation.written import written_lines
-from seqgan.metrics.corpus import Corpus
+from seqgan.metrics.corpus import Corpus as Words
 from seqgan.metrics.ngram_lm import NgramModel, unigram_kl
 from seqgan.metrics.translation import copied_share
 from seqgan.tasks.language_pair.languages import lexicon_accuracy
@@ -133,7 +133,7 @@ class TranslationEvaluator(Evaluator[Translators]):
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
-    def _sides(self, direction: str) -> tuple[TextSide, TextSide]:
+    def _sides(self, direction: str) -> tuple[Corpus, Corpus]:
         """(source, target)."""
         a, b = self._text.a, self._text.b
         return (a, b) if direction == "a2b" else (b, a)
@@ -173,11 +173,11 @@ class TranslationEvaluator(Evaluator[Translators]):
         ids, mask = ids_NT.cpu().numpy(), mask_NT.cpu().numpy()
         nll_NT = self._models[direction].nll_NT(ids, mask)
         train = target.train
-        real = Corpus.from_masked(train.ids_NT.numpy(), train.mask_NT.numpy())
+        real = Words.from_masked(train.ids_NT.numpy(), train.mask_NT.numpy())
         kept = mask if target.space.end_id is None else mask & (ids != target.space.end_id)
         return {
             "lm_nll": float(nll_NT.sum() / mask.sum()),
-            "unigram_kl": unigram_kl(Corpus.from_masked(ids, mask), real, target.space.vocab_size),
+            "unigram_kl": unigram_kl(Words.from_masked(ids, mask), real, target.space.vocab_size),
             "distinct": len({row.tobytes() for row in ids}) / len(ids),
             "length": float(kept.sum(1).mean()),
         }
@@ -210,12 +210,12 @@ def _named(found: Mapping[str, float], direction: str) -> Metrics:
     return {f"{name}_{direction}": value for name, value in found.items()}
 
 
-def _first(side: TextSide, split: str, count: int) -> EncodedSplit:
+def _first(side: Corpus, split: str, count: int) -> EncodedSplit:
     part = side.valid if split == "valid" else side.test
     return EncodedSplit(part.ids_NT[:count], part.mask_NT[:count], part.lines[:count])
 
 
-def _language_model(side: TextSide, order: int) -> NgramModel:
+def _language_model(side: Corpus, order: int) -> NgramModel:
     vocab = side.space.vocab_size
     if (vocab + 1) ** order >= 2**63:
         raise UserError(

@@ -8,7 +8,7 @@ text of the other tokenizers itself (`13a`).
 from collections.abc import Sequence
 from typing import Literal
 
-from seqgan.data.sources import Canonical
+from seqgan.data.tokenizer_contract import Canonical
 from seqgan.metrics.translation import chrf, corpus_bleu, rouge
 
 ScoreName = Literal["bleu", "chrf", "rouge"]

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from seqgan.core.errors import UserError
-from seqgan.data.corpus import Corpus, EncodedSplit, load_corpus
+from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.corpus_config import HuggingFaceDataConfig, SentenceFilesConfig, TextDataConfig
 from seqgan.data.sources import Sentences
 from seqgan.data.tokenizer_config import (
@@ -57,7 +57,7 @@ def splits(corpus: Corpus) -> dict[str, EncodedSplit]:
 
 
 def test_ids_masks_and_lines_agree(write: Write) -> None:
-    corpus = load_corpus(text(write("train.txt", ["", *SENTENCES, " "])))
+    corpus = text(write("train.txt", ["", *SENTENCES, " "])).build_corpus()
     space, tokenizer = corpus.space, corpus.tokenizer
     assert (space.vocab_size, space.length, space.end_id) == (13, 8, 0)
     for split in splits(corpus).values():
@@ -76,8 +76,8 @@ def test_ids_masks_and_lines_agree(write: Write) -> None:
 
 def test_splits_are_seeded_and_complete(write: Write) -> None:
     path = write("train.txt", SENTENCES)
-    first, again = load_corpus(text(path)), load_corpus(text(path))
-    other = load_corpus(text(path, split_seed=1))
+    first, again = text(path).build_corpus(), text(path).build_corpus()
+    other = text(path, split_seed=1).build_corpus()
     for name, split in splits(first).items():
         assert split.lines == splits(again)[name].lines
         assert torch.equal(split.ids_NT, splits(again)[name].ids_NT)
@@ -90,7 +90,7 @@ def test_splits_are_seeded_and_complete(write: Write) -> None:
 def test_copies_of_a_sentence_stay_in_one_split(write: Write) -> None:
     """Copies as the tokenizer sees them: upper case and spacing make no new sentence here."""
     lines = [copy for line in SENTENCES for copy in (line, line.upper(), line.replace(" .", "."))]
-    corpus = load_corpus(text(write("train.txt", lines), valid_fraction=0.2, test_fraction=0.3))
+    corpus = text(write("train.txt", lines), valid_fraction=0.2, test_fraction=0.3).build_corpus()
     keys = [
         {" ".join(line.lower().replace(".", " .").split()) for line in split.lines}
         for split in splits(corpus).values()
@@ -104,18 +104,16 @@ def test_copies_of_a_sentence_stay_in_one_split(write: Write) -> None:
 def test_case_makes_a_difference_where_the_tokenizer_keeps_it(write: Write) -> None:
     lines = [copy for line in SENTENCES for copy in (line, line.upper())]
     tokenizer = WordTokenizerConfig(name="word", lowercase=False)
-    corpus = load_corpus(text(write("train.txt", lines), tokenizer=tokenizer))
+    corpus = text(write("train.txt", lines), tokenizer=tokenizer).build_corpus()
     assert corpus.report["train"]["duplicates"] == 0
 
 
 def test_given_files_are_used_as_they_are(write: Write) -> None:
-    corpus = load_corpus(
-        text(
-            write("train.txt", ["a b", "a b", "c"]),
-            valid_path=write("valid.txt", ["a b", "A B", "d"]),
-            test_path=write("test.txt", ["d d", "c"]),
-        )
-    )
+    corpus = text(
+        write("train.txt", ["a b", "a b", "c"]),
+        valid_path=write("valid.txt", ["a b", "A B", "d"]),
+        test_path=write("test.txt", ["d d", "c"]),
+    ).build_corpus()
     assert corpus.train.lines == ["a b", "a b", "c"]
     assert corpus.valid.lines == ["a b", "A B", "d"]
     report = corpus.report
@@ -126,13 +124,13 @@ def test_given_files_are_used_as_they_are(write: Write) -> None:
 
 def test_one_given_file_leaves_the_other_to_be_held_out(write: Write) -> None:
     valid = write("valid.txt", ["one two ."])
-    corpus = load_corpus(text(write("train.txt", SENTENCES), valid_path=valid))
+    corpus = text(write("train.txt", SENTENCES), valid_path=valid).build_corpus()
     assert [len(split.lines) for split in splits(corpus).values()] == [95, 1, 5]
 
 
 def test_the_vocabulary_comes_from_the_training_split(write: Write) -> None:
     lines = [f"w{i}" for i in range(50)]
-    corpus = load_corpus(text(write("train.txt", lines)))
+    corpus = text(write("train.txt", lines)).build_corpus()
     assert sorted(corpus.tokenizer.vocabulary()[2:]) == sorted(corpus.train.lines)
     assert corpus.report["test"]["unk_rate"] == 1.0
 
@@ -143,18 +141,18 @@ def test_unknown_words_that_training_never_shows_are_told(write: Write) -> None:
         "valid_path": write("valid.txt", ["a b a b"]),
         "test_path": write("test.txt", ["a b a", "e b"]),
     }
-    corpus = load_corpus(text(**files))
+    corpus = text(**files).build_corpus()
     (warning,) = corpus.report["warnings"]
     assert warning.startswith("data: 20.0% of the test tokens are unknown (<unk>), of the training")
     assert warning.endswith("; set data.tokenizer.min_count=2")
 
-    default = load_corpus(text(**files, tokenizer=WordTokenizerConfig(name="word")))
+    default = text(**files, tokenizer=WordTokenizerConfig(name="word")).build_corpus()
     assert default.report["train"]["unk_rate"] == pytest.approx(2 / 6)
     assert default.report["warnings"] == []
 
     vocabulary = write("words.txt", ["<eos>", "<unk>", "a", "b", "c", "d"])
     given = WordTokenizerConfig(name="word", vocabulary=vocabulary)
-    (warning,) = load_corpus(text(**files, tokenizer=given)).report["warnings"]
+    (warning,) = text(**files, tokenizer=given).build_corpus().report["warnings"]
     assert "min_count" not in warning  # it changes nothing there
 
 
@@ -162,10 +160,10 @@ def test_text_without_spaces_is_sent_to_characters(write: Write) -> None:
     """Each line is one word; with `char` hardly anything is unknown."""
     lines = [f"我们{verb}{what}。" for verb in "买卖吃看找" for what in "书鱼花茶米车"]
     path = write("train.txt", lines)
-    assert "set 'data.tokenizer={name: char}'" in load_corpus(text(path)).report["warnings"][0]
+    assert "set 'data.tokenizer={name: char}'" in text(path).build_corpus().report["warnings"][0]
     with pytest.raises(UserError, match=r"min_count=2.* set 'data\.tokenizer={name: char}'"):
-        load_corpus(text(path, tokenizer=WordTokenizerConfig(name="word")))
-    corpus = load_corpus(text(path, tokenizer=CharTokenizerConfig(name="char")))
+        text(path, tokenizer=WordTokenizerConfig(name="word")).build_corpus()
+    corpus = text(path, tokenizer=CharTokenizerConfig(name="char")).build_corpus()
     assert corpus.report["warnings"] == []
     assert corpus.report["test"]["unk_rate"] == 0
     assert [corpus.tokenizer.decode(row) for row in corpus.train.ids_NT.tolist()] == (
@@ -179,7 +177,7 @@ def test_one_text_in_two_spellings_is_one_sentence(write: Write, line: str) -> N
     hidden = f"\ufeff{line[0]}\u200b{line[1:3]}\u2060\u00ad{line[3:]}"
     assert len({line, decomposed, hidden}) == 3
     files = {name: write(name, ["a", "b"]) for name in ("valid_path", "test_path")}
-    corpus = load_corpus(text(write("train.txt", [line, decomposed, hidden]), **files))
+    corpus = text(write("train.txt", [line, decomposed, hidden]), **files).build_corpus()
     assert corpus.train.lines == [line] * 3
     assert corpus.report["train"]["duplicates"] == 2
     assert corpus.space.vocab_size == 4
@@ -188,9 +186,9 @@ def test_one_text_in_two_spellings_is_one_sentence(write: Write, line: str) -> N
 def test_equal_lines_are_told_from_short_text(write: Write) -> None:
     message = r"train\.txt: 300 lines, of which 1 differ as the tokenizer sees them"
     with pytest.raises(UserError, match=message):
-        load_corpus(text(write("train.txt", ["The same line.", "the  same line ."] * 150)))
+        text(write("train.txt", ["The same line.", "the  same line ."] * 150)).build_corpus()
     with pytest.raises(UserError, match=r"4 lines, of which 2 differ"):
-        load_corpus(text(write("few.txt", ["a", "a", "a", "b"])))
+        text(write("few.txt", ["a", "a", "a", "b"])).build_corpus()
 
 
 @pytest.mark.parametrize("overlong", ["drop", "truncate"])
@@ -210,7 +208,7 @@ def test_pieces_are_not_learned_from_what_cannot_fit(
     files = {name: write(name, SENTENCES) for name in ("valid_path", "test_path")}
     path = write("train.txt", [*SENTENCES, "zero one two " * 80_000])
     pieces = SentencePieceConfig(name="sentencepiece", vocab_size=40)
-    corpus = load_corpus(text(path, tokenizer=pieces, length=24, overlong=overlong, **files))
+    corpus = text(path, tokenizer=pieces, length=24, overlong=overlong, **files).build_corpus()
     assert longest == [max(map(len, SENTENCES)) if overlong == "drop" else 16 * 24]
     report = corpus.report["train"]
     assert report["dropped" if overlong == "drop" else "truncated"] == 1
@@ -220,22 +218,22 @@ def test_lines_that_are_all_too_long_for_pieces(write: Write) -> None:
     path = write("train.txt", [line * 50 for line in SENTENCES])
     pieces = SentencePieceConfig(name="sentencepiece", vocab_size=40)
     with pytest.raises(UserError, match=r"has 0 sentences .*90 were dropped as longer than"):
-        load_corpus(text(path, tokenizer=pieces, length=8, overlong="drop"))
+        text(path, tokenizer=pieces, length=8, overlong="drop").build_corpus()
 
 
 def test_a_thousandth_of_unknown_words_is_no_matter(write: Write) -> None:
     known = ["a b"] * 500
     files = {"path": write("train.txt", known), "valid_path": write("valid.txt", known)}
-    just = load_corpus(text(**files, test_path=write("test.txt", [*known[1:], "a e"])))
+    just = text(**files, test_path=write("test.txt", [*known[1:], "a e"])).build_corpus()
     assert just.report["test"]["unk_rate"] == 0.001
     assert just.report["warnings"] == []
-    above = load_corpus(text(**files, test_path=write("more.txt", [*known[2:], "a e", "a e"])))
+    above = text(**files, test_path=write("more.txt", [*known[2:], "a e", "a e"])).build_corpus()
     assert len(above.report["warnings"]) == 1
 
 
 def test_max_train_keeps_the_first_sentences(write: Write) -> None:
     path = write("train.txt", SENTENCES)
-    whole, part = load_corpus(text(path)), load_corpus(text(path, max_train=10))
+    whole, part = text(path).build_corpus(), text(path, max_train=10).build_corpus()
     assert part.train.lines == whole.train.lines[:10]
     assert part.test.lines == whole.test.lines
 
@@ -245,29 +243,29 @@ def test_gzip_and_plain_files_give_the_same_corpus(tmp_path: Path, write: Write)
     packed = tmp_path / "train.txt.gz"
     packed.write_bytes(gzip.compress(Path(plain).read_bytes()))
     assert torch.equal(
-        load_corpus(text(plain)).train.ids_NT, load_corpus(text(str(packed))).train.ids_NT
+        text(plain).build_corpus().train.ids_NT, text(str(packed)).build_corpus().train.ids_NT
     )
 
 
 def test_a_run_keeps_its_tokenizer(tmp_path: Path, write: Write) -> None:
-    corpus = load_corpus(text(write("train.txt", SENTENCES)))
+    corpus = text(write("train.txt", SENTENCES)).build_corpus()
     corpus.tokenizer.save(tmp_path)
     other = text(write("other.txt", ["one zebra", "two two", "one", "two"]))
-    again = load_corpus(other, load_tokenizer(tmp_path))
+    again = other.build_corpus(load_tokenizer(tmp_path))
     assert again.space == corpus.space
     assert again.tokenizer.vocabulary() == corpus.tokenizer.vocabulary()
 
 
 def test_sentencepiece_corpus(write: Write) -> None:
     pieces = SentencePieceConfig(name="sentencepiece", vocab_size=24)
-    corpus = load_corpus(text(write("train.txt", SENTENCES), tokenizer=pieces, length=24))
+    corpus = text(write("train.txt", SENTENCES), tokenizer=pieces, length=24).build_corpus()
     assert corpus.space.vocab_size == 24
     for ids, line in zip(corpus.test.ids_NT, corpus.test.lines, strict=True):
         assert corpus.tokenizer.decode(ids.tolist()) == line
 
 
 def test_the_report_is_json(write: Write) -> None:
-    report = load_corpus(text(write("train.txt", SENTENCES))).report
+    report = text(write("train.txt", SENTENCES)).build_corpus().report
     assert json.loads(json.dumps(report)) == report
     assert (report["vocabulary"], report["length"]) == (13, 8)
     assert len(report["train"].pop("sha256")) == 64
@@ -301,11 +299,11 @@ def test_overlong_sentences_are_an_error_that_says_where_and_what_to_do(write: W
         r"data\.overlong=truncate"
     )
     with pytest.raises(UserError, match=message):
-        load_corpus(given_splits(write))
+        given_splits(write).build_corpus()
 
 
 def test_overlong_sentences_are_dropped_and_counted(write: Write) -> None:
-    corpus = load_corpus(given_splits(write, overlong="drop"))
+    corpus = given_splits(write, overlong="drop").build_corpus()
     assert corpus.train.lines == ["a a", "a a a", "b"]
     assert corpus.valid.lines == ["b"]
     counts = [
@@ -317,7 +315,7 @@ def test_overlong_sentences_are_dropped_and_counted(write: Write) -> None:
 
 def test_overlong_sentences_are_cut_and_counted(write: Write) -> None:
     """A sentence that was cut has no end: its last column is a word, and counts."""
-    corpus = load_corpus(given_splits(write, overlong="truncate"))
+    corpus = given_splits(write, overlong="truncate").build_corpus()
     assert corpus.train.lines == LONG
     assert corpus.train.ids_NT.tolist() == [
         [2, 2, 0, 0],
@@ -348,7 +346,7 @@ def test_a_split_that_loses_everything_is_an_error(write: Write) -> None:
             expected = "the train split has 1 sentences and needs at least 2 .*give more text"
         config = text(train, valid_path=valid, test_path=test, length=3, overlong="drop")
         with pytest.raises(UserError, match=expected):
-            load_corpus(config)
+            config.build_corpus()
 
 
 # ---------------------------------------------------------------- files that cannot be used
@@ -357,13 +355,13 @@ def test_a_split_that_loses_everything_is_an_error(write: Write) -> None:
 @pytest.mark.parametrize("lines", [["a"], ["a", "b"], ["a", "b", "c"]])
 def test_too_little_text_is_an_error(write: Write, lines: list[str]) -> None:
     with pytest.raises(UserError, match=r"train\.txt: the train split has [01] .*give more text"):
-        load_corpus(text(write("train.txt", lines)))
+        text(write("train.txt", lines)).build_corpus()
 
 
 def test_max_train_of_one_is_too_little(write: Write) -> None:
     message = r"the train split has 1 .*\(data\.max_train=1\); .*raise data\.max_train"
     with pytest.raises(UserError, match=message):
-        load_corpus(text(write("train.txt", SENTENCES), max_train=1))
+        text(write("train.txt", SENTENCES), max_train=1).build_corpus()
 
 
 @pytest.mark.parametrize("field", ["path", "valid_path", "test_path"])
@@ -375,7 +373,7 @@ def test_bad_files_are_named_with_their_field(tmp_path: Path, write: Write, fiel
         if content is not None:
             bad.write_bytes(content)
         with pytest.raises(UserError, match=rf"data\.{field}: .*bad\.txt"):
-            load_corpus(text(**(good | {field: str(bad)})))
+            text(**(good | {field: str(bad)})).build_corpus()
 
 
 # ---------------------------------------------------------------- the datasets library
@@ -400,8 +398,8 @@ def test_a_saved_dataset_is_the_same_corpus_as_its_text(
 ) -> None:
     rows = [None, *SENTENCES, "  "]
     local_datasets.Dataset.from_dict({"text": rows}).save_to_disk(str(tmp_path / "saved"))
-    corpus = load_corpus(hub(tmp_path / "saved"))
-    same = load_corpus(text(write("train.txt", SENTENCES)))
+    corpus = hub(tmp_path / "saved").build_corpus()
+    same = text(write("train.txt", SENTENCES)).build_corpus()
     assert corpus.report == same.report
     for name, split in splits(corpus).items():
         assert split.lines == splits(same)[name].lines
@@ -420,7 +418,7 @@ def save_three_splits(datasets: Any, folder: Path) -> None:
 def test_named_splits_are_used_as_they_are(local_datasets: Any, tmp_path: Path) -> None:
     save_three_splits(local_datasets, tmp_path / "saved")
     config = hub(tmp_path / "saved", column="caption", valid_split="validation", test_split="test")
-    corpus = load_corpus(config)
+    corpus = config.build_corpus()
     assert corpus.train.lines == ["a b", "b"]
     assert corpus.valid.lines == ["b"]
     assert corpus.test.lines == ["a", "c"]
@@ -448,7 +446,7 @@ def test_missing_columns_and_splits_are_explained(
 ) -> None:
     save_three_splits(local_datasets, tmp_path / "saved")
     with pytest.raises(UserError, match=message):
-        load_corpus(hub(tmp_path / "saved", **{"column": "caption", **fields}))
+        hub(tmp_path / "saved", **{"column": "caption", **fields}).build_corpus()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "txt", "parquet"])
@@ -459,7 +457,7 @@ def test_single_files(local_datasets: Any, tmp_path: Path, suffix: str) -> None:
         path.write_text("\n".join(SENTENCES), encoding="utf-8")
     else:
         getattr(rows, "to_json" if suffix == "jsonl" else f"to_{suffix}")(str(path))
-    corpus = load_corpus(hub(path))
+    corpus = hub(path).build_corpus()
     assert corpus.report["train"]["lines"] == 90
 
 
@@ -468,22 +466,22 @@ def test_a_folder_of_files(local_datasets: Any, tmp_path: Path) -> None:
     folder.mkdir()
     for name, lines in (("train", SENTENCES), ("test", ["one two ."])):
         local_datasets.Dataset.from_dict({"text": lines}).to_csv(str(folder / f"{name}.csv"))
-    corpus = load_corpus(hub(folder, test_split="test"))
+    corpus = hub(folder, test_split="test").build_corpus()
     assert [len(split.lines) for split in splits(corpus).values()] == [95, 5, 1]
 
 
 def test_data_that_cannot_be_loaded_are_named(local_datasets: Any, tmp_path: Path) -> None:
     message = r"data\.dataset='no/such-corpus': cannot be loaded .*check the path or hub id"
     with pytest.raises(UserError, match=message):
-        load_corpus(hub("no/such-corpus"))
+        hub("no/such-corpus").build_corpus()
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(b"junk")
     with pytest.raises(UserError, match=r"damaged\.parquet': cannot be loaded"):
-        load_corpus(hub(damaged))
+        hub(damaged).build_corpus()
     other = tmp_path / "sentences.docx"
     other.touch()
     with pytest.raises(UserError, match=r"sentences\.docx': cannot read .*'\.docx'; choose from"):
-        load_corpus(hub(other))
+        hub(other).build_corpus()
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -496,7 +494,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     monkeypatch.setattr(builtins, "__import__", without_datasets)
     with pytest.raises(UserError, match=r"datasets is not installed; .*'seqgan\[corpora\]'"):
-        load_corpus(hub(tmp_path))
+        hub(tmp_path).build_corpus()
 
 
 class CountingConfig(SentenceFilesConfig):
@@ -513,8 +511,8 @@ class CountingConfig(SentenceFilesConfig):
 
 
 def test_text_of_ones_own_is_cut_like_files() -> None:
-    corpus = load_corpus(CountingConfig(length=3, valid_fraction=0.1, test_fraction=0.2))
+    corpus = CountingConfig(length=3, valid_fraction=0.1, test_fraction=0.2).build_corpus()
     splits = (corpus.train, corpus.valid, corpus.test)
     assert [len(split.lines) for split in splits] == [28, 4, 8]
     with pytest.raises(UserError, match="numbers: the train split has 1 sentences"):
-        load_corpus(CountingConfig(length=3, max_train=1))
+        CountingConfig(length=3, max_train=1).build_corpus()

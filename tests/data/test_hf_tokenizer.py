@@ -9,7 +9,6 @@ pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
 from tiny_networks import LINES, write_byte_tokenizer, write_word_tokenizer
 
 from seqgan.core.errors import UserError
-from seqgan.data.corpus import load_corpus
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.tokenizer_config import HfTokenizerConfig
 from seqgan.data.tokenizers import (
@@ -85,7 +84,7 @@ def test_a_corpus_is_read_with_it(of_bytes, tmp_path: Path) -> None:
         tokenizer=HfTokenizerConfig(name="hf", path=of_bytes),
         length=24,
     )
-    corpus = load_corpus(config)
+    corpus = config.build_corpus()
     assert corpus.space.vocab_size == 270
     assert corpus.space.end_id == 0
     assert corpus.report["train"]["unk_rate"] == 0

@@ -10,7 +10,7 @@ from tiny_runs import tiny_experiment
 from seqgan.assembly import build_task
 from seqgan.core.types import Batch
 from seqgan.data.oracle_config import ConditionalOracleConfig, OracleDataConfig
-from seqgan.data.oracle_samples import OracleSamples, draw_pairs, draw_samples
+from seqgan.data.oracle_samples import OracleSamples
 
 CPU = torch.device("cpu")
 SIZES = {"train": 20, "valid": 20, "test": 20}
@@ -20,13 +20,13 @@ ORACLE = {"name": "random_gru", "vocab_size": 9, "length": 6, "embed": 4, "hidde
 def plain(seed: int) -> OracleSamples:
     tree: dict[str, Any] = {"name": "oracle", "oracle": ORACLE, "seed": seed, **SIZES}
     config = OracleDataConfig.model_validate(tree)
-    return draw_samples(config, config.oracle.build(CPU))
+    return config.build_samples()
 
 
 def prompted(seed: int) -> OracleSamples:
     tree = {"name": "conditional_oracle", "oracle": ORACLE, "prompt": 3, "seed": seed, **SIZES}
     config = ConditionalOracleConfig.model_validate(tree)
-    return draw_pairs(config, config.build_oracle(CPU))
+    return config.build_samples()
 
 
 def parts_of(samples: OracleSamples) -> list[Batch]:

@@ -11,12 +11,10 @@ import torch
 from torch import Tensor
 
 from seqgan.core.config import validate
-from seqgan.data.corpus import load_corpus
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.data.prompted_text import load_prompted_text
 from seqgan.data.text_pair_config import UnpairedTextConfig
-from seqgan.data.unpaired_text import encode_lines, load_unpaired_text
+from seqgan.data.unpaired_text import encode_lines
 
 END, LENGTH = 3, 4
 
@@ -65,7 +63,7 @@ def test_sentences(tmp_path: Path) -> None:
         length=LENGTH,
     )
     tokenizer: Any = EndLast()
-    corpus = load_corpus(config, tokenizer)
+    corpus = config.build_corpus(tokenizer)
     assert corpus.space.end_id == END
     for name, part in lines.items():
         split = getattr(corpus, name)
@@ -83,7 +81,7 @@ def test_prompts_and_responses(tmp_path: Path) -> None:
         }
     tree = {"name": "prompted_text", "source": source, "prompt_length": 3, "length": LENGTH}
     tokenizer: Any = EndLast()
-    text = load_prompted_text(validate(PromptedTextConfig, tree, "data"), tokenizer)
+    text = validate(PromptedTextConfig, tree, "data").build_text(tokenizer)
     for name in prompts:
         batch = getattr(text, name).batch
         assert_padded(batch.x, batch.mask, responses[name])
@@ -101,7 +99,7 @@ def test_two_kinds_of_text(tmp_path: Path) -> None:
     tree = {"name": "unpaired_text", **sides, "valid": held_out, "test": held_out, "score": []}
     tokenizer: Any = EndLast()
     config = UnpairedTextConfig.model_validate(tree)
-    text = load_unpaired_text(config, (tokenizer, tokenizer))
+    text = config.build_text((tokenizer, tokenizer))
     for side, part in lines.items():
         split = getattr(text, side).train
         assert_padded(split.ids_NT, split.mask_NT, part)

@@ -9,9 +9,6 @@ from seqgan.data.points import (
     REAL_ROW_STREAM,
     TEST_STREAM,
     VALID_STREAM,
-    centres,
-    draw_points,
-    training_block,
 )
 from seqgan.data.points_config import PointsDataConfig
 
@@ -23,11 +20,11 @@ def points(layout: str, **fields) -> PointsDataConfig:
 
 
 def nearest(x_N2: torch.Tensor, config: PointsDataConfig) -> torch.Tensor:
-    return torch.cdist(x_N2, centres(config)).argmin(1)
+    return torch.cdist(x_N2, config.build_mixture().centres_K2).argmin(1)
 
 
 def test_the_ring() -> None:
-    found = centres(points("ring"))
+    found = points("ring").build_mixture().centres_K2
     assert found.shape == (8, 2)
     half = math.sqrt(0.5)
     torch.testing.assert_close(found[:3], torch.tensor([[1, 0], [half, half], [0, 1.0]]))
@@ -36,7 +33,7 @@ def test_the_ring() -> None:
 
 
 def test_the_grid_is_that_of_the_published_code() -> None:
-    found = {tuple(row) for row in centres(points("grid")).tolist()}
+    found = {tuple(row) for row in points("grid").build_mixture().centres_K2.tolist()}
     expected = torch.tensor([[2 * i, 2 * j] for i in range(-2, 3) for j in range(-2, 3)]) / 8**0.5
     assert found == {tuple(row) for row in expected.tolist()}
     assert PointsDataConfig(name="points", layout="grid").std == pytest.approx(
@@ -47,41 +44,44 @@ def test_the_grid_is_that_of_the_published_code() -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_draws_have_the_moments_of_the_mixture(layout: str) -> None:
     config = points(layout, std=0.05, seed=3)
-    x_N2 = draw_points(config, stream=0, rows=50_000)
+    x_N2 = config.build_mixture().draw(stream=0, rows=50_000)
     assert x_N2.shape == (50_000, 2)
     assert x_N2.dtype == torch.float32
     chosen_N = nearest(x_N2, config)
     counts_K = torch.bincount(chosen_N).float()
-    K = len(centres(config))
+    K = len(config.build_mixture().centres_K2)
     assert len(counts_K) == K
     expected = 50_000 / K
     chi2 = ((counts_K - expected) ** 2 / expected).sum().item()
     assert chi2 < K - 1 + 5 * math.sqrt(2 * (K - 1))
-    residue = (x_N2 - centres(config)[chosen_N]) / 0.05
+    residue = (x_N2 - config.build_mixture().centres_K2[chosen_N]) / 0.05
     torch.testing.assert_close(residue.T.cov(), torch.eye(2), atol=0.03, rtol=0)
     torch.testing.assert_close(residue.mean(0), torch.zeros(2), atol=0.02, rtol=0)
 
 
 def test_streams_and_seeds_are_independent_and_repeat() -> None:
     config = points("ring")
-    first = draw_points(config, 1, 100)
-    assert torch.equal(first, draw_points(config, 1, 100))
-    for other in (draw_points(config, 2, 100), draw_points(points("ring", seed=1), 1, 100)):
+    first = config.build_mixture().draw(1, 100)
+    assert torch.equal(first, config.build_mixture().draw(1, 100))
+    for other in (
+        config.build_mixture().draw(2, 100),
+        points("ring", seed=1).build_mixture().draw(1, 100),
+    ):
         assert (first - other).abs().min() > 0
 
 
 def test_no_training_block_is_what_generators_are_measured_on() -> None:
     """Drawn with as many rows, so that an equal stream would give equal points."""
     config = points("grid")
-    blocks = [training_block(config, index) for index in range(4)]
+    blocks = [config.build_mixture().training_block(index) for index in range(4)]
     streams = (VALID_STREAM, TEST_STREAM, REAL_ROW_STREAM)
-    held_out = [draw_points(config, stream, len(blocks[0])) for stream in streams]
+    held_out = [config.build_mixture().draw(stream, len(blocks[0])) for stream in streams]
     first_rows = {tuple(x_N2[0].tolist()) for x_N2 in blocks + held_out}
     assert len(first_rows) == 7
-    assert torch.equal(training_block(config, 2), blocks[2])
+    assert torch.equal(config.build_mixture().training_block(2), blocks[2])
 
 
 def test_global_generators_are_left_alone() -> None:
     state = torch.get_rng_state()
-    draw_points(points("grid"), 0, 10)
+    points("grid").build_mixture().draw(0, 10)
     assert torch.equal(state, torch.get_rng_state())

@@ -16,7 +16,7 @@ from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.pair_sources import Pairs
 from seqgan.data.prompted_config import PairSourceConfig, PromptedTextConfig, SmallTalkConfig
-from seqgan.data.prompted_text import PromptedText, load_prompted_text
+from seqgan.data.prompted_text import PromptedText
 from seqgan.data.small_talk import fits, write_pairs
 from seqgan.data.tokenizer_config import CharTokenizerConfig, WordTokenizerConfig
 from seqgan.data.tokenizers import load_tokenizer
@@ -46,7 +46,7 @@ def config_of(source: dict[str, Any], **options: Any) -> PromptedTextConfig:
 
 
 def load(source: dict[str, Any], **options: Any) -> PromptedText:
-    return load_prompted_text(config_of(source, **options))
+    return config_of(source, **options).build_text()
 
 
 def jsonl(path: Path, rows: list[Any] | None = None, **options: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def test_a_run_brings_its_own_tokenizer(tmp_path: Path) -> None:
     source = jsonl(tmp_path / "x.jsonl")
     text = load(source)
     text.tokenizer.save(tmp_path)
-    again = load_prompted_text(config_of(source, max_train=3), load_tokenizer(tmp_path))
+    again = config_of(source, max_train=3).build_text(load_tokenizer(tmp_path))
     assert again.space == text.space
     assert torch.equal(again.train.batch.x, text.train.batch.x[:3])
 
@@ -438,7 +438,7 @@ class EchoConfig(PairSourceConfig):
 
 def test_a_source_of_ones_own_is_cut_like_files() -> None:
     tree = {"prompt_length": 2, "length": 3, "tokenizer": {"name": "word"}}
-    text = load_prompted_text(PromptedTextConfig(source=EchoConfig(pairs=30), **tree))
+    text = PromptedTextConfig(source=EchoConfig(pairs=30), **tree).build_text()
     assert sum(len(split.prompts) for split in (text.train, text.valid, text.test)) == 30
     assert text.fits is not None
     assert [text.fits("a", response) for response in "ab"] == [True, False]

@@ -11,7 +11,7 @@ import pytest
 from seqgan.core.config import validate
 from seqgan.core.errors import UserError
 from seqgan.data.text_pair_config import UnpairedTextConfig
-from seqgan.data.unpaired_text import UnpairedText, load_unpaired_text
+from seqgan.data.unpaired_text import UnpairedText
 from seqgan.experiment import load_experiment
 
 Write = Callable[[str, list[str]], str]
@@ -51,7 +51,7 @@ def config(a: Any, b: Any, **fields: Any) -> UnpairedTextConfig:
 
 def load(a: Any, b: Any, **fields: Any) -> UnpairedText:
     tree = config(a, b, **fields)
-    return load_unpaired_text(tree, scorer=tree.build_scores())
+    return tree.build_text(scorer=tree.build_scores())
 
 
 def warnings_of(text: UnpairedText) -> list[str]:
@@ -93,7 +93,7 @@ def test_a_vocabulary_for_each_side(write: Write) -> None:
     assert text.a.tokenizer is not text.b.tokenizer
     assert not set(GERMAN) & set(text.a.tokenizer.vocabulary())
     assert text.report["common_tokens"] == load(*sides).report["common_tokens"]
-    again = load_unpaired_text(config(*sides, joint=False), (text.a.tokenizer, text.b.tokenizer))
+    again = config(*sides, joint=False).build_text((text.a.tokenizer, text.b.tokenizer))
     assert again.report == text.report
 
 
@@ -227,7 +227,7 @@ def test_shipped_files_keep_every_line_of_unpaired_text(
     config_file = Path(__file__).parents[2] / "configs" / f"{name}.yaml"
     tree = load_experiment(config_file, words).data
     assert isinstance(tree, UnpairedTextConfig)
-    text = load_unpaired_text(tree)
+    text = tree.build_text()
     kept = [line for line in english if line != "one 1"]
     assert text.a.train.lines == (kept if tree.exclude else english)
     assert len(text.b.train.lines) in (249, 250)
@@ -428,13 +428,13 @@ def test_aligned_files_stay_pairs(tmp_path: Path) -> None:
         for split in ("valid", "test")
     }
     tree = {"name": "unpaired_text", **files, **held_out, "aligned": True}
-    text = load_unpaired_text(validate(UnpairedTextConfig, tree, "data"))
+    text = validate(UnpairedTextConfig, tree, "data").build_text()
     for ours, theirs in zip(text.a.train.lines, text.b.train.lines, strict=True):
         assert ours.split()[1] == theirs.split()[1]
     assert warnings_of(text) == []
     (tmp_path / "barred").write_text("one wtrain3\nun wtrain5\n")
     barred = {**tree, "exclude": [str(tmp_path / "barred")]}
-    fewer = load_unpaired_text(validate(UnpairedTextConfig, barred, "data"))
+    fewer = validate(UnpairedTextConfig, barred, "data").build_text()
     left = [f"wtrain{row}" for row in range(60) if row not in (3, 5)]
     for side in (fewer.a, fewer.b):
         assert [line.split()[1] for line in side.train.lines] == left, "a pair goes as one"
@@ -446,10 +446,10 @@ def test_aligned_files_stay_pairs(tmp_path: Path) -> None:
         lines[row] = ""
         (tmp_path / f"train.{side}").write_text("\n".join(lines) + "\n")
     with pytest.raises(UserError, match=r"line 5 of .*train\.a stands beside line 4 of .*train\.b"):
-        load_unpaired_text(validate(UnpairedTextConfig, tree, "data"))
+        validate(UnpairedTextConfig, tree, "data").build_text()
     for side, lines in whole.items():
         (tmp_path / f"train.{side}").write_text(lines)
     with (tmp_path / "train.b").open("a") as file:
         file.write("un mot de plus\n")
     with pytest.raises(UserError, match=r"60 training lines.* 61"):
-        load_unpaired_text(validate(UnpairedTextConfig, tree, "data"))
+        validate(UnpairedTextConfig, tree, "data").build_text()

@@ -13,7 +13,6 @@ from seqgan.assembly import build_generating_module, build_task
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Generator, StepOut
 from seqgan.data.oracle_config import ConditionalOracleConfig
-from seqgan.data.oracle_samples import draw_pairs
 from seqgan.evaluation import oracle as oracle_module
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
@@ -94,14 +93,14 @@ def test_a_wrong_hash_stops_it() -> None:
 
 def test_splits_are_the_same_at_every_call_and_independent() -> None:
     config = config_of(train=50)
-    one, two = draw_pairs(config, oracle_of()), draw_pairs(config, oracle_of())
+    one, two = config.build_samples(), config.build_samples()
     for name in ("train", "valid", "test"):
         assert torch.equal(getattr(one, name).x, getattr(two, name).x)
         assert torch.equal(getattr(one, name).cond, getattr(two, name).cond)
     assert torch.equal(one.block(0).cond, one.train.cond)
     assert not torch.equal(one.block(1).cond, one.train.cond)
     assert not torch.equal(one.valid.cond[:50], one.train.cond)
-    other = draw_pairs(config_of(train=50, seed=1), oracle_of())
+    other = config_of(train=50, seed=1).build_samples()
     assert not torch.equal(other.train.cond, one.train.cond)
 
 
@@ -178,7 +177,7 @@ def test_held_out_likelihood_is_that_of_the_pairs() -> None:
 
 def test_sampled_divergences_agree_with_the_exact_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluator, generator = evaluator_and_generator()
-    real = draw_pairs(config_of(test=SAMPLES), oracle_of()).test
+    real = config_of(test=SAMPLES).build_samples().test
     exact = OracleEvaluator(oracle_of(), evaluator.space, {"test": real}, seed=0)
     monkeypatch.setattr(oracle_module, "MAX_ENUMERATED", 80)  # 81 = 9 prompts × 9 answers
     sampled = OracleEvaluator(oracle_of(), evaluator.space, {"test": real}, seed=0)

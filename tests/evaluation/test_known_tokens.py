@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import Generator, State, StepOut
-from seqgan.data.corpus import Corpus, load_corpus
+from seqgan.data.corpus import Corpus
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.evaluation.base import DecodingSetting
@@ -44,9 +44,9 @@ def corpus(tmp_path: Path) -> Corpus:
     for name, lines in files.items():
         (tmp_path / name).write_text("\n".join(lines) + "\n")
     fields: dict[str, Any] = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
-    return load_corpus(
-        TextDataConfig(name="text", path=str(tmp_path / "train"), length=6, **fields)
-    )
+    return TextDataConfig(
+        name="text", path=str(tmp_path / "train"), length=6, **fields
+    ).build_corpus()
 
 
 def test_known_tokens_are_those_that_are_not_unk_and_the_end_is_one() -> None:

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import DirectGenerator
-from seqgan.data.points import centres, draw_points
 from seqgan.data.points_config import PointsDataConfig
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.points import PointsEvaluator
 
 CONFIG = PointsDataConfig(name="points", layout="grid", std=0.05, valid=500, test=2_000)
+MIXTURE, SIZES = CONFIG.build_mixture(), {"valid": CONFIG.valid, "test": CONFIG.test}
 ROWS = 2_000
 
 
@@ -31,12 +31,14 @@ class Fixed(DirectGenerator):
 
 
 def measured(give: Callable[[int], Tensor]) -> dict[str, float]:
-    return PointsEvaluator(CONFIG, 0).generated(Fixed(give), "test", ROWS, DecodingSetting())
+    return PointsEvaluator(MIXTURE, SIZES, 0).generated(
+        Fixed(give), "test", ROWS, DecodingSetting()
+    )
 
 
 def test_controls() -> None:
-    real_ND = draw_points(CONFIG, 99, ROWS)
-    centre_KD = centres(CONFIG)
+    real_ND = MIXTURE.draw(99, ROWS)
+    centre_KD = MIXTURE.centres_K2
     found = {
         "real": measured(lambda rows: real_ND[:rows]),
         "noise": measured(lambda rows: 3 * torch.randn(rows, 2)),
@@ -56,7 +58,7 @@ def test_controls() -> None:
 
 
 def test_a_mode_needs_twenty_points_of_ten_thousand() -> None:
-    centre_KD = centres(CONFIG)
+    centre_KD = MIXTURE.centres_K2
 
     def give(rows: int) -> Tensor:
         least = 2 * rows // 1_000
@@ -70,9 +72,9 @@ def test_a_mode_needs_twenty_points_of_ten_thousand() -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_sheet_shows_the_same_noise_at_every_call(seed: int) -> None:
     generator = Fixed(lambda rows: torch.zeros(rows, 2), noise=1.0)
-    evaluator = PointsEvaluator(CONFIG, seed)
+    evaluator = PointsEvaluator(MIXTURE, SIZES, seed)
     first = evaluator.show(generator, DecodingSetting()).image.tobytes()
     torch.rand(7)
     assert evaluator.show(generator, DecodingSetting()).image.tobytes() == first
-    other = PointsEvaluator(CONFIG, seed + 1).show(generator, DecodingSetting()).image
+    other = PointsEvaluator(MIXTURE, SIZES, seed + 1).show(generator, DecodingSetting()).image
     assert other.tobytes() != first

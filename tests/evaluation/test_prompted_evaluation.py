@@ -13,7 +13,7 @@ from torch import Tensor
 from seqgan.core.config import validate
 from seqgan.core.types import Generator, State, StepOut
 from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.data.prompted_text import PromptedText, load_prompted_text
+from seqgan.data.prompted_text import PromptedText
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.models.config import RnnGeneratorConfig
@@ -34,7 +34,7 @@ CONFIG = validate(
 
 @pytest.fixture(scope="module")
 def text() -> PromptedText:
-    return load_prompted_text(CONFIG)
+    return CONFIG.build_text()
 
 
 def evaluator_of(text: PromptedText) -> PromptedTextEvaluator:
@@ -127,7 +127,7 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
 
 def test_known_tokens_have_a_likelihood_of_their_own() -> None:
     tree = CONFIG.model_dump() | {"tokenizer": {"name": "word", "max_size": 40}}
-    few = load_prompted_text(validate(PromptedTextConfig, tree, "data"))
+    few = validate(PromptedTextConfig, tree, "data").build_text()
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
     generator: Any = config.build(few.space).eval()
@@ -190,5 +190,5 @@ def test_a_copy_is_one_whatever_letters_its_prompt_has(tmp_path: Path) -> None:
     source = {"name": "jsonl", "path": str(tmp_path / "pairs.jsonl")}
     tree = {"name": "prompted_text", "source": source, "prompt_length": 8, "length": 10}
     config = validate(PromptedTextConfig, tree | {"test_fraction": 0.3}, "data")
-    evaluator = evaluator_of(load_prompted_text(config))
+    evaluator = evaluator_of(config.build_text())
     assert evaluator.real("test", 24)["copied"] == 1

@@ -24,13 +24,11 @@ from seqgan.core.types import (
     State,
     StepOut,
 )
-from seqgan.data.corpus import load_corpus
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.pictures import Pictures, PictureSet
-from seqgan.data.points import TEST_STREAM, VALID_STREAM, draw_points
+from seqgan.data.points import TEST_STREAM, VALID_STREAM
 from seqgan.data.points_config import PointsDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
-from seqgan.data.prompted_text import load_prompted_text
 from seqgan.evaluation import oracle as oracle_module
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
@@ -81,7 +79,7 @@ def text_evaluator(tmp_path: Path) -> TextEvaluator:
         (tmp_path / name).write_text(content, encoding="utf-8")
     paths = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
     config = TextDataConfig(name="text", path=str(tmp_path / "train"), length=4, **paths)
-    corpus = load_corpus(config)
+    corpus = config.build_corpus()
     assert corpus.tokenizer.encode("b a") == [2, 3]
     return TextEvaluator(corpus, CPU, 0, 100)
 
@@ -193,7 +191,7 @@ def prompted() -> tuple[PromptedTextEvaluator, Any]:
         "length": 10,
         "test_fraction": 0.2,
     }
-    text = load_prompted_text(validate(PromptedTextConfig, tree, "data"))
+    text = validate(PromptedTextConfig, tree, "data").build_text()
     return PromptedTextEvaluator(text, CPU, seed=0, scorer=None), text
 
 
@@ -280,10 +278,12 @@ POINTS = PointsDataConfig(name="points", layout="grid", std=0.05, valid=60, test
 
 
 def test_points() -> None:
-    evaluator = PointsEvaluator(POINTS, 0)
+    evaluator = PointsEvaluator(
+        POINTS.build_mixture(), {"valid": POINTS.valid, "test": POINTS.test}, 0
+    )
     splits = {"valid": VALID_STREAM, "test": TEST_STREAM}
     for made, stream in splits.items():
-        points = draw_points(POINTS, stream, 60)
+        points = POINTS.build_mixture().draw(stream, 60)
         for split in splits:
             found = evaluator.generated(Listening(points), split, 60, DecodingSetting())
             assert (found["frechet"] < 1e-6) == (made == split)

@@ -20,9 +20,8 @@ from seqgan.evaluation.config import EvaluationConfig
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.tasks.cipher.config import CipherDataConfig
-from seqgan.tasks.cipher.windows import cipher_table, inverse_table, load_cipher
+from seqgan.tasks.cipher.windows import inverse_table
 from seqgan.tasks.language_pair.config import LanguagePairConfig
-from seqgan.tasks.language_pair.languages import load_language_pair
 
 CPU = torch.device("cpu")
 WAYS = ("a2b", "b2a")
@@ -34,7 +33,7 @@ SETTING = DecodingSetting(EvaluationConfig().temperature)
 
 @pytest.fixture(scope="module")
 def cipher() -> UnpairedText:
-    return load_cipher(CIPHER)
+    return CIPHER.build_text()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def languages() -> UnpairedText:
     config = LanguagePairConfig(
         name="language_pair", words=40, train=600, valid=80, test=80, reorder=False
     )
-    return load_language_pair(config)
+    return config.build_text()
 
 
 def evaluator_of(
@@ -62,7 +61,7 @@ def sure(table: np.ndarray, source: SequenceSpace, space: SequenceSpace) -> Lexi
 
 
 def true_tables(text: UnpairedText) -> dict[str, Lexicon]:
-    table = cipher_table(CIPHER)
+    table = CIPHER.build_table()
     a, b = text.a.space, text.b.space
     return {"a2b": sure(table, a, b), "b2a": sure(inverse_table(table), b, a)}
 
@@ -177,7 +176,7 @@ def test_tokens_in_the_right_shares_without_order_are_not_fluent(cipher: Unpaire
     """A wrong one-to-one table is used like the language only where the shares agree."""
     evaluator = evaluator_of(cipher, ("b2a",))
     good = evaluator.generated(true_tables(cipher), "test", 100, SETTING)
-    rotated = inverse_table(cipher_table(CIPHER))[[1, 2, 0]]
+    rotated = inverse_table(CIPHER.build_table())[[1, 2, 0]]
     wrong = true_tables(cipher) | {"b2a": sure(rotated, cipher.b.space, cipher.a.space)}
     found = evaluator.generated(wrong, "test", 100, SETTING)
     assert found["lm_nll_b2a"] > good["lm_nll_b2a"] + 1

@@ -22,9 +22,8 @@ from tiny_runs import tiny_experiment, tiny_tree
 from seqgan.core.config import apply_overrides, validate
 from seqgan.core.picture_files import read_picture
 from seqgan.core.text_files import read_lines
-from seqgan.data.corpus import load_corpus
 from seqgan.data.corpus_config import TextDataConfig
-from seqgan.data.pair_sources import read_pairs, read_prompts
+from seqgan.data.pair_sources import read_prompts
 from seqgan.data.picture_config import IdxSourceConfig, NpzSourceConfig, PictureSetConfig
 from seqgan.data.pictures import load_pictures
 from seqgan.data.prompted_config import JsonlPairsConfig, PromptedTextConfig
@@ -140,7 +139,7 @@ def _texts(run: Path) -> list[bytes]:
 
 
 def _corpus(path: Path) -> None:
-    load_corpus(TextDataConfig(name="text", path=str(path), length=6, overlong="drop"))
+    TextDataConfig(name="text", path=str(path), length=6, overlong="drop").build_corpus()
 
 
 def _vocabularies(run: Path) -> list[bytes]:
@@ -159,8 +158,8 @@ def _jsonl(run: Path) -> list[bytes]:
 def _pairs(path: Path) -> None:
     source = JsonlPairsConfig(name="jsonl", path=str(path))
     config = PromptedTextConfig(name="prompted_text", source=source)
-    read_prompts(str(path), config)
-    read_pairs(config, str)
+    read_prompts(str(path), config.source.prompt_field)
+    config.source.build()
 
 
 # ── Tokenizers ────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,6 @@ from seqgan.games.translation import nats_per_token
 from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.models.seq2seq.pointer import PointerGenerator, attend
 from seqgan.tasks.language_pair.config import LanguagePairConfig
-from seqgan.tasks.language_pair.languages import load_language_pair
 
 FLUENT: dict[str, Any] = {
     **EVENTS,
@@ -191,7 +190,7 @@ def test_what_is_known_beforehand_is_added_to_every_table() -> None:
 
 
 def test_a_game_starts_from_the_company_that_words_keep() -> None:
-    data = load_language_pair(LanguagePairConfig(**LANGUAGES["data"]))
+    data = LanguagePairConfig(**LANGUAGES["data"]).build_text()
     game = make_game(
         {**LANGUAGES, "generator": {"name": "lexicon", "co_occurrence_prior": 9.0, "init_std": 0.0}}
     )

@@ -19,12 +19,10 @@ from seqgan.core.schedule import WeightSchedule
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.data.noise import fit, lookup, mixed, noisy_words
 from seqgan.data.subword_tokenizers import HfTokenizer
-from seqgan.data.unpaired_text import load_unpaired_text
 from seqgan.games.pool import Pool
 from seqgan.games.translation import nats_per_token
 from seqgan.models.seq2seq.lexicon import Lexicon
-from seqgan.tasks.cipher import windows
-from seqgan.tasks.cipher.windows import load_cipher
+from seqgan.tasks.cipher.config import CipherDataConfig
 
 CPU = torch.device("cpu")
 
@@ -60,17 +58,18 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
 @pytest.fixture(autouse=True)
 def one_cipher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing the text takes a second, and it is the same in every test."""
-    monkeypatch.setattr(windows, "load_cipher", _load_once)
+    monkeypatch.setattr(CipherDataConfig, "build_text", _build_once)
 
 
-_LOADED: dict[str, Any] = {}
+_BUILT: dict[str, Any] = {}
+_build_cipher = CipherDataConfig.build_text
 
 
-def _load_once(config: Any) -> Any:
+def _build_once(config: CipherDataConfig) -> Any:
     key = config.model_dump_json()
-    if key not in _LOADED:
-        _LOADED[key] = load_cipher(config)
-    return _LOADED[key]
+    if key not in _BUILT:
+        _BUILT[key] = _build_cipher(config)
+    return _BUILT[key]
 
 
 def make_game(base: dict[str, Any], **overrides: Any) -> Any:
@@ -745,7 +744,7 @@ def test_a_gloss_is_written_in_the_words_of_the_other_side(
     game = EVENTS["game"] | {"noise": noise}
     experiment = tiny_experiment({**base, **long, "game": game})
     data = build_task(experiment, CPU, None)
-    text = load_unpaired_text(experiment.data)
+    text = experiment.data.build_text()
     side, other, back = (text.b, text.a, "b2a") if way == "a2b" else (text.a, text.b, "a2b")
     gloss = data.noises["ba".index(way[0])]
     rows = torch.tensor([5, 0, 17])
@@ -777,7 +776,7 @@ def test_a_gloss_is_damaged_in_the_other_side_s_words(bases: dict[str, Any]) -> 
     noise = {"name": "words", "gloss": True, "drop": 0.0, "blank": 0.5, "shuffle": 3.0}
     experiment = tiny_experiment({**base, **long, "game": EVENTS["game"] | {"noise": noise}})
     data = build_task(experiment, CPU, None)
-    text = load_unpaired_text(experiment.data)
+    text = experiment.data.build_text()
     torch.manual_seed(0)
     batch = Batch(text.b.train.ids_NT, text.b.train.mask_NT)
     glosses = text.word_for_word("b2a", text.b.train.lines)

@@ -25,12 +25,15 @@ from seqgan.core.errors import UserError
 from seqgan.data.corpus import EncodedSplit
 from seqgan.data.unpaired_text import UnpairedText
 from seqgan.experiment import load_experiment
-from seqgan.tasks.cipher import windows
-from seqgan.tasks.events import grammar
-from seqgan.tasks.language_pair import languages
+from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.tasks.events.config import EventsDataConfig
+from seqgan.tasks.language_pair.config import LanguagePairConfig
 
-MODULES = {"cipher": windows, "events": grammar, "language_pair": languages}
-"""Where the loader of each kind of data is looked up."""
+CONFIGS = {
+    "cipher": CipherDataConfig,
+    "events": EventsDataConfig,
+    "language_pair": LanguagePairConfig,
+}
 
 WITHOUT_TRUTH = (
     "label_free",
@@ -45,7 +48,7 @@ TRUTH = {
     "cipher": "accuracy_b2a",
     "events": "slot_f1_a2b",
     "files": "bleu_b2a",
-    "company": "bleu_b2a",
+    "co_occurrence": "bleu_b2a",
     "patience": "bleu_b2a",
 }
 RULE = {
@@ -60,13 +63,13 @@ RULE = {
     "players.generator": {"lr": 0.05},
 }
 # Starts from counts of the training text.
-COMPANY = {**LANGUAGES, "generator": LANGUAGES["generator"] | {"co_occurrence_prior": 4.0}}
+CO_OCCURRENCE = {**LANGUAGES, "generator": LANGUAGES["generator"] | {"co_occurrence_prior": 4.0}}
 BASES = {
     "cipher": {**CIPHER, **RULE},
     "events": {**EVENTS, **RULE},
-    "company": {**COMPANY, **RULE},
+    "co_occurrence": {**CO_OCCURRENCE, **RULE},
     "patience": {
-        **COMPANY,
+        **CO_OCCURRENCE,
         **RULE,
         "evaluation.select.patience": 2,
         "train.eval_every": 1,
@@ -82,7 +85,7 @@ def permuted(part: EncodedSplit, seed: int) -> EncodedSplit:
 
 
 def mispaired(load: Callable[[Any], UnpairedText]) -> Callable[[Any], UnpairedText]:
-    """The loader, with the held-out rows of side b in another order."""
+    """`build_text`, with the held-out rows of side b in another order."""
 
     def load_and_permute(config: Any) -> UnpairedText:
         text = load(config)
@@ -116,10 +119,9 @@ def pair_of_runs(
         return runs[0], runs[1]
     base = BASES[name]
     true = train(tmp_path / "true", base)
-    data = base["data"]["name"]
-    module, loader = MODULES[data], f"load_{data}"
+    config = CONFIGS[base["data"]["name"]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, loader, mispaired(getattr(module, loader)))
+        patch.setattr(config, "build_text", mispaired(config.build_text))
         return true, train(tmp_path / "other", base)
 
 

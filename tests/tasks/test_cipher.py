@@ -20,10 +20,7 @@ from seqgan.tasks.cipher.config import CipherDataConfig
 from seqgan.tasks.cipher.sentences import write_sentences
 from seqgan.tasks.cipher.windows import (
     apply_table,
-    cipher_table,
     inverse_table,
-    load_cipher,
-    split_sentences,
 )
 
 SMALL = {"length": 30, "train": 200, "valid": 20, "test": 40}
@@ -40,7 +37,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def data(kind: str) -> UnpairedText:
-    return load_cipher(config(kind=kind))
+    return config(kind=kind).build_text()
 
 
 def test_sizes_and_space(data: UnpairedText) -> None:
@@ -54,7 +51,7 @@ def test_sizes_and_space(data: UnpairedText) -> None:
 
 
 def test_heldout_rows_are_pairs_and_training_rows_are_not(kind: str, data: UnpairedText) -> None:
-    table = cipher_table(config(kind=kind))
+    table = config(kind=kind).build_table()
     for a, b in ((data.a.valid, data.b.valid), (data.a.test, data.b.test)):
         for t in range(30):  # position counted from the window's start
             expected = table[t % len(table)][a.ids_NT[:, t].numpy()]
@@ -66,10 +63,10 @@ def test_heldout_rows_are_pairs_and_training_rows_are_not(kind: str, data: Unpai
 
 def test_keys() -> None:
     for seed in range(20):
-        (row_V,) = cipher_table(config(kind="substitution", key_seed=seed))
+        (row_V,) = config(kind="substitution", key_seed=seed).build_table()
         assert sorted(row_V) == list(range(27))
         assert (row_V != np.arange(27)).all()
-        table = cipher_table(config(kind="vigenere", period=4, key_seed=seed))
+        table = config(kind="vigenere", period=4, key_seed=seed).build_table()
         shift_PV = (table - np.arange(27)) % 27
         assert (shift_PV == shift_PV[:, :1]).all()
         assert len(set(shift_PV[:, 0])) == 4
@@ -78,44 +75,44 @@ def test_keys() -> None:
             apply_table(inverse_table(table), apply_table(table, np.tile(np.arange(27), (2, 1)))),
             np.tile(np.arange(27), (2, 1)),
         )
-    first, second = (cipher_table(config(key_seed=seed)) for seed in (0, 1))
+    first, second = (config(key_seed=seed).build_table() for seed in (0, 1))
     assert (first != second).any()
 
 
 def test_sentences_of_all_splits_are_different(kind: str) -> None:
-    split = split_sentences(config(kind=kind))
+    split = config(kind=kind).build_sentences()
     sentences = [line for lines in split.values() for line in lines]
     assert len(set(sentences)) == len(sentences)
     assert all(set(line) <= set(string.ascii_lowercase + " ") for line in sentences)
 
 
 def test_windows_come_from_their_own_split(data: UnpairedText, kind: str) -> None:
-    split = split_sentences(config(kind=kind))
+    split = config(kind=kind).build_sentences()
     for name, lines in (
         ("a", data.a.train.lines),
         ("valid", data.a.valid.lines),
         ("test", data.a.test.lines),
     ):
         assert " ".join(split[name]).startswith("".join(lines))
-    table = inverse_table(cipher_table(config(kind=kind)))
+    table = inverse_table(config(kind=kind).build_table())
     plain = apply_table(table, data.b.train.ids_NT.numpy()).ravel()
     assert " ".join(split["b"]).startswith(LetterTokenizer().decode(plain))
 
 
 def test_the_same_seeds_give_the_same_data(kind: str, data: UnpairedText) -> None:
-    again = load_cipher(config(kind=kind))
+    again = config(kind=kind).build_text()
     assert again.report == data.report
     json.dumps(again.report)
     assert torch.equal(again.b.train.ids_NT, data.b.train.ids_NT)
-    other_text, other_key = load_cipher(config(kind=kind, seed=1)), config(kind=kind, key_seed=1)
+    other_text, other_key = config(kind=kind, seed=1).build_text(), config(kind=kind, key_seed=1)
     assert other_text.report["a"]["train"] != data.report["a"]["train"]
-    assert load_cipher(other_key).report["a"] == data.report["a"]
-    assert load_cipher(other_key).report["b"] != data.report["b"]
+    assert other_key.build_text().report["a"] == data.report["a"]
+    assert other_key.build_text().report["b"] != data.report["b"]
 
 
 def test_aligned_training_rows_are_pairs(kind: str) -> None:
-    data = load_cipher(config(kind=kind, aligned=True))
-    table = cipher_table(config(kind=kind))
+    data = config(kind=kind, aligned=True).build_text()
+    table = config(kind=kind).build_table()
     expected = apply_table(table, data.a.train.ids_NT.numpy())
     np.testing.assert_array_equal(data.b.train.ids_NT.numpy(), expected)
 
@@ -136,7 +133,7 @@ def test_a_file_is_cleaned(tmp_path: Path, suffix: str) -> None:
     lines = [f"It's No. {n}, {'ab' * n}!" for n in range(1, 60)] + ["12 -- 34", "  "]
     text = "\n".join(lines).encode()
     path.write_bytes(gzip.compress(text) if suffix.endswith("gz") else text)
-    split = split_sentences(config(path=str(path), valid=2, test=3, length=20))
+    split = config(path=str(path), valid=2, test=3, length=20).build_sentences()
     sentences = [line for part in split.values() for line in part]
     assert sorted(sentences) == sorted(f"it s no {'ab' * n}" for n in range(1, 60))
     assert len(split["b"]) - len(split["a"]) in (0, 1)
@@ -147,16 +144,16 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "short.txt"
     path.write_text("one sentence\nand another\n")
     with pytest.raises(UserError, match=r"short\.txt.*lower them, or give more text"):
-        load_cipher(config(path=str(path)))
+        config(path=str(path)).build_text()
     path.write_text("123\n456\n")
     with pytest.raises(UserError, match="no line has a letter"):
-        load_cipher(config(path=str(path)))
+        config(path=str(path)).build_text()
 
 
 def test_fewer_windows_where_the_file_has_no_more(tmp_path: Path) -> None:
     path = tmp_path / "some.txt"
     path.write_text("\n".join(write_sentences(400, np.random.RandomState(0))))
-    data = load_cipher(config(path=str(path), train=100_000))
+    data = config(path=str(path), train=100_000).build_text()
     assert 100 < len(data.a.train.ids_NT) < 1_000
     assert data.report["a"]["train"]["lines"] == len(data.a.train.ids_NT)
 

@@ -15,7 +15,7 @@ from seqgan.tasks.cipher.attacks import (
     solve_vigenere,
 )
 from seqgan.tasks.cipher.config import CipherDataConfig
-from seqgan.tasks.cipher.windows import apply_table, cipher_table, load_cipher
+from seqgan.tasks.cipher.windows import apply_table
 
 BROWN = Path(__file__).parents[2].parent / "shared/data/cipher/brown_sentences.txt.gz"
 
@@ -25,7 +25,7 @@ class Ciphered:
 
     def __init__(self, **fields: Any) -> None:
         self.config = CipherDataConfig(name="cipher", **fields)
-        data = load_cipher(self.config)
+        data = self.config.build_text()
         self.plain, self.cipher = data.a.train.ids_NT.numpy(), data.b.train.ids_NT.numpy()
         self.truth, self.held = data.a.test.ids_NT.numpy(), data.b.test.ids_NT.numpy()
 
@@ -116,7 +116,7 @@ def test_hill_climb_needs_no_lucky_start(
 def test_the_period_and_the_shifts_of_a_vigenere_cipher(vigenere: Ciphered) -> None:
     assert index_of_coincidence(vigenere.cipher, 10) == 3
     table = solve_vigenere(vigenere.cipher, vigenere.plain, 27, 3)
-    np.testing.assert_array_equal(table, np.argsort(cipher_table(vigenere.config), axis=1))
+    np.testing.assert_array_equal(table, np.argsort(vigenere.config.build_table(), axis=1))
 
 
 def test_hill_climb_solves_three_tables_at_once(vigenere: Ciphered) -> None:
@@ -135,6 +135,6 @@ def test_a_substitution_has_period_one(substitution: Ciphered) -> None:
 def test_real_english_is_solved_too(kind: str) -> None:
     brown = Ciphered(path=str(BROWN), kind=kind, train=2000)
     period = index_of_coincidence(brown.cipher, 10)
-    assert period == len(cipher_table(brown.config))
+    assert period == len(brown.config.build_table())
     table = hill_climb(brown.cipher, brown.plain, 27, period, restarts=5)
     assert brown.accuracy(table) >= 0.98

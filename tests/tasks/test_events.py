@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.data.corpus import Corpus
+from seqgan.data.unpaired_text import UnpairedText
 from seqgan.tasks.events.config import EventsDataConfig
 from seqgan.tasks.events.grammar import (
     HEADLINES,
@@ -22,14 +23,13 @@ from seqgan.tasks.events.grammar import (
     parse_headline,
     score_events,
 )
-from seqgan.tasks.events.grammar import load_events as load
 
 SPLITS = ("train", "valid", "test")
 
 
 def load_events(**fields: int) -> UnpairedText:
     sizes = {"train": 1500, "valid": 200, "test": 300}
-    return load(EventsDataConfig(name="events", **{**sizes, **fields}))
+    return EventsDataConfig(**{**sizes, **fields}).build_text()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def data() -> UnpairedText:
     return load_events()
 
 
-def events_of(side: TextSide, split: str, headlines: bool) -> list[tuple[str, ...]]:
+def events_of(side: Corpus, split: str, headlines: bool) -> list[tuple[str, ...]]:
     lines = getattr(side, split).lines
     read = parse_headline if headlines else main_event
     found = [read(line.split()) for line in lines]

@@ -12,20 +12,20 @@ import pytest
 import torch
 
 from seqgan.core.types import SequenceSpace
+from seqgan.data.corpus import Corpus
 from seqgan.data.lexicons import (
     co_occurrence_lexicon,
     frequency_lexicon,
     prior_logits,
     word_by_word,
 )
-from seqgan.data.unpaired_text import TextSide, UnpairedText
+from seqgan.data.unpaired_text import UnpairedText
 from seqgan.tasks.cipher.attacks import hill_climb
 from seqgan.tasks.language_pair.config import LanguagePairConfig
 from seqgan.tasks.language_pair.languages import (
     CLASSES,
     LanguagePairScorer,
     lexicon_accuracy,
-    load_language_pair,
 )
 
 SMALL = {"words": 60, "train": 2_000, "valid": 50, "test": 200}
@@ -39,7 +39,7 @@ def config(**fields: Any) -> LanguagePairConfig:
 
 @pytest.fixture(scope="module")
 def data() -> UnpairedText:
-    return load_language_pair(config())
+    return config().build_text()
 
 
 def lexicon_of(data: UnpairedText) -> dict[str, str]:
@@ -74,7 +74,7 @@ def test_heldout_rows_translate_each_other(data: UnpairedText) -> None:
 
 
 def test_without_reordering_words_correspond() -> None:
-    data = load_language_pair(config(reorder=False))
+    data = config(reorder=False).build_text()
     assert word_by_word(lexicon_of(data), data.a.test.lines) == data.b.test.lines
 
 
@@ -99,21 +99,21 @@ def test_sentences_are_tensors_with_an_end(data: UnpairedText) -> None:
             assert [side.tokenizer.decode(row) for row in split.ids_NT.tolist()] == split.lines
 
 
-def splits(side: TextSide) -> tuple:
+def splits(side: Corpus) -> tuple:
     return side.train, side.valid, side.test
 
 
 def test_the_seed_decides(data: UnpairedText) -> None:
-    again = load_language_pair(config())
+    again = config().build_text()
     assert again.report == data.report
     assert torch.equal(again.b.train.ids_NT, data.b.train.ids_NT)
-    other = load_language_pair(config(seed=1))
+    other = config(seed=1).build_text()
     assert lexicon_of(other) != lexicon_of(data)
     assert other.report["a"]["train"]["sha256"] != data.report["a"]["train"]["sha256"]
 
 
 def test_aligned_training_rows_are_pairs() -> None:
-    data = load_language_pair(config(aligned=True))
+    data = config(aligned=True).build_text()
     lexicon = lexicon_of(data)
     assert [translate(line, lexicon) for line in data.a.train.lines] == data.b.train.lines
 
@@ -237,7 +237,7 @@ def test_frequencies_fall_like_zipf_and_words_choose_each_other(data: UnpairedTe
 
 
 def test_co_occurrence_identifies_the_words() -> None:
-    data = load_language_pair(config(reorder=False, train=10_000))
+    data = config(reorder=False, train=10_000).build_text()
     (table,) = hill_climb(data.b.train.ids_NT.numpy(), data.a.train.ids_NT.numpy(), 62, restarts=5)
     of_a, of_b = data.a.tokenizer.vocabulary(), data.b.tokenizer.vocabulary()
     found = {of_b[row]: of_a[guess] for row, guess in enumerate(table)}

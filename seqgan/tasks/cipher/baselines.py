@@ -1,7 +1,7 @@
 """What classical attacks make of cipher text: the rows beside every learned decipherer.
 
-They see what the game sees, cipher text and other plain text, and the period of the key; the last
-row does not even know that and takes the one that the index of coincidence suggests.
+They read what the game reads, cipher text and other plain text, and are given the period of the
+key; "period guessed" takes the one that the index of coincidence suggests.
 """
 
 import numpy as np
@@ -13,16 +13,14 @@ from seqgan.tasks.cipher.attacks import (
     index_of_coincidence,
     solve_vigenere,
 )
-from seqgan.tasks.cipher.config import CipherDataConfig
 from seqgan.tasks.cipher.windows import apply_table, inverse_table
 
 LONGEST_PERIOD = 12
 """Periods that are tried where the key's is unknown."""
 
 
-def cipher_baselines(config: CipherDataConfig) -> Baselines:
+def cipher_baselines(period: int, shifts: bool) -> Baselines:
     """Rank by frequency, and hill climbing with the period known and unknown; shifts, if any."""
-    period = config.period if config.kind == "vigenere" else 1
 
     def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
         cipher, plain = text.b.train.ids_NT.numpy(), text.a.train.ids_NT.numpy()
@@ -33,7 +31,7 @@ def cipher_baselines(config: CipherDataConfig) -> Baselines:
             "hill climb": hill_climb(cipher, plain, vocab, period),
             "hill climb, period guessed": hill_climb(cipher, plain, vocab, guessed),
         }
-        if config.kind == "vigenere":
+        if shifts:
             tables["shifts"] = solve_vigenere(cipher, plain, vocab, period)
         tokenizer = text.a.tokenizer
         ids_NT = np.array([tokenizer.encode(line) for line in sources])

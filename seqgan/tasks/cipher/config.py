@@ -6,13 +6,14 @@ from pydantic import Field, model_validator
 
 from seqgan.core.drawn import check_drawn
 from seqgan.core.numbers import Length, Sampled, Seed
-from seqgan.core.parts import TextPairPart, Words
+from seqgan.data.text_pair_config import TextPairConfig
 
 if TYPE_CHECKING:
-    from seqgan.evaluation.task import Task, TaskSetup
+    from seqgan.data.unpaired_text import UnpairedText
+    from seqgan.tasks.cipher.windows import Ints
 
 
-class CipherDataConfig(TextPairPart):
+class CipherDataConfig(TextPairConfig):
     """Plain text (side a) and cipher text of other sentences (side b), token by token."""
 
     name: Literal["cipher"] = "cipher"
@@ -34,8 +35,6 @@ class CipherDataConfig(TextPairPart):
     """Test windows, paired."""
     seed: Seed = 0
     """Seed of the generated text and of the order of sentences."""
-    aligned: bool = False
-    """Encrypt side a's own training windows, so that rows are pairs: for supervised ceilings."""
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
@@ -43,16 +42,32 @@ class CipherDataConfig(TextPairPart):
             check_drawn(self, self.length, f"length={self.length}")
         return self
 
-    @property
-    def gives(self) -> Words:
-        return super().gives | ({"training rows that are pairs"} if self.aligned else set())
-
-    def build(self, setup: "TaskSetup") -> "Task":
-        from dataclasses import replace
-
-        from seqgan.evaluation.sequence_tasks import text_pair_task
+    def build_text(self) -> "UnpairedText":
         from seqgan.tasks.cipher.baselines import cipher_baselines
-        from seqgan.tasks.cipher.windows import load_cipher
+        from seqgan.tasks.cipher.windows import make_cipher
 
-        text = replace(load_cipher(self), baselines=cipher_baselines(self))
-        return text_pair_task(setup, text)
+        vigenere = self.kind == "vigenere"
+        return make_cipher(
+            self.build_sentences(),
+            self.build_table(),
+            self.length,
+            self._sizes,
+            self.aligned,
+            cipher_baselines(self.period if vigenere else 1, shifts=vigenere),
+        )
+
+    def build_sentences(self) -> dict[str, list[str]]:
+        """Sentences of `valid`, `test`, `a` and `b`; those of a and b train."""
+        from seqgan.tasks.cipher.windows import split_sentences
+
+        return split_sentences(self.path, self.length, self._sizes, self.seed)
+
+    def build_table(self) -> "Ints":
+        """The key as a table [period, 27]."""
+        from seqgan.tasks.cipher.windows import cipher_table
+
+        return cipher_table(self.kind, self.period, self.key_seed)
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"train": self.train, "valid": self.valid, "test": self.test}

@@ -30,10 +30,9 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import read_lines
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import EncodedSplit
+from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.tokenizers import LETTERS, LetterTokenizer
-from seqgan.data.unpaired_text import TextSide, UnpairedText
-from seqgan.tasks.cipher.config import CipherDataConfig
+from seqgan.data.unpaired_text import Baselines, UnpairedText
 from seqgan.tasks.cipher.sentences import write_sentences
 
 Ints = NDArray[np.int64]
@@ -43,30 +42,42 @@ _NOT_LETTERS = re.compile("[^a-z]+")
 _SENTENCES_AT_ONCE = 8_192
 
 
-def load_cipher(config: CipherDataConfig) -> UnpairedText:
-    """Both sides. Raises `UserError` for a file that is too short for the windows asked for."""
-    sentences = split_sentences(config)
-    plain = {name: _windows(lines, config.length) for name, lines in sentences.items()}
-    plain["valid"] = plain["valid"][: config.valid]
-    plain["test"] = plain["test"][: config.test]
-    table = cipher_table(config)
-    a = {"train": plain["a"][: config.train], "valid": plain["valid"], "test": plain["test"]}
-    b = {**a, "train": a["train"] if config.aligned else plain["b"][: config.train]}
-    b = {name: apply_table(table, ids_NT) for name, ids_NT in b.items()}
+def make_cipher(
+    sentences: dict[str, list[str]],
+    table: Ints,
+    length: int,
+    sizes: dict[str, int],
+    aligned: bool,
+    baselines: Baselines,
+) -> UnpairedText:
+    """Both sides, of the sentences of `split_sentences`: at most `sizes` windows of each split.
+
+    `aligned`: side b is the cipher of side a's own training windows.
+    """
+    windows = {name: _windows(lines, length) for name, lines in sentences.items()}
+    train, valid, test = sizes["train"], sizes["valid"], sizes["test"]
+    a = {
+        "train": windows["a"][:train],
+        "valid": windows["valid"][:valid],
+        "test": windows["test"][:test],
+    }
+    plain_b = a | ({} if aligned else {"train": windows["b"][:train]})
+    b = {name: apply_table(table, ids_NT) for name, ids_NT in plain_b.items()}
+    sides = _side(a, length), _side(b, length)
+    report = {"a": sides[0].report, "b": sides[1].report}
     return UnpairedText(
-        a=_side(a, config.length),
-        b=_side(b, config.length),
-        paired=True,
-        scorer=score_letters,
-        report={"a": _report(a, config.length), "b": _report(b, config.length)},
+        *sides, paired=True, scorer=score_letters, report=report, baselines=baselines
     )
 
 
-def cipher_table(config: CipherDataConfig) -> Ints:
-    """The key as a table [period, 27]: the cipher of token v at column t is [t mod period, v]."""
-    stream = np.random.RandomState(config.key_seed)
-    if config.kind == "vigenere":
-        shift_P = 1 + stream.permutation(_VOCAB - 1)[: config.period]
+def cipher_table(kind: str, period: int, seed: int) -> Ints:
+    """The key as a table [period, 27]: the cipher of token v at column t is [t mod period, v].
+
+    `kind` is substitution (of period 1) or vigenere.
+    """
+    stream = np.random.RandomState(seed)
+    if kind == "vigenere":
+        shift_P = 1 + stream.permutation(_VOCAB - 1)[:period]
         return (np.arange(_VOCAB) + shift_P[:, None]) % _VOCAB
     while True:
         permutation_V = stream.permutation(_VOCAB)
@@ -96,22 +107,30 @@ def score_letters(
     return {"accuracy": right / max(sum(map(len, references)), 1)}
 
 
-def split_sentences(config: CipherDataConfig) -> dict[str, list[str]]:
-    """Sentences of `valid`, `test`, `a` and `b`, as small letters and spaces; no two are equal."""
-    stream = np.random.RandomState(config.seed)
-    if config.path is None:
-        sentences = _generate(config, stream)
+def split_sentences(
+    path: str | None, length: int, sizes: dict[str, int], seed: int
+) -> dict[str, list[str]]:
+    """Sentences of `valid`, `test`, `a` and `b`, as small letters and spaces; no two are equal.
+
+    `path`: a file of sentences; None: they are generated, for `sizes` windows of `length`. Raises
+    `UserError` for a file that is too short for the windows asked for.
+    """
+    stream = np.random.RandomState(seed)
+    if path is None:
+        windows = 2 * sizes["train"] + sizes["valid"] + sizes["test"]
+        # A little more text than the windows need: halves are uneven.
+        sentences = _generate(int(1.02 * windows * length) + 20_000, stream)
     else:
-        lines = (_NOT_LETTERS.sub(" ", line.lower()) for line in read_lines(Path(config.path)))
+        lines = (_NOT_LETTERS.sub(" ", line.lower()) for line in read_lines(Path(path)))
         sentences = [line for line in dict.fromkeys(map(str.strip, lines)) if line]
         if not sentences:
-            raise UserError(f"{config.path}: no line has a letter a–z; give other text")
+            raise UserError(f"{path}: no line has a letter a–z; give other text")
     shuffled = [sentences[index] for index in stream.permutation(len(sentences))]
     # A sentence and its space each; the last one is followed by none.
     end_N = np.cumsum([len(sentence) + 1 for sentence in shuffled]) - 1
-    valid = 1 + int(np.searchsorted(end_N, config.valid * config.length))
+    valid = 1 + int(np.searchsorted(end_N, sizes["valid"] * length))
     behind_valid = end_N[min(valid, len(end_N)) - 1] + 1
-    test = 1 + int(np.searchsorted(end_N, behind_valid + config.test * config.length))
+    test = 1 + int(np.searchsorted(end_N, behind_valid + sizes["test"] * length))
     half = test + (len(shuffled) - test) // 2
     split = {
         "valid": shuffled[:valid],
@@ -119,24 +138,20 @@ def split_sentences(config: CipherDataConfig) -> dict[str, list[str]]:
         "a": shuffled[test:half],
         "b": shuffled[half:],
     }
-    if min(_letters(split["a"]), _letters(split["b"])) < config.length:
+    if min(_letters(split["a"]), _letters(split["b"])) < length:
         raise UserError(
-            f"{config.path}: {len(shuffled)} different sentences with {int(end_N[-1])} letters and "
-            f"spaces do not fill data.valid={config.valid} and data.test={config.test} windows of "
-            f"data.length={config.length} and leave text to train on; lower them, or give more text"
+            f"{path}: {len(shuffled)} different sentences with {int(end_N[-1])} letters and spaces "
+            f"do not fill data.valid={sizes['valid']} and data.test={sizes['test']} windows of "
+            f"data.length={length} and leave text to train on; lower them, or give more text"
         )
     return split
 
 
-def _generate(config: CipherDataConfig, stream: np.random.RandomState) -> list[str]:
-    """Different sentences, a little more text than the windows need: halves are uneven."""
-    windows = 2 * config.train + config.valid + config.test
-    needed = int(1.02 * windows * config.length) + 20_000
+def _generate(needed: int, stream: np.random.RandomState) -> list[str]:
+    """Different sentences of `needed` letters and spaces at least."""
     sentences: dict[str, None] = {}
-    letters = 0
-    while letters < needed:
+    while _letters(sentences) < needed:
         sentences.update(dict.fromkeys(write_sentences(_SENTENCES_AT_ONCE, stream)))
-        letters = _letters(sentences)
     return list(sentences)
 
 
@@ -151,25 +166,15 @@ def _windows(sentences: list[str], length: int) -> Ints:
     return np.where(code == ord(" "), 0, code - ord("a") + 1).reshape(-1, length)
 
 
-def _side(splits: dict[str, Ints], length: int) -> TextSide:
+def _side(splits: dict[str, Ints], length: int) -> Corpus:
+    """A side and its report; the hashes tell a resumed run whether the text is the same."""
     tokenizer = LetterTokenizer()
-
-    def encoded(ids_NT: Ints) -> EncodedSplit:
-        tensor_NT = torch.from_numpy(ids_NT)
-        lines = [tokenizer.decode(row) for row in ids_NT.tolist()]
-        return EncodedSplit(tensor_NT, mask_until_end(tensor_NT, None), lines)
-
-    return TextSide(
-        SequenceSpace(_VOCAB, length, None),
-        tokenizer,
-        *(encoded(splits[name]) for name in ("train", "valid", "test")),
-    )
-
-
-def _report(splits: dict[str, Ints], length: int) -> JsonObject:
-    """Counts of windows; the hash of the ids tells a resumed run whether the text is the same."""
+    encoded = {}
     report: JsonObject = {"vocabulary": _VOCAB, "length": length}
     for name, ids_NT in splits.items():
+        x, lines = torch.from_numpy(ids_NT), [tokenizer.decode(row) for row in ids_NT.tolist()]
+        encoded[name] = EncodedSplit(x, mask_until_end(x, None), lines)
         digest = hashlib.sha256(ids_NT.astype("<i8").tobytes()).hexdigest()
-        report[name] = {"lines": len(ids_NT), "longest": length, "sha256": digest}
-    return report
+        report[name] = {"lines": len(lines), "longest": length, "sha256": digest}
+    space = SequenceSpace(_VOCAB, length, None)
+    return Corpus(space, tokenizer, **encoded, report=report)

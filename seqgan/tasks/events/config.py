@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.numbers import Seed
-from seqgan.core.parts import TextPairPart, Words
+from seqgan.data.text_pair_config import TextPairConfig
 
 if TYPE_CHECKING:
-    from seqgan.evaluation.task import Task, TaskSetup
+    from seqgan.data.unpaired_text import UnpairedText
 
 
-class EventsDataConfig(TextPairPart):
+class EventsDataConfig(TextPairConfig):
     """Articles (side a) and headlines (side b) about events, written by a grammar."""
 
     name: Literal["events"] = "events"
@@ -23,15 +23,9 @@ class EventsDataConfig(TextPairPart):
     """Test articles, each with its headline."""
     seed: Seed = 0
     """Seed of the events and of the sentences about them."""
-    aligned: bool = False
-    """Training headlines are those of the training articles: for paired ceilings only."""
 
-    @property
-    def gives(self) -> Words:
-        return super().gives | ({"training rows that are pairs"} if self.aligned else set())
+    def build_text(self) -> "UnpairedText":
+        from seqgan.tasks.events.grammar import draw_events
 
-    def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.evaluation.sequence_tasks import text_pair_task
-        from seqgan.tasks.events.grammar import load_events
-
-        return text_pair_task(setup, load_events(self))
+        sizes = {"train": self.train, "valid": self.valid, "test": self.test}
+        return draw_events(sizes, self.seed, self.aligned)

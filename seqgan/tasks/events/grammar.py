@@ -55,12 +55,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgan.core.plain import JsonObject
-from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import Fitted, describe_splits, to_split
+from seqgan.data.corpus import Corpus, encode_corpus
+from seqgan.data.sources import Limits, Sentences
 from seqgan.data.tokenizers import WordTokenizer
-from seqgan.data.unpaired_text import TextSide, UnpairedText
-from seqgan.tasks.events.config import EventsDataConfig
+from seqgan.data.unpaired_text import UnpairedText
 
 Ints = NDArray[np.int64]
 
@@ -144,43 +142,36 @@ _PATTERNS = {tuple(template.split()): template for template in HEADLINES}
 _FUNCTION_WORDS = {word for pattern in _PATTERNS for word in pattern if word not in SLOTS}
 
 
-def load_events(config: EventsDataConfig) -> UnpairedText:
-    """Draw everything from `config.seed`."""
-    counts = [config.valid, config.test, config.train, 0 if config.aligned else config.train]
-    events = _draw_events(_generator(config.seed, 0), sum(counts))
-    valid, test, train_a, train_b = np.split(events, np.cumsum(counts)[:-1])
-    if config.aligned:
-        train_b = train_a
-    heldout = {"valid": valid, "test": test}
-    tokenizer = build_event_tokenizer()
+def draw_events(sizes: dict[str, int], seed: int, aligned: bool) -> UnpairedText:
+    """Articles and headlines, `sizes` of each split; `aligned`: of the same training events."""
+    order = ("valid", "test", "train")
+    counts = [*map(sizes.__getitem__, order), 0 if aligned else sizes["train"]]
+    events = _draw_events(_generator(seed, 0), sum(counts))
+    *of_a, train_b = np.split(events, np.cumsum(counts)[:-1])
+    of_b = [*of_a[:2], of_a[2] if aligned else train_b]
+    # Each split of each side has a stream of its own.
     articles = {
-        split: write_articles(rows, _generator(config.seed, stream))
-        for stream, (split, rows) in enumerate({**heldout, "train": train_a}.items(), start=1)
+        split: write_articles(rows, _generator(seed, stream))
+        for stream, split, rows in zip((1, 2, 3), order, of_a, strict=True)
     }
     headlines = {
-        split: write_headlines(rows, _generator(config.seed, stream))
-        for stream, (split, rows) in enumerate({**heldout, "train": train_b}.items(), start=4)
+        split: write_headlines(rows, _generator(seed, stream))
+        for stream, split, rows in zip((4, 5, 6), order, of_b, strict=True)
     }
-    a, report_a = _encode(articles, tokenizer, LENGTH_A)
-    b, report_b = _encode(headlines, tokenizer, LENGTH_B)
-    report = {"a": report_a, "b": report_b, "aligned": config.aligned}
+    tokenizer = build_event_tokenizer()
+    a, b = _encode(articles, tokenizer, LENGTH_A), _encode(headlines, tokenizer, LENGTH_B)
+    report = {"a": a.report, "b": b.report, "aligned": aligned}
     return UnpairedText(
         a, b, paired=True, scorer=score_events, report=report, baselines=event_baselines
     )
 
 
-def _encode(
-    lines: dict[str, list[str]], tokenizer: WordTokenizer, length: int
-) -> tuple[TextSide, JsonObject]:
-    ids = {split: [tokenizer.encode(line) for line in part] for split, part in lines.items()}
-    fitted = {
-        split: Fitted(part, ids[split], 0, 0, max(len(row) + 1 for row in ids[split]))
+def _encode(lines: dict[str, list[str]], tokenizer: WordTokenizer, length: int) -> Corpus:
+    splits = {
+        split: Sentences("events", part, [*range(1, len(part) + 1)])
         for split, part in lines.items()
     }
-    encoded = {split: to_split(part, length, tokenizer.end_id) for split, part in fitted.items()}
-    space = SequenceSpace(tokenizer.vocab_size, length, tokenizer.end_id)
-    report = describe_splits(fitted, tokenizer, length, str)
-    return TextSide(space, tokenizer, **encoded), report
+    return encode_corpus(splits, tokenizer, Limits(length), str)
 
 
 def build_event_tokenizer() -> WordTokenizer:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.numbers import Seed
-from seqgan.core.parts import TextPairPart, Words
+from seqgan.core.parts import Words
+from seqgan.data.text_pair_config import TextPairConfig
 
 if TYPE_CHECKING:
-    from seqgan.evaluation.task import Task, TaskSetup
+    from seqgan.data.unpaired_text import UnpairedText
 
 
-class LanguagePairConfig(TextPairPart):
+class LanguagePairConfig(TextPairConfig):
     """Two invented languages: b has other words than a for the same things, in another order."""
 
     name: Literal["language_pair"] = "language_pair"
@@ -27,16 +28,13 @@ class LanguagePairConfig(TextPairPart):
     """Language b puts adjectives behind nouns and adverbs before verbs; else words correspond."""
     seed: Seed = 0
     """Seed of both languages and of the sentences."""
-    aligned: bool = False
-    """Training rows are pairs, side a's own sentences translated: for supervised ceilings."""
 
     @property
     def gives(self) -> Words:
-        words = super().gives - {"one vocabulary"} | {"counts of words in two languages"}
-        return words | ({"training rows that are pairs"} if self.aligned else set())
+        return super().gives - {"one vocabulary"} | {"counts of words in two languages"}
 
-    def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.evaluation.sequence_tasks import text_pair_task
-        from seqgan.tasks.language_pair.languages import load_language_pair
+    def build_text(self) -> "UnpairedText":
+        from seqgan.tasks.language_pair.languages import draw_language_pair
 
-        return text_pair_task(setup, load_language_pair(self))
+        sizes = {"train": self.train, "valid": self.valid, "test": self.test}
+        return draw_language_pair(self.words, sizes, self.reorder, self.seed, self.aligned)

@@ -41,17 +41,15 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.plain import JsonObject
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import EncodedSplit
+from seqgan.data.corpus import Corpus, EncodedSplit, pad
 from seqgan.data.lexicons import co_occurrence_lexicon, frequency_lexicon, word_by_word
 from seqgan.data.tokenizers import WordTokenizer
-from seqgan.data.unpaired_text import TextSide, UnpairedText
-from seqgan.tasks.language_pair.config import LanguagePairConfig
+from seqgan.data.unpaired_text import UnpairedText
 
 Ints = NDArray[np.int64]
 
@@ -117,26 +115,27 @@ class LanguagePairScorer:
         return self.lexicon if way == "a2b" else {b: a for a, b in self.lexicon.items()}
 
 
-def load_language_pair(config: LanguagePairConfig) -> UnpairedText:
-    """Draw the languages and everything that is said in them from `config.seed`."""
-    stream = np.random.RandomState(config.seed)
-    sizes = _class_sizes(config.words)
-    words = {name: _invent_words(sounds, sizes, stream) for name, sounds in _SOUNDS.items()}
+def draw_language_pair(
+    vocabulary: int, sizes: dict[str, int], reorder: bool, seed: int, aligned: bool
+) -> UnpairedText:
+    """Draw languages of `vocabulary` words and `sizes` sentences of each split.
+
+    `reorder`: b has an order of its own; `aligned`: b's training sentences translate those of a.
+    """
+    stream = np.random.RandomState(seed)
+    classes = _class_sizes(vocabulary)
+    words = {name: _invent_words(sounds, classes, stream) for name, sounds in _SOUNDS.items()}
     scorer = LanguagePairScorer(dict(zip(words["a"], words["b"], strict=True)))
-    rows_N12 = _draw_sentences(config, sizes, stream)
-    ends = np.cumsum([config.valid, config.test, config.train])
+    wanted = sum(sizes.values()) + (0 if aligned else sizes["train"])
+    rows_N12 = _draw_sentences(wanted, classes, stream)
+    ends = np.cumsum([sizes["valid"], sizes["test"], sizes["train"]])
     valid, test, train, other = np.split(rows_N12, ends)
-    heldout = {"valid": valid, "test": test}
-    order_b = np.array(_REORDERED if config.reorder else range(len(_SLOTS)))
-    a, report_a = _encode(heldout | {"train": train}, words["a"])
-    b, report_b = _encode(
-        {
-            split: rows[:, order_b]
-            for split, rows in (heldout | {"train": train if config.aligned else other}).items()
-        },
-        words["b"],
-    )
-    report = {"a": report_a, "b": report_b}
+    of_a = {"valid": valid, "test": test, "train": train}
+    of_b = of_a if aligned else of_a | {"train": other}
+    order_b = np.array(_REORDERED if reorder else range(len(_SLOTS)))
+    a = _encode(of_a, words["a"])
+    b = _encode({split: rows[:, order_b] for split, rows in of_b.items()}, words["b"])
+    report = {"a": a.report, "b": b.report}
     lexicons = {way: scorer.of(way) for way in ("a2b", "b2a")}
     return UnpairedText(a, b, True, scorer, report, baselines, lexicons)
 
@@ -226,10 +225,8 @@ def _choices(
     return np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
 
 
-def _draw_sentences(
-    config: LanguagePairConfig, sizes: dict[str, int], stream: np.random.RandomState
-) -> Ints:
-    """Different sentences, enough for all splits: a word's number in each slot, −1 for none."""
+def _draw_sentences(wanted: int, sizes: dict[str, int], stream: np.random.RandomState) -> Ints:
+    """`wanted` different sentences: a word's number in each slot, −1 for none."""
     pairs = ["noun det", "noun adj", "noun verb", "verb adv", "verb noun", "verb prep", "prep noun"]
     cumulative = {
         pair: _choices(sizes[pair.split()[0]], sizes, pair.split()[1], stream) for pair in pairs
@@ -250,7 +247,6 @@ def _draw_sentences(
 
     first = _first_words(sizes)
     offset_12 = np.array([first[name] for name in _SLOTS])
-    wanted = config.valid + config.test + (1 if config.aligned else 2) * config.train
     seen: dict[bytes, None] = {}
     while len(seen) < wanted:
         count = _MORE_AT_ONCE
@@ -290,7 +286,7 @@ def _present(count: int, stream: np.random.RandomState) -> NDArray[np.bool_]:
     return np.stack(columns, 1)
 
 
-def _encode(splits: dict[str, Ints], words: list[str]) -> tuple[TextSide, JsonObject]:
+def _encode(splits: dict[str, Ints], words: list[str]) -> Corpus:
     """A side and its report: the hash of the ids tells a resumed run whether they are the same."""
     tokenizer = WordTokenizer(sorted(words), lowercase=True, split_punctuation=False)
     space = SequenceSpace(tokenizer.vocab_size, LENGTH, tokenizer.end_id)
@@ -298,15 +294,11 @@ def _encode(splits: dict[str, Ints], words: list[str]) -> tuple[TextSide, JsonOb
     report: JsonObject = {"vocabulary": tokenizer.vocab_size, "length": LENGTH}
     for name, rows_N12 in splits.items():
         lines = [" ".join(words[word] for word in row if word >= 0) for row in rows_N12.tolist()]
-        ids_NT = np.full((len(lines), LENGTH), tokenizer.end_id, dtype=np.int64)
-        for row, line in enumerate(lines):
-            ids = tokenizer.encode(line)
-            ids_NT[row, : len(ids)] = ids
-        tensor_NT = torch.from_numpy(ids_NT)
-        encoded[name] = EncodedSplit(tensor_NT, mask_until_end(tensor_NT, space.end_id), lines)
+        ids_NT = pad([tokenizer.encode(line) for line in lines], LENGTH, tokenizer.end_id)
+        encoded[name] = EncodedSplit(ids_NT, mask_until_end(ids_NT, space.end_id), lines)
         report[name] = {
             "lines": len(lines),
             "longest": 1 + max(len(line.split()) for line in lines),
-            "sha256": hashlib.sha256(ids_NT.astype("<i8").tobytes()).hexdigest(),
+            "sha256": hashlib.sha256(ids_NT.numpy().astype("<i8").tobytes()).hexdigest(),
         }
-    return TextSide(space, tokenizer, **encoded), report
+    return Corpus(space, tokenizer, **encoded, report=report)

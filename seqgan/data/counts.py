@@ -1,9 +1,8 @@
-"""Tokens that a vocabulary lacks: how many there are, and when that spoils what is measured.
+"""Counts of data reports: copies, hashes, and tokens that the vocabulary lacks."""
 
-A model is as good on `<unk>` as on any token that training shows it. Where training shows none and
-held-out text has some, their likelihood is an accident of initialisation: then there is a warning.
-So are they where most of the text may be lost: without spaces between words a line is one word.
-"""
+import hashlib
+import json
+from collections.abc import Hashable, Mapping, Sequence
 
 from seqgan.core.plain import JsonObject
 from seqgan.data.tokenizers import FOR_TEXT_WITHOUT_SPACES
@@ -12,6 +11,22 @@ TOLERATED = 0.001
 """Share of held-out tokens that may be unknown although training shows no such token."""
 NO_WORDS = 0.2
 """Share of unknown held-out tokens above which they may be no words."""
+
+
+def count_copies(rows: Mapping[str, Sequence[Hashable]]) -> dict[str, JsonObject]:
+    """By split: rows that stand there before (`duplicates`), and held-out rows `in_train`."""
+    train = set(rows["train"])
+    counts: dict[str, JsonObject] = {
+        name: {"duplicates": len(part) - len(set(part))} for name, part in rows.items()
+    }
+    for name in rows.keys() - {"train"}:
+        counts[name]["in_train"] = sum(row in train for row in rows[name])
+    return counts
+
+
+def hash_of(ids: object) -> str:
+    """SHA-256 of lists of ids."""
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 
 
 def unknown_rate(rows: list[list[int]], unk_id: int) -> float:
@@ -26,10 +41,11 @@ def unk_rates(report: JsonObject) -> dict[str, float]:
 
 
 def unknown_warnings(report: JsonObject, own_words: bool, field: str) -> list[str]:
-    """What is wrong with the `unk_rate` of the splits of `report`, a line each.
+    """Warnings about unknown tokens, a line each; `field` is where the text is configured.
 
-    `own_words`: whether the vocabulary is made of the words of the training text. `field` is where
-    the text stands in the configuration.
+    `own_words`: the vocabulary is made of the words of the training text. A line without spaces is
+    one unknown word then, and most of the text may be lost. Where held-out text has unknown tokens
+    and training has none, their likelihood is an accident of initialisation.
     """
     rates = unk_rates(report)
     worst = max(("valid", "test"), key=lambda name: rates[name])
