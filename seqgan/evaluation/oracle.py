@@ -22,17 +22,9 @@ import torch
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import Batch, Generator, SequenceSpace
-from seqgan.decoding import Ancestral, sample, sequence_log_probs
-from seqgan.evaluation.base import (
-    DecodingSetting,
-    Evaluator,
-    Metrics,
-    OracleDensity,
-    ShownLines,
-    temperatures_and_nuclei,
-)
-from seqgan.evaluation.config import SHOWN
+from seqgan.core.types import Batch, Rollout, SequenceSpace
+from seqgan.evaluation.base import Metrics, OracleDensity, ShownLines
+from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
 from seqgan.metrics.divergence import (
     MAX_ENUMERATED,
     all_sequences,
@@ -52,7 +44,7 @@ class _Listing:
     """The log of its prompt's share of the held-out data; 0 without prompts."""
 
 
-class OracleEvaluator(Evaluator[Generator]):
+class OracleEvaluator(WriterEvaluator):
     """Measures generators, and the oracle's own samples for the real-data row.
 
     `real` are the oracle's samples, with their prompts where it answers any, by split.
@@ -75,61 +67,64 @@ class OracleEvaluator(Evaluator[Generator]):
             "oracle_sequences": {name: len(part.x) for name, part in real.items()},
         }
 
-    settings = staticmethod(temperatures_and_nuclei)
+    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+        """With prompts: answers to those of the split, again from the first where they run out."""
+        written = self._sample(writer, split, samples, seed) if samples else None
+        return Draws.beside(self._real[split], writer, written)
 
-    def generated(
-        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> Metrics:
-        fake = self._sample(generator, split, samples, setting)
+    def _sample(self, writer: Writer, split: str, rows: int, seed: int = 0) -> Rollout:
+        cond = self._real[split].cond
+        if cond is not None:
+            cond = cond[torch.arange(rows, device=cond.device) % len(cond)]
+        with isolated(self._seed + seed):
+            return writer.sample(rows, cond)
+
+    def measure(self, draws: Draws, split: str) -> Metrics:
+        fake = draws.fake
+        metrics: Metrics = {}
+        if draws.logp_real_NT is not None:
+            nats = -float(draws.logp_real_NT.sum(1).mean())
+            metrics[f"nll_{split}"] = nats / self.space.length
+        if fake is None:
+            return metrics
         logp_B = self._oracle.log_prob(fake.x, fake.cond)
-        metrics: Metrics = {"nll_oracle": -float(logp_B.mean()) / self.space.length}
-        if setting.top_p == 1:
-            metrics |= self._densities(generator, split, setting.temperature, fake, logp_B)
+        metrics = {"nll_oracle": -float(logp_B.mean()) / self.space.length, **metrics}
+        if draws.logp_real_NT is not None and draws.logp_fake_NT is not None:
+            logq_of_real, logq_of_fake = draws.logp_real_NT.sum(1), draws.logp_fake_NT.sum(1)
+            listing = self._listings[split]
+            if listing is not None:
+                metrics |= self._exact(draws.writer, listing)
+            else:
+                metrics |= self._sampled(split, logq_of_real, logp_B, logq_of_fake)
         metrics["valid"] = float(logp_B.isfinite().float().mean())
         metrics["unique"] = len(fake.x.unique(dim=0)) / len(fake.x)
         return metrics
 
-    def _sample(
-        self, generator: Generator, split: str, rows: int, setting: DecodingSetting
-    ) -> Batch:
-        """With prompts: answers to those of the split, again from the first where they run out."""
-        cond = self._real[split].cond
-        if cond is not None:
-            cond = cond[torch.arange(rows, device=cond.device) % len(cond)]
-        draw = Ancestral(setting.temperature, top_p=setting.top_p)
-        with isolated(self._seed):
-            rollout = sample(generator, self.space, rows, draw, cond)
-        return Batch(rollout.ids_BT, rollout.mask_BT, cond)
+    def _exact(self, writer: Writer, listing: _Listing) -> Metrics:
+        """Sums over all sequences."""
+        logq_RT = writer.log_probs(listing.batch)
+        assert logq_RT is not None, "the writer has a density"
+        weight_R, logp_R = listing.log_weight_R.cpu(), listing.logp_R.cpu()
+        logq_R = logq_RT.cpu().sum(1)
+        return {
+            "nll_oracle": _cross_entropy(logq_R + weight_R, logp_R) / self.space.length,
+            "entropy": _cross_entropy(logq_R + weight_R, logq_R) / self.space.length,
+            **self._per_token(exact_divergences(logp_R + weight_R, logq_R + weight_R)),
+        }
 
-    def _densities(
-        self,
-        generator: Generator,
-        split: str,
-        temperature: float,
-        fake: Batch,
-        logp_of_fake: Tensor,
+    def _sampled(
+        self, split: str, logq_of_real: Tensor, logp_of_fake: Tensor, logq_of_fake: Tensor
     ) -> Metrics:
-        def log_q(part: Batch) -> Tensor:
-            assert part.mask is not None
-            return sequence_log_probs(generator, part.x, part.mask, temperature, part.cond)
+        """Monte-Carlo means."""
+        logp_of_real = self._logp_of_real[split]
+        found = sampled_divergences(logp_of_real, logq_of_real, logp_of_fake, logq_of_fake)
+        entropy = -float(logq_of_fake.mean()) / self.space.length
+        return {"entropy": entropy, **self._per_token(found)}
 
-        length = self.space.length
-        logq_of_real = log_q(self._real[split])
-        metrics: Metrics = {f"nll_{split}": -float(logq_of_real.mean()) / length}
-        listing = self._listings[split]
-        if listing is not None:
-            logq_R, weight_R = log_q(listing.batch), listing.log_weight_R
-            divergences = exact_divergences(listing.logp_R + weight_R, logq_R + weight_R)
-            metrics["nll_oracle"] = _cross_entropy(logq_R + weight_R, listing.logp_R) / length
-            metrics["entropy"] = _cross_entropy(logq_R + weight_R, logq_R) / length
-        else:
-            logq_of_fake = log_q(fake)
-            divergences = sampled_divergences(
-                self._logp_of_real[split], logq_of_real, logp_of_fake, logq_of_fake
-            )
-            metrics["entropy"] = -float(logq_of_fake.mean()) / length
-        metrics |= {name: divergences[name] / length for name in ("kl_forward", "kl_reverse")}
-        return metrics | {"jsd": divergences["jsd"]}
+    def _per_token(self, divergences: dict[str, float]) -> Metrics:
+        kls = {name: divergences[name] for name in ("kl_forward", "kl_reverse")}
+        per_token: Metrics = {name: kl / self.space.length for name, kl in kls.items()}
+        return per_token | {"jsd": divergences["jsd"]}
 
     def real(self, split: str, samples: int) -> Metrics:
         """The oracle's own samples: what a perfect generator would get."""
@@ -148,10 +143,10 @@ class OracleEvaluator(Evaluator[Generator]):
             "unique": len(ids_BT.unique(dim=0)) / len(ids_BT),
         }
 
-    def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
+    def written(self, writer: Writer, rows: int) -> ShownLines:
         """Tokens as numbers, behind their prompts."""
-        fake = self._sample(generator, "valid", SHOWN, setting)
-        lines = _as_text(fake.x)
+        fake = self._sample(writer, "valid", rows)
+        lines = _as_text(fake.ids_BT)
         if fake.cond is not None:
             prompts = _as_text(fake.cond)
             lines = [f"{prompt}  →  {line}" for prompt, line in zip(prompts, lines, strict=True)]

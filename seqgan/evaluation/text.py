@@ -23,24 +23,17 @@ import torch
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import Generator, Rollout
+from seqgan.core.types import Batch, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.counts import unk_rates
-from seqgan.decoding import Ancestral, held_out_log_probs, sample
-from seqgan.evaluation.base import (
-    DecodingSetting,
-    Evaluator,
-    Metrics,
-    ShownLines,
-    temperatures_and_nuclei,
-)
-from seqgan.evaluation.config import SHOWN
+from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
+from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
 from seqgan.metrics import diversity, exact_bleu
 from seqgan.metrics.corpus import Corpus as Words
 
 
-class TextEvaluator(Evaluator[Generator]):
+class TextEvaluator(WriterEvaluator):
     """Measures generators, and training sentences for the real-data row."""
 
     def __init__(self, corpus: Corpus, device: torch.device, seed: int, references: int) -> None:
@@ -62,32 +55,28 @@ class TextEvaluator(Evaluator[Generator]):
             "unk_rate": unk_rates(corpus.report),
         }
 
-    settings = staticmethod(temperatures_and_nuclei)
+    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+        """At most as many samples as there are training sentences."""
+        held_out = self._splits[split]
+        real = Batch(held_out.ids_NT.to(self._device), held_out.mask_NT.to(self._device))
+        rows = min(samples, self._most)
+        return Draws.beside(real, writer, self._sample(writer, rows, seed) if rows else None)
 
-    def generated(
-        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> Metrics:
-        rollout = self._sample(generator, min(samples, self._most), setting)
+    def measure(self, draws: Draws, split: str) -> Metrics:
+        real, fake = self._splits[split], draws.fake
         metrics: Metrics = {}
-        if setting.top_p == 1:
-            real = self._splits[split]
-            logp_NT = self._log_probs(generator, real.ids_NT, real.mask_NT, setting.temperature)
+        if draws.logp_real_NT is not None:
+            logp_NT = draws.logp_real_NT
             metrics |= held_out_nll(split, logp_NT, real.ids_NT, real.mask_NT, self._unk_id)
-            ids_BT, mask_BT = rollout.ids_BT, rollout.mask_BT
-            logp_BT = self._log_probs(generator, ids_BT, mask_BT, setting.temperature)
-            metrics["entropy"] = nats_per_token(logp_BT, mask_BT.cpu())
-        return metrics | self._overlap(rollout.ids_BT, rollout.mask_BT, split)
+        if fake is None or fake.mask is None:
+            return metrics
+        if draws.logp_fake_NT is not None:
+            metrics["entropy"] = nats_per_token(draws.logp_fake_NT, fake.mask.cpu())
+        return metrics | self._overlap(fake.x, fake.mask, split)
 
-    def _sample(self, generator: Generator, rows: int, setting: DecodingSetting) -> Rollout:
-        draw = Ancestral(setting.temperature, top_p=setting.top_p)
-        with isolated(self._seed):
-            return sample(generator, self.space, rows, draw)
-
-    def _log_probs(
-        self, generator: Generator, ids_NT: Tensor, mask_NT: Tensor, temperature: float
-    ) -> Tensor:
-        ids_NT, mask_NT = ids_NT.to(self._device), mask_NT.to(self._device)
-        return held_out_log_probs(generator, ids_NT, mask_NT, temperature).cpu()
+    def _sample(self, writer: Writer, rows: int, seed: int = 0) -> Rollout:
+        with isolated(self._seed + seed):
+            return writer.sample(rows)
 
     def real(self, split: str, samples: int) -> Metrics:
         """Training sentences against the same references; they have no likelihood."""
@@ -115,7 +104,7 @@ class TextEvaluator(Evaluator[Generator]):
     def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> Words:
         return Words.from_masked(ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id)
 
-    def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
+    def written(self, writer: Writer, rows: int) -> ShownLines:
         """Sentences as text."""
-        rows = self._sample(generator, SHOWN, setting).ids_BT.tolist()
-        return ShownLines([self._corpus.tokenizer.decode(row) for row in rows])
+        ids = self._sample(writer, rows).ids_BT.tolist()
+        return ShownLines([self._corpus.tokenizer.decode(row) for row in ids])

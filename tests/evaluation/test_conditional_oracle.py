@@ -16,6 +16,7 @@ from seqgan.data.oracle_config import ConditionalOracleConfig
 from seqgan.evaluation import oracle as oracle_module
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
+from seqgan.evaluation.writer import Decoded
 from seqgan.metrics.divergence import all_sequences
 from seqgan.models.oracles import ConditionalOracle
 
@@ -235,12 +236,16 @@ def test_who_ignores_the_prompt_pays_the_mutual_information() -> None:
 
 def test_samples_answer_the_prompts_of_the_split_in_turn() -> None:
     evaluator, generator = evaluator_and_generator()
-    fake = evaluator._sample(generator, "valid", 70, DecodingSetting())
+    writer = Decoded(generator, evaluator.space, DecodingSetting())
+    fake = evaluator.draw(writer, "valid", 70).fake
     cond = evaluator._real["valid"].cond
+    assert fake is not None
+    assert fake.cond is not None
     assert torch.equal(fake.cond[:60], cond)
     assert torch.equal(fake.cond[60:], cond[:10])
     before = torch.get_rng_state()
-    again = evaluator._sample(generator, "valid", 70, DecodingSetting())
+    again = evaluator.draw(writer, "valid", 70).fake
+    assert again is not None
     assert torch.equal(fake.x, again.x)
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -1,0 +1,108 @@
+"""What evaluators of sentences measure: whatever writes them and may say how likely they are.
+
+A generator at a decoding setting is a writer, and so is one that a critic corrects.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from seqgan.core.types import Batch, Generator, Rollout, SequenceSpace
+from seqgan.decoding import Ancestral, held_out_log_probs, sample
+from seqgan.evaluation.base import (
+    DecodingSetting,
+    Evaluator,
+    Metrics,
+    ShownLines,
+    temperatures_and_nuclei,
+)
+from seqgan.evaluation.config import SHOWN
+
+
+class Writer(Protocol):
+    """Writes sentences and knows their likelihood."""
+
+    def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
+        """So many sentences, a row for each of `cond` where there are prompts."""
+        ...
+
+    def log_probs(self, batch: Batch) -> Tensor | None:
+        """`logp_NT` in nats, 0 behind the ends; None where there is no density."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A generator at a decoding setting."""
+
+    generator: Generator
+    space: SequenceSpace
+    setting: DecodingSetting
+
+    def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
+        draw = Ancestral(self.setting.temperature, top_p=self.setting.top_p)
+        return sample(self.generator, self.space, rows, draw, cond)
+
+    def log_probs(self, batch: Batch) -> Tensor | None:
+        if self.setting.top_p < 1:
+            return None
+        assert batch.mask is not None, "sentences have masks"
+        temperature, cond = self.setting.temperature, batch.cond
+        return held_out_log_probs(self.generator, batch.x, batch.mask, temperature, cond)
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Held-out sentences beside a writer's own, and its log-probabilities of both, on the CPU."""
+
+    writer: Writer
+    real: Batch
+    fake: Batch | None
+    """None where the writer was not asked to write."""
+    logp_real_NT: Tensor | None
+    """None where the writer has no density."""
+    logp_fake_NT: Tensor | None
+
+    @classmethod
+    def beside(cls, real: Batch, writer: Writer, written: Rollout | None) -> "Draws":
+        """What a writer wrote, beside held-out sentences."""
+        logp_real_NT, fake, logp_fake_NT = writer.log_probs(real), None, None
+        if written is not None:
+            fake = Batch(written.ids_BT, written.mask_BT, written.cond)
+            logp_fake_NT = writer.log_probs(fake)
+        return cls(writer, real, fake, _on_cpu(logp_real_NT), _on_cpu(logp_fake_NT))
+
+
+def _on_cpu(logp_NT: Tensor | None) -> Tensor | None:
+    return None if logp_NT is None else logp_NT.cpu()
+
+
+class WriterEvaluator(Evaluator[Generator]):
+    """Measures any writer of sentences."""
+
+    space: SequenceSpace
+    settings = staticmethod(temperatures_and_nuclei)
+
+    @abstractmethod
+    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+        """Samples of a writer, always the same for one `seed`, beside the sentences of a split.
+        Without `samples` it only says how likely these are."""
+
+    @abstractmethod
+    def measure(self, draws: Draws, split: str) -> Metrics:
+        """Metrics of a writer."""
+
+    @abstractmethod
+    def written(self, writer: Writer, rows: int) -> ShownLines:
+        """A few samples of a writer."""
+
+    def generated(
+        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
+    ) -> Metrics:
+        draws = self.draw(Decoded(generator, self.space, setting), split, samples)
+        return self.measure(draws, split)
+
+    def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
+        return self.written(Decoded(generator, self.space, setting), SHOWN)
