@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
+from seqgan.core.errors import UserError
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Fraction, Positive, Seed
 from seqgan.core.parts import DataPart, Modality
@@ -15,6 +16,7 @@ from seqgan.tasks.faces.config import FacesSourceConfig
 
 if TYPE_CHECKING:
     from seqgan.data.picture_sources import RawPictures
+    from seqgan.data.pictures import Pictures
     from seqgan.evaluation.pictures import Detect
     from seqgan.evaluation.task import Task, TaskSetup
 
@@ -148,6 +150,39 @@ class PictureSetConfig(Config):
         so grey pictures have none."""
         return None if self.colours == "grey" else self.source.build_detector()
 
+    def build_pictures(self, field: str = "data", least: int = 2) -> "Pictures":
+        """The pictures, read or drawn, cut and converted; at least so many in a split.
+
+        `field` is where this stands in the configuration. Raises `UserError` for pictures that
+        cannot be used.
+        """
+        from seqgan.data.pictures import Conversion, SplitRule, load_pictures
+
+        low, high = self.share
+        if low >= high:
+            raise UserError(
+                f"{field}.share={self.share}: is empty; the second number is the larger"
+            )
+        if self.source.drawn and self.share != [0.0, 1.0]:
+            kind = self.source.name
+            raise UserError(
+                f"{field}.share={self.share}: {kind} are drawn, there is nothing to share; remove "
+                f"it, and set {field}.source.seed to get other {kind}"
+            )
+        fractions = {
+            "extractor": self.extractor_fraction,
+            "valid": self.valid_fraction,
+            "test": self.test_fraction,
+        }
+        drawn = self.source.drawn
+        return load_pictures(
+            self.source.build(self.size, field),
+            Conversion(self.size, self.colours, self.invert, self.shrink),
+            SplitRule(self.share, fractions, self.max_train, self.split_seed, drawn),
+            field,
+            least,
+        )
+
 
 class PictureDataConfig(PictureSetConfig, DataPart):
     """Pictures of one kind."""
@@ -164,10 +199,9 @@ class PictureDataConfig(PictureSetConfig, DataPart):
     name: Literal["pictures"] = "pictures"
 
     def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.data.pictures import load_pictures
         from seqgan.evaluation.picture_tasks import picture_task
 
-        pictures = load_pictures(self, least=self.least_samples)
+        pictures = self.build_pictures(least=self.least_samples)
         return picture_task(setup, pictures, self.build_detector())
 
 
@@ -187,8 +221,36 @@ class UnpairedPicturesConfig(DataPart):
     """The second kind, of the same size and colours."""
 
     def build(self, setup: "TaskSetup") -> "Task":
-        from seqgan.data.pictures import load_unpaired
         from seqgan.evaluation.picture_tasks import picture_pair_task
 
         detectors = self.a.build_detector(), self.b.build_detector()
-        return picture_pair_task(setup, load_unpaired(self), detectors)
+        return picture_pair_task(setup, self.build_pictures(), detectors)
+
+    def build_pictures(self) -> "tuple[Pictures, Pictures]":
+        """Both kinds. Raises `UserError` where shapes differ, and where both kinds take the same
+        pictures of one source."""
+        self._check_disjoint()
+        a, b = self.a.build_pictures("data.a"), self.b.build_pictures("data.b")
+        if a.shape != b.shape:
+            raise UserError(
+                f"data.b: pictures have shape {b.shape}, those of data.a {a.shape} (colours, "
+                f"height, width); set data.a.size and data.b.size, data.a.colours and "
+                f"data.b.colours alike"
+            )
+        return a, b
+
+    def _check_disjoint(self) -> None:
+        """Two shares of one source are cut from the same order, and do not overlap."""
+        a, b = self.a, self.b
+        if a.source != b.source or a.source.drawn:
+            return
+        if a.split_seed != b.split_seed:
+            raise UserError(
+                f"data.b.split_seed={b.split_seed}: data.a takes pictures of the same source with "
+                f"split_seed={a.split_seed}, so the two overlap; set both alike"
+            )
+        if max(a.share[0], b.share[0]) < min(a.share[1], b.share[1]):
+            raise UserError(
+                f"data.b.share={b.share}: overlaps data.a.share={a.share} of the same source, so "
+                f"the pictures are paired; set data.a.share=[0,0.5] data.b.share=[0.5,1]"
+            )

@@ -31,11 +31,9 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import tracked
-from seqgan.data.picture_config import PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.picture_sources import RawPictures, RawSplit
 
 _MODES: dict[str, Literal["L", "RGB"]] = {"grey": "L", "rgb": "RGB"}
-_WHOLE = [0.0, 1.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,64 +67,68 @@ class Pictures:
     report: JsonObject
 
 
-def load_pictures(config: PictureSetConfig, field: str = "data", least: int = 2) -> Pictures:
-    """Read or draw, split, convert and count. `field` is where `config` stands, for messages.
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What is done to each picture: see `PictureSetConfig`."""
 
-    Raises `UserError` for sources that cannot be used, pictures that do not agree in size or
-    colours, a extractor's split of fewer than two pictures, and others of fewer than `least`.
+    size: int | None
+    colours: str | None
+    invert: bool
+    shrink: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRule:
+    """How the training pictures of a source are cut: see `PictureSetConfig`."""
+
+    share: list[float]
+    fractions: dict[str, float]
+    """Of `extractor`, `valid` and `test`, in this order."""
+    max_train: int | None
+    seed: int
+    drawn: bool
+    """Each split is drawn: nothing is cut."""
+
+
+def load_pictures(
+    raw: RawPictures, conversion: Conversion, rule: SplitRule, field: str = "data", least: int = 2
+) -> Pictures:
+    """Split, convert and count. `field` is where the set is configured, for messages.
+
+    Raises `UserError` for pictures that cannot be read or do not agree in size or colours, an
+    extractor's split of fewer than two pictures, and others of fewer than `least`.
     """
-    _check_share(config, field)
-    raw = config.source.build(config.size, field)
-    splits = _cut(config, raw, field)
-    bits = raw.as_bytes.bits if raw.as_bytes is not None else 0
-    if config.max_train is not None:
-        splits["train"] = splits["train"].take(slice(config.max_train))
-    _check_counts(config, splits, raw.name, field, least)
+    splits = _cut(raw, conversion, rule, field)
+    splits["train"] = splits["train"].take(slice(rule.max_train))
+    _check_counts(rule, splits, raw.name, field, least)
     channels, height, width = splits["train"].x_NCHW.shape[1:]
     shape = (channels, height, width)
     report = _report(splits, shape, raw.labels)
-    if bits:
-        report["bits"] = bits  # of files of 16; 'transform' scales by them
+    if raw.as_bytes is not None and raw.as_bytes.bits:
+        report["bits"] = raw.as_bytes.bits  # of files of 16; 'transform' scales by them
     return Pictures(shape, tuple(raw.labels), tuple(raw.labels.values()), **splits, report=report)
 
 
-def load_unpaired(config: UnpairedPicturesConfig) -> tuple[Pictures, Pictures]:
-    """Both kinds of pictures.
-
-    Raises `UserError` as `load_pictures` does, where shapes differ, and where both kinds take
-    the same pictures of one source.
-    """
-    _check_disjoint(config.a, config.b)
-    a, b = load_pictures(config.a, "data.a"), load_pictures(config.b, "data.b")
-    if a.shape != b.shape:
-        raise UserError(
-            f"data.b: pictures have shape {b.shape}, those of data.a {a.shape} (colours, height, "
-            f"width); set data.a.size and data.b.size, data.a.colours and data.b.colours alike"
-        )
-    return a, b
-
-
-# ── Splits ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _cut(config: PictureSetConfig, raw: RawPictures, field: str) -> dict[str, PictureSet]:
+def _cut(
+    raw: RawPictures, conversion: Conversion, rule: SplitRule, field: str
+) -> dict[str, PictureSet]:
     """Convert what the source brings, and cut the splits that it lacks from its training part."""
     splits, first = {}, None
     for name, part in raw.splits.items():
-        x_NCHW, first = _collect(config, part, field, first)
+        x_NCHW, first = _collect(conversion, part, field, first)
         labels_NA = None if part.labels_NA is None else torch.from_numpy(part.labels_NA)
         splits[name] = PictureSet(torch.from_numpy(x_NCHW), labels_NA)
-    if config.source.drawn:
+    if rule.drawn:
         return splits
-    missing = [name for name in ("extractor", "valid", "test") if name not in splits]
     whole = splits["train"]
-    order_N = np.random.Generator(np.random.PCG64(config.split_seed)).permutation(len(whole.x_NCHW))
-    low, high = (round(edge * len(order_N)) for edge in config.share)
+    order_N = np.random.Generator(np.random.PCG64(rule.seed)).permutation(len(whole.x_NCHW))
+    low, high = (round(edge * len(order_N)) for edge in rule.share)
     pool, start = whole.take(order_N[low:high]), 0
-    for name in missing:
-        stop = start + round(getattr(config, f"{name}_fraction") * (high - low))
-        splits[name] = pool.take(slice(start, stop))
-        start = stop
+    for name, fraction in rule.fractions.items():
+        if name not in splits:
+            stop = start + round(fraction * (high - low))
+            splits[name] = pool.take(slice(start, stop))
+            start = stop
     splits["train"] = pool.take(slice(start, None))
     return splits
 
@@ -138,12 +140,12 @@ _First = tuple[str, tuple[int, ...]]
 
 
 def _collect(
-    config: PictureSetConfig, raw: RawSplit, field: str, first: _First | None = None
+    conversion: Conversion, raw: RawSplit, field: str, first: _First | None = None
 ) -> tuple[np.ndarray, _First | None]:
     """Convert all pictures of a split; they must agree with the first of the source."""
     x_NCHW = np.empty((0, 0, 0, 0), dtype=np.uint8)
     for row, (where, picture) in enumerate(tracked(raw.pictures, "reading pictures", raw.count)):
-        x_CHW = _convert(picture, config)
+        x_CHW = _convert(picture, conversion)
         first = first or (where, x_CHW.shape)
         if x_CHW.shape != first[1]:
             raise UserError(_disagreement(first, (where, x_CHW.shape), field))
@@ -153,13 +155,13 @@ def _collect(
     return x_NCHW, first
 
 
-def _convert(picture: np.ndarray, config: PictureSetConfig) -> np.ndarray:
+def _convert(picture: np.ndarray, how: Conversion) -> np.ndarray:
     """Bytes [C, H, W] of bytes [H, W] or [H, W, 3]."""
     image = Image.fromarray(picture)
-    if config.colours is not None:
-        image = image.convert(_MODES[config.colours])
-    width, height = (config.size, config.size) if config.size else image.size
-    inner = (max(1, round(width * config.shrink)), max(1, round(height * config.shrink)))
+    if how.colours is not None:
+        image = image.convert(_MODES[how.colours])
+    width, height = (how.size, how.size) if how.size else image.size
+    inner = (max(1, round(width * how.shrink)), max(1, round(height * how.shrink)))
     x = np.asarray(_scale(image, inner))
     if inner != (width, height):
         top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
@@ -167,7 +169,7 @@ def _convert(picture: np.ndarray, config: PictureSetConfig) -> np.ndarray:
         canvas[top : top + inner[1], left : left + inner[0]] = x
         x = canvas
     x_CHW = x[None] if x.ndim == 2 else x.transpose(2, 0, 1)
-    return 255 - x_CHW if config.invert else x_CHW
+    return 255 - x_CHW if how.invert else x_CHW
 
 
 def _scale(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -195,20 +197,8 @@ def _disagreement(first: _First, other: _First, field: str) -> str:
 # ── Checks ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check_share(config: PictureSetConfig, field: str) -> None:
-    low, high = config.share
-    if low >= high:
-        raise UserError(f"{field}.share={config.share}: is empty; the second number is the larger")
-    if config.source.drawn and config.share != _WHOLE:
-        kind = config.source.name
-        raise UserError(
-            f"{field}.share={config.share}: {kind} are drawn, there is nothing to share; remove "
-            f"it, and set {field}.source.seed to get other {kind}"
-        )
-
-
 def _check_counts(
-    config: PictureSetConfig, splits: dict[str, PictureSet], where: str, field: str, least: int
+    rule: SplitRule, splits: dict[str, PictureSet], where: str, field: str, least: int
 ) -> None:
     counts = {name: len(part.x_NCHW) for name, part in splits.items()}
     for name in ("train", "extractor", "valid", "test"):
@@ -216,14 +206,14 @@ def _check_counts(
         if counts[name] < needed:
             raise UserError(
                 f"{where}: the {name} split has {counts[name]} pictures and needs at least "
-                f"{needed}; {_remedy(config, name, field, needed, sum(counts.values()))}"
+                f"{needed}; {_remedy(rule, name, field, needed, sum(counts.values()))}"
             )
 
 
-def _remedy(config: PictureSetConfig, name: str, field: str, needed: int, total: int) -> str:
-    if name == "train" and config.max_train is not None and config.max_train < needed:
+def _remedy(rule: SplitRule, name: str, field: str, needed: int, total: int) -> str:
+    if name == "train" and rule.max_train is not None and rule.max_train < needed:
         return f"raise {field}.max_train"
-    if config.source.drawn:
+    if rule.drawn:
         return f"raise {field}.source.{name}"
     if name == "train":
         fractions = [f"{field}.{part}_fraction" for part in ("extractor", "valid", "test")]
@@ -232,22 +222,6 @@ def _remedy(config: PictureSetConfig, name: str, field: str, needed: int, total:
     if name == "test":
         return f"give more of them, or where the source has none raise {field}.test_fraction{share}"
     return f"give more pictures, or raise {field}.{name}_fraction{share}"
-
-
-def _check_disjoint(a: PictureSetConfig, b: PictureSetConfig) -> None:
-    """Two shares of one source are cut from the same order, and do not overlap."""
-    if a.source != b.source or a.source.drawn:
-        return
-    if a.split_seed != b.split_seed:
-        raise UserError(
-            f"data.b.split_seed={b.split_seed}: data.a takes pictures of the same source with "
-            f"split_seed={a.split_seed}, so the two overlap; set both alike"
-        )
-    if max(a.share[0], b.share[0]) < min(a.share[1], b.share[1]):
-        raise UserError(
-            f"data.b.share={b.share}: overlaps data.a.share={a.share} of the same source, so the "
-            f"pictures are paired; set data.a.share=[0,0.5] data.b.share=[0.5,1]"
-        )
 
 
 # ── Account ───────────────────────────────────────────────────────────────────────────────────

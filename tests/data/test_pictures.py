@@ -22,7 +22,7 @@ from seqgan.data.idx_files import parse_idx
 from seqgan.data.picture_config import FolderSourceConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.picture_source_config import PictureSourceConfig
 from seqgan.data.picture_sources import RawPictures, RawSplit, read_folder
-from seqgan.data.pictures import Pictures, PictureSet, load_pictures, load_unpaired
+from seqgan.data.pictures import Pictures, PictureSet
 from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES
 from seqgan.tasks.faces.drawing import draw_faces
 
@@ -56,7 +56,7 @@ def npz(path: Path, **fields: Any) -> dict[str, Any]:
 
 
 def load(source: dict[str, Any], **fields: Any) -> Pictures:
-    return load_pictures(PictureSetConfig(source=source, **fields))
+    return PictureSetConfig(source=source, **fields).build_pictures()
 
 
 def splits(pictures: Pictures) -> dict[str, PictureSet]:
@@ -271,7 +271,7 @@ def test_faces_are_drawn_at_their_size_and_converted() -> None:
 )
 def test_faces_that_cannot_be_drawn(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        load_pictures(PictureSetConfig(**{"source": FACES, **fields}))
+        PictureSetConfig(**{"source": FACES, **fields}).build_pictures()
 
 
 # ── Two kinds ─────────────────────────────────────────────────────────────────────────────────
@@ -285,11 +285,11 @@ def test_two_kinds_of_pictures(digits: Path) -> None:
     source = npz(digits)
     a = {"source": source, "share": [0.0, 0.5]}
     b = {"source": source, "share": [0.5, 1.0], "invert": True}
-    first, second = load_unpaired(unpaired(a, b))
+    first, second = unpaired(a, b).build_pictures()
     assert firsts(first.train) == firsts(load(source, share=[0.0, 0.5]).train)
     assert firsts(second.train) == [255 - i for i in firsts(load(source, share=[0.5, 1.0]).train)]
     day, night = {"source": FACES}, {"source": {**FACES, "palette": "night", "seed": 1}}
-    assert [p.shape for p in load_unpaired(unpaired(day, night))] == [(3, 32, 32)] * 2
+    assert [p.shape for p in unpaired(day, night).build_pictures()] == [(3, 32, 32)] * 2
 
 
 def test_two_kinds_that_do_not_fit_together(digits: Path) -> None:
@@ -302,7 +302,7 @@ def test_two_kinds_that_do_not_fit_together(digits: Path) -> None:
         ({"source": npz(digits, train="y")}, r"data\.b\.source\.train='y'"),
     ):
         with pytest.raises(UserError, match=message):
-            load_unpaired(unpaired(a, b))
+            unpaired(a, b).build_pictures()
 
 
 # ── .npz ──────────────────────────────────────────────────────────────────────────────────────
@@ -525,14 +525,14 @@ def test_the_report_says_which_bits_count_where_files_have_sixteen(tmp_path: Pat
             picture = rng.integers(0, largest, (4, 4)).astype(np.uint16 if largest > 255 else "u1")
             save(picture, tmp_path / kind / f"{number}.png")
     reports = {
-        kind: load_pictures(
-            PictureSetConfig(
-                source=FolderSourceConfig(name="folder", path=str(tmp_path / kind)),
-                extractor_fraction=0.2,
-                valid_fraction=0.2,
-                test_fraction=0.2,
-            )
-        ).report
+        kind: PictureSetConfig(
+            source=FolderSourceConfig(name="folder", path=str(tmp_path / kind)),
+            extractor_fraction=0.2,
+            valid_fraction=0.2,
+            test_fraction=0.2,
+        )
+        .build_pictures()
+        .report
         for kind in ("deep", "plain")
     }
     assert reports["deep"]["bits"] == 12
@@ -792,7 +792,7 @@ def test_unlabelled_sets_of_one_archive_are_two_kinds() -> None:
     only = {"train_labels": None, "test": None}
     a = {"source": npz(path, train="summer", **only), "size": 32}
     b = {"source": npz(path, train="winter", **only), "size": 32}
-    for pictures, total in zip(load_unpaired(unpaired(a, b)), (307, 308), strict=True):
+    for pictures, total in zip(unpaired(a, b).build_pictures(), (307, 308), strict=True):
         assert pictures.shape == (3, 32, 32)
         assert sum(len(split.x_NCHW) for split in splits(pictures).values()) == total
 
@@ -820,7 +820,7 @@ class StripesConfig(PictureSourceConfig):
 
 
 def test_a_source_of_ones_own_is_cut_like_files() -> None:
-    loaded = load_pictures(PictureSetConfig(source=StripesConfig(pictures=60)))
+    loaded = PictureSetConfig(source=StripesConfig(pictures=60)).build_pictures()
     splits = [getattr(loaded, name).x_NCHW for name in ("extractor", "valid", "test", "train")]
     assert sorted(int(x[0, 0, 0]) for split in splits for x in split) == [*range(60)]
 
@@ -841,11 +841,11 @@ class DrawnStripesConfig(StripesConfig):
 
 
 def test_drawn_pictures_of_ones_own_are_not_cut() -> None:
-    loaded = load_pictures(PictureSetConfig(source=DrawnStripesConfig(pictures=6), size=4))
+    loaded = PictureSetConfig(source=DrawnStripesConfig(pictures=6), size=4).build_pictures()
     assert (loaded.label_names, loaded.label_sizes, loaded.shape) == (("level",), (4,), (1, 4, 4))
     for level, name in enumerate(SPLITS):
         split = getattr(loaded, name)
         assert split.x_NCHW.tolist() == [[[[level] * 4] * 4]] * 6
         assert split.labels_NA.tolist() == [[level]] * 6
     with pytest.raises(UserError, match="are drawn, there is nothing to share"):
-        load_pictures(PictureSetConfig(source=DrawnStripesConfig(pictures=6), share=[0.0, 0.5]))
+        PictureSetConfig(source=DrawnStripesConfig(pictures=6), share=[0.0, 0.5]).build_pictures()

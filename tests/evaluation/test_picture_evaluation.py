@@ -12,7 +12,7 @@ from seqgan.core.metric_names import base, find
 from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, DirectGenerator
 from seqgan.data.picture_config import PictureDataConfig, PictureSetConfig, UnpairedPicturesConfig
-from seqgan.data.pictures import Pictures, load_pictures
+from seqgan.data.pictures import Pictures
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import EvaluationConfig, FeatureExtractorConfig
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
@@ -32,7 +32,7 @@ def faces(palette: str = "day", seed: int = 0) -> Pictures:
     source = FacesSourceConfig(
         name="faces", palette=palette, train=ROWS, extractor=2000, valid=50, test=ROWS, seed=seed
     )
-    return load_pictures(PictureSetConfig(source=source))
+    return PictureSetConfig(source=source).build_pictures()
 
 
 def extractor_of(pictures: Pictures) -> Any:

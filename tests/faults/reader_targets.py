@@ -25,7 +25,6 @@ from seqgan.core.text_files import read_lines
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.data.pair_sources import read_prompts
 from seqgan.data.picture_config import IdxSourceConfig, NpzSourceConfig, PictureSetConfig
-from seqgan.data.pictures import load_pictures
 from seqgan.data.prompted_config import JsonlPairsConfig, PromptedTextConfig
 from seqgan.data.tokenizer_config import SentencePieceConfig
 from seqgan.data.tokenizers import SentencePieceTokenizer, WordTokenizer, load_tokenizer
@@ -201,7 +200,7 @@ def _npz_files(run: Path) -> list[bytes]:
 
 
 def _pictures_of(source: Any) -> None:
-    load_pictures(PictureSetConfig(source=source, size=4))
+    PictureSetConfig(source=source, size=4).build_pictures()
 
 
 _GATES = [f"{kind}{gate}" for kind in "WUb" for gate in ("i", "f", "c", "og")]
