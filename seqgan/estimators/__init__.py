@@ -21,8 +21,7 @@ They work in a loop of one's own, with one's own network and reward:
         surrogate.loss.backward()
         optimizer.step()
 
-A `Generator` of one's own has `start`, `step` and `forward`. `Surrogate` says what else `loss` may
-return: the loss of a learned baseline, the next epoch of PPO.
+A `Generator` of one's own has `start`, `step` and `forward`.
 """
 
 from typing import TYPE_CHECKING

@@ -5,15 +5,14 @@ With q_t(a) the value of token a after x_<t, r_t = q_t(x_t), and entropy weight 
     ∇ J = E Σ_t [ Σ_a ∇π_t(a) (q_t(a) − α log π_t(a))  +  ∇ log π_t(x_t) (F_t − b_t) ]
     F_t = Σ_{s > t} γ^{s−t} (r_s − α log π_s(x_s))
 
-The step's own value is averaged over the vocabulary exactly (Sutton et al. 2000 name the gradient;
-Asadi et al. 2017 the all-action form); only what comes later is a sample. At γ = 1 this is unbiased
-for E[Σ_t r_t] + α E[Σ_t H(π_t)] with less variance than REINFORCE. b_t is the mean of the other
-samples' F_t.
+The step's own value is averaged over the vocabulary exactly (Sutton et al. 2000; all-action form:
+Asadi et al. 2017); only what comes later is a sample. At γ = 1 this is unbiased for
+E[Σ_t r_t] + α E[Σ_t H(π_t)]. b_t is the mean of the other samples' F_t.
 
 γ = 0 keeps the exact part alone. With a critic of log-likelihoods, log M, and α = 1 its loss is
 Σ_t KL(π_t ‖ M_t) on the generator's own prefixes: cooperative training (CoT, Lu et al. 2019), where
 M is the mediator, trained on real and generated sentences alike. It leaves out how a token changes
-the prefixes to come; γ = 1 puts that in and estimates the gradient of KL(p_G ‖ M) itself.
+the prefixes to come; γ = 1 estimates the gradient of KL(p_G ‖ M) itself.
 
 Deviations from CoT's code: the prefixes are fresh samples in every update.
 """

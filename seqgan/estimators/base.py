@@ -35,8 +35,7 @@ class Surrogate:
     next_epoch: "Callable[[], Surrogate] | None" = None
     """After the update: the same samples once more, against the generator as it then is (PPO)."""
     parts: dict[str, Tensor] = field(default_factory=dict)
-    """Where there are several rewards: the losses that `loss` is the sum of, by reward; a bonus is
-    one of them."""
+    """Where there are several rewards: the losses that `loss` is the sum of, by reward."""
 
 
 def pathwise_surrogate(
@@ -57,19 +56,16 @@ def hard_samples(
     """Ancestral samples without gradient, `copies` for each requested row: row n·B + b is the
     n-th for condition b."""
     cond = repeat_rows(request.cond, copies)
-    # Frozen, since autocast would cache weights that it met under no_grad without a gradient.
+    # Frozen, since autocast would cache weights read under no_grad without a gradient.
     with torch.no_grad(), frozen(generator):
         return sample(generator, space, request.rows * copies, Ancestral(), cond)
 
 
 class Estimator(ABC):
-    """How the critic's score reaches the generator: `sample`, a reward, `loss`.
+    """How the critic's score reaches the generator.
 
-    A loop of one's own:
-
-        rollout = estimator.sample(generator, SampleRequest(rows=64))
-        surrogate = estimator.loss(generator, rollout, reward)
-        surrogate.loss.backward()
+    rollout = estimator.sample(generator, SampleRequest(rows=64))
+    estimator.loss(generator, rollout, reward).loss.backward()
     """
 
     passes_gradient: bool = False
@@ -79,14 +75,12 @@ class Estimator(ABC):
 
     @abstractmethod
     def sample(self, generator: Any, request: SampleRequest) -> Any:
-        """Samples for the critic (a `core.types.Sample`), of the kind that `loss` understands.
-
-        Pathwise estimators leave the gradient in `x`.
-        """
+        """Samples for critic and `loss`, a `core.types.Sample`; pathwise estimators leave the
+        gradient in `x`."""
 
     @abstractmethod
     def loss(self, generator: Any, rollout: Any, reward: Reward, *terms: RewardTerm) -> Surrogate:
-        """`rollout` is what `sample` returned. To be raised: `reward`, and the terms beside it."""
+        """The loss that raises `reward`, and the terms beside it, of what `sample` returned."""
 
     def state_dict(self) -> StateDict:
         """What a checkpoint has to hold; most estimators have no state."""
@@ -104,7 +98,6 @@ class SequenceEstimator(Estimator):
     space: SequenceSpace
 
     def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Hard sequences without gradient, one for each requested row."""
         return hard_samples(generator, self.space, request)
 
     def _refuse_terms(self, terms: Sequence[RewardTerm]) -> None:

@@ -3,15 +3,12 @@
     none             b = 0
     moving_average   b_t = exponentially weighted mean of past batches' mean return at step t
     leave_one_out    b_{i,t} = mean of G_{j,t} over the other sequences j ≠ i of the batch, or of
-                     the same condition
-                     (Kool et al. 2019; at γ = 1 and one return per sequence, RLOO)
+                     the same condition (Kool et al. 2019; RLOO)
     self_critical    b_t = G_t of the greedy sequence for the same condition (Rennie et al. 2017)
     learned          b_t = v(x_<t), a recurrent network trained by least squares
 
-Each is independent of the token it is subtracted for, so each is unbiased: the moving average
-depends on past batches only, the greedy sequence on the condition only, the learned one on the
-prefix only. (A reward that couples the batch, such as a shuffled one, breaks that independence for
-leave-one-out.)
+Each is independent of the token it is subtracted for, so each is unbiased. (A reward that couples
+the batch, such as a shuffled one, breaks that independence for leave-one-out.)
 """
 
 from abc import ABC, abstractmethod
@@ -43,12 +40,7 @@ class Returns:
 
 
 class Baseline(ABC):
-    """What is subtracted from a return.
-
-    It is called with the returns [B, T] of a batch:
-
-        baseline_BT = baseline(Returns(returns_BT, mask_BT))
-    """
+    """What is subtracted from a return: `baseline_BT = baseline(Returns(returns_BT, mask_BT))`."""
 
     learned: bool = False
     """Whether `predict` gives a value."""
@@ -83,10 +75,7 @@ class NoBaseline(Baseline):
 
 class LeaveOneOut(Baseline):
     """Mean return of the other sequences [B, T]: of the batch, or of the same condition where there
-    are several samples for each.
-
-        ScoreFunction(space, baseline=LeaveOneOut())
-    """
+    are several samples for each. ScoreFunction(space, baseline=LeaveOneOut())"""
 
     def __call__(self, returns: Returns) -> Tensor:
         size = returns.samples if returns.samples > 1 else len(returns.returns_BT)
@@ -95,11 +84,9 @@ class LeaveOneOut(Baseline):
 
 
 class MovingAverage(Baseline):
-    """Bias-corrected exponential mean, one per column. A batch is used before it is averaged in.
+    """Bias-corrected exponential mean of past batches, one per column.
 
-    `decay`, in [0, 1), is the weight of the old mean.
-
-        ScoreFunction(space, baseline=MovingAverage(0.9))
+    `decay`, in [0, 1), is the weight of the old mean: ScoreFunction(baseline=MovingAverage(0.9)).
     """
 
     def __init__(self, decay: float = 0.9) -> None:
@@ -136,10 +123,9 @@ class MovingAverage(Baseline):
 
 
 class SelfCritical(Baseline):
-    """Return [B, T] of the greedy sequence for the same condition; without conditions there is one
-    greedy sequence, [1, T].
+    """Return [B, T] of the greedy sequence for the same condition, [1, T] without conditions.
 
-        ScoreFunction(space, baseline=SelfCritical())
+    ScoreFunction(space, baseline=SelfCritical())
     """
 
     def __call__(self, returns: Returns) -> Tensor:

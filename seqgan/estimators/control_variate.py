@@ -2,44 +2,36 @@
 
 With the hard prefix x_<t, log π_t = log p(· | x_<t) and the token x_t, let z̃_t be log π_t plus
 Gumbel noise, drawn given that its argmax is x_t (`conditional_gumbel.py`): a differentiable
-function of log π_t. Let z_t be the same numbers as log π_t + g with g held fixed: a Gumbel sample
-that chose x_t, reparameterised. Then
+function of log π_t. Let z_t be the same numbers as log π_t + g with g held fixed. Then
 
     ∇E[R] = E Σ_t [ (R(x) − η c_t(z̃_t)) ∇ log π_t(x_t) + η ∇c_t(z_t) − η ∇c_t(z̃_t) ]
 
 Given the prefix, E[c_t(z̃_t) ∇ log π_t(x_t) + ∇c_t(z̃_t)] = ∇E[c_t(z_t)] = E[∇c_t(z_t)]: what is
-added has expectation 0, whatever c_t is, as long as it depends on the prefix and *one* perturbed
-step only. (It may also depend on a continuation drawn independently of z_t; none is drawn here.)
+added has expectation 0, as long as c_t depends on the prefix and *one* perturbed step only.
 
-Since z_t = z̃_t in value, c_t is computed and differentiated once, at s = ∂c_t/∂z:
+Since z_t = z̃_t in value (Tucker et al. 2017; Grathwohl et al. 2018 draw z̃_t anew, with the same
+expectation), c_t is computed and differentiated once, at s = ∂c_t/∂z:
 
     ∇c_t(z_t) − ∇c_t(z̃_t) = s · (∂ log π_t − ∂z̃_t)
 
-Tucker et al. 2017 tie the two samples like this too. (Grathwohl et al. 2018 draw z̃_t anew, which
-has the same expectation; on small spaces it has the same variance too, for twice the work.)
-
-Two other forms suggest themselves for sequences. Both are biased; the tests keep them as
-counter-examples.
+Two other forms are biased; the tests keep them as counter-examples.
 - One control variate on the whole relaxed sequence, c(z_1, …, z_T). The distribution of z_{t+1}
-  depends on x_t, which jumps where another entry of z_t becomes the largest. A derivative with the
-  noise held fixed does not see the jump, so that E[∇c(z)] is not ∇E[c(z)].
-- c_t of the prefix, the relaxed token t, and the continuation that was sampled after x_t. It
-  depends on x_t, so again the derivative misses how z_t decides what comes.
+  jumps where another entry of z_t becomes the largest, which a derivative with the noise held fixed
+  does not include.
+- c_t of the prefix, the relaxed token t, and the continuation that was sampled after x_t: it
+  depends on x_t, so again the derivative leaves out how z_t decides what comes.
 
-The estimate is formed as a gradient with respect to the logits: a number for each row, step and
-token, from a detached copy of them. The loss is linear in the generator's logits, with that
-gradient. So log π_t alone carries gradient: neither other steps, nor the prefix, nor the critic.
+The estimate is a gradient with respect to the logits, from a detached copy of them; the loss is
+linear in the generator's logits, with that gradient.
 
-What is learned (η and λ, or the network c) descends on the mean squared norm of the estimate: its
-mean does not depend on them, so that is the gradient of its variance (Tucker 2017). Deviation: the
-variance of the gradient with respect to the logits, step by step, not to the generator's
-parameters. What steps have in common through the parameters is left out; in exchange the generator
-is not differentiated twice, and no graph of all steps is needed.
+What is learned (η and λ, or the network c) descends on the mean squared norm of the estimate, whose
+gradient is that of its variance (Tucker 2017). Deviation: the variance of the gradient with respect
+to the logits, step by step, not to the generator's parameters, so that the generator is not
+differentiated twice.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -51,16 +43,9 @@ from seqgan.estimators.base import Surrogate
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 from seqgan.estimators.rewards import value_per_sequence
 
-
-class ControlVariate(Protocol):
-    """c_t of all rows at some steps."""
-
-    def __call__(self, z_BPV: Tensor, first: int) -> Tensor:
-        """`c_BP`: entry p depends on the hard tokens before column `first` + p, and on z[:, p].
-
-        Differentiable in z; twice, and in its parameters, where something is learned.
-        """
-        ...
+ControlVariate = Callable[[int, Tensor], Tensor]
+"""`c_BP` of `first` and `z_BPV`: entry p depends on the hard tokens before column `first` + p, and
+on z[:, p]. Differentiable in z; twice, and in its parameters, where something is learned."""
 
 
 def control_variate_surrogate(
@@ -74,8 +59,8 @@ def control_variate_surrogate(
 ) -> Surrogate:
     """The loss, and for the parameters in `learned` the loss of the player `baseline`.
 
-    `reward` is computed for the hard sentences, without gradient; a value per step is averaged over
-    the steps that count. `at_once` steps are in memory together.
+    `reward` is computed for the hard sentences, without gradient. `at_once` steps are in memory
+    together.
     """
     with evaluating(generator):
         logits_BTV = generator(rollout.ids_BT, rollout.cond).float()
@@ -91,7 +76,7 @@ def control_variate_surrogate(
             logits_BTV[:, steps],
             rollout.ids_BT[:, steps],
             value_B,
-            partial(control, first=first),
+            partial(control, first),
             eta,
             bool(learned),
         )
@@ -115,18 +100,15 @@ def logit_gradient(
     eta: Tensor | float,
     differentiable: bool,
 ) -> Tensor:
-    """`estimate_BPV` of the gradient of E[R] with respect to the logits of each row and step.
-
-    Nothing flows back into `logits_BPV`. Where it is to be `differentiable`, it is so in η and in
-    the parameters of `control`.
-    """
+    """`estimate_BPV` of the gradient of E[R] with respect to the logits, which it is detached from;
+    `differentiable`: in η and in the parameters of `control`."""
     logits_BPV = logits_BPV.detach().requires_grad_()
     logp_BPV = logits_BPV.log_softmax(-1)
     z_RV = conditional_gumbels(logp_BPV.flatten(0, 1), ids_BP.flatten())
     given_BPV = z_RV.view(logp_BPV.shape)
     z_BPV = given_BPV.detach().requires_grad_()
     c_BP = control(z_BPV)
-    # A row's c_t looks at its own z_t only, so that the gradient of the sum holds all of them.
+    # A row's c_t depends on its own z_t only, so that the gradient of the sum holds all of them.
     (s_BPV,) = torch.autograd.grad(c_BP.sum(), z_BPV, create_graph=differentiable)
     (path_BPV,) = torch.autograd.grad(
         logp_BPV - given_BPV, logits_BPV, s_BPV, create_graph=differentiable

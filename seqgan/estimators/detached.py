@@ -4,10 +4,8 @@
 
 In a cycle game the backward direction still learns from the pair (y, x): it raises log p_G(x | y),
 which is back-translation (Sennrich 2016; on the fly: Lample 2018, Artetxe 2018). As an estimator it
-is the null row of every comparison: whatever another estimator gains over it came through y.
-Neither the critic nor the reconstruction is even computed.
-
-The generator writes without dropout, greedily by default as published.
+is the reference of every comparison: whatever another estimator gains over it came through y.
+Neither the critic nor the reconstruction is computed.
 """
 
 from dataclasses import dataclass, field

@@ -6,42 +6,34 @@
 
 (Guo et al. 2018; the manager's loss is the transition policy gradient of Vezhnevets et al. 2017.)
 The generator has two halves. `manager_alignment` and `worker_reward` are cosines between its goals
-and the changes of the critic's features: `models/generators/leakgan.py`, which also says where
-gradients stop. In short: the manager's parameters learn from the first loss only, the worker's from
-the second only; the worker's reward, R and the features carry no gradient. The critic's score
-reaches the tokens through the goals only.
+and the changes of the critic's features (`models/generators/leakgan.py`). The manager's parameters
+learn from the first loss only, the worker's from the second only; the worker's reward, R and the
+features carry no gradient.
 
-The goal that is set before token t is rewarded with R_{t+c}, from the return of the prefix c tokens
-later, or of the whole sentence where it ends earlier. Returns are those of `credit.py`; the paper's
-are Monte-Carlo rollouts. Ranks are taken column by column over all sentences of the batch, those
-that have ended with their final return, and equal returns share their mean rank (so that a sentence
-that occurs twice gets one reward). Ranks give the rewards of every batch the same mean and spread:
-the "bootstrapped rescaled activation".
+The goal before token t is rewarded with R_{t+c}, from the return of the prefix c tokens later, or
+of the whole sentence where it ends earlier. Ranks are taken column by column over all sentences of
+the batch, those that have ended with their final return; equal returns share their mean rank. They
+give the rewards of every batch the same mean and spread: "bootstrapped rescaled activation".
 
 In the phase `mle` the worker's loss is the negative log-likelihood and the manager's −mean
-alignment, which is R = 1 on real sentences (`games/mle.py`). Interleaved training is a schedule,
-such as 15 adversarial epochs and one of mle:
+alignment, which is R = 1 on real sentences (`games/mle.py`). Interleaved training is a schedule:
 [{repeat: N, phases: {critic: 5, generator: 15, mle: 1}}].
 
 As an estimate of ∇E[reward] this is biased in every respect: a token is rewarded for its own step
-only, and by a cosine; ranks couple the batch. It favours agreement of the two halves: all of the
-mass on one continuation, which the goals point to, is a fixed point whatever the critic's score.
-Likelihood updates in between work against that.
+only, and by a cosine; ranks couple the batch. All of the mass on one continuation, which the goals
+point to, is a fixed point whatever the critic's score; likelihood updates work against that.
 
-Deviations from the paper: the worker's reward has a baseline b (`baselines.py`), which leaves the
-expected gradient as it is; the paper has none (`baseline: none`), but cosines are mostly positive
-and alike, and their noise drives the worker away before it learns. Both halves learn in one update
-(their parameters are disjoint, but one norm clips both), where the paper fixes one while the other
-learns. Goals near the end look at the end. The sum over time stays a sum, as in the other
-estimators.
+Deviations from the paper: the worker's reward has a baseline b, without which the noise of cosines,
+mostly positive and alike, drives the worker away before it learns (`baseline: none` is the paper).
+Both halves learn in one update (one norm clips both), where the paper fixes one while the other
+learns. Goals near the end are compared with the end. The sum over time stays a sum.
 
 From the official code: δ is the paper's 12 (theirs 16), and every prefix sets a goal that is
 rewarded, not every c-th. Two faults of it are not repeated. Its rescaling does not sort: it numbers
 returns as they stand in the batch. And it reduces both cosines to their mean over the batch
 (`tf.losses.cosine_distance` is a scalar), so that its worker gets one reward for all tokens, and
-its manager a sum of rewards, which the rescaling makes constant: by reading the code, nothing of
-the critic but its features reaches its generator. (Users saw constant rewards, issue 17 of the
-official repository.)
+its manager a constant sum of rewards. (Users reported constant rewards, issue 17 of the official
+repository.)
 """
 
 from dataclasses import dataclass, field

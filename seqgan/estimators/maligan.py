@@ -3,12 +3,9 @@
     r(x) = D(x) / (1 − D(x)) = exp d(x),     w_i = r(x_i) / Σ_j r(x_j)
     loss = −1/B Σ_i (B w_i − b) log p(x_i)                              (Che et al. 2017)
 
-With the optimal critic r = p_data / p_G, so that the weighted samples stand for real ones and the
-gradient is that of the likelihood of the data: self-normalised importance sampling. It is biased
-by that normalisation, which couples the batch. b = 1 makes the weights' sum zero.
-
-The objective's value has to be the `logit` d: weights are its softmax over the batch, computed
-without ever forming r. With several samples a condition the group takes the batch's place.
+With the optimal critic r = p_data / p_G, so that the gradient is that of the likelihood of the
+data: self-normalised importance sampling, biased by the normalisation. b = 1 makes the weights' sum
+zero. The objective's reward has to be the `logit` d: weights are its softmax over the batch.
 
 Deviations. The published b grows during training; here it is a constant. The mixed variant, which
 continues prefixes of real sentences, is not here: interleave likelihood updates by the schedule.
@@ -18,7 +15,6 @@ Some toolkits weight by D itself, which is another estimator.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.numbers import check_range
@@ -32,8 +28,7 @@ from seqgan.estimators.score_function import policy_gradient_losses
 class Maligan(SequenceEstimator):
     """Likelihood of own samples, weighted by exp of the reward; see the module's docstring.
 
-    `baseline` is b. The reward has to be a logit, one per sequence (the mean where it has one per
-    step).
+    The reward has to be a logit, one per sequence (or per step, where the mean counts).
 
         Maligan(space, baseline=1.0)
     """
@@ -55,12 +50,7 @@ class Maligan(SequenceEstimator):
             loss = policy_gradient_losses(generator, rollout, advantages)["critic"]
         stats = {
             "return": logit_B.mean(),
-            "effective_samples": _effective_samples(weight_B),
+            "effective_samples": 1 / weight_B.square().sum(),  # how many carry the weight
             "length": rollout.mask_BT.sum(1).float().mean(),
         }
         return Surrogate(loss, stats)
-
-
-def _effective_samples(weight_B: Tensor) -> Tensor:
-    """1 / Σ w²: how many samples carry the weight."""
-    return 1 / weight_B.square().sum()

@@ -4,23 +4,21 @@
     shuffled    R_b − mean(R) of sample b goes to another sample of the batch; where the critic's
                 score is back-propagated, g_b − mean(g) does, g_b being its gradient at sample b
 
-One order π of the batch is drawn for each loss, uniformly. For the samples at hand the mean over
-all orders of what a sample gets is exactly 0, so that no improvement is due to the critic, while
-the size of its numbers stays the same. The mean has to be subtracted: a gradient that all samples
-share ("fewer full stops") would survive every shuffle, and so would a preference for the likeliest
-token among the alternatives of `rao_blackwell` and `all_action`.
+One order of the batch is drawn for each loss, uniformly. The mean over all orders of what a sample
+gets is exactly 0, so that no improvement is due to the critic, while the size of its numbers stays
+the same. Without subtracting the mean, a gradient that all samples share ("fewer full stops") would
+survive every shuffle, and so would a preference for the likeliest token among the alternatives of
+`rao_blackwell` and `all_action`.
 
 A value per step is averaged over its sample first. Continuations go with the sample that they
-continue. The control variates of `rebar` and `relax` keep their inputs, since they add
-nothing to the mean. Further terms beside the critic's reward are left alone.
+continue. Control variates (`rebar`, `relax`) keep their inputs; further terms are left alone.
 
 `score_function` and `ppo` have `NullCredit` instead, since a constant for each step would reward
 length:
 
     constant    G_t = 1 everywhere
-    shuffled    the returns of one sequence go to another, in an order of the batch that is drawn
-                anew for each loss, uniformly. A sequence may draw its own: with baseline none 1/B
-                of the true gradient remains, with leave-one-out exactly none.
+    shuffled    the returns of one sequence go to another. A sequence may draw its own: with
+                baseline none 1/B of the true gradient remains, with leave-one-out exactly none.
 """
 
 from dataclasses import dataclass
@@ -31,14 +29,7 @@ from torch import Tensor
 
 from seqgan.core.masks import mean_per_row
 from seqgan.core.plain import StateDict
-from seqgan.core.types import (
-    ActionReward,
-    Reward,
-    RewardTerm,
-    Sample,
-    SampleRequest,
-    SharedPrefix,
-)
+from seqgan.core.types import ActionReward, Reward, RewardTerm, Sample, SampleRequest, SharedPrefix
 from seqgan.estimators.base import Estimator, Surrogate
 from seqgan.estimators.credit import Credit, RewardedRollout
 from seqgan.estimators.rewards import as_reward
@@ -47,11 +38,9 @@ NullReward = Literal["constant", "shuffled"]
 
 
 class NullArm(Estimator):
-    """An estimator whose reward is replaced. Samples, state and costs are the estimator's own.
+    """An estimator whose reward is replaced: NullArm(Maligan(space), "shuffled").
 
-    `reward` is constant or shuffled.
-
-        NullArm(Maligan(space), "shuffled")
+    Samples, state and costs are the estimator's own.
     """
 
     def __init__(self, estimator: Estimator, reward: NullReward) -> None:

@@ -6,21 +6,16 @@ after x_<t, of mass m_t, and r_t drawn from the other tokens in proportion to π
     ∇E[R] = E Σ_t [ Σ_{a ∈ C_t} (R_a − b) ∇π(a | x_<t) + (1 − m_t) (R_r − b) ∇log π(r_t | x_<t) ]
 
 R_a is the reward of the sentence x_<t, a, continued by one fresh ancestral sample; b = R(x) is
-that of the sentence itself. (Liu, Regier, Tripuraneni, Jordan & McAuliffe 2019, for one discrete
-variable: the estimate for a sampled token is replaced by its expectation given which of the rest
-it would be.) The loss is −1/B Σ_b Σ_t of the bracket; C_t, m_t, r_t, R and b carry no gradient.
+that of the sentence itself (Liu, Regier, Tripuraneni, Jordan & McAuliffe 2019, for one discrete
+variable). C_t, m_t, r_t, R and b carry no gradient.
 
 Unbiased: ∇E[R] = E Σ_t Σ_a Q(x_<t, a) ∇π(a | x_<t) (the policy gradient theorem), and given x_<t
 R_a has the mean Q(x_<t, a), while Σ_{a ∉ C} Q ∇π = (1 − m) E_r[Q(x_<t, r) ∇log π(r)]. What is
-multiplied with b has the mean Σ_a ∇π(a) = 0 given x_<t, and depends on r_t alone; b depends on
-x_≥t, which was drawn before and apart from it, so that given x_<t their product has mean 0 too.
-
-Where C_t leaves out one token or none, all that is random in a step is its continuations, and b
-cancels. Tokens of the last column, and those that end a sentence, have no continuation.
+multiplied with b has the mean Σ_a ∇π(a) = 0 given x_<t, and is independent of b, which depends on
+x_≥t.
 
 Cost: (k + 1)·T + 1 critic evaluations a sentence (k·T + 1 where k ≥ V), against 1 of REINFORCE.
-T is the longest sentence of the batch on a CPU, else all columns: what lies behind a sentence's
-end weighs nothing but is computed.
+T is the longest sentence of the batch on a CPU, else all columns.
 
 Deviations from the paper: sequences, step by step, with sampled futures; one k for all steps (the
 paper chooses it from the masses too) and one draw of the rest; the baseline b.
@@ -53,13 +48,7 @@ from seqgan.estimators.rewards import total_reward
 
 @dataclass(eq=False)
 class RaoBlackwell(SequenceEstimator):
-    """The `k` likeliest tokens are summed over, one of the rest is drawn; see the module's
-    docstring.
-
-    The reward is read for (k + 1)·T + 1 sentences of T tokens each.
-
-        RaoBlackwell(space, k=1)
-    """
+    """See the module's docstring: RaoBlackwell(space, k=1)."""
 
     k: int = 1
 
@@ -165,7 +154,7 @@ def sentences_of(
 
 
 def _log_probs(generator: Generator, rollout: Rollout, ids_TNB: Tensor) -> Tensor:
-    """`logp_TNB` of the actions in nats, after the sentence's own tokens. Keeps gradients."""
+    """`logp_TNB` of the actions, after the sentence's own tokens. Keeps gradients."""
     logits_BTV: Tensor = generator(rollout.ids_BT, rollout.cond).float()
     logp_TBV = logits_BTV.log_softmax(-1).transpose(0, 1)[: len(ids_TNB)]
     return logp_TBV.gather(-1, ids_TNB.transpose(1, 2)).transpose(1, 2)

@@ -2,15 +2,14 @@
 
     c_t(z) = value of (x_<t, softmax(z / λ)), cut off behind column t
 
-(Tucker et al. 2017.) `control_variate.py` has the estimator, what z is, why it is unbiased and
-which forms are not. The critic is frozen, reads soft rows, and is differentiated in its input. It
-is called once for the sentences and once for each of their tokens.
+(Tucker et al. 2017.) `control_variate.py` has the estimator, what z is, and why it is unbiased. The
+critic is frozen, reads soft rows, and is differentiated in its input. It is called once for the
+sentences and once for each of their tokens.
 
-- Cut off behind column t: the mask ends there, and later columns hold end tokens, as is the
-  contract of critics, or zeros where sentences do not end. A critic is never trained on half a
-  sentence, so c_t may correlate little with R at early steps; η weights it.
-- Where a critic scores every step, R is the mean of the steps' values, as with credit `sequence`,
-  and c_t is the mean of those up to and including column t.
+- Cut off behind column t: the mask ends there, and later columns hold end tokens, or zeros where
+  sentences do not end. A critic is never trained on half a sentence, so c_t may correlate little
+  with R at early steps; η weights it.
+- Where a critic scores every step, c_t is the mean of the values up to and including column t.
 - c_t must have the slope of its own value. Objective `transport` has that of another, so it is
   refused; where samples are compared with each other (`mmd`), the others are constants, rightly.
 
@@ -18,8 +17,8 @@ is called once for the sentences and once for each of their tokens.
 
 Deviations. The paper's layers of variables are relaxed together; here every step has a control
 variate of its own behind a hard prefix. Its λ-dependent shift of the logits (for binary variables)
-is left out. η and λ are learned by the variance in the logits (`control_variate.py`). Where a
-critic has kinks (ReLU, max over time), λ's slope misses them; that costs variance, never bias.
+is left out. Where a critic has kinks (ReLU, max over time), λ's slope leaves them out; that costs
+variance, never bias.
 """
 
 from dataclasses import dataclass
@@ -59,8 +58,7 @@ class RebarScales(nn.Module):
 
 @dataclass(eq=False)
 class Rebar(SequenceEstimator):
-    """The score function with the critic's score of a relaxed token as control variate; see the
-    module's docstring.
+    """See the module's docstring.
 
     `eta` (η) and `temperature` (λ) are fixed; or `scales` has both, and the surrogate's
     `baseline_loss` trains them. The reward has to read soft rows [B, T, V] and be differentiable.
@@ -93,7 +91,7 @@ class Rebar(SequenceEstimator):
         return surrogate
 
     def _critic_of_prefixes(
-        self, reward: Reward, ids_BT: Tensor, z_BPV: Tensor, first: int
+        self, reward: Reward, ids_BT: Tensor, first: int, z_BPV: Tensor
     ) -> Tensor:
         """The control variate, a `ControlVariate`."""
         if self.scales is None:

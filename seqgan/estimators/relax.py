@@ -2,14 +2,12 @@
 
     c_t(z) = network(x_<t, softmax(z / λ))        trained to lower the variance of the estimate
 
-(Grathwohl et al. 2018.) `control_variate.py` has the estimator, what z is, why it is unbiased
-whatever the network gives, and how it learns; `models/value.py` has the network (`RelaxedValue`).
-The reward is computed once, for the sentences themselves, and need not be differentiable.
+(Grathwohl et al. 2018.) `control_variate.py` has the estimator, why it is unbiased whatever the
+network gives, and how it learns. The reward need not be differentiable.
 
 Deviations. The paper adds the network to the critic's value of the relaxed sample; this is its
 form for rewards that are known at hard tokens only (LAX with the conditional sample added). There
-is no η, since the network has a scale of its own. It learns from the variance of the gradient
-with respect to the logits. z̃ = z in value, as in REBAR.
+is no η, since the network has a scale of its own.
 """
 
 from dataclasses import dataclass
@@ -23,10 +21,10 @@ from seqgan.estimators.control_variate import control_variate_surrogate
 
 @dataclass(eq=False)
 class Relax(SequenceEstimator):
-    """The score function with a learned network as control variate; see the module's docstring.
+    """See the module's docstring.
 
-    `network` maps ids [B, T], perturbed log-probabilities [B, T, V] and the condition to c [B, T],
-    as `models.value.RelaxedValue` does; the surrogate's `baseline_loss` trains it.
+    `network` maps ids [B, T], perturbed log-probabilities [B, T, V] and the condition to c [B, T];
+    the surrogate's `baseline_loss` trains it.
 
         Relax(space, RelaxedValue(space, embed=32, hidden=32))
     """
@@ -42,7 +40,7 @@ class Relax(SequenceEstimator):
             generator,
             rollout,
             reward,
-            lambda z_BTV, first: self.network(rollout.ids_BT, z_BTV, rollout.cond),
+            lambda first, z_BTV: self.network(rollout.ids_BT, z_BTV, rollout.cond),
             1.0,
             learned,
             at_once=rollout.ids_BT.shape[1],

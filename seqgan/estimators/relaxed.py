@@ -2,26 +2,23 @@
 
     loss = −1/B Σ_b value(D(y_b)),   y_b a differentiable function of logits and noise
 
-softmax                  y_t = softmax(o_t/τ): the distribution itself, no noise and no sample
-                         (Gulrajani 2017). What the critic sees is never a sentence.
-soft_gumbel              y_t = softmax((o_t + g_t)/τ)  (Jang 2017, Maddison 2017). The critic and
-                         the next step see soft rows: the gradient is exact for the *relaxed* game.
-straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gumbel. The critic
-                         sees hard tokens; the gradient is biased.
+softmax                  y_t = softmax(o_t/τ): no noise and no sample (Gulrajani 2017). The critic
+                         never reads a sentence.
+soft_gumbel              y_t = softmax((o_t + g_t)/τ)  (Jang 2017, Maddison 2017). Critic and next
+                         step read soft rows: the gradient is exact for the *relaxed* game.
+straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gumbel: biased.
 straight_through         forward a sample of softmax(o_t), backward that of softmax(o_t/τ)
                          (Bengio 2013). At τ = 1 and length 1 exact where the value is linear in y.
 gumbel_rao, gapped, reinmax, zero_temperature
-                         forward a sample of softmax(o_t), backward a better Jacobian, given the
-                         sample: see the files of these names.
+                         the same with a better Jacobian, given the sample: `straight_through.py`.
 
-The gradient also flows through the tokens fed back to the generator. (RelGAN's code cuts it
-there; that is a deviation of theirs.) τ follows a schedule that counts generator updates.
-The generator runs without dropout, as in the score-function estimators.
+The gradient also flows through the tokens fed back to the generator (RelGAN's code cuts it there).
+The generator runs without dropout.
 """
 
 from collections.abc import Callable
 
-from seqgan.core.masks import masked_mean, mean_per_row
+from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating
 from seqgan.core.numbers import check_range
 from seqgan.core.plain import StateDict
@@ -29,14 +26,14 @@ from seqgan.core.schedule import Schedule
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import Sampler, sample
 from seqgan.estimators.base import Estimator, Surrogate, pathwise_surrogate
+from seqgan.estimators.rewards import value_per_sequence
 
 
 class Relaxed(Estimator):
     """Back-propagates the reward through relaxed samples; see the module's docstring.
 
-    `sampler` makes, from a temperature, the draw of the next tokens; `temperature` is a number or a
-    `Schedule` that counts generator updates. The reward reads soft rows [B, T, V] and has to be
-    differentiable.
+    `sampler` makes, from a temperature, the draw of the next tokens; a `Schedule` of temperatures
+    counts generator updates. The reward reads soft rows [B, T, V] and has to be differentiable.
 
         Relaxed(space, lambda tau: GumbelSoftmax(tau, hard=True), temperature=0.7)
     """
@@ -64,7 +61,6 @@ class Relaxed(Estimator):
         return self._temperature
 
     def sample(self, generator: Generator, request: SampleRequest) -> Rollout:
-        """Relaxed sequences with their gradient."""
         draw = self._sampler(self.temperature)
         with evaluating(generator):
             return sample(generator, self._space, request.rows, draw, request.cond)
@@ -72,17 +68,15 @@ class Relaxed(Estimator):
     def loss(
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> Surrogate:
-        value = reward(rollout.tokens, rollout.mask_BT)
-        value_B = value if value.dim() == 1 else mean_per_row(value, rollout.mask_BT)
+        tokens, mask_BT = rollout.tokens, rollout.mask_BT
+        value = value_per_sequence(reward, tokens, mask_BT).mean()
         self._updates += 1
-        value_mean = value_B.mean()
-        peak = masked_mean(rollout.tokens.detach().amax(-1), rollout.mask_BT)
         stats = {
-            "return": value_mean.detach(),
-            "peak": peak,  # 1: the rows are one-hot
-            "length": rollout.mask_BT.sum(1).float().mean(),
+            "return": value.detach(),
+            "peak": masked_mean(tokens.detach().amax(-1), mask_BT),  # 1: the rows are one-hot
+            "length": mask_BT.sum(1).float().mean(),
         }
-        return pathwise_surrogate(value_mean, stats, terms, rollout)
+        return pathwise_surrogate(value, stats, terms, rollout)
 
     def state_dict(self) -> StateDict:
         return {"updates": self._updates}

@@ -2,9 +2,9 @@
 
     G_t = 1/N Σ_n R(x_≤t, continuation n),      G_T = R(x)            (Yu et al. 2017)
 
-Deviations from SeqGAN's code: the full sequence is scored once instead of N times, and the
-rollout policy is the generator itself (the published `update_rate` averaging never takes effect
-there). A prefix that has ended has one continuation, itself.
+A prefix that has ended has one continuation, itself. Deviations from SeqGAN's code: the full
+sequence is scored once instead of N times, and the rollout policy is the generator itself (the
+published `update_rate` averaging never takes effect there).
 """
 
 from dataclasses import dataclass

@@ -3,23 +3,21 @@
     ∇ E[R] = E[ Σ_t (G_t − b_t) ∇ log p(x_t | x_<t) ]          (Williams 1992; Sutton 2000)
 
 The loss is −1/B Σ_b Σ_t (G_bt − b_bt) log p(x_bt | x_b,<t): a sum over time and a mean over
-sequences, so that its gradient is that of E[R] itself and not of R/T. Credit G: `credit.py`;
-baselines b: `baselines.py`.
+sequences, so its gradient is that of E[R], not of R/T. Credit G: `credit.py`; baselines b:
+`baselines.py`.
 
-Options that change what is estimated:
-- `terms`, rewards of whole sentences beside the critic's, enter with their weight. Each has a
-  baseline of its own (`term_baseline`): with Wang & Lee (2018) the critic rewards each step and the
-  reconstruction the sentence, A_t = (G_t − b_t) + Σ_k w_k (R_k − b_k).
+- `terms`, rewards of whole sentences beside the critic's, have a weight and a baseline of their own
+  (`term_baseline`). With Wang & Lee (2018) the critic rewards each step and the reconstruction the
+  sentence: A_t = (G_t − b_t) + Σ_k w_k (R_k − b_k).
 - `whiten` subtracts the batch mean of the advantages and divides by their standard deviation:
   biased, since each sequence then scales the others' gradients.
-- `entropy_bonus` β adds β · mean_t H(p(· | x_<t)). Only the entropy of each step's own
-  distribution is differentiated, not the way earlier tokens change which prefixes are met
-  (the usual choice of actor-critic methods, Mnih 2016).
+- `entropy_bonus` β adds β · mean_t H(p(· | x_<t)), differentiated in each step's own distribution
+  only, not in the choice of prefixes (as usual, Mnih 2016).
 
-The generator samples and is differentiated without dropout: both see the same distribution.
+The generator samples and is differentiated without dropout: both have the same distribution.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
 
@@ -30,14 +28,7 @@ from seqgan.core.masks import masked_mean
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.numbers import check_range
 from seqgan.core.plain import StateDict
-from seqgan.core.types import (
-    Generator,
-    Reward,
-    RewardTerm,
-    Rollout,
-    SampleRequest,
-    Stats,
-)
+from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, Stats
 from seqgan.decoding import Greedy, sample, token_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
 from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns, value_loss
@@ -92,12 +83,7 @@ class ScoreFunction(SequenceEstimator):
         self, generator: Generator, rollout: Rollout, reward: Reward, *terms: RewardTerm
     ) -> "Advantages":
         """Each token's return above its baseline, by reward."""
-        with evaluating(generator):
-            return self._advantages(generator, rollout, reward, terms)
 
-    def _advantages(
-        self, generator: Generator, rollout: Rollout, reward: Reward, terms: Sequence[RewardTerm]
-    ) -> "Advantages":
         def returns_of(written: Rollout, value_BT: Tensor | None = None) -> Tensor:
             with torch.no_grad(), frozen(generator):
                 return self.credit(
@@ -150,7 +136,7 @@ class ScoreFunction(SequenceEstimator):
             return sample(generator, self.space, rows, Greedy(), cond)
 
     def _baseline_of(self, name: str) -> Baseline:
-        """The baseline of the critic's reward or of a term; made when it is first used."""
+        """That of the critic's reward or of a term; made when it is first used."""
         if name == "critic":
             return self.baseline
         if name not in self._term_baselines:
@@ -183,11 +169,7 @@ class Advantages:
 def policy_gradient_losses(
     generator: Generator, rollout: Rollout, advantages: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """−1/B Σ_b Σ_t A_bt log p(x_bt | x_b,<t), a scalar for each kind of advantage `A_BT`.
-
-    Columns behind the end weigh nothing. The sum of the losses has the gradient of the sum of
-    the advantages.
-    """
+    """−1/B Σ_b Σ_t A_bt log p(x_bt | x_b,<t), a scalar for each kind of advantage `A_BT`."""
     logp_BT = token_log_probs(generator, rollout.ids_BT, rollout.mask_BT, cond=rollout.cond)
     return {name: -(logp_BT * A_BT).sum(1).mean() for name, A_BT in advantages.items()}
 
@@ -206,7 +188,7 @@ def whiten(advantage_BT: Tensor, mask_BT: Tensor, scale: Tensor) -> Tensor:
 
 
 def step_entropy(generator: Generator, rollout: Rollout) -> Tensor:
-    """Mean entropy, in nats, of the distributions met on the way; differentiable."""
+    """Mean entropy, in nats, of the distributions after each prefix; differentiable."""
     logp_BTV = generator(rollout.ids_BT, rollout.cond).float().log_softmax(-1)
     entropy_BT = -(logp_BTV.exp() * logp_BTV).sum(-1)
     return masked_mean(entropy_BT, rollout.mask_BT)

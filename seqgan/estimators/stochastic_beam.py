@@ -1,20 +1,18 @@
 """Sentences without replacement: stochastic beam search (Kool, van Hoof & Welling 2019).
 
-Give each sentence s the number g_s = log p(s) + Gumbel noise. The K sentences with the largest g
-are a sample of size K without replacement, in the order of their g: the first is a sample of p,
-the second one of p restricted to the others, and so on. They are found from the root. A prefix
-carries the largest g of its sentences, which is distributed like the log-probability φ of the
-prefix + Gumbel noise. Given that number g, its children have Gumbel variables of their own
-conditioned on g being the largest:
+The K sentences with the largest g_s = log p(s) + Gumbel noise are a sample of size K without
+replacement, in the order of their g. They are found from the root: a prefix carries the largest g
+of its sentences, distributed like its log-probability φ + Gumbel noise. Given that number g, its
+children have Gumbel variables of their own, conditioned on g being the largest:
 
     g̃_c = φ_c + Gumbel noise,   z = max_c g̃_c,   g_c = −log(e^−g − e^−z + e^−g̃_c)
 
 so that the child with g̃_c = z takes over g. The search keeps the K prefixes with the largest g in
-each column; nothing that it drops could come back, since a child's g is never above its prefix's.
-A sentence that has ended goes on as its own only child.
+each column; a child's g is never above its prefix's. A sentence that has ended goes on as its own
+only child.
 
-Every set starts from g = 0 at the root instead of a Gumbel draw, which shifts all g of a set
-alike. φ and g are float64 (float32 on mps, which has nothing else), the noise float32.
+Every set starts from g = 0 at the root, which shifts all g of a set alike. φ and g are float64
+(float32 on mps, which has nothing else), the noise float32.
 """
 
 from dataclasses import dataclass

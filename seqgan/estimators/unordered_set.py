@@ -11,31 +11,27 @@ where P^{D∖s} draws from the sentences other than s, renormalised. The estimat
 
     Σ_{s ∈ S} ∇p(s) R(S, s) ( f(s) − Σ_{s′ ∈ S} p(s′) R^{D∖s}(S, s′) f(s′) )
 
-is unbiased for k ≥ 2. Σ_{S ∋ s} P^{D∖s}(S∖s) = 1, so the first sum has the mean Σ_s ∇p(s) f(s).
-The inner sum is p(s) f(s) plus the same estimate of the others' share: given that s was drawn
-first its mean is E[f], whatever s is, and Σ_s ∇p(s) E[f] = 0.
+is unbiased for k ≥ 2: Σ_{S ∋ s} P^{D∖s}(S∖s) = 1, so the first sum has the mean Σ_s ∇p(s) f(s);
+given that s was drawn first the inner sum has the mean E[f], whatever s is, and Σ_s ∇p(s) = 0.
 
-What is computed are probabilities: w_s = p(s) R(S, s), that s was drawn first, given S. They sum
-to 1 over S, and so do the weights p(s′) R^{D∖s}(S, s′) of every baseline b_s. With ∇p = p ∇log p
+w_s = p(s) R(S, s) is the probability that s was drawn first, given S. These sum to 1 over S, and so
+do the weights p(s′) R^{D∖s}(S, s′) of every baseline b_s. With ∇p = p ∇log p
 
     loss = −1/G Σ_g Σ_{s ∈ S_g} w_s (f(s) − b_s) log p(s),      all but log p without gradient.
 
-Where S holds all sentences that there are, I = 1 throughout and the gradient is exact. Members
-that do not exist weigh 0.
+Where S holds all sentences that there are, I = 1 throughout and the gradient is exact.
 
-Integration. Sentences have probabilities of e^−100 and less, so all of this is in logarithms and
-float64. With v = exp(−e^y) the integrand is Π (1 − exp(−a_s e^y)) · exp(y − e^y), analytic on the
-whole line; relative to the integral it falls off at least like e^y to the left, and like a
-Gamma(k + 1) density of e^y to the right. So the trapezoid rule converges exponentially, however
-different the a_s are; range and spacing are chosen for 1e-15. (The official code: 1,000 points
-after another substitution.)
+Integration, in logarithms and float64. With v = exp(−e^y) the integrand is
+Π (1 − exp(−a_s e^y)) · exp(y − e^y), analytic on the whole line, with tails of at least e^y to the
+left and of a Gamma(k + 1) density of e^y to the right: the trapezoid rule converges exponentially.
+Range and spacing are chosen for 1e-15. (The official code: 1,000 points, another substitution.)
 
 Deviations.
-- `sample` gives ordinary samples: they are what a critic has to learn from. A set has a likely
-  sentence once, which would show the critic another distribution than the generator's.
+- `sample` gives ordinary samples for the critic: a set has a likely sentence once, which is another
+  distribution than the generator's.
 - `loss` draws the sets: as many sentences as it was given, in sets of k, or with conditions one
   set for each (k times the sentences), since a reward reads rows for all conditions of its batch.
-- log p comes from the teacher-forced pass in float32, so that 1 − P_S is known to about 1e-6.
+- log p comes from the teacher-forced pass in float32, so that 1 − P_S is right to about 1e-6.
 """
 
 from dataclasses import dataclass
@@ -85,7 +81,7 @@ class UnorderedSet(SequenceEstimator):
         reward: Reward,
         *terms: RewardTerm,
     ) -> Surrogate:
-        """The loss of given sets; `cond` has a row for each set. `reward` sees row k·G + g for
+        """The loss of given sets; `cond` has a row for each set. `reward` reads row k·G + g for
         member k of set g."""
         members, sets, _ = drawn.ids_KGT.shape
         ids_RT = drawn.ids_KGT.flatten(0, 1)

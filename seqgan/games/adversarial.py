@@ -6,25 +6,17 @@
                        likelihood loss of real sequences; a learned baseline follows it
     phase copy_critic  critic ← the generator's layers as they are now; nothing is learned
 
-The critic's score becomes a gradient of the generator in three places:
-
-    reward(x) = objective.reward(critic(x))                this file, `_update_generator`
-    surrogate = estimator.loss(generator, x, reward)       estimators/, e.g. score_function.py
-    surrogate.loss.backward(), optimizer step              training/player.py
-
-While one player learns the other is frozen: no gradient, no dropout, no change of its buffers. So
-the critic rewards in evaluation mode. It reads what the estimator samples: token ids for score
-functions, soft or straight-through rows for pathwise estimators, pictures.
+While one player learns the other is frozen: no gradient, no dropout, no change of its buffers. The
+critic reads what the estimator samples: token ids for score functions, soft or straight-through
+rows for pathwise estimators, pictures.
 
 Conditional games take labels or prompts from a batch of real samples. The critic's loss then has
 real samples with a wrong condition as further fakes (Reed et al. 2016, GAN-CLS):
 
     loss on fakes = (1 − m) · loss(G(z, c), c) + m · loss(x, c′ ≠ c),   m = `mismatched.share`
 
-Prompts that have no response (`prompts`) replace those of the real batch in the phase generator;
-the critic never needs their true responses.
-
-Some samples of the phase generator may be real sentences (`demonstrations.py`).
+Prompts without responses (`prompts`) replace those of the real batch in the phase generator, where
+some samples may be real sentences (`demonstrations.py`).
 """
 
 from functools import partial
@@ -82,8 +74,6 @@ class AdversarialGame:
             parts["prompts"] = self._prompts
         return parts
 
-    # ── Phases ────────────────────────────────────────────────────────────────────────────────
-
     def _update_likelihood(self) -> Updates:
         yield self.generator.player, *real_loss(self.generator.player.module, self.stream.next())
 
@@ -102,14 +92,12 @@ class AdversarialGame:
         self.critic.module.start_from(self.generator.player.module)
         yield from ()
 
-    # ── The generator's update ────────────────────────────────────────────────────────────────
-
     def generator_updates(
         self, criterion: Criterion, real: Batch | None, cond: Tensor | None
     ) -> Updates:
         """Updates from one batch of samples, made under `cond`, that raise the criterion's reward.
 
-        `real` are the real samples that objective, demonstrations and likelihood look at.
+        `real` are the real samples for objective, demonstrations and likelihood.
         """
         learner, critic = self.generator, self.critic.module
         generator, estimator = learner.player.module, learner.estimator
@@ -137,8 +125,7 @@ class AdversarialGame:
         return None if real is None else real.cond
 
     def _reads_real_samples(self) -> bool:
-        """Whether the generator's update needs a batch of real samples. Where it does not, the
-        stream stays where it is."""
+        """Whether the generator's update needs a batch of real samples; else the stream rests."""
         return (
             (self.criterion.space.conditional and self._prompts is None)
             or self._mle_weight > 0

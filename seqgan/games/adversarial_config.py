@@ -208,7 +208,7 @@ class InfillGameConfig(_CriticGameConfig):
         network = cast("Generator", generator.build(with_blanks(space)))
         return InfillingGenerator(network, space)
 
-    def build(self, parts: "GameParts") -> "AdversarialGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.data.blanks import BlankingStream
         from seqgan.models.infilling import with_blanks
 

@@ -4,13 +4,11 @@
 
 with q(z|x) = N(μ(x), diag exp s(x)), KL = ½ Σ (μ² + e^s − 1 − s), σ = `decoder_std`: the negative
 evidence bound in nats per sample up to the constant D log(σ√2π)  (Kingma & Welling 2014). σ is not
-learned; it decides how much detail the code has to carry, so it is stated beside every result.
-A sample is the decoder's mean: the Gaussian noise around it is not drawn, as is usual for
-pictures.
+learned; it decides how much detail the code has to carry. A sample is the decoder's mean.
 
 Without `variational` the code is μ(x) and the KL is left out: the classic autoencoder, whose codes
 need not be distributed like the noise that is decoded later. `code_noise` adds N(0, ·) noise to
-the code, which makes the decoder smooth around codes (the lectures' remedy before the VAE).
+the code, which makes the decoder smooth around codes.
 """
 
 import torch

@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from seqgan.core.types import DirectGenerator, Reward
-    from seqgan.games.autoencode import AutoencodeGame
-    from seqgan.games.dgsan import DgsanGame
-    from seqgan.games.jsdgan import JsdganGame
-    from seqgan.games.mle import MleGame
     from seqgan.games.parts import GameParts
-    from seqgan.games.reward import RewardGame
+    from seqgan.training.game import Game
 
 
 class MleGameConfig(AnyGameConfig):
@@ -35,7 +31,7 @@ class MleGameConfig(AnyGameConfig):
     """Probability with which the generator reads its own token instead of the real one, by
     generator update (a baseline, not a likelihood). Null: real tokens only."""
 
-    def build(self, parts: "GameParts") -> "MleGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.mle import MleGame
 
         return MleGame(parts.generator, parts.stream, self.scheduled_sampling)
@@ -69,15 +65,11 @@ class AutoencodeGameConfig(AnyGameConfig):
         decoder = cast("DirectGenerator", generator.build(space))
         return Autoencoder(decoder, encoder.build_trunk(space), space)
 
-    def build(self, parts: "GameParts") -> "AutoencodeGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.autoencode import AutoencodeGame
 
         return AutoencodeGame(
-            parts.generator,
-            parts.stream,
-            self.variational,
-            self.decoder_std,
-            self.code_noise,
+            parts.generator, parts.stream, self.variational, self.decoder_std, self.code_noise
         )
 
 
@@ -124,7 +116,7 @@ class RewardGameConfig(AnyGameConfig):
         )
         return (density,) if self.scorer == "oracle" else ()
 
-    def build(self, parts: "GameParts") -> "RewardGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.reward import RewardGame
 
         learner = parts.build_learner(parts.sequence_space)
@@ -152,7 +144,7 @@ class JsdganGameConfig(AnyGameConfig):
 
     name: Literal["jsdgan"] = "jsdgan"
 
-    def build(self, parts: "GameParts") -> "JsdganGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.jsdgan import JsdganGame
 
         return JsdganGame(parts.generator, parts.train, parts.batch_size, parts.seed)
@@ -167,7 +159,7 @@ class DgsanGameConfig(AnyGameConfig):
 
     name: Literal["dgsan"] = "dgsan"
 
-    def build(self, parts: "GameParts") -> "DgsanGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.dgsan import DgsanGame
 
         return DgsanGame(parts.generator, parts.stream, parts.sequence_space)

@@ -12,7 +12,8 @@ from seqgan.objectives.base import Objective
 def score(critic: Critic, sample: Sample) -> Scores:
     """The critic's scores of samples under their conditions."""
     count_critic_calls(len(sample.x))
-    return critic(sample.x, sample.mask, sample.cond)
+    scores: Scores = critic(sample.x, sample.mask, sample.cond)
+    return scores
 
 
 @dataclass(frozen=True, slots=True)

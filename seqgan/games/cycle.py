@@ -7,32 +7,26 @@
                        and lower  φ · fluency(F(x))  and  κ · coverage(F, x)
     phase denoise      lower  d(F(noise(y)), y)  alone: the usual start
     phase reconstruct  lower  d(G(ŷ), x) for ŷ = F(x) held fixed: trains G alone
-
     phase language_model  a language model of each target domain: likelihood of real samples
 
 CycleGAN (Zhu et al. 2017), and with a discrete Y unsupervised translation and summarization
-(Lample et al. 2018, Wang & Lee 2018). A translation has two rewards: the critic's, and how well the
-backward generator G recovers the source. The estimator carries both to the forward generator F as
-in every other game, so the discrete case differs in the estimator alone. Where the estimator's
-path is differentiable, G learns from the same term. Where it is not, G learns d(G(ŷ), x) from the
-translation ŷ directly; with the estimator `detached` nothing else is left: on-the-fly
-back-translation.
+(Lample et al. 2018, Wang & Lee 2018). The estimator carries both rewards of a translation, the
+critic's and how well G recovers the source, to F. Where its path is differentiable, G learns from
+the same term. Where it is not, G learns d(G(ŷ), x) from the translation ŷ directly; with the
+estimator `detached` nothing else is left: on-the-fly back-translation.
 
-Generators, critics, data, estimators, noise and the distance d are handed in, so the game is the
-same for pictures and for sequences (`translation.py` has the distances). Noise belongs to sequences
-(denoising autoencoder); without it the term is CycleGAN's identity loss.
+The game is the same for pictures and for sequences (`translation.py` has the distances d). Noise
+belongs to sequences (denoising autoencoder); without it the term is CycleGAN's identity loss.
 
-Both generators are one player, both critics another: each pair has one optimizer, as in the
-official code. Keys of the pairs: a2b and b2a; a and b. `directions` may leave one direction out:
-its generator then only recovers what the other one translated (summaries), and its critic rests.
+Both generators are one player, both critics another, each with one optimizer, as in the official
+code. Keys of the pairs: a2b and b2a; a and b. `directions` may leave one direction out: its
+generator then only recovers what the other one translated, and its critic rests.
 
 Fluency is the nats per token of a translation under a language model of the target domain (the LM
-prior of He et al. 2020 and of Baziotis et al. 2019, without their entropy term), carried by the
-estimator like any other reward. Coverage (See et al. 2017, as Wang & Lee use it) is the attention
-of a pointer on places that it has attended to before; it needs no estimator.
-
-The norm of the gradient that each loss sends into the generators is logged every `gradients_every`
-updates: it shows which loss dominates.
+prior of He et al. 2020 and of Baziotis et al. 2019, without their entropy term). Coverage (See et
+al. 2017, as Wang & Lee use it) is the attention of a pointer on places that it has attended to
+before; it needs no estimator. The norm of the gradient that each loss sends into the generators is
+logged every `gradients_every` updates.
 
 Deviations: the weights multiply means over pixels, as in the official code; the pool's exchange is
 described in `pool.py`. The adversarial loss is whatever `objective` says (the paper: lsgan).
@@ -54,10 +48,8 @@ from seqgan.core.types import (
     Batch,
     Reward,
     RewardTerm,
-    Sample,
     SampleRequest,
     SharedPrefix,
-    Space,
     Stateful,
     Stats,
 )
@@ -86,10 +78,6 @@ class Domain:
     noise: Callable[[Batch], Tensor] | None = None
     """What the generator into this domain reads to write real samples again; None: the samples
     themselves."""
-
-    @property
-    def space(self) -> Space:
-        return self.criterion.space
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +148,6 @@ class CycleGame:
             parts[f"estimator_{domain.name}"] = domain.estimator
         return parts
 
-    # ── Phases ────────────────────────────────────────────────────────────────────────────────
-
     def _update_critics(self) -> Updates:
         losses: list[Tensor] = []
         stats: Stats = {}
@@ -205,8 +191,6 @@ class CycleGame:
         ]
         yield self._language_models, torch.stack(losses).sum(), {}
 
-    # ── Batches ───────────────────────────────────────────────────────────────────────────────
-
     def _next_directions(self) -> list[Direction]:
         """The directions that are played, a2b first; both streams move on in every phase."""
         a, b = self._domains
@@ -218,7 +202,7 @@ class CycleGame:
         }
         return [found for name, found in directions.items() if name in self._directions]
 
-    def _fixed_translation(self, direction: Direction) -> Sample:
+    def _fixed_translation(self, direction: Direction) -> Any:
         """What the generators write now, without gradient."""
         with torch.no_grad(), frozen(self._generators.module):
             return _translate(direction)
@@ -234,10 +218,7 @@ class CycleGame:
         models = self._language_models
         return nullcontext() if models is None else frozen(models.module)
 
-    # ── The generators' losses ────────────────────────────────────────────────────────────────
-
     def _generator_losses(self, direction: Direction) -> tuple[dict[str, Tensor], Stats]:
-        """The losses of one direction, by name, and statistics to log."""
         weights, estimator = self._weights, direction.target.estimator
         cycle_weight = weights.cycle.at(self._generators.updates)
         terms: list[RewardTerm] = []
@@ -264,7 +245,7 @@ class CycleGame:
     def _direct_losses(
         self, direction: Direction, translation: Any
     ) -> dict[str, tuple[float, Tensor]]:
-        """(weight, loss) of what reaches the generator without an estimator, by name."""
+        """By name, (weight, loss) of what reaches the generator without an estimator."""
         weights, forward = self._weights, direction.forward
         losses: dict[str, tuple[float, Tensor]] = {}
         identity_weight = weights.identity.at(self._generators.updates)
@@ -304,7 +285,7 @@ class CycleGame:
 
     def _fluency_reward(self, direction: Direction) -> Reward:
         """Nats per token under the language model, negative; differentiable in soft rows."""
-        model, space = self._language_model(direction.target), direction.target.space
+        model, space = self._language_model(direction.target), direction.target.criterion.space
 
         def reward(x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None) -> Tensor:
             assert mask is not None, "sequences have masks"

@@ -15,9 +15,8 @@ from seqgan.models.base_config import CriticConfig, GeneratorConfig
 if TYPE_CHECKING:
     from torch import nn
 
-    from seqgan.games.cycle import CycleGame
-    from seqgan.games.paired import PairedGame
     from seqgan.games.parts import GameParts
+    from seqgan.training.game import Game
     from seqgan.training.player import Player
 
 DirectionName = Literal["a2b", "b2a"]
@@ -171,7 +170,7 @@ class CycleGameConfig(_TranslationGameConfig):
         changing = (self.cycle_weight, self.identity_weight)
         return bool(steady) or all(any(w.at(update) for w in changing) for update in (0, inf))
 
-    def build(self, parts: "GameParts") -> "CycleGame":
+    def build(self, parts: "GameParts") -> "Game":
         from torch import nn
 
         from seqgan.core.types import DirectGenerator
@@ -240,7 +239,7 @@ class PairedGameConfig(_TranslationGameConfig):
     def trained_directions(self, phases: Collection[str]) -> list[str]:
         return sorted(set(self.directions))
 
-    def build(self, parts: "GameParts") -> "PairedGame":
+    def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.paired import PairedGame
 
         a, b = parts.data.streams

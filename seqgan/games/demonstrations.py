@@ -4,12 +4,10 @@
     share_v = share.at(v),   v = former steps of the phase `generator`
 
 TextGAIL (Wu et al. 2021) mixes them into the samples of PPO, so that a generator whose samples are
-all bad still sees what is good. The estimator treats them as if the generator had written them:
-with likelihood ratios from the generator as it was when the batch was made, and in the same
-baseline. With score functions they are a likelihood loss weighted by `reward` − baseline. Settings
-of the official code: share .2, reward 2.
-
-Rewards of continuations of a demonstration, and each step's of a causal critic, are constant too.
+all bad still learns from good ones (official code: share .2, reward 2). The estimator treats them
+as if the generator had written them: with likelihood ratios from the generator as it was when the
+batch was made, and in the same baseline. With score functions they are a likelihood loss weighted
+by `reward` − baseline. Rewards of continuations, and of each step, are constant too.
 """
 
 from dataclasses import dataclass

@@ -8,15 +8,12 @@
     phase snapshot    p_old ← p_new; no gradient
 
 Montahaei et al. 2021, *DGSAN: Discrete generative self-adversarial network*. The best D has
-p_new / p_old = p_data / p_old, so that p_new = p_data whatever p_old is: training a critic *is*
-training the generator, and nothing passes through samples. Where the two are equal the gradient in
-expectation is half the likelihood's of whole sentences: −½ E_real ∇log p + ½ E_{x ~ p} ∇log p, of
-which the second part is 0 on average. As p_new learns, real sentences saturate (d ≫ 0) until the
-next snapshot, and what p_old writes too often is pushed down.
+p_new / p_old = p_data / p_old, so that p_new = p_data whatever p_old is; nothing passes through
+samples. Where the two are equal the expected gradient is half the likelihood's of whole sentences.
+As p_new learns, real sentences saturate (d ≫ 0) until the next snapshot.
 
 Deviations: the published code compares token by token, here whole sentences are compared, as in
-its text; a snapshot is a phase of the schedule. The old generator samples and scores without
-dropout.
+its text; a snapshot is a phase of the schedule. The old generator runs without dropout.
 """
 
 import copy

@@ -7,17 +7,15 @@
                    quality = E_{x ~ child} reward(D(x)),  diversity = −log ‖∇_D loss_D(real, child)‖
 
 E-GAN (Wang et al. 2019): the mutations are the generator's losses of minimax, non-saturating and
-least-squares games; a large gradient of the critic's loss means that it can tell the child's
-samples easily, as it can when they have collapsed. On text: CatGAN and its ablation EvoGAN (Liu et
-al. 2020). λ = .001 in both.
+least-squares games; a large gradient of the critic's loss means that it separates the child's
+samples easily, as where they have collapsed. On text: CatGAN and EvoGAN (Liu et al. 2020).
+λ = .001 in both.
 
 Deviations. One parent survives, as in E-GAN by default. `quality` is the mean of the game's own
-reward (σ(D) with `objective.reward: prob`, as published), the same for all children. CatGAN takes
-the likelihood of real data for diversity, and its mutations are relativistic. lsgan acts on logits,
-not on σ(D). All children of a step, and their samples for the fitness, are made with the same
-random numbers and real sentences: they differ by their mutation alone.
-
-One number per child is read from the device, so a GPU waits for each.
+reward (σ(D) with `objective.reward: prob`, as published). CatGAN takes the likelihood of real data
+for diversity, and its mutations are relativistic. lsgan acts on logits, not on σ(D). All children
+of a step, and their samples for the fitness, are made with the same random numbers and real
+sentences. One number per child is read from the device, so a GPU waits for each.
 """
 
 import copy
@@ -48,7 +46,7 @@ class EvolutionaryGame:
         self._game = game
         self._mutations = mutations
         self._diversity = diversity
-        # What a child's updates change, and a sibling's must not see.
+        # What a child's updates change, and its siblings must start without.
         shared = ("stream", "prompts")
         parts = {name: part for name, part in game.stateful().items() if name not in shared}
         self._heritable: dict[str, Stateful] = {"generator": game.generator.player, **parts}
@@ -106,4 +104,5 @@ def fitness(
         with torch.no_grad():
             quality = masked_mean(objective.reward(of_fake, of_real), of_fake.mask_BT)
     norm = torch.stack([g.norm() for g in gradients if g is not None]).norm()
-    return quality - diversity * norm.clamp(min=torch.finfo(torch.float32).tiny).log()
+    found: Tensor = quality - diversity * norm.clamp(min=torch.finfo(torch.float32).tiny).log()
+    return found

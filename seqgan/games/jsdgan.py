@@ -1,4 +1,4 @@
-"""JSDGAN: no critic network, since the best critic is known in closed form.
+"""JSDGAN: no critic network, since the best critic has a closed form.
 
 With q the empirical distribution of the training set, p the generator and the optimal critic
 D = q / (p + q), the game's value is the Jensen-Shannon divergence, and only training sentences
@@ -9,12 +9,11 @@ generation without explicit neural networks as discriminators*).
               = E_{x ~ q} [ log 2 − ½ (softplus(r) + e^r softplus(−r)) ],   r = log p(x) − log q(x)
 
 A batch of real sentences therefore gives an unbiased gradient, no sample is ever drawn, and p = q
-is the only optimum: memorising the training set. Computed from r, which is finite where p has left
-float32 behind, and is at most log N.
+is the only optimum: memorising the training set.
 
-The gradient of the loss in log p(x) is −½ (p/q) log(1 + q/p). It is the likelihood's (−1) times a
-weight that falls like p/q where the generator does not know a sentence yet: on long sentences, from
-scratch, JSDGAN learns nothing that float32 can show. The phase `mle` comes first there.
+The gradient of the loss in log p(x) is −½ (p/q) log(1 + q/p), the likelihood's (−1) times a weight
+that falls like p/q where a sentence is still improbable: on long sentences, from scratch, JSDGAN
+learns nothing that float32 can show. The phase `mle` comes first there.
 
 Deviations: the published code scales p to [0, 1] by the smallest and largest of the batch and sets
 q = 1/B, which hides that weight and is no divergence of p any more; here p is the probability and q
@@ -50,7 +49,8 @@ class JsdganGame:
 
     def updates(self, phase: str) -> Updates:
         rows_B = self._rows.next().x
-        real = _rows_of(self._train, rows_B)
+        mask_NT = self._train.mask
+        real = Batch(self._train.x[rows_B], None if mask_NT is None else mask_NT[rows_B])
         generator = self._generator.module
         if phase == "mle":
             yield self._generator, likelihood_loss(generator, real), {}
@@ -65,15 +65,13 @@ class JsdganGame:
 def empirical_log_probs(ids_NT: Tensor) -> Tensor:
     """`logq_N`: log of each sentence's share of the set."""
     _, kind_N, counts = ids_NT.unique(dim=0, return_inverse=True, return_counts=True)
-    return (counts[kind_N].double() / len(ids_NT)).log().float()
+    logq_N: Tensor = (counts[kind_N].double() / len(ids_NT)).log().float()
+    return logq_N
 
 
 def jensen_shannon_loss(generator: Generator, real: Batch, logq_B: Tensor) -> Tensor:
     """The expectation over a batch of real sentences, a scalar in nats."""
     assert real.mask is not None, "sequences have masks"
     r_B = token_log_probs(generator, real.x, real.mask).sum(1) - logq_B
-    return log(2) - 0.5 * (F.softplus(r_B) + r_B.exp() * F.softplus(-r_B)).mean()
-
-
-def _rows_of(data: Batch, rows_B: Tensor) -> Batch:
-    return Batch(data.x[rows_B], None if data.mask is None else data.mask[rows_B])
+    loss: Tensor = log(2) - 0.5 * (F.softplus(r_B) + r_B.exp() * F.softplus(-r_B)).mean()
+    return loss

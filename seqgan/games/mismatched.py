@@ -1,7 +1,6 @@
 """Conditions that do not belong to their samples: further negatives for a conditional critic.
 
-A real picture under a wrong label, a real reply to another post (Reed et al. 2016). Labels and
-prompts are replaced in different ways, so the function that does it is handed in.
+A real picture under a wrong label, a real reply to another post (Reed et al. 2016).
 """
 
 from collections.abc import Callable
@@ -29,10 +28,7 @@ class Mismatched:
 
 
 def wrong_prompts(cond_BP: Tensor) -> Tensor:
-    """For each row the prompt of the next one, of the batch as a ring, that has another prompt.
-
-    Where all rows have the same prompt there is no wrong one, and it stays.
-    """
+    """For each row the next different prompt, of the batch as a ring; its own if all are equal."""
     row_B = torch.arange(len(cond_BP), device=cond_BP.device)
     next_BB = (row_B[:, None] + row_B + 1) % len(cond_BP)  # the last of each is the row itself
     differs_BB = (cond_BP[next_BB] != cond_BP[:, None]).any(-1)

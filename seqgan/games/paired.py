@@ -2,7 +2,7 @@
 
     phase mle   −1/N Σ log p(y | x), nats per token, for each trained direction
 
-The two streams have to give pairs, row for row: `data.aligned`, and one seed for both.
+The two streams give pairs, row for row: `data.aligned`, and one seed for both.
 """
 
 from collections.abc import Sequence

@@ -31,7 +31,7 @@ PartT = TypeVar("PartT")
 
 @dataclass(frozen=True, slots=True)
 class GameData:
-    """What a game needs to know of the data."""
+    """What a game needs of the data."""
 
     space: Space | SpacePair
     """That of the samples, or those of two kinds of samples."""
@@ -51,8 +51,8 @@ class GameData:
 class GameParts:
     """The data, the generator that is to learn, and the configurations of what plays with it.
 
-    Parts that some games do without are None there; `compatibility` sees to it that a game has
-    those that it needs.
+    Parts that some games do without are None there; `compatibility` checks that a game has those
+    that it needs.
     """
 
     data: GameData

@@ -2,8 +2,7 @@
 
 Shrivastava et al. 2017, as CycleGAN (Zhu et al. 2017) uses it: while the pool fills up, every new
 sample is stored, and the critic reads it. From then on the critic reads each new sample with
-probability ½; else it reads a stored one, and the new one takes its place. A sequence is stored
-with its mask.
+probability ½; else it reads a stored one, and the new one takes its place, with its mask.
 
 Deviation: the slots of one batch are distinct, so that the exchange is one operation on the device.
 """

@@ -3,14 +3,14 @@
     phase mle        generator: likelihood of real sequences
     phase generator  generator: the estimator's loss on the reward, raised without end
 
-Scorer `bleu` is PG-BLEU, a baseline of SeqGAN (Yu et al. 2017; the name is theirs; Bahdanau et al.
-2017 reward BLEU against the one right translation). The optimum is not the data: E[R] is greatest
-where the generator writes the best-scoring sentence and nothing else, which is what likelihood
-pretraining, early stopping or an entropy bonus have to prevent.
+Scorer `bleu` is PG-BLEU, a baseline of SeqGAN (Yu et al. 2017; Bahdanau et al. 2017 reward BLEU
+against the one right translation). The optimum is not the data: E[R] is greatest where the
+generator writes the best-scoring sentence and nothing else, which likelihood pretraining, early
+stopping or an entropy bonus have to prevent.
 
 Scorer `oracle` is a control: the reward is log p of the truth itself, in nats. What a gradient path
-cannot do with it, it cannot do with a critic's reward either. It has the same kind of optimum, the
-likeliest sentence alone.
+cannot do with it, it cannot do with a critic's reward either. Its optimum is the likeliest sentence
+alone.
 
 Deviations from SeqGAN: any estimator of hard samples (published: their Monte-Carlo rollouts); the
 references are training sentences, all or the first so many.

@@ -3,11 +3,10 @@
     loss = −Σ_{b,t} log p(x_bt | u_b,<t) / number of tokens      (nats per token, pads excluded)
     u_bt = x_bt with probability 1 − ε, else a sample of p(· | u_b,<t)
 
-Bengio et al. 2015. The published ε counts the real tokens, here it counts the model's own. Which
-token is read is decided anew for each column. No gradient passes through a sampled token, nor
-through the decision. At ε = 0 this is the likelihood, and it is the only ε at which it is: the
-objective is improper (Huszár 2015). At ε = 1 no real token is ever read, and the optimum is the
-product of each column's marginal distribution, a model of words without sentences.
+Bengio et al. 2015, whose ε counts the real tokens; here it counts the model's own, decided anew for
+each column. No gradient passes through a sampled token, nor through the decision. Only at ε = 0 is
+this the likelihood: the objective is improper (Huszár 2015). At ε = 1 the optimum is the product of
+each column's marginal distribution, a model of words without sentences.
 
 Deviations: ε is a straight line in generator updates (published: linear, exponential or inverse
 sigmoid); dropout is drawn anew in each column, as in `forward`.

@@ -2,8 +2,8 @@
 
 Features are the numbers in front of a critic's read-out, `Scores.features_BF`. Rows of generated
 samples are copies of a batch of real ones, block after block (`core.types.Reward`); objectives that
-compare samples with each other do so block by block. Two continuations of one prefix are thus never
-compared with each other: they are not independent, which samples of a batch are.
+compare samples with each other do so block by block, since continuations of one prefix are not
+independent.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,7 @@ class Objective(Protocol):
         """The critic's loss, a scalar.
 
         There may be several kinds of fakes (generated; real with a wrong condition): the loss of
-        each is multiplied by its share, and the shares sum to 1, so that fakes weigh as much as
-        real samples.
+        each is multiplied by its share. Shares sum to 1.
         """
         ...
 

@@ -5,12 +5,10 @@
 
 for samples x with label c and a critic `classes`. The reward of a generated sentence is
 −(1 − P(c | x)): it is 0 only if the critic takes the sentence for a real one *of its own category*.
-A sentence that would pass under another label gains nothing.
 
-The paper calls Σ G(x)·(1 − D(x)) a penalty, in contrast to a reward D(x). As expectations the two
-have the same gradient, since one is less by 1: what differs is the noise of an estimator without a
-baseline, which the penalty makes small where samples are good. The sign does matter: one widely
-used reimplementation minimises −G · (1 − D).
+The paper's penalty Σ G(x)·(1 − D(x)) has the gradient of a reward D(x); it lowers the noise of an
+estimator without a baseline where samples are good. (One widely used reimplementation minimises
+−G · (1 − D).)
 
 Deviations: one generator, which reads its label, instead of k. The paper differentiates
 G · (1 − D) at *sampled* tokens, that is E[G ∇ log G · (1 − D)], the gradient of Σ ½ G²·(1 − D)

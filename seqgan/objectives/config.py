@@ -144,8 +144,7 @@ class ClassesConfig(ObjectiveConfig):
 
 
 AnyObjectiveConfig = Annotated[
-    DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
-    ByName(),
+    DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig, ByName()
 ]
 
 
@@ -224,6 +223,5 @@ class SpectralNormConfig(PenaltyConfig):
 
 
 AnyPenaltyConfig = Annotated[
-    WeightClipConfig | GradientPenaltyConfig | R1Config | SpectralNormConfig,
-    ByName(),
+    WeightClipConfig | GradientPenaltyConfig | R1Config | SpectralNormConfig, ByName()
 ]

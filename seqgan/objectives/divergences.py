@@ -15,16 +15,13 @@ With d = D(x) a logit or an unbounded score, means over real (r) and generated (
 Sources: Goodfellow 2014 (both of the first two), Mao 2017, Lim & Ye 2017, Arjovsky 2017,
 Jolicoeur-Martineau 2019, Lu 2019 (whose critic is a language model M of both kinds of sentences).
 
-`Objective.reward` is one value per sample, whose mean has the objective's gradient. Score-function
-estimators take it as the reward; pathwise ones back-propagate it.
-Everything is computed in float32 from logits (softplus), so that log σ(d) keeps its gradient of 1
-at d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
+Everything is computed in float32 from logits (softplus): log σ(d) keeps its gradient of 1 at
+d = −20, where `log(sigmoid(d) + 1e-8)` has lost it; minimax saturates there by design (2e-9).
 
 Deviations. RSGAN's reward averages over *all* real samples of the batch instead of one partner
-each: the same expectation with less variance, and no pairing to keep when one sequence has
-many continuations; `paired` asks for one partner, the real answer to the same prompt, as black-box
-distillation does (Ye et al. 2025). Its critic loss is paired as published; where the generator
-wrote several samples for each real one, each of them meets the same partner.
+each: the same expectation with less variance; `paired` asks for one partner, the real answer to the
+same prompt, as black-box distillation does (Ye et al. 2025). Its critic loss is paired as
+published, with the same real one for several generated samples.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,15 +41,11 @@ Pointwise = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """An objective whose terms look at one score at a time."""
+    """An objective whose terms are functions of one score each."""
 
     real_loss: Pointwise
     fake_loss: Pointwise
     reward: Pointwise
-
-
-def _minus_log_sigmoid(d: Tensor) -> Tensor:
-    return F.softplus(-d)
 
 
 def _logit(d: Tensor) -> Tensor:
@@ -60,8 +53,8 @@ def _logit(d: Tensor) -> Tensor:
 
 
 _POINTWISE: dict[str, _Terms] = {
-    "minimax": _Terms(_minus_log_sigmoid, F.softplus, F.softplus),
-    "non_saturating": _Terms(_minus_log_sigmoid, F.softplus, F.logsigmoid),
+    "minimax": _Terms(lambda d: F.softplus(-d), F.softplus, F.softplus),
+    "non_saturating": _Terms(lambda d: F.softplus(-d), F.softplus, F.logsigmoid),
     "lsgan": _Terms(
         lambda d: 0.5 * (d - 1).square(),
         lambda d: 0.5 * d.square(),
@@ -121,11 +114,8 @@ class Divergence:
         return real_loss + masked_mean(terms.fake_loss(fake_score), fake.mask_BT)
 
     def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
-        """The generator's reward of each score, in the shape of `fake.score` ([R] or [R, T]).
-
-        `real` are the scores of a batch of B real samples. Rows of `fake` are copies of the batch,
-        block after block, so that with `paired` row n·B + b has real sample b as its partner.
-        """
+        """The generator's reward of each score; with `paired` row n·B + b has the real sample b as
+        its partner."""
         score = fake.score.float()
         if self._reward != "objective":
             return _REWARDS[self._reward](score)

@@ -7,26 +7,25 @@
     generator maximises   −MMD², by the witness of each sample
     value_i = 2 (mean_j k(f_i, r_j) − mean_{j≠i} k(f_i, f_j)),  f_j without gradient
 
-with features r of real and f of generated samples. The mean value has the gradient of −MMD²: every
-pair of generated samples is in it twice, once for each end. As a reward its expectation is right
-too, for ∇ E_{f,f'} k(f, f') = 2 E[∇ log p(f) k(f, f')] with f' independent of f, whence the i ≠ j
-and the comparison within blocks (`base.py`).
+with features r of real and f of generated samples. The mean value has the gradient of −MMD², since
+every pair of generated samples is in it twice. As a reward its expectation is right too:
+∇ E_{f,f'} k(f, f') = 2 E[∇ log p(f) k(f, f')] with f' independent of f.
 
 Paper: Zhang et al. 2017, Adversarial feature matching for text generation; Gretton et al. 2012.
-Signs. There the critic *raises* L_GAN − λ_r ‖z − ẑ‖² + λ_m MMD² and the generator lowers MMD²: the
-critic looks for features in which the two kinds differ. What it minimises therefore has MMD² with a
-minus, as above; the published code has it with a plus, so that its critic helps the generator.
+Signs. There the critic *raises* L_GAN − λ_r ‖z − ẑ‖² + λ_m MMD²: it looks for features in which the
+two kinds differ, as above. The published code has MMD² with a plus in what its critic minimises, so
+that the critic helps the generator.
 
 Deviations. The unbiased MMD² (i ≠ j) where the paper keeps the constant k(f, f); widths are
 standard deviations; no reconstruction of the noise from the features, as our generators of text
 draw their noise token by token instead of once a sentence.
 
-With a score function the values couple the batch: value_j contains −2 k(f_j, f_i) / (B − 1), so
-that leave-one-out is biased. It takes 1 / (B − 1) of the repulsion between generated samples away:
-in expectation the reward is 2 (E k(f, r) − (B − 2)/(B − 1) E k(f, f')). Estimators that score other
-sentences than samples (rao_blackwell, rebar, relax) compare those with each other: biased as well.
+With a score function the values couple the batch: leave-one-out is biased and takes 1 / (B − 1) of
+the repulsion between generated samples away; in expectation the reward is
+2 (E k(f, r) − (B − 2)/(B − 1) E k(f, f')). Estimators that score other sentences than samples
+(rao_blackwell, rebar, relax) compare those with each other: biased as well.
 
-The kernel tells distributions apart even by random features, if there are many (generative moment
+The kernel separates distributions even by random features, if there are many (generative moment
 matching, Li et al. 2015), so a critic that never learns is no null arm where samples are small.
 """
 

@@ -5,13 +5,11 @@ R1 (Mescheder 2018):                λ/2 E_b ‖∇_x D(x_b)‖₂²  at real x
 Weight clipping (Arjovsky 2017):    w ← clamp(w, −c, c) after each critic update
 Spectral norm (Miyato 2018):        W ← W / σ_max(W), by power iteration
 
-The norm is over one sample's dimensions (time and vocabulary, or pixels), never over the batch,
-and ε is drawn once per sample. Token sequences enter as one-hot rows (`Space.continuous`). With
-conditions, both ends of a mixture have the same one.
-
-Sequences of unequal length: behind its end a sequence holds one-hot end tokens, so both are
-defined on all T columns and the mixture is taken column by column; the mixture's mask is the
-union of the two. A per-step critic's score is its mean over the steps that count.
+The norm is over one sample's dimensions, never over the batch, and ε is drawn once per sample.
+Token sequences enter as one-hot rows (`Space.continuous`). Both ends of a mixture have the same
+condition. Sequences of unequal length are mixed column by column, end tokens behind the end
+included; the mixture's mask is the union of the two. A per-step critic's score is its mean over the
+steps that count.
 """
 
 from typing import ClassVar
@@ -26,10 +24,8 @@ from seqgan.core.types import Critic, Sample, Space
 
 
 class Penalty:
-    """A term of the critic's loss, or a constraint on its weights.
-
-    This one does nothing. A penalty overrides `loss`, or `prepare` or `after_step`.
-    """
+    """A term of the critic's loss (`loss`), or a constraint on its weights (`prepare` or
+    `after_step`). This one does nothing."""
 
     name: ClassVar[str]
     """Name of the loss term in the log."""

@@ -11,18 +11,17 @@ order is random; C⁺, and the r that the critic ranks, are the others; C⁻ are
 A sample is compared with C and itself, never with other candidates, so that rewards do not couple
 the batch and leave-one-out stays unbiased.
 
-Since P = σ(γ cos(s, u) − log Σ_{s' ∈ C} exp(γ cos(s', u))), everything is computed from that logit,
+P = σ(γ cos(s, u) − log Σ_{s' ∈ C} exp(γ cos(s', u))): everything is computed from that logit,
 1 − R too, which subtraction would round to 0.
 
 Paper: Lin et al. 2017, Adversarial ranking for language generation. Texygen's code takes the
-softmax over the *batch of candidates* instead of C ∪ {s}, so that a sentence's reward falls when
-others get better, and leaves dropout on while it rewards. Deviation: C is what the batch has left
-over, not a set of its own.
+softmax over the *batch of candidates*, so that a sentence's reward falls when others get better,
+and leaves dropout on while it rewards. Deviation: C is what the batch has left over, not a set of
+its own.
 
-Nothing asks for diversity. With a perfect critic (γ → ∞, equal sentences alike and others not) a
-sentence that stands among the real ones with probability p has R ≈ p · 1 / (p |C|), the same for
-all of them: how often the generator writes it does not matter. The log prefers the frequent ones,
-which are missing from U less often. Where the data have few modes give the estimator an
+Nothing asks for diversity. With a perfect critic (γ → ∞) a sentence that stands among the real ones
+with probability p has R ≈ p · 1 / (p |C|), the same for all of them; the log prefers the frequent
+ones, which are missing from U less often. Where the data have few modes give the estimator an
 `entropy_bonus`; without one the generator ends in the likeliest sentence.
 """
 

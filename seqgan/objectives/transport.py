@@ -12,12 +12,11 @@ which, unlike one entropic regularisation, approaches the exact distance. It is 
 without gradient: by the envelope theorem the gradient of W is that of Σ P c with P held fixed.
 Rows are scaled last, so that every generated sample has a mass of 1/B exactly.
 
-The reward of a sample is used in two ways. For a pathwise estimator it is −B Σ_j P_ij c_ij, the
-sample's own cost, with its gradient. As the reward of a score function the cost would be wrong:
-what the distance gains when sample i becomes likelier is not its cost but its dual potential u_i,
-from u_i + v_j ≤ c_ij with equality wherever P_ij > 0. (Samples at 0° and 60° that have to become
-60° and 120° pay the same; yet only the first is in the wrong place.) Products of scalings are
-potentials,
+For a pathwise estimator the reward is −B Σ_j P_ij c_ij, the sample's own cost, with its gradient.
+For a score function the cost would be wrong: what the distance gains when sample i becomes likelier
+is its dual potential u_i, from u_i + v_j ≤ c_ij with equality wherever P_ij > 0. (Samples at 0° and
+60° that have to become 60° and 120° pay the same; only the first is in the wrong place.) Products
+of scalings are potentials,
 
     log P = Σ log a + Σ log b − iterations · c / proximal   ⇒   u = proximal / iterations · Σ log a
 

@@ -1,11 +1,10 @@
 """Checkpoints: any tree of tensors and plain values as two files, nothing pickled.
 
-`tensors.safetensors` holds the tensors; `state.json` holds the tree with `{"__tensor__": key}` in
-their places. Dictionaries are stored as lists of pairs, because optimizers use integer keys.
-`SHA256SUMS` holds the checksums of both, which are checked whenever a checkpoint is read. The tree
-says that they were written: checkpoints of former versions have none.
-A checkpoint is written beside its final name and renamed, so a killed process leaves either all
-of it or nothing.
+`tensors.safetensors` holds the tensors; `state.json` the tree with `{"__tensor__": key}` in their
+places, and dictionaries as lists of pairs, because optimizers use integer keys. `SHA256SUMS` holds
+the checksums of both, which are checked at every reading (checkpoints of former versions have none,
+and their tree does not name them). A checkpoint is written beside its final name and renamed, so a
+killed process leaves either all of it or nothing.
 """
 
 import json
@@ -140,7 +139,7 @@ def _is_selection(tree: object) -> bool:
     return (
         isinstance(tree.get("step"), int)
         and isinstance(tree.get("metric"), str)
-        and tree.get("mode", "min") in ("min", "max")  # the first versions knew no other
+        and tree.get("mode", "min") in ("min", "max")  # the first versions had no other
         and isinstance(tree.get("value"), int | float)
     )
 
@@ -230,7 +229,7 @@ class Checkpoints:
         is damaged, the newest intact one takes its place, with a warning."""
         try:
             best = self.selected()
-        except UserError as error:  # every checkpoint knows the best one so far
+        except UserError as error:  # every checkpoint names the best one so far
             newest = self.load_newest()
             best = newest.get("at_stop") or newest["best"]
             warn(f"{error}; taken from the last checkpoint")

@@ -2,8 +2,7 @@
 
 A step is one visit of one phase. `[{repeat: 120, phases: {mle: 1}}, {repeat: 200, phases:
 {critic: 5, generator: 1}}]` is 120 likelihood updates, then 200 rounds of five critic updates and
-one generator update: 1,320 steps. The phase follows from the step alone, so a resumed run needs
-no schedule state.
+one generator update: 1,320 steps. The phase follows from the step alone.
 """
 
 from collections.abc import Collection

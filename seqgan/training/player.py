@@ -156,7 +156,7 @@ class Player(Generic[ModuleT_co]):
         self._bad_what.copy_(torch.where(is_first, what, self._bad_what))
 
     def raise_if_not_finite(self, step: int) -> None:
-        """For a player alone; see the function of that name."""
+        """The function of that name for a player alone."""
         raise_if_not_finite([self], step)
 
     def is_finite(self) -> bool:

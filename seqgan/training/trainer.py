@@ -8,9 +8,8 @@ Where training stops (by schedule, rule, time or signal) between two evaluations
 there too. That evaluation may select the reported checkpoint, and is forgotten when training is
 resumed, so a run selects the same however often it was stopped.
 
-The trainer knows players and phases, and nothing of a game's content. Statistics stay on the device
-and are read every `log_every` steps; non-finite losses are looked for then and before every
-evaluation and save, so a step never waits for the device.
+Statistics stay on the device and are read every `log_every` steps; non-finite losses are looked for
+then and before every evaluation and save, so a step never waits for the device.
 """
 
 import signal
@@ -84,8 +83,6 @@ class Trainer:
     def __post_init__(self) -> None:
         self.checkpoints = Checkpoints(self.folder / "checkpoints", self.config.keep)
 
-    # ── The loop ──────────────────────────────────────────────────────────────────────────────
-
     def run(self) -> bool:
         """Train to the end of the schedule, or until the rule, the time or a signal stops it.
 
@@ -145,11 +142,8 @@ class Trainer:
     @property
     def _over(self) -> bool:
         """Whether training has ended, by schedule or by the rule."""
-        return self.step >= self.schedule.steps or self._at_its_best
-
-    @property
-    def _at_its_best(self) -> bool:
-        return self.selection.waited_long_enough(self.best, self.step)
+        waited = self.selection.waited_long_enough(self.best, self.step)
+        return self.step >= self.schedule.steps or waited
 
     def _step(self, phase: str) -> None:
         for player, loss, stats in self._losses(phase):
@@ -176,8 +170,6 @@ class Trainer:
     def _out_of_time(self, started: float) -> bool:
         limit = self.config.max_minutes
         return limit is not None and time.monotonic() - started > 60 * limit
-
-    # ── Records ───────────────────────────────────────────────────────────────────────────────
 
     def _accumulate(self, stats: Stats) -> None:
         for name, value in stats.items():
@@ -246,11 +238,9 @@ class Trainer:
     def _reported(self) -> JsonObject | None:
         return self.at_stop or self.best
 
-    # ── Checkpoints ───────────────────────────────────────────────────────────────────────────
-
     def _save(self) -> None:
         self._wait()
-        # The checkpoint knows which one is the best: a kill in between loses nothing.
+        # The checkpoint names the best one too: a kill in between loses nothing.
         self.checkpoints.save(self.step, self.state_dict())
         self.checkpoints.select(self._reported)
         self._clock = time.perf_counter()
@@ -313,8 +303,6 @@ class Trainer:
             warn(f"the selected checkpoint (step {best['step']}) is damaged and left out")
             return None
         return best
-
-    # ── Signals ───────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
