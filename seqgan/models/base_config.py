@@ -1,14 +1,14 @@
 """Bases of the configurations of generators and critics: what a new network's author fills in."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.errors import UserError
 from seqgan.core.numbers import Layers
-from seqgan.core.parts import CriticPart, GeneratorPart
+from seqgan.core.parts import CriticPart, GeneratorPart, Part
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def arguments_of(config: Part, *but: str) -> dict[str, Any]:
+    """The fields as keyword arguments: a network's constructor has the same names and defaults."""
+    fields = type(config).model_fields
+    return {name: getattr(config, name) for name in fields if name not in ("name", *but)}
 
 
 class GeneratorConfig(GeneratorPart):

@@ -16,6 +16,7 @@ from seqgan.models.base_config import (
     Positive,
     SequenceCriticConfig,
     TransformerFields,
+    arguments_of,
 )
 
 if TYPE_CHECKING:
@@ -99,14 +100,7 @@ class CnnCriticConfig(_WindowsConfig):
     def build_network(self, space: "SequenceSpace") -> "Critic":
         from seqgan.models.critics.cnn import CnnCritic
 
-        return CnnCritic(
-            space,
-            embed=self.embed,
-            widths=self.widths,
-            filters=self.filters,
-            highways=self.highways,
-            dropout=self.dropout,
-        )
+        return CnnCritic(space, **arguments_of(self))
 
 
 class RelganCriticConfig(_WindowsConfig):
@@ -132,15 +126,7 @@ class RelganCriticConfig(_WindowsConfig):
     def build_network(self, space: "SequenceSpace") -> "Critic":
         from seqgan.models.critics.relgan import RelganCritic
 
-        return RelganCritic(
-            space,
-            representations=self.representations,
-            embed=self.embed,
-            widths=self.widths,
-            filters=self.filters,
-            hidden=self.hidden,
-            dropout=self.dropout,
-        )
+        return RelganCritic(space, **arguments_of(self))
 
 
 class RnnCriticConfig(SequenceCriticConfig):
@@ -172,15 +158,7 @@ class RnnCriticConfig(SequenceCriticConfig):
     def build_network(self, space: "SequenceSpace") -> "Critic":
         from seqgan.models.critics.rnn import RnnCritic
 
-        return RnnCritic(
-            space,
-            cell=self.cell,
-            embed=self.embed,
-            hidden=self.hidden,
-            layers=self.layers,
-            dropout=self.dropout,
-            from_generator=self.from_generator,
-        )
+        return RnnCritic(space, **arguments_of(self))
 
 
 class ActionCriticConfig(SequenceCriticConfig):
@@ -209,14 +187,7 @@ class ActionCriticConfig(SequenceCriticConfig):
     def build_network(self, space: "SequenceSpace") -> "Critic":
         from seqgan.models.critics.action import ActionCritic
 
-        return ActionCritic(
-            space,
-            reads=self.reads,
-            cell=self.cell,
-            embed=self.embed,
-            hidden=self.hidden,
-            dropout=self.dropout,
-        )
+        return ActionCritic(space, **arguments_of(self))
 
 
 class TransformerCriticConfig(TransformerFields, SequenceCriticConfig):
@@ -254,15 +225,7 @@ class TransformerCriticConfig(TransformerFields, SequenceCriticConfig):
     def build_network(self, space: "SequenceSpace") -> "Critic":
         from seqgan.models.critics.transformer import TransformerCritic
 
-        return TransformerCritic(
-            space,
-            width=self.width,
-            layers=self.layers,
-            heads=self.heads,
-            dropout=self.dropout,
-            causal=self.causal,
-            from_generator=self.from_generator,
-        )
+        return TransformerCritic(space, **arguments_of(self))
 
 
 class PairwiseCriticConfig(SequenceCriticConfig):
@@ -365,13 +328,7 @@ class HfCriticConfig(HfFields, SequenceCriticConfig):
     def build_network(self, space: "SequenceSpace") -> "Critic":
         from seqgan.models.critics.hf import HfCritic
 
-        return HfCritic(
-            space,
-            path=self.path,
-            kind=self.kind,
-            pooling=self.pooling,
-            random_init=self.random_init,
-        )
+        return HfCritic(space, **arguments_of(self, "from_generator"))
 
 
 class ClassesCriticConfig(CriticConfig):

@@ -15,6 +15,7 @@ from seqgan.models.base_config import (
     Positive,
     SequenceGeneratorConfig,
     TransformerFields,
+    arguments_of,
 )
 
 if TYPE_CHECKING:
@@ -42,15 +43,7 @@ class RnnGeneratorConfig(SequenceGeneratorConfig):
     def build_network(self, space: "SequenceSpace") -> "Generator":
         from seqgan.models.generators.rnn import RnnGenerator
 
-        return RnnGenerator(
-            space,
-            cell=self.name,
-            embed=self.embed,
-            hidden=self.hidden,
-            layers=self.layers,
-            dropout=self.dropout,
-            init_std=self.init_std,
-        )
+        return RnnGenerator(space, self.name, **arguments_of(self))
 
 
 class PairwiseGeneratorConfig(SequenceGeneratorConfig):
@@ -73,14 +66,7 @@ class PairwiseGeneratorConfig(SequenceGeneratorConfig):
     def build_network(self, space: "SequenceSpace") -> "Generator":
         from seqgan.models.generators.pairwise import PairwiseGenerator
 
-        return PairwiseGenerator(
-            space,
-            embed=self.embed,
-            hidden=self.hidden,
-            dropout=self.dropout,
-            compare=self.compare,
-            channels=self.channels,
-        )
+        return PairwiseGenerator(space, **arguments_of(self))
 
 
 class TransformerGeneratorConfig(TransformerFields, SequenceGeneratorConfig):
@@ -94,7 +80,7 @@ class TransformerGeneratorConfig(TransformerFields, SequenceGeneratorConfig):
     def build_network(self, space: "SequenceSpace") -> "Generator":
         from seqgan.models.generators.transformer import TransformerGenerator
 
-        return TransformerGenerator(space, self.width, self.layers, self.heads, self.dropout)
+        return TransformerGenerator(space, **arguments_of(self))
 
 
 class RelationalGeneratorConfig(SequenceGeneratorConfig):
@@ -119,15 +105,7 @@ class RelationalGeneratorConfig(SequenceGeneratorConfig):
     def build_network(self, space: "SequenceSpace") -> "Generator":
         from seqgan.models.generators.relational import RelationalGenerator
 
-        return RelationalGenerator(
-            space,
-            embed=self.embed,
-            slots=self.slots,
-            heads=self.heads,
-            head_size=self.head_size,
-            gates=self.gates,
-            dropout=self.dropout,
-        )
+        return RelationalGenerator(space, **arguments_of(self))
 
 
 class LeakGanGeneratorConfig(GeneratorConfig):
@@ -157,8 +135,7 @@ class LeakGanGeneratorConfig(GeneratorConfig):
 
         assert isinstance(space, SequenceSpace), "leakgan writes sequences"
         assert critic is not None, "leakgan reads a critic's features"
-        leaked = critic.build(space)
-        return LeakGanGenerator(space, leaked, self.embed, self.hidden, self.goal, self.horizon)
+        return LeakGanGenerator(space, critic.build(space), **arguments_of(self))
 
 
 class LoraConfig(Config):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from seqgan.core.numbers import Layers
 from seqgan.core.parts import PICTURES, Modalities, Words
-from seqgan.models.base_config import CriticConfig, GeneratorConfig, Positive
+from seqgan.models.base_config import CriticConfig, GeneratorConfig, Positive, arguments_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     from seqgan.models.layers import Trunk
 
 
-class _FromNoiseConfig(GeneratorConfig):
+class ArrayGeneratorConfig(GeneratorConfig):
+    """Base of generators of pictures and points."""
+
+    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
+        from seqgan.core.types import ArraySpace
+
+        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
+        return self.build_network(space)
+
+    @abstractmethod
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
+        """The network, without the check of the space."""
+
+
+class _FromNoiseConfig(ArrayGeneratorConfig):
     """What generators that start from noise have in common."""
 
     latent: Positive = 64
@@ -36,12 +50,10 @@ class MlpGeneratorConfig(_FromNoiseConfig):
     layers: Layers = 3
     """Hidden layers, each followed by a ReLU."""
 
-    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
-        from seqgan.core.types import ArraySpace
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
         from seqgan.models.image.mlp import MlpGenerator
 
-        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
-        return MlpGenerator(space, self.latent, self.noise, self.hidden, self.layers)
+        return MlpGenerator(space, **arguments_of(self))
 
 
 class DcganGeneratorConfig(_FromNoiseConfig):
@@ -57,12 +69,10 @@ class DcganGeneratorConfig(_FromNoiseConfig):
     norm: Literal["batch", "layer", "none"] = "batch"
     """Normalisation of each hidden layer: over the batch as published, or sample by sample."""
 
-    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
-        from seqgan.core.types import ArraySpace
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
         from seqgan.models.image.dcgan import DcganGenerator
 
-        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
-        return DcganGenerator(space, self.latent, self.noise, self.width, self.upsample, self.norm)
+        return DcganGenerator(space, **arguments_of(self))
 
 
 class ResnetGeneratorConfig(_FromNoiseConfig):
@@ -76,15 +86,13 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
     norm: Literal["batch", "layer", "none"] = "batch"
     """Normalisation in front of each ReLU: over the batch as published, or sample by sample."""
 
-    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
-        from seqgan.core.types import ArraySpace
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
         from seqgan.models.image.resnet import ResnetGenerator
 
-        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
-        return ResnetGenerator(space, self.latent, self.noise, self.width, self.norm)
+        return ResnetGenerator(space, **arguments_of(self))
 
 
-class TranslatorConfig(GeneratorConfig):
+class TranslatorConfig(ArrayGeneratorConfig):
     """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
 
     makes: ClassVar[Modalities] = frozenset({"picture_pair"})
@@ -107,21 +115,10 @@ class TranslatorConfig(GeneratorConfig):
     warp: bool = False
     """Learn one affine map of the picture's plane in front: for kinds that differ in size."""
 
-    def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "DirectGenerator":
-        from seqgan.core.types import ArraySpace
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
         from seqgan.models.image.translator import Translator
 
-        assert isinstance(space, ArraySpace), f"{self.name} makes pictures or points"
-        return Translator(
-            space,
-            width=self.width,
-            blocks=self.blocks,
-            halvings=self.halvings,
-            norm=self.norm,
-            residual=self.residual,
-            coordinates=self.coordinates,
-            warp=self.warp,
-        )
+        return Translator(space, **arguments_of(self))
 
     def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
         from torch import nn

@@ -1,29 +1,56 @@
 """Configuration of the networks that turn one sequence into another."""
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from warnings import catch_warnings, filterwarnings
 
 from pydantic import Field
 
 from seqgan.core.parts import Modalities, Need, Needs, Words
-from seqgan.models.base_config import Fraction, GeneratorConfig, Positive, TransformerFields
+from seqgan.models.base_config import (
+    Fraction,
+    GeneratorConfig,
+    Positive,
+    TransformerFields,
+    arguments_of,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
     from seqgan.core.types import SequenceSpace, SpacePair
-    from seqgan.models.seq2seq.pointer import PointerGenerator
-    from seqgan.models.seq2seq.transformer import EncoderDecoder
+    from seqgan.models.seq2seq.directed import StyledGenerator
+
+
+class _TranslatorConfig(GeneratorConfig):
+    """What translators of text with an encoder and a decoder have in common."""
+
+    makes: ClassVar[Modalities] = frozenset({"text_pair"})
+
+    joint: bool = True
+    """One embedding for both sides, where their vocabularies are equally large."""
+    shared: bool = False
+    """One network for both directions, with a learned vector for each direction."""
+
+    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
+        from seqgan.models.seq2seq.directed import make_pair
+
+        return make_pair(self.build_network, pair, self.shared)
+
+    @abstractmethod
+    def build_network(
+        self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
+    ) -> "StyledGenerator":
+        """The translator of one direction, or of as many as there are `styles`."""
 
 
 with catch_warnings():
     # pydantic's own `copy` is deprecated (`model_copy` took its place); ours may stand over it.
     filterwarnings("ignore", 'Field name "copy"', UserWarning)
 
-    class PointerConfig(GeneratorConfig):
+    class PointerConfig(_TranslatorConfig):
         """A recurrent encoder and decoder with attention, which may copy tokens of the source."""
 
-        makes: ClassVar[Modalities] = frozenset({"text_pair"})
         gives: ClassVar[Words] = frozenset({"repaired sentences", "attention to the source"})
 
         name: Literal["pointer"] = "pointer"
@@ -35,67 +62,28 @@ with catch_warnings():
         """Probability of zeroing an entry of the embedding and of what the read-out reads."""
         copy: bool = True  # type: ignore[assignment]
         """Mix in the tokens attended to; the vocabularies have to be equal."""
-        joint: bool = True
-        """One embedding for both sides, where their vocabularies are equally large."""
-        shared: bool = False
-        """One network for both directions, with a learned vector for each direction."""
-
-        def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
-            from seqgan.models.seq2seq.directed import make_pair
-
-            return make_pair(self.build_network, pair, self.shared)
 
         def build_network(
             self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
-        ) -> "PointerGenerator":
-            """The translator of one direction, or of as many as there are `styles`."""
+        ) -> "StyledGenerator":
             from seqgan.models.seq2seq.pointer import PointerGenerator
 
-            return PointerGenerator(
-                source,
-                space,
-                embed=self.embed,
-                hidden=self.hidden,
-                dropout=self.dropout,
-                copy=bool(self.copy),
-                joint=self.joint,
-                styles=styles,
-            )
+            return PointerGenerator(source, space, **arguments_of(self, "shared"), styles=styles)
 
 
-class EncoderDecoderConfig(TransformerFields, GeneratorConfig):
+class EncoderDecoderConfig(TransformerFields, _TranslatorConfig):
     """A pre-norm transformer encoder, and a decoder that attends to it, with a cache."""
 
-    makes: ClassVar[Modalities] = frozenset({"text_pair"})
     gives: ClassVar[Words] = frozenset({"repaired sentences"})
 
     name: Literal["encoder_decoder"] = "encoder_decoder"
-    joint: bool = True
-    """One embedding for both sides, where their vocabularies are equally large."""
-    shared: bool = False
-    """One network for both directions, with a learned vector for each direction."""
-
-    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
-        from seqgan.models.seq2seq.directed import make_pair
-
-        return make_pair(self.build_network, pair, self.shared)
 
     def build_network(
         self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
-    ) -> "EncoderDecoder":
-        """The translator of one direction, or of as many as there are `styles`."""
+    ) -> "StyledGenerator":
         from seqgan.models.seq2seq.transformer import EncoderDecoder
 
-        return EncoderDecoder(
-            source,
-            space,
-            width=self.width,
-            layers=self.layers,
-            heads=self.heads,
-            dropout=self.dropout,
-            joint=self.joint,
-            styles=styles,
-        )
+        return EncoderDecoder(source, space, **arguments_of(self, "shared"), styles=styles)
 
 
 class LexiconConfig(GeneratorConfig):
@@ -105,11 +93,11 @@ class LexiconConfig(GeneratorConfig):
     gives: ClassVar[Words] = frozenset({"a table of tokens"})
 
     name: Literal["lexicon"] = "lexicon"
-    period: Annotated[int, Field(gt=0)] = 1
+    period: Positive = 1
     """Tables that are used in turn, one per column; 3 for a Vigenère cipher with a key of three."""
     reach: Annotated[int, Field(ge=0)] = 0
     """Columns to either side from which a token may be translated; 0: its own column only."""
-    width: Annotated[int, Field(gt=0)] = 16
+    width: Positive = 16
     """Width of the embedding that decides between neighbours; for `reach` above 0."""
     frequency_prior: Annotated[float, Field(ge=0)] = 0.0
     """Start with logits −s · |ln frequency of source token − ln frequency of target token|, s

@@ -4,8 +4,8 @@ The style is a learned vector added to every embedding of the source and to the 
 vector (a direction token, as Johnson et al. 2017 put one before the source).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -13,6 +13,8 @@ from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, Hidden, SequenceSpace, SpacePair, State, StepOut
 from seqgan.models.seq2seq.pointer import PointerGenerator
 from seqgan.models.seq2seq.transformer import EncoderDecoder
+
+StyledGenerator = PointerGenerator | EncoderDecoder
 
 
 class Directed(Generator):
@@ -22,7 +24,7 @@ class Directed(Generator):
     of a module that holds all of them.
     """
 
-    def __init__(self, network: PointerGenerator | EncoderDecoder, style: int) -> None:
+    def __init__(self, network: StyledGenerator, style: int) -> None:
         super().__init__()
         assert 0 <= style < network.styles, f"style {style} of {network.styles}"
         self.network = network
@@ -39,43 +41,34 @@ class Directed(Generator):
         """Nothing to keep: `train` sets the mode of the network too."""
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""
         return self.network.start(batch, cond, style=self.style)
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`. The style is in the state already."""
-        return self.network.step(x, state)
+        return self.network.step(x, state)  # the style is in the state already
 
     def repeated_attention(self, tokens: Tensor, cond: Tensor) -> Tensor:
-        """See `PointerGenerator.repeated_attention`."""
         assert isinstance(self.network, PointerGenerator), "other networks have no coverage"
         return self.network.repeated_attention(tokens, cond, style=self.style)
 
     def copied_columns(self, ids_BT: Tensor, cond: Tensor, unk_id: int) -> Tensor | None:
-        """The network's, where it copies."""
         if isinstance(self.network, PointerGenerator):
             return self.network.copied_columns(ids_BT, cond, unk_id, style=self.style)
         return None
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`."""
         return self.network(tokens, cond, style=self.style)
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
-        """The network's."""
         return self.network.hidden(tokens, cond, style=self.style)
 
 
-class _MakeNetwork(Protocol):
-    def __call__(
-        self, source: SequenceSpace, space: SequenceSpace, styles: int = 0
-    ) -> PointerGenerator | EncoderDecoder: ...
-
-
-def make_pair(make_network: _MakeNetwork, pair: SpacePair, shared: bool) -> nn.ModuleDict:
+def make_pair(
+    make_network: Callable[..., StyledGenerator], pair: SpacePair, shared: bool
+) -> nn.ModuleDict:
     """Translators `a2b` and `b2a`: two networks, or with `shared` one that has two styles.
 
-    Raises `UserError` where the spaces do not allow that.
+    `make_network(source, space)` or `make_network(source, space, styles=2)`. Raises `UserError`
+    where the spaces have no vocabulary to share.
     """
     a, b = pair.a, pair.b
     assert isinstance(a, SequenceSpace)
