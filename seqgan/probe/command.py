@@ -10,7 +10,7 @@ from seqgan.core.rng import seed_everything
 from seqgan.core.saved_files import write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe.figure import draw_probe
-from seqgan.probe.measure import Probe
+from seqgan.probe.measure import measure
 from seqgan.runs.messages import report_checkpoint, report_warnings
 from seqgan.runs.outcome import open_reported
 from seqgan.training.game import Game
@@ -46,7 +46,7 @@ def probe_command(
         _warm_up(experiment, game, config.warm_up)
     with progress_bar() as bar:
         task = bar.add_task("probing", total=len(config.estimators), note="")
-        found = Probe(experiment, game.players, data, device).measure(lambda: bar.advance(task))
+        found = measure(experiment, game.players, data, device, lambda: bar.advance(task))
     folder = folder or (run / "probe" if run else Path(f"runs/{experiment.name}-probe"))
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "probe.json", found)

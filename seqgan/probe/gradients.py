@@ -1,8 +1,8 @@
-"""Gradient estimators under the lens: bias, variance and cost at fixed parameters.
+"""Bias, variance and cost of gradient estimators, all at the same parameters.
 
-For an estimator ĝ of the gradient g of what it is to raise, from N independent batches:
+For an estimator ĝ of the gradient g of the expected reward, from N independent batches:
 
-    bias       ‖E ĝ − g‖ / ‖g‖, with the part that sampling noise adds to it taken off
+    bias       ‖E ĝ − g‖ / ‖g‖, less what sampling noise adds to it
     bias_error standard error of that, by a jackknife over 20 groups of batches
     variance   tr Var ĝ / ‖g‖² of one batch's estimate
     snr        ‖E ĝ‖ / √(tr Var ĝ)
@@ -11,24 +11,24 @@ For an estimator ĝ of the gradient g of what it is to raise, from N independent
 With d_k the groups' means minus g, Σ_{j≠k} ⟨d_j, d_k⟩ / K(K−1) estimates ‖E ĝ − g‖² without the
 noise, and may come out negative: an unbiased estimator's bias is 0 within its error, not exactly.
 
-The truth g: all sentences are listed where there are few enough,
+Where there are few enough sentences to list them all, g is exact,
 
     ∇ Σ_x p(x) R(x)     (by autograd, R without gradient),
 
-else it is a leave-one-out estimate from many batches, and its own standard error
-(`reference_error`, relative) is a floor under every bias. R is the value of a whole sentence; for
-estimators that sum a causal critic's values (credit per_step or gae, all_action), their sum.
+else it is a leave-one-out estimate from many batches, and no bias can be measured more exactly
+than its own standard error (`reference_error`, relative). R is the reward of a whole sentence; for
+estimators that sum a causal critic's scores (credit per_step or gae, all_action), their sum.
 
-Relaxed estimators estimate the gradient of another game, the relaxed one; their bias says how far
-that leads from the game with tokens.
+A relaxed estimator estimates the gradient of the reward of relaxed samples; its bias is the
+distance from that to the gradient for tokens.
 
-Evaluations of the critic and tokens written are those of one estimate, seconds include the
-backward pass. Learned baselines and control variates are fitted first, on batches of their own.
+Calls of the critic and tokens written are those of one estimate; seconds include the backward pass.
+Learned baselines and control variates are fitted first, on batches of their own.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 import torch
@@ -41,7 +41,6 @@ from seqgan.core.types import Generator, Reward, Rollout, SampleRequest, Sequenc
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator, hard_samples
 from seqgan.metrics.divergence import MAX_ENUMERATED, all_sequences
-from seqgan.probe.config import ProbeConfig
 
 GROUPS = 20
 """Groups of batches that the jackknife leaves out in turn."""
@@ -60,37 +59,9 @@ class Probed:
     label: str
     estimator: Estimator
     summed: bool
-    """Whether it raises the sum of a causal critic's values instead of a sentence's value."""
+    """Whether it raises the sum of a causal critic's scores instead of their mean."""
     network: nn.Module | None = None
     """Its learned baseline or control variate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The gradient that estimates are held against, [P] in float64."""
-
-    gradient_P: Tensor
-    listed: bool
-    """Whether it is exact."""
-    error: float
-    """Its standard error relative to its norm; 0 where it is exact."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeRow:
-    """What was found about one estimator; see the module's docstring."""
-
-    label: str
-    bias: float
-    bias_error: float
-    variance: float
-    snr: float
-    cosine: float
-    cosine_mean: float
-    critic_calls: float
-    tokens: float
-    seconds: float
-    reference_error: float
 
 
 def probe_gradients(
@@ -99,26 +70,34 @@ def probe_gradients(
     probed: list[Probed],
     request: SampleRequest,
     reward: Reward,
-    config: ProbeConfig,
+    samples: int = 400,
+    reference_batches: int = 2_000,
+    fit: int = 300,
+    seed: int = 0,
     done: Callable[[], None] = lambda: None,
 ) -> list[dict[str, float | str]]:
-    """One row an estimator; `done` is called after each. Neither the generator nor any random
-    stream changes. The critic behind `reward` has to be frozen."""
-    references: dict[bool, Reference] = {}
-    rows = []
+    """A row for each estimator; `done` is called after each.
+
+    `samples` and `reference_batches` count batches, `fit` updates of a learned baseline. Neither
+    the generator nor any random stream changes. The critic behind `reward` has to be frozen.
+    """
+    references: dict[bool, tuple[Tensor, float]] = {}
+    rows: list[dict[str, float | str]] = []
     for one in probed:
         if one.summed not in references:
             references[one.summed] = _reference(
-                generator, space, request, reward, one.summed, config
+                generator, space, request, reward, one.summed, reference_batches, seed + 1
             )
-        with isolated(config.seed):
-            row = _measure(generator, one, request, reward, config, references[one.summed])
-        rows.append(asdict(row))
+        gradient_P, error = references[one.summed]
+        with isolated(seed):
+            _fit(generator, one, request, reward, fit)
+            row = _measure(generator, one.estimator, request, reward, samples, gradient_P)
+        rows.append({"label": one.label, **row, "reference_error": error})
         done()
     return rows
 
 
-# ── The truth ─────────────────────────────────────────────────────────────────────────────────
+# ── The reference ─────────────────────────────────────────────────────────────────────────────
 
 
 def _reference(
@@ -127,14 +106,14 @@ def _reference(
     request: SampleRequest,
     reward: Reward,
     summed: bool,
-    config: ProbeConfig,
-) -> Reference:
+    batches: int,
+    seed: int,
+) -> tuple[Tensor, float]:
+    """`gradient_P` in float64, and its standard error relative to its norm: 0 where it is exact."""
     if can_be_listed(space):
-        gradient_P = listed_gradient(generator, space, reward, summed)
-        return Reference(gradient_P, True, 0.0)
-    batches = config.reference_batches
+        return listed_gradient(generator, space, reward, summed), 0.0
     sum_P, squares = torch.zeros(()), 0.0
-    with isolated(config.seed + 1):  # not the estimators' own samples
+    with isolated(seed):  # not the estimators' own samples
         for _ in range(batches):
             gradient_P = _leave_one_out(generator, space, request, reward, summed)
             sum_P = sum_P.to(gradient_P) + gradient_P
@@ -142,11 +121,11 @@ def _reference(
     mean_P = sum_P / batches
     size = float(mean_P.norm())
     variance = (squares / batches - size**2) * batches / (batches - 1)
-    return Reference(mean_P, False, (variance / batches) ** 0.5 / size)
+    return mean_P, (variance / batches) ** 0.5 / size
 
 
 def can_be_listed(space: SequenceSpace) -> bool:
-    """Whether every sentence can be looked at: few enough, and without conditions."""
+    """Whether all sentences can be listed: few enough, and without conditions."""
     return not space.conditional and space.vocab_size**space.length <= MAX_ENUMERATED
 
 
@@ -184,7 +163,7 @@ def _leave_one_out(
 
 @torch.no_grad()
 def _values(reward: Reward, rollout: Rollout, summed: bool) -> Tensor:
-    """`value_B` of whole sentences: a causal critic's mean over the steps that count, or sum."""
+    """`value_B` of sentences: a causal critic's scores up to the end, their mean or their sum."""
     value = reward(rollout.tokens, rollout.mask_BT)
     if value.dim() == 1:
         return value
@@ -197,41 +176,25 @@ def _values(reward: Reward, rollout: Rollout, summed: bool) -> Tensor:
 
 def _measure(
     generator: Generator,
-    one: Probed,
+    estimator: Estimator,
     request: SampleRequest,
     reward: Reward,
-    config: ProbeConfig,
-    reference: Reference,
-) -> ProbeRow:
-    _fit(generator, one, request, reward, config.fit)
-    samples = config.samples
-    budget = Budget()
+    samples: int,
+    reference_P: Tensor,
+) -> dict[str, float]:
+    moments, budget = _Moments(reference_P, samples), Budget()
     started = time.perf_counter()
     with counting(budget):
-        moments = _Moments(reference.gradient_P, samples)
-        for gradient_P in _estimates(generator, one, request, reward, samples):
-            moments.add(gradient_P)
+        for _ in range(samples):
+            rollout = estimator.sample(generator, request)
+            moments.add(_gradient(estimator.loss(generator, rollout, reward).loss, generator))
     seconds = time.perf_counter() - started
-    return ProbeRow(
-        one.label,
-        *moments.bias(),
-        moments.variance(),
-        moments.snr(),
-        moments.cosine(),
-        moments.cosine_of_mean(),
-        budget.critic_calls / samples,
-        budget.tokens / samples,
-        seconds / samples,
-        reference.error,
-    )
-
-
-def _estimates(
-    generator: Generator, one: Probed, request: SampleRequest, reward: Reward, samples: int
-) -> Iterator[Tensor]:
-    for _ in range(samples):
-        rollout = one.estimator.sample(generator, request)
-        yield _gradient(one.estimator.loss(generator, rollout, reward).loss, generator)
+    return {
+        **moments.summary(),
+        "critic_calls": budget.critic_calls / samples,
+        "tokens": budget.tokens / samples,
+        "seconds": seconds / samples,
+    }
 
 
 def _fit(
@@ -265,13 +228,11 @@ class _Moments:
     """Sums of estimates, so that none has to be kept."""
 
     def __init__(self, reference_P: Tensor, samples: int) -> None:
-        self._reference_P = reference_P
+        self._reference_P, self._norm = reference_P, float(reference_P.norm())
         self._size = samples // GROUPS
         self._groups_KP = torch.zeros(GROUPS, len(reference_P), dtype=torch.float64)
-        self._squares = 0.0
-        self._cosines = 0.0
         self._sum_P = torch.zeros_like(reference_P)
-        self._count = 0
+        self._squares, self._cosines, self._count = 0.0, 0.0, 0
 
     def add(self, gradient_P: Tensor) -> None:
         group = self._count // self._size
@@ -283,9 +244,20 @@ class _Moments:
         self._cosines += float(torch.cosine_similarity(gradient_P, self._reference_P, dim=0))
         self._count += 1
 
-    @property
-    def _norm(self) -> float:
-        return float(self._reference_P.norm())
+    def summary(self) -> dict[str, float]:
+        """The statistics of the module's docstring."""
+        bias, bias_error = self.bias()
+        variance = self.variance()
+        mean_P = self._reference_P + self._sum_P / self._count
+        size = float(mean_P.norm()) / self._norm
+        return {
+            "bias": bias,
+            "bias_error": bias_error,
+            "variance": variance,
+            "snr": size / variance**0.5 if variance > ROUNDING * size**2 else inf,
+            "cosine": self._cosines / self._count,
+            "cosine_mean": float(torch.cosine_similarity(mean_P, self._reference_P, dim=0)),
+        }
 
     def bias(self) -> tuple[float, float]:
         """(bias, its standard error), relative to the reference's norm."""
@@ -305,18 +277,6 @@ class _Moments:
         mean_square = float((self._sum_P / self._count).square().sum())
         spread = (self._squares / self._count - mean_square) * self._count / (self._count - 1)
         return max(spread, 0.0) / self._norm**2
-
-    def snr(self) -> float:
-        mean = float((self._reference_P + self._sum_P / self._count).norm()) / self._norm
-        variance = self.variance()
-        return mean / variance**0.5 if variance > ROUNDING * mean**2 else inf
-
-    def cosine(self) -> float:
-        return self._cosines / self._count
-
-    def cosine_of_mean(self) -> float:
-        mean_P = self._reference_P + self._sum_P / self._count
-        return float(torch.cosine_similarity(mean_P, self._reference_P, dim=0))
 
 
 def _without_noise(error_KP: Tensor) -> float:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from seqgan.core.saved_files import remove_partial, write_json, write_text
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.task import Task
 from seqgan.experiment import Experiment, as_started, changes, load_run
-from seqgan.probe.measure import Probe
+from seqgan.probe.measure import measure
 from seqgan.runs.evaluate import evaluate_run
 from seqgan.runs.folder import (
     PROMPTS_FILE,
@@ -122,7 +123,7 @@ def _trainer(
         validation_metrics,
         show,
         selection_rule(experiment),
-        Probe(experiment, game.players, data, device).measure,
+        partial(measure, experiment, game.players, data, device),
         None if experiment.probe is None else experiment.probe.every,
     )
 

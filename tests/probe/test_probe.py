@@ -25,17 +25,12 @@ from seqgan.cli import run
 from seqgan.core.types import Batch, Rollout, SampleRequest, Scores, SequenceSpace
 from seqgan.estimators.base import Surrogate
 from seqgan.probe import gradients
-from seqgan.probe.config import ProbeConfig
 from seqgan.probe.critic_signal import critic_signal
 from seqgan.probe.gradients import Probed, listed_gradient, listed_sentences, probe_gradients
 
 FIXED = SequenceSpace(vocab_size=3, length=2)
 ENDING = SequenceSpace(vocab_size=3, length=3, end_id=1)
 LOO = {"label": "loo", "estimator": {"name": "score_function"}}
-
-
-def probe_config(**fields: Any) -> ProbeConfig:
-    return ProbeConfig.model_validate({"estimators": [LOO], "samples": 4_000, **fields})
 
 
 @pytest.mark.parametrize("space", [FIXED, ENDING], ids=["fixed", "ending"])
@@ -78,7 +73,7 @@ def test_bias_spread_and_cosine_are_those_that_were_put_in() -> None:
         Probed("short", Noisy(FIXED, reward, 0.7, noise), False),
         Probed("exact", Noisy(FIXED, reward, 1.0, 0.0), False),
     ]
-    rows = probe_gradients(generator, FIXED, probed, SampleRequest(4), reward, probe_config())
+    rows = probe_gradients(generator, FIXED, probed, SampleRequest(4), reward, samples=4_000)
     right, short, exact = rows
     assert right["bias"] < 4 * right["bias_error"] + 1e-9
     assert short["bias"] == pytest.approx(0.3, abs=4 * short["bias_error"])
@@ -114,8 +109,8 @@ def test_without_listing_the_reference_is_sampled_and_says_how_well() -> None:
             return Surrogate(sum(p.sum() * 0 for p in generator.parameters()))
 
     probed = [Probed("nothing", Twice(space, reward, 1.0, 0.0), False)]
-    config = probe_config(samples=40, reference_batches=400)
-    (row,) = probe_gradients(generator, space, probed, SampleRequest(64), reward, config)
+    batches = {"samples": 40, "reference_batches": 400}
+    (row,) = probe_gradients(generator, space, probed, SampleRequest(64), reward, **batches)
     assert row["bias"] == pytest.approx(1.0, abs=1e-3), "nothing misses all of the gradient"
     assert 0 < row["reference_error"] < 0.5
 
@@ -168,9 +163,9 @@ def test_the_sampled_reference_is_of_other_samples_than_the_estimates(
 
     monkeypatch.setattr(gradients, "can_be_listed", lambda space: False)
     monkeypatch.setattr(gradients, "hard_samples", samples)
-    config = probe_config(samples=40, reference_batches=40)
+    batches = {"samples": 40, "reference_batches": 40}
     probed = [Probed("exact", Listening(FIXED, reward, 1.0, 0.0), False)]
-    probe_gradients(generator, FIXED, probed, SampleRequest(2), reward, config)
+    probe_gradients(generator, FIXED, probed, SampleRequest(2), reward, **batches)
     assert len(seeds["reference"]) == len(seeds["estimate"]) == 1
     assert seeds["reference"] != seeds["estimate"]
 
