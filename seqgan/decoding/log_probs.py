@@ -25,10 +25,10 @@ def token_log_probs(
     """`logp_BT` in nats under softmax(logits / temperature); 0 behind the end. Keeps gradients.
 
     Where the generator's last layer is linear, a CPU needs a third of the memory and about half
-    the time: it works on one tensor of logits in place and leaves out what stands behind the ends.
+    the time: one tensor of logits is changed in place, without the columns behind the ends.
     """
     hidden = generator.hidden(ids_BT, cond)
-    if not _worth_linear_log_probs(hidden):
+    if not _gains_from_linear(hidden):
         return chosen_log_probs(hidden.logits(), ids_BT, mask_BT, temperature)
     assert hidden.weight_VH is not None
     rows_R = mask_BT.flatten().nonzero()[:, 0]
@@ -42,9 +42,9 @@ def token_log_probs(
     return logp_R.new_zeros(mask_BT.numel()).index_copy(0, rows_R, logp_R).view(mask_BT.shape)
 
 
-def _worth_linear_log_probs(hidden: Hidden) -> bool:
-    """A GPU would have to wait for the number of rows that count, and autocast decides about
-    precision product by product."""
+def _gains_from_linear(hidden: Hidden) -> bool:
+    """Whether `linear_log_probs` is quicker, and allowed: a GPU would wait for the number of rows
+    that count, and autocast chooses the precision of each product."""
     h_BTH, weight_VH = hidden.h_BTH, hidden.weight_VH
     return (
         weight_VH is not None
@@ -71,7 +71,7 @@ def sequence_log_probs(
     temperature: float = 1.0,
     cond: Tensor | None = None,
 ) -> Tensor:
-    """`logp_B` in nats, for evaluation: no gradient, in blocks that fit the cache."""
+    """`logp_B`, the sums of `held_out_log_probs`."""
     return held_out_log_probs(generator, ids_BT, mask_BT, temperature, cond).sum(1)
 
 

@@ -1,8 +1,7 @@
 """The one loop that writes sequences.
 
-Everything that writes sequences goes through `decode`: ancestral sampling with temperature and
-top-k/top-p, greedy decoding, relaxed and straight-through samples, continuations of prefixes. What
-differs is the sampler, a function from `logits_BV` to the next token.
+Everything that writes sequences goes through `decode`. What differs is the sampler, a function from
+`logits_BV` to the next token: ancestral, greedy, relaxed or straight-through.
 
 Rows may join the loop late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence;
 each prefix enters at its own column from the state cached there, so that nothing is decoded twice
@@ -11,6 +10,7 @@ and all prefixes advance in one batch. Rows stay in the order in which they join
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -48,17 +48,14 @@ class Column:
     """True where this token is part of the sentence (the end token included)."""
 
 
-@dataclass(slots=True)
-class _RowBlock:
-    """A block of rows that advance together."""
+class _RowBlock(NamedTuple):
+    """A block of rows that advance together: a tree whose rows can be cut and joined."""
 
-    sampled: Sampled
+    x: Tensor
+    ids_R: Tensor
     state: State
     alive_R: Tensor
     goes_on_R: Tensor
-
-    def __len__(self) -> int:
-        return len(self.alive_R)
 
 
 def decode(
@@ -80,45 +77,42 @@ def decode(
         blocks = [_advance(generator, block, sampler, end_id) for block in blocks]
         if time in waiting:
             _join(blocks, _enter(waiting[time], sampler, end_id), limit)
-        count_tokens(sum(map(len, blocks)))
-        yield Column(
-            torch.cat([block.sampled.x for block in blocks]),
-            torch.cat([block.sampled.ids_R for block in blocks]),
+        column = Column(
+            torch.cat([block.x for block in blocks]),
+            torch.cat([block.ids_R for block in blocks]),
             torch.cat([block.alive_R for block in blocks]),
         )
+        count_tokens(len(column.ids_R))
+        yield column
 
 
 def _enter(entry: PrefixBatch, sampler: Sampler, end_id: int | None) -> _RowBlock:
     sampled = sampler(entry.out.logits_BV, entry.copies)
-    alive_B = entry.alive_B
-    if alive_B is None:
-        alive_B = torch.ones(
-            len(entry.out.logits_BV), dtype=torch.bool, device=sampled.ids_R.device
-        )
-    state = repeat_rows(entry.out.state, entry.copies)
-    return mask_finished(sampled, state, alive_B.repeat(entry.copies), end_id)
+    if entry.alive_B is None:
+        alive_R = torch.ones_like(sampled.ids_R, dtype=torch.bool)
+    else:
+        alive_R = entry.alive_B.repeat(entry.copies)
+    return _mask_finished(sampled, repeat_rows(entry.out.state, entry.copies), alive_R, end_id)
 
 
 def _advance(
     generator: Generator, block: _RowBlock, sampler: Sampler, end_id: int | None
 ) -> _RowBlock:
-    out = generator.step(block.sampled.x, block.state)
-    return mask_finished(sampler(out.logits_BV, 1), out.state, block.goes_on_R, end_id)
+    out = generator.step(block.x, block.state)
+    return _mask_finished(sampler(out.logits_BV, 1), out.state, block.goes_on_R, end_id)
 
 
-def mask_finished(sampled: Sampled, state: State, alive_R: Tensor, end_id: int | None) -> _RowBlock:
+def _mask_finished(
+    sampled: Sampled, state: State, alive_R: Tensor, end_id: int | None
+) -> _RowBlock:
     """Replace what was drawn behind an end by the end token."""
     if end_id is None:
-        return _RowBlock(sampled, state, alive_R, alive_R)
-    ids_R = sampled.ids_R.masked_fill(~alive_R, end_id)
+        return _RowBlock(sampled.x, sampled.ids_R, state, alive_R, alive_R)
+    x = ids_R = sampled.ids_R.masked_fill(~alive_R, end_id)
     if sampled.x.is_floating_point():
-        end_V = F.one_hot(torch.full_like(ids_R[:1], end_id), sampled.x.shape[-1]).to(
-            sampled.x.dtype
-        )
-        masked = Sampled(torch.where(alive_R[:, None], sampled.x, end_V), ids_R)
-    else:
-        masked = Sampled(ids_R, ids_R)
-    return _RowBlock(masked, state, alive_R, alive_R & (ids_R != end_id))
+        end_1V = F.one_hot(torch.full_like(ids_R[:1], end_id), sampled.x.shape[-1])
+        x = torch.where(alive_R[:, None], sampled.x, end_1V.to(sampled.x.dtype))
+    return _RowBlock(x, ids_R, state, alive_R, alive_R & (ids_R != end_id))
 
 
 def _block_rows(logits_BV: Tensor) -> int:
@@ -131,31 +125,12 @@ def _block_rows(logits_BV: Tensor) -> int:
 
 def _join(blocks: list[_RowBlock], new: _RowBlock, limit: int) -> None:
     """Append rows: to the last block while it has room, then to blocks of their own."""
-    if blocks and len(blocks[-1]) + len(new) <= limit:
-        blocks[-1] = _merge(blocks[-1], new)
+    rows = len(new.ids_R)
+    if blocks and len(blocks[-1].ids_R) + rows <= limit:
+        blocks[-1] = _RowBlock(*tree_cat([blocks[-1], new]))
         return
-    blocks.extend(_slice(new, first, first + limit) for first in range(0, len(new), limit))
-
-
-def _merge(first: _RowBlock, second: _RowBlock) -> _RowBlock:
-    return _RowBlock(
-        Sampled(
-            torch.cat([first.sampled.x, second.sampled.x]),
-            torch.cat([first.sampled.ids_R, second.sampled.ids_R]),
-        ),
-        tree_cat([first.state, second.state]),
-        torch.cat([first.alive_R, second.alive_R]),
-        torch.cat([first.goes_on_R, second.goes_on_R]),
-    )
-
-
-def _slice(block: _RowBlock, first: int, last: int) -> _RowBlock:
-    return _RowBlock(
-        Sampled(block.sampled.x[first:last], block.sampled.ids_R[first:last]),
-        take_rows(block.state, first, last),
-        block.alive_R[first:last],
-        block.goes_on_R[first:last],
-    )
+    parts = (take_rows(new, first, first + limit) for first in range(0, rows, limit))
+    blocks.extend(_RowBlock(*part) for part in parts)
 
 
 def sample(
@@ -176,9 +151,8 @@ def sample(
         entry = PrefixBatch(0, generator.start(1), copies=rows)
     else:
         entry = PrefixBatch(0, generator.start(rows, cond))
-    columns = _until_all_ended(
-        decode(generator, [entry], space.length, sampler, space.end_id), space
-    )
+    decoded = decode(generator, [entry], space.length, sampler, space.end_id)
+    columns = _until_all_ended(decoded, space)
     ids_BT = torch.stack([column.ids_R for column in columns], 1)
     relaxed = columns[0].x.is_floating_point()
     tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT
@@ -211,22 +185,18 @@ def _sample_at_once(
     return Rollout(tokens, ids_BT, mask_until_end(ids_BT, space.end_id), cond)
 
 
-GENERATED_AT_ONCE = 1_000
-
-
 @torch.no_grad()
 def generate(
     generator: DirectGenerator, rows: int, temperature: float = 1.0, cond: Tensor | None = None
 ) -> Tensor:
-    """`rows` samples of a direct generator, block by block; `cond` has a row for each.
+    """`rows` samples of a direct generator in evaluation mode; `cond` has a row for each.
 
-    The noise is drawn at once, so that the block size changes no sample. The generator is to be
-    in evaluation mode.
+    The noise is drawn at once, so that the size of the blocks changes no sample.
     """
-    z_BL = generator.draw(rows, temperature)
+    z_BL, size = generator.draw(rows, temperature), 1_000
     found = []
-    for first in range(0, rows, GENERATED_AT_ONCE):
-        rows_now = slice(first, first + GENERATED_AT_ONCE)
+    for first in range(0, rows, size):
+        rows_now = slice(first, first + size)
         cond_now = None if cond is None else cond[rows_now].to(z_BL.device)
         found.append(generator(z_BL[rows_now], cond_now))
     return torch.cat(found)

@@ -1,8 +1,7 @@
-"""Prompts that are shorter than their row: which columns only fill it up, and rows without them.
+"""Prompts shorter than their row, filled up in front by the end token: rows without the fill.
 
-Prompts are filled up in front by the end token (`data/prompted_text.py`). A network must not see
-how many columns that takes, since `data.prompt_length` says nothing about a prompt. Rows are read
-without the fill (moved to the left), or with the fill hidden by a mask.
+What a network computes must not depend on the number of columns that takes. Rows are moved to the
+left, or the fill is hidden by a mask.
 """
 
 import torch
@@ -19,8 +18,7 @@ def count_fill(prompt_BP: Tensor, fill_id: int | None) -> Tensor | None:
 
 def move_left(x: Tensor, columns_B: Tensor) -> Tensor:
     """Rows of [B, T, ...] without their first columns, which come to stand behind all others."""
-    length = x.shape[1]
-    return take_columns(x, columns_B, length)
+    return take_columns(x, columns_B, x.shape[1])
 
 
 def take_columns(x: Tensor, first_B: Tensor, length: int) -> Tensor:

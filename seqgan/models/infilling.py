@@ -3,14 +3,12 @@
     p(x | c) = Π_t p(x_t | c, x_<t) at blank columns,   1 at the others if x_t = c_t, else 0
 
 Any prompted generator becomes one (MaskGAN, Fedus et al. 2018): the prompt is the whole sentence,
-in which one further token, V, stands for a blank. At columns that are given the distribution is
-all on the given token, so sampling, densities and every estimator need no special case: there is
-nothing to choose and no gradient. Blanks are never written, and an end never before a column
-that is given.
+in which one further token, V, stands for a blank. A column that is given has probability 1 at its
+token, so sampling, densities and estimators need no special case. Blanks are never written, and
+an end never before a column that is given.
 
-Without a condition everything is blank: an ordinary generator of sentences, which is how it is
-evaluated and sampled. Deviation from MaskGAN: no encoder with attention; one network reads the
-blanked sentence, then writes.
+Without a condition everything is blank, which is how it is evaluated. Deviation from MaskGAN: no
+encoder with attention; one network reads the blanked sentence, then writes.
 """
 
 from dataclasses import replace

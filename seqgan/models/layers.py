@@ -1,5 +1,6 @@
 """Parts that generators and critics share."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Generic, Literal, Protocol, TypeVar, cast
 
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Scores
+from seqgan.core.types import Critic, Scores
 
 LayerT = TypeVar("LayerT", bound=nn.Module)
 
@@ -25,7 +26,7 @@ KeyValue = tuple[Tensor, Tensor]
 
 
 class Stack(nn.ModuleList, Generic[LayerT]):
-    """A list of layers whose type the type checker knows."""
+    """A list of layers with a type for the type checker."""
 
     def __iter__(self) -> Iterator[LayerT]:
         return cast(Iterator[LayerT], super().__iter__())
@@ -43,7 +44,7 @@ class Trunk(Protocol):
 
 
 class TokenEmbedding(nn.Embedding):
-    """A vector for each token; a point of the simplex gets the mean of the vectors under it."""
+    """A vector for each token; a point of the simplex gets the mean of its tokens' vectors."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., E] of ids [...] (long) or simplices [..., V] (float)."""
@@ -167,7 +168,7 @@ class Block(nn.Module):
     def forward(self, x_BTE: Tensor, visible_BT: Tensor | None = None) -> Tensor:
         """[B, T, width] to the same shape; nothing attends to columns that are not visible.
 
-        A causal block takes no `visible_BT`: padding stands behind the sentence, out of its sight.
+        A causal block takes no `visible_BT`: padding stands behind the sentence.
         """
         query, key, value = self._split_heads(x_BTE)
         visible = None if visible_BT is None else visible_BT[:, None, None]
@@ -213,8 +214,7 @@ def score_in_chunks(
     """Apply `score(x, *others)` to `rows` rows at a time where no gradient is wanted.
 
     `others`, a mask or a condition or both, are cut as `x` is; None stays None. A rollout reward
-    scores 20,480 sequences at once; in chunks the activations stay in cache and memory stays
-    small. Gradients need all activations anyway, so then it is one call.
+    scores 20,480 sequences: in chunks the activations stay in cache. Gradients need all of them.
     """
     if torch.is_grad_enabled() or len(x) <= rows:
         return score(x, *others)
@@ -230,6 +230,20 @@ def score_in_chunks(
         torch.cat(features) if features else None,
         torch.cat(actions) if actions else None,
     )
+
+
+class SequenceCritic(Critic):
+    """Base of critics of sequences that score them chunk by chunk."""
+
+    chunk_rows: int = CHUNK_ROWS
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        assert mask is not None, "sequences have a mask"
+        return score_in_chunks(self._score, x, mask, rows=self.chunk_rows)
+
+    @abstractmethod
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        """The scores of `ids_BT` or `simplex_BTV`."""
 
 
 # ── Labels ────────────────────────────────────────────────────────────────────────────────────

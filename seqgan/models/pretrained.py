@@ -1,8 +1,8 @@
 """Networks of the `transformers` library: loading them, and reading tokens with them.
 
-Tokens always enter as vectors (`inputs_embeds`), so that ids and points of the simplex take one
-way through the network. Parameters are float32 and come from safetensors files only: nothing is
-unpickled, and no code of a hub repository is run.
+Tokens enter as vectors (`inputs_embeds`), ids and points of the simplex alike. Parameters are
+float32 and come from safetensors files only: nothing is unpickled, and no code of a hub repository
+is run.
 """
 
 from typing import Any, Literal
@@ -14,17 +14,20 @@ from seqgan.core.errors import UserError
 from seqgan.core.hub import import_transformers, is_local, loading
 from seqgan.core.types import SequenceSpace
 
-Kind = Literal["language_model", "trunk"]
-"""With the library's read-out over its vocabulary, or without it."""
 
-
-def load_network(path: str, random_init: bool, space: SequenceSpace, field: str, kind: Kind) -> Any:
+def load_network(
+    path: str,
+    random_init: bool,
+    space: SequenceSpace,
+    field: str,
+    kind: Literal["language_model", "trunk"],
+) -> Any:
     """The network at `path`, a hub id or a folder, on the CPU and in training mode.
 
     With `random_init` its parameters are drawn anew. `field` is the section of the configuration
-    that messages name. Raises `UserError` where nothing can be
-    loaded, where parameters are missing from the file (the library would draw them at random),
-    or where the network has fewer tokens than `space`.
+    that messages name; a trunk has no read-out over the vocabulary. Raises `UserError` where
+    nothing can be loaded, where parameters are missing from the file (the library would draw them
+    at random), or where the network has fewer tokens than `space`.
     """
     transformers = import_transformers(f"{field}.name='hf'")
     causal_lm, trunk = transformers.AutoModelForCausalLM, transformers.AutoModel
@@ -65,8 +68,8 @@ def load_network(path: str, random_init: bool, space: SequenceSpace, field: str,
 def check_columns(network: Any, columns: int, causal: bool, field: str, path: str) -> int:
     """Let the network read `columns` columns; returns the width of what it makes of them.
 
-    Raises `UserError` where it cannot, or where, though asked for as `causal`, it lets an earlier
-    column see a later one.
+    Raises `UserError` where it cannot, or where it is to be `causal` and an earlier column depends
+    on a later one.
     """
     twice = torch.zeros(2, columns, dtype=torch.long)
     twice[1, -1] = 1

@@ -2,13 +2,12 @@
 
     p(x | c) = Π_t p(x_t | c, x_<t)        d(x, c) = d([c, x])
 
-The generator is a decoder-only one over prompt and answer in one row; the critic sees the same
-row. Both are made for P more columns and know nothing about prompts. Labels are prompts of one
-token.
+Generator and critic are ordinary ones of P more columns, and read prompt and answer in one row.
+Labels are prompts of one token.
 
-A prompt has P columns; where the data fill it up (in front, see `data/prompted_text.py`), nothing
-is computed from the fill: states stay as they were, positions begin at the first real token,
-attention and windows leave it out. So neither densities nor scores depend on P.
+A prompt has P columns; where the data fill it up (in front), nothing is computed from the fill:
+states stay as they were, positions begin at the first real token, attention and windows leave it
+out. So neither densities nor scores depend on P.
 """
 
 from collections.abc import Callable
@@ -56,7 +55,6 @@ class PromptedGenerator(Generator):
         return self.inner.step(x, state)
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV` of the answer's columns."""
         return self.hidden(tokens, cond).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:

@@ -1,4 +1,4 @@
-"""Networks that learn what an estimator wants to know: baselines and control variates."""
+"""Networks of learned baselines and control variates."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from seqgan.models.layers import Recurrent, TokenEmbedding
 
 
 class PrefixReader(nn.Module):
-    """`h_BTH`; column t has read the tokens before t, never token t itself."""
+    """`h_BTH`, [:, t] of the tokens before t."""
 
     def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class PrefixReader(nn.Module):
         self.fill_id = space.end_id
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """A condition, ids `cond` [B, P], is read first, without what only fills it up."""
+        """A condition, ids `cond` [B, P], is read first, without its fill."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         read_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
         if cond is None:
@@ -33,7 +33,7 @@ class PrefixReader(nn.Module):
 
 
 class PrefixValue(nn.Module):
-    """A return predicted before each token: the learned baseline of score functions."""
+    """A predicted return before each token: the learned baseline of score functions."""
 
     def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
         super().__init__()
@@ -50,8 +50,7 @@ class RelaxedValue(nn.Module):
 
         c_t = wᵀ tanh(A h_t + B softmax(z_t / λ) + b) + a
 
-    λ is learned too. w and a are 0 at first, so that training starts as REINFORCE. Smooth, since
-    its slope in z is what is learned.
+    λ is learned too. w and a are 0 at first, so that training starts as REINFORCE.
     """
 
     def __init__(self, space: SequenceSpace, embed: int, hidden: int) -> None:
@@ -65,7 +64,7 @@ class RelaxedValue(nn.Module):
         nn.init.zeros_(self.readout.bias)
 
     def forward(self, ids_BT: Tensor, z_BTV: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`c_BT`; `z_BTV` are perturbed log-probabilities, of which column t sees z[:, t] only."""
+        """`c_BT`; `z_BTV` are perturbed log-probabilities, of which column t reads z[:, t] only."""
         soft_BTV = (z_BTV / self.log_temperature.exp()).softmax(-1)
         h_BTH = self.of_prefix(self.reader(ids_BT, cond)) + self.of_token(soft_BTV)
         return self.readout(h_BTH.tanh()).squeeze(-1)

@@ -5,11 +5,9 @@
 logits           q is free: a per-step discriminator, which scores all other tokens as well
 log_likelihood   q = log softmax: a language model M, d_t = log M(x_t | x_<t). The mediator of
                  cooperative training (Lu et al. 2019, CoT), with objective `cooperative`.
-surprise         q = −log softmax: the language-model discriminator of DPGAN (Xu et al. 2018), whose
-                 reward is high for what it does not expect. With objective wgan it learns to
-                 expect the generator's sentences and not to expect real ones.
+surprise         q = −log softmax: the language-model discriminator of DPGAN (Xu et al. 2018). With
+                 objective wgan it makes the generator's sentences likely and real ones unlikely.
 
-The read-out before token t has not seen it, so `q_BTV` serves the all-action estimator as it is.
 Points of the simplex get the mean of their tokens' scores. Deviation from both papers: one
 recurrent network of any size; DPGAN's sentence-level reward is credit `sequence`.
 """
@@ -19,11 +17,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.layers import Recurrent, TokenEmbedding, score_in_chunks
+from seqgan.core.types import Scores, SequenceSpace
+from seqgan.models.layers import Recurrent, SequenceCritic, TokenEmbedding
 
 
-class ActionCritic(Critic):
+class ActionCritic(SequenceCritic):
     """A score for every next token: `score_BT` and `q_BTV` of ids [B, T] or simplices [B, T, V].
 
     critic = ActionCritic(SequenceSpace(vocab_size=100, length=20), reads="log_likelihood")
@@ -46,11 +44,6 @@ class ActionCritic(Critic):
         self.recurrent = Recurrent(cell, embed, hidden)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden, space.vocab_size)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """`score_BT`, and `q_BTV` of all tokens."""
-        assert mask is not None, "sequences have a mask"
-        return score_in_chunks(self._score, x, mask)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         start_B1E = self.start_E.expand(len(tokens), 1, -1)

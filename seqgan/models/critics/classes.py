@@ -5,9 +5,8 @@
 
 SentiGAN's discriminator (Wang & Wan 2018). The label of a sample is its prompt of one token, and
 there is a class for each token: those that are no label cost a logit. With objective `classes` the
-critic minimises the cross-entropy of the k + 1 classes exactly. (A score alone could not: "not c"
-is not "generated".) f are the features of another critic, which reads the sentence without its
-label.
+critic minimises the cross-entropy of the k + 1 classes. f are the features of another critic, which
+reads the sentence without its label.
 
 Deviation: features are read without the trunk's dropout.
 """
@@ -38,8 +37,7 @@ class ClassesCritic(Critic):
         readout.requires_grad_(False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per sample under the labels `cond` [B, 1]; `features_BF` are the k + 1 logits,
-        the last of them for generated samples."""
+        """`cond` are the labels [B, 1]; the last of the k + 1 logits is for generated samples."""
         assert cond is not None, "needs labels"
         features_BF = self.trunk(x, mask).features_BF
         assert features_BF is not None, "the trunk gives no features"

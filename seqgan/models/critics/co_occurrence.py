@@ -2,10 +2,10 @@
 
     s_t = e_tᵀ M Σ_{u ≠ t} e_u / √E + bᵀ e_t
 
-A sum over pairs of words, so the critic is one table of pairs, of rank E, and one of words. A
-translation gets a high score where words that share sentences are translated by words that share
-sentences. Between languages with different word orders this identifies a lexicon, while windows of
-neighbours (`local`) mislead. See `data.lexicons.co_occurrence_lexicon` for the same from counts.
+A sum over pairs of words: one table of pairs, of rank E, and one of words. A translation gets a
+high score where words that share sentences are translated by words that share sentences. Between
+languages with different word orders this identifies a lexicon, while windows (`local`) mislead.
+`data.lexicons.co_occurrence_lexicon` does the same from counts.
 
 Columns behind the end co-occur with nothing and carry no score; an end is a word like others.
 """
@@ -32,7 +32,6 @@ class CoOccurrenceCritic(Critic):
         self.alone = nn.Linear(width, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """Scores of `ids_BT` or `simplex_BTV`."""
         if mask is None:
             mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         e_BTE = self.embedding(x) * mask[..., None]

@@ -5,12 +5,12 @@ encoder   bidirectional, such as BERT or RoBERTa (Devlin et al. 2019, Liu et al.
           column in front of them.
 causal    a language model, such as GPT-2: the score is read at the last token that counts, as the
           critic of generative adversarial distillation does (Ye et al. 2025, GAD). A start token
-          stands in front, as in the generator, so that both see a sentence in the same columns.
+          stands in front, as in the generator.
 
 Deviations. The summary column is a learned vector that begins as the embedding of the network's
-begin token where it has one (BERT's [CLS] is known to its tokenizer only), and no separator
-follows the sentence. No pooler. GAD's critic starts as a copy of its student and reads a prompt:
-those are `from_generator` and the prompts of the data.
+begin token where its configuration names one (BERT's [CLS] is named by its tokenizer only), and no
+separator follows the sentence. No pooler. GAD's critic starts as a copy of its student and reads a
+prompt: those are `from_generator` and the prompts of the data.
 
 Columns behind the end are hidden from attention and from the mean.
 """
@@ -20,22 +20,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.core.types import Scores, SequenceSpace
 from seqgan.models.critics.start import copy_layers
 from seqgan.models.generators.hf import HfGenerator
-from seqgan.models.layers import score_in_chunks
-from seqgan.models.pretrained import (
-    check_columns,
-    column_of,
-    embed,
-    load_network,
-    start_token,
-)
+from seqgan.models.layers import SequenceCritic
+from seqgan.models.pretrained import check_columns, column_of, embed, load_network, start_token
 
 _FIELD = "critic"
 
 
-class HfCritic(Critic):
+class HfCritic(SequenceCritic):
     """A pretrained network with a read-out: `score_B`, and `features_BF` that it is read from, of
     ids [B, T] or simplices [B, T, V].
 
@@ -65,11 +59,6 @@ class HfCritic(Critic):
         columns = space.length + in_front
         self.features = check_columns(self.network, columns, self.causal_trunk, _FIELD, path)
         self.readout = nn.Linear(self.features, 1)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per sequence, and the features in front of the read-out."""
-        assert mask is not None, "sequences have a mask"
-        return score_in_chunks(self._score, x, mask)
 
     def start_from(self, generator: nn.Module) -> None:
         """From an `HfGenerator` of the same path."""

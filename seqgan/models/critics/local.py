@@ -2,10 +2,10 @@
 
     embed → (convolution of width w → leaky ReLU) for each w in `windows` → wᵀ h_t + b
 
-The text counterpart of a PatchGAN (Isola et al. 2017): it knows which short stretches of tokens
-occur and nothing of the sentence as a whole. Σ (w − 1) / 2 columns to either side are seen
-(`reach`). Columns behind the end carry no score; those in front of it see the end tokens. The
-fill in front of a prompt is like the edge of the row: zeros, in every layer.
+The text counterpart of a PatchGAN (Isola et al. 2017): it learns which short stretches of tokens
+occur, and nothing of the sentence as a whole. A score depends on Σ (w − 1) / 2 columns to either
+side (`reach`), end tokens among them. Columns behind the end carry no score. The fill in front of
+a prompt is like the edge of the row: zeros, in every layer.
 """
 
 from collections.abc import Sequence
@@ -37,14 +37,11 @@ class LocalCritic(Critic):
         widths = [width] * (len(windows) + 1)
         layers: list[nn.Module] = []
         for (inputs, outputs), window in zip(pairwise(widths), windows, strict=True):
-            layers += [
-                nn.Conv1d(inputs, outputs, window, padding=window // 2),
-                nn.LeakyReLU(0.2),
-            ]
+            convolution = nn.Conv1d(inputs, outputs, window, padding=window // 2)
+            layers += [convolution, nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv1d(width, 1, 1))
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """Scores of `ids_BT` or `simplex_BTV`."""
         if mask is None:
             mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         h_BET = self.embedding(x).transpose(1, 2)

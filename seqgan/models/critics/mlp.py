@@ -1,12 +1,10 @@
 """A perceptron over the whole sample as one flat vector: points, small pictures, short sequences.
 
-The plain critic of the first GAN (Goodfellow 2014), on one-hot rows where samples are sequences.
-It shares nothing between positions, so it fits what small oracles ask and does not scale to text.
-Labels enter by projection (Miyato & Koyama 2018). Deviation: leaky ReLU instead of maxout, and a
-logit instead of a probability.
+The critic of the first GAN (Goodfellow 2014), on one-hot rows where samples are sequences. It
+shares nothing between positions: enough for small oracles, not for text. Labels enter by projection
+(Miyato & Koyama 2018). Deviation: leaky ReLU instead of maxout, a logit instead of a probability.
 
-By contract end tokens fill the columns behind the end. They enter as zeros, so that a score does
-not depend on what stands there.
+Columns behind the end enter as zeros, so that a score does not depend on what stands there.
 """
 
 from itertools import pairwise
@@ -50,7 +48,6 @@ class MlpCritic(Critic):
         self.projection = LabelProjection(space.label_sizes, hidden)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per sample; features are the last hidden layer."""
         return score_in_chunks(self._score, x, mask, cond)
 
     def _score(self, x: Tensor, mask: Tensor | None, cond: Tensor | None) -> Scores:

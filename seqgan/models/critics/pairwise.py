@@ -2,24 +2,23 @@
 
     s_cij = e_iᵀ M_c e_j / √E  for all positions i, j and channels c,   score = mlp(s)
 
-The perceptron sees the table of similarities and nothing else, so equality of two positions is
-one entry of its input; on palindromes it learns in 300 steps what an MLP over the tokens or a
-small transformer does not. The table is the bilinear attention score of Luong (2015), read as a
-feature instead of as a weight; no paper uses it as a critic that we know of.
+The perceptron reads the table of similarities only, so equality of two positions is one entry of
+its input; on palindromes it learns in 300 steps what an MLP over the tokens or a small
+transformer does not. The table is the bilinear attention score of Luong (2015), read as a feature
+instead of as a weight; no paper uses it as a critic that we know of.
 
-By contract end tokens fill the columns behind the end. Their embeddings are zeroed, so that a
-score does not depend on what stands there.
+Embeddings behind the end are zeroed, so that a score does not depend on what stands there.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace
-from seqgan.models.layers import TokenEmbedding, score_in_chunks
+from seqgan.core.types import Scores, SequenceSpace
+from seqgan.models.layers import SequenceCritic, TokenEmbedding
 
 
-class PairwiseCritic(Critic):
+class PairwiseCritic(SequenceCritic):
     """A critic of pairs of columns: `score_B` and `features_BF` of ids [B, T] or simplices
     [B, T, V], with all T columns of the space.
 
@@ -39,11 +38,6 @@ class PairwiseCritic(Critic):
         self.bilinear = nn.Linear(embed, channels * embed, bias=False)
         self.hidden = nn.Linear(channels * space.length**2, hidden)
         self.readout = nn.Linear(hidden, 1)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per sequence; features are the hidden layer."""
-        assert mask is not None, "sequences have a mask"
-        return score_in_chunks(self._score, x, mask)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         embedded_BTE = self.embedding(tokens) * mask_BT[..., None]

@@ -9,16 +9,15 @@ Paper: Nie et al. 2019, RelGAN (widths 2–5 with 300 filters each, 64 represent
 together, keep .75, a linear layer of 100 and a linear read-out, as in its official code); Kim
 2014 (the CNN); Srivastava 2015 (the highway).
 
-Deviations. The official code has one logit a representation and averages *losses*,
-1/R Σ_r ℓ(d^r); here the score of a sentence is their mean and the loss is taken of that, so that
-one critic serves every objective and every estimator. By Jensen's inequality ours is the smaller
-loss where ℓ is convex; both agree where ℓ is linear (Wasserstein). The highway's gate starts at −2
-instead of 0; torch's initialisation; dropout is off while the critic rewards.
+Deviations. The official code has a logit per representation and averages *losses*, 1/R Σ_r ℓ(d^r);
+here the loss is that of their mean, so that one critic serves every objective and every estimator.
+By Jensen's inequality ours is the smaller loss where ℓ is convex; both agree where ℓ is linear
+(Wasserstein). The highway's gate starts at −2 instead of 0; torch's initialisation; dropout is off
+while the critic rewards.
 
 Since everything behind the highway is linear, the score is the read-out of the mean of h^r, which
-is `features_BF`. By contract end tokens fill the columns behind the end. Their embeddings are
-zeroed, so that a score does not depend on what stands there. Windows that begin in the fill in
-front of a prompt are left out.
+is `features_BF`. Embeddings behind the end are zeroed, so that a score does not depend on what
+stands there. Windows that begin in the fill in front of a prompt are left out.
 """
 
 from collections.abc import Sequence
@@ -26,12 +25,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.core.types import Scores, SequenceSpace
 from seqgan.models.fill import begun_columns, without_fill
-from seqgan.models.layers import CHUNK_ROWS, Highway, Stack, TokenEmbedding, score_in_chunks
+from seqgan.models.layers import CHUNK_ROWS, Highway, SequenceCritic, Stack, TokenEmbedding
 
 
-class RelganCritic(Critic):
+class RelganCritic(SequenceCritic):
     """RelGAN's critic: `score_B` and `features_BF` of ids [B, T] or simplices [B, T, V].
 
     There are as many `filters` as `widths`. Sequences must be as long as the widest window.
@@ -52,7 +51,8 @@ class RelganCritic(Critic):
         dropout: float = 0.25,
     ) -> None:
         super().__init__()
-        self.representations = representations
+        self.representations = representations  # a sentence is read so many times
+        self.chunk_rows = max(1, CHUNK_ROWS // representations)
         self.features = hidden
         self.embedding = TokenEmbedding(space.vocab_size, representations * embed)
         self.filters = Stack[nn.Linear](
@@ -62,13 +62,6 @@ class RelganCritic(Critic):
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(sum(filters), hidden)
         self.readout = nn.Linear(hidden, 1)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per sequence, and the features in front of the read-out."""
-        assert mask is not None, "sequences have a mask"
-        # Each sentence is read `representations` times over.
-        rows = max(1, CHUNK_ROWS // self.representations)
-        return score_in_chunks(self._score, x, mask, rows=rows)
 
     def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
         rows_RTE, begun_RT = self._embed(tokens, mask_BT), None
@@ -88,10 +81,7 @@ class RelganCritic(Critic):
 
 
 def _strongest(layer: nn.Linear, rows_RTE: Tensor, begun_RT: Tensor | None) -> Tensor:
-    """The largest response of each filter over all windows: [R, filters].
-
-    `max` keeps for the gradient where it was found, and not the responses themselves, which are
-    T times as much.
-    """
+    """The largest response of each filter over all windows: [R, filters]."""
     windows = rows_RTE.flatten(1).unfold(1, layer.in_features, rows_RTE.shape[2])
+    # For the gradient `max` keeps where it was found, `amax` all responses: T times as much.
     return without_fill(layer(windows), begun_RT).max(1).values

@@ -4,9 +4,6 @@ Per-step critics give dense rewards: MaskGAN (Fedus 2018), ScratchGAN (de Masson
 Deviations from ScratchGAN: no position features, no layer normalisation, no pretrained word
 vectors; from MaskGAN: an unconditional critic.
 
-With `from_generator` it reads a start vector first, as a generator does, and can begin as a copy
-of one (`start.py`), as the critics of MaskGAN and of Caccia et al. 2020 do.
-
 What stands behind the end comes too late to influence a score that counts.
 """
 
@@ -15,16 +12,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.core.types import Scores, SequenceSpace
 from seqgan.models.critics.start import copy_layers, copy_start
 from seqgan.models.generators.rnn import RnnGenerator
-from seqgan.models.layers import Recurrent, Stack, TokenEmbedding, score_in_chunks
+from seqgan.models.layers import Recurrent, SequenceCritic, Stack, TokenEmbedding
 
 
-class RnnCritic(Critic):
+class RnnCritic(SequenceCritic):
     """A recurrent critic: causal `score_BT` of ids [B, T] or simplices [B, T, V].
 
-    With `from_generator` it reads a start vector first, so that `start_from` can copy a generator.
+    With `from_generator` it reads a start vector first, so that it can start from a generator's
+    layers, as the critics of MaskGAN and of Caccia et al. 2020 do (`start.py`).
 
         RnnCritic(SequenceSpace(vocab_size=100, length=20), "gru", hidden=32)(ids_BT, mask_BT).score
     """
@@ -46,11 +44,6 @@ class RnnCritic(Critic):
         self.layers = Stack[Recurrent](Recurrent(cell, width, hidden) for width in widths[:-1])
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden, 1)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """`score_BT`: logits."""
-        assert mask is not None, "sequences have a mask"
-        return score_in_chunks(self._score, x, mask)
 
     def start_from(self, generator: nn.Module) -> None:
         """From an `RnnGenerator` of the same cell, embed, hidden and layers."""

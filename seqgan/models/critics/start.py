@@ -1,26 +1,15 @@
 """A critic that starts with the parameters of a pretrained generator.
 
-Copied are the token embedding, the start token and every layer below the read-out; the read-out
-keeps what it has, and so do the optimizer's moments. MaskGAN (Fedus et al. 2018) starts its
-critic so from the language model, Caccia et al. 2020 and GAD (Ye et al. 2025) from the generator
-itself. The two share no parameter: each goes its own way after the copy.
-
-    critic         generator
-    rnn            lstm or gru, of the same cell, embed, hidden and layers
-    transformer    transformer, of the same width, heads and layers
-    hf             hf, of the same path
-
-The critic must have been made with `from_generator`, so that it reads a start token first. A
-transformer critic has one position more than its generator, which never reads its last token;
-that one starts as the position before it.
+Copied are the token embedding, the start token and every layer below the read-out; the read-out and
+the optimizer's moments stay as they are, and nothing is shared afterwards. MaskGAN (Fedus et al.
+2018) starts its critic from the language model, Caccia et al. 2020 and GAD (Ye et al. 2025) from
+the generator. The critic must have been made with `from_generator`, so that it reads a start token.
 """
 
 import torch
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
-
-Weights = dict[str, Tensor]
 
 
 @torch.no_grad()
@@ -35,9 +24,8 @@ def copy_start(target_E: Tensor | None, source_E: Tensor) -> None:
 
 
 def copy_layers(target: nn.Module, source: nn.Module) -> None:
-    """All weights of a module, after a look at their names and shapes."""
-    wanted: Weights = target.state_dict()
-    found: Weights = source.state_dict()
+    """All weights of a module. Raises `UserError` where names or shapes differ."""
+    wanted, found = target.state_dict(), source.state_dict()
     for name in sorted(wanted.keys() | found.keys()):
         ours, theirs = _shape(wanted, name), _shape(found, name)
         if ours != theirs:
@@ -48,5 +36,5 @@ def copy_layers(target: nn.Module, source: nn.Module) -> None:
     target.load_state_dict(found)
 
 
-def _shape(weights: Weights, name: str) -> str:
+def _shape(weights: dict[str, Tensor], name: str) -> str:
     return f"of shape {tuple(weights[name].shape)}" if name in weights else "missing"

@@ -4,27 +4,25 @@ A pre-norm encoder (Vaswani 2017) whose first column is a learned summary vector
 [CLS] (Devlin 2019). With `causal` there is no summary: column t attends to columns 0…t and gets a
 score of its own. Deviations from BERT: pre-norm, no segments, no pretraining, no pooler.
 
-With `from_generator` a start vector stands in front of the causal critic's sentence, as in the
-generator, so that it can begin as a copy of one (`start.py`).
-
 Columns behind the end are hidden from the summary; in the causal critic they come too late.
 """
 
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.types import Critic, Scores, SequenceSpace
+from seqgan.core.types import Scores, SequenceSpace
 from seqgan.models.critics.start import copy_layers, copy_start
 from seqgan.models.generators.transformer import TransformerGenerator
-from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding, score_in_chunks
+from seqgan.models.layers import Block, Positions, SequenceCritic, Stack, TokenEmbedding
 
 
-class TransformerCritic(Critic):
+class TransformerCritic(SequenceCritic):
     """A transformer critic of ids [B, T] or simplices [B, T, V]: `score_B` and `features_BF`, or
     with `causal` a `score_BT`.
 
-    With `from_generator` (causal only) it reads a start vector first, so that `start_from` can
-    copy a generator.
+    With `from_generator` (causal only) it reads a start vector first, so that it can start from a
+    generator's layers (`start.py`); its last position starts as the one before, as a generator
+    never reads its last token.
 
         TransformerCritic(SequenceSpace(vocab_size=100, length=20), width=32)(ids_BT, mask_BT).score
     """
@@ -52,12 +50,6 @@ class TransformerCritic(Critic):
         self.norm = nn.LayerNorm(width)
         self.readout = nn.Linear(width, 1)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per sequence, the features behind it; with `causal`, `score_BT` instead."""
-        assert mask is not None, "sequences have a mask"
-        score = self._score_steps if self.causal else self._score_summary
-        return score_in_chunks(score, x, mask)
-
     @torch.no_grad()
     def start_from(self, generator: nn.Module) -> None:
         """From a `TransformerGenerator` of the same width, layers and heads."""
@@ -70,7 +62,9 @@ class TransformerCritic(Critic):
         read = generator.positions.weight
         self.positions.weight.copy_(torch.cat([read, read[-1:]]))
 
-    def _score_steps(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+    def _score(self, tokens: Tensor, mask_BT: Tensor) -> Scores:
+        if not self.causal:
+            return self._score_summary(tokens, mask_BT)
         h_BTE = self._embed(tokens)
         for block in self.blocks:
             h_BTE = block(h_BTE)

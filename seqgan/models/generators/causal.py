@@ -2,8 +2,8 @@
 
     network(ids_BT) = logits_BTV,   [:, t] about the token after column t
 
-Every step of sampling runs the network on the whole prefix, since it keeps no state: T passes for
-T tokens. A network with a state or a cache is quicker as a `Generator` of its own.
+Every step of sampling runs the network on the whole prefix: T passes for T tokens. A network with a
+state or a cache is quicker as a `Generator` of its own.
 """
 
 import torch

@@ -3,9 +3,8 @@
     p(x_t | x_<t) = softmax of the first V logits behind [start, x_0, …, x_{t−1}]
 
 The start token is the network's begin token, or its end token where it has no other. Where the
-network knows more tokens than the data (padded embeddings, a smaller tokenizer) the rest is cut
-off before the softmax, so probabilities are renormalised over V. Dropout is as the network's own
-configuration says.
+network has more tokens than the data (padded embeddings, a smaller tokenizer) the rest is cut off
+before the softmax. Dropout is as the network's own configuration says.
 
 The state is (`fill_B`, ((keys, values) of each layer)), each [B, heads, t, d]: the library's cache
 object as a tree of tensors, made anew at every step, so that a state can be repeated, cut, joined
@@ -28,13 +27,7 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
-from seqgan.models.pretrained import (
-    check_columns,
-    column_of,
-    embed,
-    load_network,
-    start_token,
-)
+from seqgan.models.pretrained import check_columns, column_of, embed, load_network, start_token
 
 _FIELD = "generator"
 
@@ -60,11 +53,7 @@ class HfGenerator(Generator):
     """
 
     def __init__(
-        self,
-        space: SequenceSpace,
-        path: str,
-        lora: Lora | None = None,
-        random_init: bool = False,
+        self, space: SequenceSpace, path: str, lora: Lora | None = None, random_init: bool = False
     ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
@@ -76,16 +65,14 @@ class HfGenerator(Generator):
         self.network = network if lora is None else _with_adapters(network, lora)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token, for `batch` rows."""
         return self._read(column_of(self.network, self.start_id, batch), (None, ()))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`."""
         return self._read(embed(self.network, x[:, None]), state)
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
-        """All columns at once. The start token comes behind the fill, since some networks see
-        nothing that is many columns away."""
+        """All columns at once. The start token comes behind the fill, since some networks attend
+        only to a window of columns."""
         x_BPE = embed(self.network, ids_BP)
         if fill_B is None:
             return self._read(x_BPE, before.state)
@@ -116,7 +103,6 @@ class HfGenerator(Generator):
         return arguments
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         start_B1E = column_of(self.network, self.start_id, len(tokens))
         x_BTE = torch.cat([start_B1E, embed(self.network, tokens[:, :-1])], 1)
         return self.network(inputs_embeds=x_BTE, use_cache=False).logits[..., : self.vocab_size]

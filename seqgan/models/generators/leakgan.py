@@ -5,36 +5,28 @@
     w_t = W_ψ Σ_{0≤i<c} g_{t−i}            the last c goals, linear without bias: k numbers
     p(x_{t+1} | x_<=t) = softmax(O_t w_t)  O_t [V, k] = W h^W_t + b, h^W an LSTM over tokens
 
-Paper: Guo et al. 2018. How the two learn: `estimators/leakgan.py`. Two cosines are computed here,
-since they are about features and goals. f_t behind the last column, or an end, is that of the
-whole sentence:
+Paper: Guo et al. 2018. How the two learn: `estimators/leakgan.py`, from two cosines computed here.
+f_t behind the last column, or an end, is that of the whole sentence:
 
     alignment_t    = cos(f_{t+c} − f_t, g_t)                       the goal, and what came of it
     reward_t       = mean_{1≤i≤c} cos(f_{t+1} − f_{t+1−i}, g_{t+1−i})  token t+1 and its goals
 
 (In code, column t is about the goal after t tokens and about the token that comes next.)
 
-What is cut. Features carry no gradient, neither to the critic nor to the tokens. The worker reads
-goals without gradient, so that no likelihood and no reward of the worker reaches the manager: it
-learns from `alignment` alone, and the worker (to which W_ψ belongs) from p alone.
+Gradients. Features carry none, neither to the critic nor to the tokens. The worker reads goals
+without gradient: the manager learns from `alignment` alone, and the worker (to which W_ψ belongs)
+from p alone.
 
-The leak. The generator keeps a copy of the critic, as buffers: they are no parameters of this
-player, are saved with it (its checkpoint is complete without the critic's), and moving averages
-copy them instead of averaging them. `sync_critic_features(critic)` refreshes the copy; this
-is done after every update of the critic.
-
-The temperature of the paper's softmax is 1 here, in samples and in likelihoods alike: whoever
-wants another one gives it to decoding and to the density. The official code multiplies logits by
-1.5 where it samples and by 1 in its likelihoods, which are then those of another model.
+The leak. The generator keeps a copy of the critic as buffers, which are saved with it, not trained,
+and copied by moving averages. `sync_critic_features(critic)` refreshes it after every update of the
+critic. Cost: the critic's features of every prefix, where other generators read one more token.
 
 Deviations from the paper: the first c − 1 columns have fewer goals, and `reward` is the mean
-over those there are; goals near the end look at the end. From the official code, besides those:
-columns that are not there yet are zeros, not a token of their own; goals act at once and slide,
-where theirs are summed over blocks of c columns and used in the next block, with a learned goal
-for the first; the goals' embedding is not normalised; the start token is a learned vector;
-torch's initialisation.
-
-Cost: the critic's features of every prefix, where other generators read one more token.
+over those there are; goals near the end look at the end; the softmax has temperature 1. From the
+official code, besides those: logits are not multiplied by 1.5 in samples alone; columns that are
+not there yet are zeros, not a token of their own; goals act at once and slide, where theirs are
+summed over blocks of c columns and used in the next block, with a learned goal for the first; the
+goals' embedding is not normalised; the start token is a learned vector; torch's initialisation.
 """
 
 from operator import attrgetter
@@ -97,7 +89,6 @@ class LeakGanGenerator(ManagedGenerator):
     # ── The step loop ─────────────────────────────────────────────────────────────────────────
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token, for `batch` rows."""
         weight = self.embed_goal.weight
         nothing = torch.zeros(batch, 0, dtype=torch.long, device=weight.device)
         goals_BCK = weight.new_zeros(batch, self.horizon, len(weight))
@@ -105,7 +96,6 @@ class LeakGanGenerator(ManagedGenerator):
         return self._step(self.start_E.expand(batch, -1), (nothing, *at_rest, goals_BCK))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`."""
         prefix, *rest = state
         prefix = torch.cat([prefix, x[:, None]], 1) if prefix.shape[1] else x[:, None]
         return self._step(self.embedding(x), (prefix, *rest))
@@ -124,7 +114,6 @@ class LeakGanGenerator(ManagedGenerator):
     # ── Whole sentences ───────────────────────────────────────────────────────────────────────
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self._unroll(tokens, self._prefix_features(tokens, tokens.shape[1]))[0]
 
     def read(self, tokens: Tensor) -> Managed:
@@ -202,8 +191,8 @@ def _reward(f_BSF: Tensor, goals_BTF: Tensor, horizon: int) -> Tensor:
 
 
 def _cosine(after: Tensor, before: Tensor, goal: Tensor) -> Tensor:
-    """Of the way between two features and a goal of length 1. Where nothing moved it is 0, and the
-    last digits of equal features, which differ, are not blown up to a direction."""
+    """Of after − before and a goal of length 1. Where nothing moved it is 0: rounding errors of
+    equal features are no direction."""
     moved = after - before
     floor = 1e-4 * before.norm(dim=-1)
     size = torch.maximum(moved.norm(dim=-1), floor.clamp(min=torch.finfo(moved.dtype).tiny))

@@ -4,10 +4,9 @@
 
 The first term is the GRU of `rnn.py`; the second weighs, for every pair of columns, the bilinear
 similarity of the token there with the next one, as `critics/pairwise.py` does for whole sentences.
-It is the control for claims that a critic sees what a generator cannot: this generator can write
-"the same as six columns ago" without a critic.
-
-No paper uses it that we know of. a starts at zero: the network starts as its recurrent part.
+It is the control for claims that only a critic can compare columns: this generator can write "the
+same as six columns ago" without one. No paper uses it that we know of. a starts at zero, so that
+the network starts as its recurrent part.
 """
 
 import torch
@@ -48,21 +47,19 @@ class PairwiseGenerator(Generator):
         self.weight_CTT = nn.Parameter(torch.zeros(channels, space.length, space.length))
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token, for `batch` rows."""
         out = self.recurrent.start(batch)
         width = self.bilinear.in_features
         nothing = self.weight_CTT.new_zeros(batch, 0, self.channels, width)
         return StepOut(out.logits_BV, (out.state, 0, None, nothing))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
         before, columns, fill_B, past = state
         out = self.recurrent.step(x, before)
         read = torch.cat([past, self._projected(x)[:, None]], 1)
         return self._out(out, columns + 1, fill_B, read)
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
-        """Columns are counted without the fill, which is like nothing."""
+        """Columns are counted without the fill."""
         state, *_ = before.state
         logits_BV = before.logits_BV  # of the recurrent part alone: nothing stands before
         out = self.recurrent.read_prompt(ids_BP, fill_B, StepOut(logits_BV, state))
@@ -73,7 +70,7 @@ class PairwiseGenerator(Generator):
         return self._out(out, columns, fill_B, read)
 
     def _out(self, out: StepOut, columns: int, fill_B: Tensor | None, read: Tensor) -> StepOut:
-        """What the recurrent part says, plus the comparisons with all columns read."""
+        """The recurrent part's logits, plus the comparisons with all columns read."""
         if fill_B is None:
             weight_Ct = self.weight_CTT[:, columns, :columns]
             mixed_BE = torch.einsum("btce,ct->be", read, weight_Ct)
@@ -86,7 +83,6 @@ class PairwiseGenerator(Generator):
         return StepOut(logits_BV, (out.state, columns, fill_B, read))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         length = tokens.shape[1]
         weight_CTT = self.weight_CTT[:, :length, :length].tril(-1)
         mixed_BTE = torch.einsum("bsce,cts->bte", self._projected(tokens), weight_CTT)

@@ -8,7 +8,7 @@
 
 Papers: Santoro et al. 2018 (the core); Nie et al. 2019, RelGAN (the core as a text generator: one
 slot, two heads of 256). `gates: unit` has gates for every number of the memory, as RelGAN's code;
-`slot` one pair a slot.
+`slot` one pair per slot.
 
 Deviations from RelGAN's official code: no normalisation of queries, keys and values (theirs spans
 slots and input together), and products are divided by the root of the head's width, not of three
@@ -17,8 +17,7 @@ linear, ReLU, linear, as in Santoro's paper; the start token is a learned vector
 embedding of word 0. Both gates have a trainable bias that starts at the published constants, 0
 and 1.
 
-Speed. What depends on the input alone (keys, values, gates) is computed for all columns at once
-in `forward`; the loop over columns is left with the memory's own products.
+What depends on the input alone (keys, values, gates) is computed for all columns at once.
 """
 
 from typing import Literal
@@ -58,11 +57,9 @@ class RelationalGenerator(Generator):
         self.readout = nn.Linear(slots * heads * head_size, space.vocab_size)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token, for `batch` rows."""
         return self._step(self.start_E.expand(batch, -1), self.core.empty_memory(batch))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`."""
         return self._step(self.embedding(x), state)
 
     def _step(self, x_BE: Tensor, memory: Tensor) -> StepOut:
@@ -70,11 +67,9 @@ class RelationalGenerator(Generator):
         return StepOut(self.readout(self.dropout(memory.flatten(-2))), memory)
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self.hidden(tokens).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
-        """What `forward` computes, before the read-out."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         x_BTE = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
         memory = self.core.empty_memory(len(tokens))
@@ -108,7 +103,7 @@ class RelationalCore(nn.Module):
         self.register_buffer("identity", torch.eye(slots, width), persistent=False)
 
     def empty_memory(self, batch: int) -> Tensor:
-        """The memory before the first token: different in every slot, so that they can differ."""
+        """The memory before the first token, another row of the identity in every slot."""
         return self.get_buffer("identity").expand(batch, -1, -1)
 
     def read(self, x: Tensor) -> Tensor:

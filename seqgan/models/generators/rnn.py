@@ -44,11 +44,9 @@ class RnnGenerator(Generator):
             _draw_parameters(self, init_std)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token, for `batch` rows."""
         return self._step(self.start_E.expand(batch, -1), (None,) * len(self.layers))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`."""
         return self._step(self.embedding(x), state)
 
     def _step(self, h_BH: Tensor, state: State) -> StepOut:
@@ -61,11 +59,9 @@ class RnnGenerator(Generator):
         return StepOut(self.readout(h_BH), tuple(after))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self.hidden(tokens).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
-        """What `forward` computes, before the read-out."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         h_BTH = self.dropout(torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1))
         for layer in self.layers:

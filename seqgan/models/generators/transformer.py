@@ -45,12 +45,10 @@ class TransformerGenerator(Generator):
         self.readout = nn.Linear(width, space.vocab_size)
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
-        """Distribution of the first token, for `batch` rows."""
         caches = tuple(block.empty_cache(batch) for block in self.blocks)
         return self._step(self.start_E.expand(batch, -1), (0, None, caches))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
         return self._step(self.embedding(x), state)
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
@@ -75,11 +73,9 @@ class TransformerGenerator(Generator):
         return StepOut(self.readout(self.norm(h_BE)), (column + 1, fill_B, tuple(after)))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it."""
         return self.hidden(tokens).logits()
 
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
-        """What `forward` computes, before the read-out."""
         start_B1E = self.start_E.expand(len(tokens), 1, -1)
         x_BTE = torch.cat([start_B1E, self.embedding(tokens[:, :-1])], 1)
         h_BTE = self.dropout(self.positions(x_BTE))

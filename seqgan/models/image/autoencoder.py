@@ -2,8 +2,7 @@
 
     [μ(x); s(x)] = W [f(x); label vectors] + b,    q(z|x) = N(μ(x), diag exp s(x)),    x̂ = G(z)
 
-f is the trunk of a critic: what tells pictures apart also describes them. The game decides what is
-made of μ and s; a plain autoencoder uses μ alone.
+f is the trunk of a critic. The game decides about μ and s; a plain autoencoder uses μ alone.
 """
 
 from torch import Tensor, nn

@@ -23,7 +23,6 @@ class PictureCritic(Critic):
         self.projection = LabelProjection(space.label_sizes, trunk.features)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
-        """One logit per picture, and the trunk's features."""
         return score_in_chunks(self._score, x, cond)
 
     def _score(self, x: Tensor, cond: Tensor | None) -> Scores:

@@ -8,10 +8,9 @@ generator's output and behind the critic's first layer.
 
 Deviations. Doubling is nearest neighbours and a 3×3 convolution by default, because transposed
 convolutions overlap unevenly and draw checkerboards (Odena 2016); `upsample: transposed` is the
-published 4×4 form. The critic has no batch norm: the gradient penalty is per sample, and scores
-of real pictures must not depend on the fakes beside them (Gulrajani 2017 puts layer norm in its
-place, `norm: layer`; none is the default, made for spectral norm). Torch's initialisation instead
-of N(0, 0.02²). Labels: vectors beside z, and projection in the critic.
+published 4×4 form. The critic has no batch norm, since scores of real pictures must not depend on
+the fakes beside them (`norm: layer` as in Gulrajani 2017; none is for spectral norm). Torch's
+initialisation instead of N(0, 0.02²). Labels: vectors beside z, and projection in the critic.
 """
 
 from itertools import pairwise
@@ -19,12 +18,18 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.layers import Norm, UpConv, needs_bias, normalisation, pyramid
-from seqgan.models.layers import LabelEmbeddings
+from seqgan.core.types import ArraySpace
+from seqgan.models.image.layers import (
+    Norm,
+    PyramidGenerator,
+    UpConv,
+    needs_bias,
+    normalisation,
+    pyramid,
+)
 
 
-class DcganGenerator(DirectGenerator):
+class DcganGenerator(PyramidGenerator):
     """DCGAN's generator: noise [B, latent] to pictures of 28, 32 or 64 pixels.
 
     generator = DcganGenerator(ArraySpace((1, 28, 28)), width=16)
@@ -40,23 +45,15 @@ class DcganGenerator(DirectGenerator):
         upsample: Literal["resize", "transposed"] = "resize",
         norm: Norm = "batch",
     ) -> None:
-        super().__init__()
-        self.latent, self.noise = latent, noise
-        start, doublings = pyramid(space)
+        _, doublings = pyramid(space)
         widths = [width * 2**power for power in reversed(range(doublings))]
-        self.start_shape = (widths[0], start, start)
-        self.labels = LabelEmbeddings(space.label_sizes)
-        self.project = nn.Linear(latent + self.labels.width, widths[0] * start**2)
+        super().__init__(space, latent, noise, maps=widths[0])
         layers: list[nn.Module] = [normalisation(norm, widths[0]), nn.ReLU()]
         double = _transposed if upsample == "transposed" else UpConv
         for inputs, outputs in pairwise(widths):
             layers.append(double(inputs, outputs, needs_bias(norm)))
             layers += [normalisation(norm, outputs), nn.ReLU()]
         self.layers = nn.Sequential(*layers, double(widths[-1], space.shape[0], True))
-
-    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
-        h_BCHW = self.project(self.labels(z_BL, cond)).unflatten(1, self.start_shape)
-        return self.layers(h_BCHW).tanh()
 
 
 class DcganTrunk(nn.Module):

@@ -1,10 +1,8 @@
-"""The feature extractor: a small convolutional classifier whose last hidden layer is the features.
+"""The feature extractor: a small convolutional classifier of pictures of any size.
 
 Convolutions 5×5 to 24 maps and 3×3 to 48, both with stride 2, and 3×3 to 64, each with batch
-normalisation and a ReLU; pooled to 3 × 3, then a layer of 128 units: about 114,000 parameters. One
-linear head a label. Pictures of any size.
-
-Everything is laid out channels last, which is the faster layout on a CPU.
+normalisation and a ReLU; pooled to 3 × 3, then a layer of 128 units, the features: about 114,000
+parameters. One linear head per label. Channels last, the faster layout on a CPU.
 """
 
 import torch

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
-from seqgan.core.types import ArraySpace
+from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.models.layers import LabelEmbeddings
 
 Norm = Literal["batch", "layer", "instance", "none"]
 
@@ -48,6 +49,26 @@ def normalisation(kind: Norm, channels: int) -> nn.Module:
 def needs_bias(kind: Norm) -> bool:
     """Whether a bias in front of the normalisation has any effect: it takes out a map's mean."""
     return kind in ("layer", "none")
+
+
+class PyramidGenerator(DirectGenerator):
+    """Base of generators of squares: [z; label vectors] → linear to small maps → layers → tanh."""
+
+    layers: nn.Module
+
+    def __init__(
+        self, space: ArraySpace, latent: int, noise: Literal["normal", "uniform"], maps: int
+    ) -> None:
+        super().__init__()
+        self.latent, self.noise = latent, noise
+        start, _ = pyramid(space)
+        self.start_shape = (maps, start, start)
+        self.labels = LabelEmbeddings(space.label_sizes)
+        self.project = nn.Linear(latent + self.labels.width, maps * start**2)
+
+    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
+        h_BCHW = self.project(self.labels(z_BL, cond)).unflatten(1, self.start_shape)
+        return self.layers(h_BCHW).tanh()
 
 
 class UpConv(nn.Conv2d):

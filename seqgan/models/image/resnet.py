@@ -19,19 +19,19 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.core.types import ArraySpace
 from seqgan.models.image.layers import (
     DownConv,
     Norm,
+    PyramidGenerator,
     UpConv,
     needs_bias,
     normalisation,
     pyramid,
 )
-from seqgan.models.layers import LabelEmbeddings
 
 
-class ResnetGenerator(DirectGenerator):
+class ResnetGenerator(PyramidGenerator):
     """A residual generator: noise [B, latent] to pictures of 28, 32 or 64 pixels.
 
     generator = ResnetGenerator(ArraySpace((1, 28, 28)), width=16)
@@ -46,22 +46,14 @@ class ResnetGenerator(DirectGenerator):
         width: int = 32,
         norm: Norm = "batch",
     ) -> None:
-        super().__init__()
-        self.latent, self.noise = latent, noise
-        start, doublings = pyramid(space)
-        self.start_shape = (width, start, start)
-        self.labels = LabelEmbeddings(space.label_sizes)
-        self.project = nn.Linear(latent + self.labels.width, width * start**2)
+        super().__init__(space, latent, noise, maps=width)
+        _, doublings = pyramid(space)
         self.layers = nn.Sequential(
             *[_UpBlock(width, norm) for _ in range(doublings)],
             normalisation(norm, width),
             nn.ReLU(),
             nn.Conv2d(width, space.shape[0], 3, padding=1),
         )
-
-    def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
-        h_BCHW = self.project(self.labels(z_BL, cond)).unflatten(1, self.start_shape)
-        return self.layers(h_BCHW).tanh()
 
 
 class ResnetTrunk(nn.Module):

@@ -9,16 +9,15 @@ score of the mean vector: so the critic is a PatchGAN with one score per picture
 
 Convolutions do the same everywhere, so they can recolour and redraw but hardly move or scale. With
 `coordinates` the first one also reads the place of each pixel (Liu et al. 2018, CoordConv). With
-`residual`
-the network makes the change, y = tanh(atanh(x) + change), for kinds that differ in colour alone.
-With `warp` one learned affine map of the plane, the same for all pictures, stands in front
-(a spatial transformer, Jaderberg et al. 2015, whose map does not depend on the picture).
+`residual` the network makes the change, y = tanh(atanh(x) + change). With `warp` one learned affine
+map of the plane stands in front, the same for all pictures (a spatial transformer, Jaderberg et al.
+2015, whose map does not depend on the picture).
 
-Deviations. Translator: 3×3 instead of 7×7 kernels at both ends, zeros instead of reflections at
-the border, nearest neighbours and a 3×3 convolution instead of transposed convolutions, instance
-norm with gain and offset (and no redundant bias in front). Critic: the objective acts on the
-mean score, not on each patch; no instance norm; the last two layers are 3×3 and 1×1 instead of 4×4.
-Both: torch's initialisation instead of N(0, 0.02²).
+Deviations. Translator: 3×3 instead of 7×7 kernels at both ends, zeros instead of reflections at the
+border, nearest neighbours and a 3×3 convolution instead of transposed convolutions, instance norm
+with gain and offset. Critic: the objective acts on the mean score, not on each patch; no instance
+norm; the last two layers are 3×3 and 1×1 instead of 4×4. Both: torch's initialisation instead of
+N(0, 0.02²).
 """
 
 from itertools import pairwise
@@ -65,25 +64,15 @@ class Translator(DirectGenerator):
         self.coordinates, self.residual = coordinates, residual
         self.warp = Warp() if warp else nn.Identity()
         widths = [width * 2**power for power in range(halvings + 1)]
-        bias = needs_bias(norm)
-        self.layers = nn.Sequential(
-            *_hidden(_conv(channels + 2 * coordinates, widths[0], norm), norm),
-            *[
-                layer
-                for inputs, outputs in pairwise(widths)
-                for layer in _hidden(_conv(inputs, outputs, norm, stride=2), norm)
-            ],
-            *[_Residual(widths[-1], norm) for _ in range(blocks)],
-            *[
-                layer
-                for inputs, outputs in pairwise(reversed(widths))
-                for layer in _hidden(UpConv(inputs, outputs, bias), norm)
-            ],
-            nn.Conv2d(widths[0], channels, 3, padding=1),
-        )
+        layers = _hidden(_conv(channels + 2 * coordinates, widths[0], norm), norm)
+        for inputs, outputs in pairwise(widths):
+            layers += _hidden(_conv(inputs, outputs, norm, stride=2), norm)
+        layers += [_Residual(widths[-1], norm) for _ in range(blocks)]
+        for inputs, outputs in pairwise(reversed(widths)):
+            layers += _hidden(UpConv(inputs, outputs, needs_bias(norm)), norm)
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[0], channels, 3, padding=1))
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
-        """The translation of the picture `cond`; `z_BL` is not read."""
         assert cond is not None, "a translator needs a picture"
         warped = self.warp(cond)
         x = torch.cat([warped, place_of_each_pixel(cond)], 1) if self.coordinates else warped

@@ -8,19 +8,17 @@ h_t, which starts from tanh(W [→h_last; ←h_first]). Then
     g_t  = σ(w · [c_t; h_t; x_t] + b)                    generate, or copy
     p_t  = g_t · softmax(V o_t) + (1 − g_t) · Σ_s α_ts · source_s
 
-with x_t the embedding of the last token and source_s the row of the source (one-hot for ids). A
-soft source gets its gradient through the encoder and through the copy term.
+with x_t the embedding of the last token and source_s the row of the source (one-hot for ids).
 
 Papers: See, Liu & Manning 2017 (the gate and the mixture); Luong, Pham & Manning 2015 (bilinear
 attention from the state *behind* the recurrent layer, so that no context is fed back and a known
 sentence is read in one call). Deviations from See et al.: GRU instead of LSTM, bilinear attention
 instead of additive, no coverage, no extended vocabulary (both sides have the same tokens). Log
-probabilities are log(p + 1e-9) in float32: bounded gradients, and a share of at most V · 1e-9.
+probabilities are log(p + 1e-9) in float32, which bounds gradients.
 
-In training all words that the vocabulary lacks are one, `<unk>`. In printed samples and in scores
-against references a copied `<unk>` becomes the source's own word (`copied_columns`): the unknown
-one with the most attention at that step. See et al. have an entry for each of them in every
-distribution; here they share one entry, and are distinguished afterwards.
+All words that the vocabulary lacks are one token, `<unk>`, where See et al. have an entry for each.
+In printed samples and in scores against references a copied `<unk>` becomes the source's own word
+(`copied_columns`): the unknown one with the most attention at that step.
 """
 
 from typing import cast
@@ -85,13 +83,11 @@ class PointerGenerator(Generator):
         self.dropout = nn.Dropout(dropout)
 
     def start(self, batch: int, cond: Tensor | None = None, style: int | None = None) -> StepOut:
-        """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""
         h_BH, memory = self._read(cond, style)
         x_BE = self.style(self.start_E.expand(batch, -1), style)
         return self._step(x_BE, (h_BH, *memory))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`."""
         return self._step(self.embedding(x), state)
 
     def _step(self, x_BE: Tensor, state: State) -> StepOut:
@@ -105,15 +101,13 @@ class PointerGenerator(Generator):
     def forward(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Tensor:
-        """`logits_BTV`; [:, t] predicts token t from the tokens before it and the source."""
         h_BH, memory = self._read(cond, style)
         return self._predict(*self._decode(tokens, h_BH, style), memory)
 
     def hidden(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Hidden:
-        """What `forward` computes: a mixture with what is copied has no linear last layer."""
-        return Hidden(self(tokens, cond, style))
+        return Hidden(self(tokens, cond, style))  # a mixture with copies has no linear last layer
 
     def repeated_attention(self, tokens: Tensor, cond: Tensor, style: int | None = None) -> Tensor:
         """`coverage_BT`: Σ_s min(a_ts, Σ_{t'<t} a_t's), attention on places attended to before.

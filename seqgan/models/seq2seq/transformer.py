@@ -123,7 +123,6 @@ class EncoderDecoder(Generator):
         self.dropout = nn.Dropout(dropout)
 
     def start(self, batch: int, cond: Tensor | None = None, style: int | None = None) -> StepOut:
-        """Distribution of the first token; `cond` is `ids_BS` or `simplex_BSV`."""
         memories, visible_BS = self._read(cond, style)
         # The cache before the first column: no columns of what a memory has S of.
         caches = tuple((key[:, :, :0], value[:, :, :0]) for key, value in memories)
@@ -131,7 +130,6 @@ class EncoderDecoder(Generator):
         return self._step(x_BE, (0, caches, memories, visible_BS))
 
     def step(self, x: Tensor, state: State) -> StepOut:
-        """Read `ids_B` or `simplex_BV`. Raises `IndexError` behind the space's last column."""
         return self._step(self._embed(self.embedding, x), state)
 
     def _step(self, x_BE: Tensor, state: State) -> StepOut:
@@ -147,13 +145,11 @@ class EncoderDecoder(Generator):
     def forward(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Tensor:
-        """`logits_BTV` in float32; [:, t] predicts token t from those before it and the source."""
         return self.hidden(tokens, cond, style).logits().float()
 
     def hidden(
         self, tokens: Tensor, cond: Tensor | None = None, style: int | None = None
     ) -> Hidden:
-        """What `forward` computes, before the product with the embedding."""
         memories, visible_BS = self._read(cond, style)
         start_B1E = self.style(self.start_E.expand(len(tokens), 1, -1), style)
         x_BTE = torch.cat([start_B1E, self._embed(self.embedding, tokens[:, :-1])], 1)
