@@ -1,14 +1,14 @@
 """Bases of the configurations of generators and critics: what a new network's author fills in."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.errors import UserError
 from seqgan.core.numbers import Layers
-from seqgan.core.parts import CriticPart, GeneratorPart, Part
+from seqgan.core.parts import SEQUENCES, CriticPart, GeneratorPart, Modalities, Part
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,6 +62,8 @@ class GeneratorConfig(GeneratorPart):
 class SequenceGeneratorConfig(GeneratorConfig):
     """Base of autoregressive generators: they make a network, which `build` fits to prompts."""
 
+    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+
     def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "Generator":
         """The network; one that reads the prompt first where the space has prompts."""
         from seqgan.core.types import SequenceSpace
@@ -95,6 +97,8 @@ class CriticConfig(CriticPart):
 class SequenceCriticConfig(CriticConfig):
     """Base of critics of sequences: they make a network, which `build` fits to prompts."""
 
+    accepts: ClassVar[Modalities] = SEQUENCES
+
     def build(self, space: "Space") -> "Critic":
         """The network; one that reads the prompt first where the space has prompts."""
         from seqgan.core.types import SequenceSpace
@@ -114,12 +118,12 @@ class SequenceCriticConfig(CriticConfig):
 
 
 class TransformerFields(Config):
-    """What transformers have in common."""
+    """Fields of transformers."""
 
     width: Positive = 64
     """Width of the token embedding and of every layer's output."""
     layers: Layers = 2
-    """Transformer blocks, each reading the one below; of an encoder and a decoder so many each."""
+    """Transformer blocks; of an encoder and a decoder so many each."""
     heads: Positive = 4
     """Attention heads of a layer; must divide `width`."""
     dropout: Fraction = 0.0
@@ -133,7 +137,7 @@ class TransformerFields(Config):
 
 
 class HfFields(Config):
-    """What networks of the `transformers` library have in common."""
+    """Fields of networks of the `transformers` library."""
 
     path: str
     """Hub id such as `distilgpt2`, or a local folder. Resuming and sampling read it again."""

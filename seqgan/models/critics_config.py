@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Layers
 from seqgan.core.parts import ARRAYS, SEQUENCES, Modalities, Need, Needs, Words
+from seqgan.models import critics
 from seqgan.models.base_config import (
     CriticConfig,
     Fraction,
@@ -38,25 +39,22 @@ class MlpCriticConfig(SequenceCriticConfig):
 
     def build(self, space: "Space") -> "Critic":
         from seqgan.core.types import ArraySpace
-        from seqgan.models.critics.mlp import MlpCritic
 
         if isinstance(space, ArraySpace):
-            return MlpCritic(space, self.hidden, self.layers)
+            return critics.MlpCritic(space, **arguments_of(self))
         return super().build(space)
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.mlp import MlpCritic
-
-        return MlpCritic(space, self.hidden, self.layers)
+        return critics.MlpCritic(space, **arguments_of(self))
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
         from seqgan.models.critics.mlp import MlpTrunk
 
-        return MlpTrunk(space, self.hidden, self.layers)
+        return MlpTrunk(space, **arguments_of(self))
 
 
 class _WindowsConfig(SequenceCriticConfig):
-    """What critics with windows of several widths have in common."""
+    """Fields of critics with windows of several widths."""
 
     widths: list[Positive]
     """Window widths, in tokens; none may exceed the sequence length."""
@@ -80,7 +78,6 @@ class _WindowsConfig(SequenceCriticConfig):
 class CnnCriticConfig(_WindowsConfig):
     """The SeqGAN critic: convolutions of many widths, max over time, a highway layer."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset(
         {"features", "features of prefixes", "new weights in plain layers"}
     )
@@ -98,15 +95,12 @@ class CnnCriticConfig(_WindowsConfig):
     """On the features before the read-out."""
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.cnn import CnnCritic
-
-        return CnnCritic(space, **arguments_of(self))
+        return critics.CnnCritic(space, **arguments_of(self))
 
 
 class RelganCriticConfig(_WindowsConfig):
     """The RelGAN critic: many narrow embeddings, each read by the same convolutions."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["relgan"] = "relgan"
@@ -124,15 +118,12 @@ class RelganCriticConfig(_WindowsConfig):
     """On the filters' features."""
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.relgan import RelganCritic
-
-        return RelganCritic(space, **arguments_of(self))
+        return critics.RelganCritic(space, **arguments_of(self))
 
 
 class RnnCriticConfig(SequenceCriticConfig):
-    """A causal recurrent critic: one score per step, which has seen the tokens up to there."""
+    """A causal recurrent critic: one score per step, from the tokens up to there."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset({"scores of every step"})
 
     name: Literal["rnn"] = "rnn"
@@ -156,15 +147,11 @@ class RnnCriticConfig(SequenceCriticConfig):
         return {name: {"cell": "name", **fields} for name in ("lstm", "gru") if self.from_generator}
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.rnn import RnnCritic
-
-        return RnnCritic(space, **arguments_of(self))
+        return critics.RnnCritic(space, **arguments_of(self))
 
 
 class ActionCriticConfig(SequenceCriticConfig):
     """A causal recurrent critic that scores every token that may come next."""
-
-    accepts: ClassVar[Modalities] = SEQUENCES
 
     name: Literal["action"] = "action"
     reads: Literal["logits", "log_likelihood", "surprise"] = "logits"
@@ -185,15 +172,11 @@ class ActionCriticConfig(SequenceCriticConfig):
         return frozenset(words | ({"log-likelihoods"} if self.reads == "log_likelihood" else set()))
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.action import ActionCritic
-
-        return ActionCritic(space, **arguments_of(self))
+        return critics.ActionCritic(space, **arguments_of(self))
 
 
 class TransformerCriticConfig(TransformerFields, SequenceCriticConfig):
     """A transformer encoder with a summary position; with `causal`, one score per step."""
-
-    accepts: ClassVar[Modalities] = SEQUENCES
 
     name: Literal["transformer"] = "transformer"
 
@@ -223,15 +206,12 @@ class TransformerCriticConfig(TransformerFields, SequenceCriticConfig):
         return {"transformer": fields} if self.from_generator else {}
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.transformer import TransformerCritic
-
-        return TransformerCritic(space, **arguments_of(self))
+        return critics.TransformerCritic(space, **arguments_of(self))
 
 
 class PairwiseCriticConfig(SequenceCriticConfig):
     """Compares every pair of positions by a learned bilinear form, then reads the table."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset({"features"})
 
     name: Literal["pairwise"] = "pairwise"
@@ -243,15 +223,12 @@ class PairwiseCriticConfig(SequenceCriticConfig):
     """Units of the hidden layer that reads the table."""
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.pairwise import PairwiseCritic
-
-        return PairwiseCritic(space, self.embed, self.channels, self.hidden)
+        return critics.PairwiseCritic(space, self.embed, self.channels, self.hidden)
 
 
 class LocalCriticConfig(SequenceCriticConfig):
     """Convolutions that score every column by the few tokens around it."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset({"scores of windows", "new weights in plain layers"})
 
     name: Literal["local"] = "local"
@@ -262,7 +239,7 @@ class LocalCriticConfig(SequenceCriticConfig):
 
     @property
     def reach(self) -> int:
-        """Columns that a score sees to either side."""
+        """Columns to either side that a score depends on."""
         return sum(window // 2 for window in self.windows)
 
     @model_validator(mode="after")
@@ -273,31 +250,25 @@ class LocalCriticConfig(SequenceCriticConfig):
         return self
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.local import LocalCritic
-
-        return LocalCritic(space, self.width, self.windows)
+        return critics.LocalCritic(space, self.width, self.windows)
 
 
 class CoOccurrenceCriticConfig(SequenceCriticConfig):
     """A score for every word from the words it shares a sentence with, in whatever order."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset({"new weights in plain layers"})
 
     name: Literal["co_occurrence"] = "co_occurrence"
     width: Positive = 64
-    """Width of the token embedding; the rank of what it can know of pairs of words."""
+    """Width of the token embedding; the rank of the table of pairs of words."""
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.co_occurrence import CoOccurrenceCritic
-
-        return CoOccurrenceCritic(space, self.width)
+        return critics.CoOccurrenceCritic(space, self.width)
 
 
 class HfCriticConfig(HfFields, SequenceCriticConfig):
     """A network of the `transformers` library with a read-out of its own: a score per sequence."""
 
-    accepts: ClassVar[Modalities] = SEQUENCES
     gives: ClassVar[Words] = frozenset({"features"})
 
     name: Literal["hf"] = "hf"
@@ -326,9 +297,7 @@ class HfCriticConfig(HfFields, SequenceCriticConfig):
         return {"hf": {"path": "path"}} if self.from_generator else {}
 
     def build_network(self, space: "SequenceSpace") -> "Critic":
-        from seqgan.models.critics.hf import HfCritic
-
-        return HfCritic(space, **arguments_of(self, "from_generator"))
+        return critics.HfCritic(space, **arguments_of(self, "from_generator"))
 
 
 class ClassesCriticConfig(CriticConfig):
@@ -346,11 +315,10 @@ class ClassesCriticConfig(CriticConfig):
 
     name: Literal["classes"] = "classes"
     trunk: Annotated[MlpCriticConfig | CnnCriticConfig | RelganCriticConfig, ByName()]
-    """The critic whose features are read; it does not see the label."""
+    """The critic whose features are read; it does not read the label."""
 
     def build(self, space: "Space") -> "Critic":
         from seqgan.core.types import SequenceSpace
-        from seqgan.models.critics.classes import ClassesCritic
 
         assert isinstance(space, SequenceSpace), "classes reads sequences"
-        return ClassesCritic(self.trunk.build(replace(space, prompt=0)), space)
+        return critics.ClassesCritic(self.trunk.build(replace(space, prompt=0)), space)

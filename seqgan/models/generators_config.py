@@ -7,6 +7,7 @@ from pydantic import Field
 from seqgan.core.config import Config
 from seqgan.core.numbers import Layers
 from seqgan.core.parts import Modalities, Need, Needs, Words
+from seqgan.models import generators
 from seqgan.models.base_config import (
     CriticConfig,
     Fraction,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 class RnnGeneratorConfig(SequenceGeneratorConfig):
     """One or more recurrent layers over an embedding, a linear read-out."""
 
-    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
     gives: ClassVar[Words] = frozenset({"layers to copy"})
 
     name: Literal["lstm", "gru"]
@@ -41,15 +41,11 @@ class RnnGeneratorConfig(SequenceGeneratorConfig):
     """Draw all parameters from N(0, init_std²), as SeqGAN does with 0.1; null: torch's default."""
 
     def build_network(self, space: "SequenceSpace") -> "Generator":
-        from seqgan.models.generators.rnn import RnnGenerator
-
-        return RnnGenerator(space, self.name, **arguments_of(self))
+        return generators.RnnGenerator(space, self.name, **arguments_of(self))
 
 
 class PairwiseGeneratorConfig(SequenceGeneratorConfig):
     """A GRU whose logits also compare every earlier column with each possible next token."""
-
-    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
 
     name: Literal["pairwise"] = "pairwise"
     embed: Positive = 32
@@ -64,29 +60,22 @@ class PairwiseGeneratorConfig(SequenceGeneratorConfig):
     """Bilinear similarities learned side by side."""
 
     def build_network(self, space: "SequenceSpace") -> "Generator":
-        from seqgan.models.generators.pairwise import PairwiseGenerator
-
-        return PairwiseGenerator(space, **arguments_of(self))
+        return generators.PairwiseGenerator(space, **arguments_of(self))
 
 
 class TransformerGeneratorConfig(TransformerFields, SequenceGeneratorConfig):
     """A pre-norm decoder-only transformer with a key-value cache."""
 
-    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
     gives: ClassVar[Words] = frozenset({"layers to copy"})
 
     name: Literal["transformer"] = "transformer"
 
     def build_network(self, space: "SequenceSpace") -> "Generator":
-        from seqgan.models.generators.transformer import TransformerGenerator
-
-        return TransformerGenerator(space, **arguments_of(self))
+        return generators.TransformerGenerator(space, **arguments_of(self))
 
 
 class RelationalGeneratorConfig(SequenceGeneratorConfig):
     """A relational memory core: memory slots that attend to each other and to the input."""
-
-    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
 
     name: Literal["relational"] = "relational"
     embed: Positive = 32
@@ -100,12 +89,10 @@ class RelationalGeneratorConfig(SequenceGeneratorConfig):
     gates: Literal["unit", "slot"] = "unit"
     """One input and one forget gate for each number of the memory, or for each slot."""
     dropout: Fraction = 0.0
-    """Probability of zeroing an entry of the embedding and of what the read-out sees."""
+    """Probability of zeroing an entry of the embedding and of what the read-out reads."""
 
     def build_network(self, space: "SequenceSpace") -> "Generator":
-        from seqgan.models.generators.relational import RelationalGenerator
-
-        return RelationalGenerator(space, **arguments_of(self))
+        return generators.RelationalGenerator(space, **arguments_of(self))
 
 
 class LeakGanGeneratorConfig(GeneratorConfig):
@@ -131,11 +118,10 @@ class LeakGanGeneratorConfig(GeneratorConfig):
     def build(self, space: "Space", critic: "CriticConfig | None" = None) -> "Generator":
         """The generator, with a copy of the critic inside."""
         from seqgan.core.types import SequenceSpace
-        from seqgan.models.generators.leakgan import LeakGanGenerator
 
         assert isinstance(space, SequenceSpace), "leakgan writes sequences"
         assert critic is not None, "leakgan reads a critic's features"
-        return LeakGanGenerator(space, critic.build(space), **arguments_of(self))
+        return generators.LeakGanGenerator(space, critic.build(space), **arguments_of(self))
 
 
 class LoraConfig(Config):
@@ -159,8 +145,6 @@ class HfGeneratorConfig(HfFields, SequenceGeneratorConfig):
     something only with its own tokenizer: `data.tokenizer={name: hf, path: the same}`.
     """
 
-    makes: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
-
     name: Literal["hf"] = "hf"
 
     lora: LoraConfig | None = None
@@ -171,7 +155,5 @@ class HfGeneratorConfig(HfFields, SequenceGeneratorConfig):
         return frozenset() if self.lora else frozenset({"layers to copy"})
 
     def build_network(self, space: "SequenceSpace") -> "Generator":
-        from seqgan.models.generators.hf import HfGenerator, Lora
-
-        lora = None if self.lora is None else Lora(**self.lora.model_dump())
-        return HfGenerator(space, self.path, lora, self.random_init)
+        lora = None if self.lora is None else generators.Lora(**self.lora.model_dump())
+        return generators.HfGenerator(space, self.path, lora, self.random_init)

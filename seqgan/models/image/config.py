@@ -7,6 +7,7 @@ from pydantic import Field
 
 from seqgan.core.numbers import Layers
 from seqgan.core.parts import PICTURES, Modalities, Words
+from seqgan.models import critics, generators
 from seqgan.models.base_config import CriticConfig, GeneratorConfig, Positive, arguments_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ArrayGeneratorConfig(GeneratorConfig):
 
 
 class _FromNoiseConfig(ArrayGeneratorConfig):
-    """What generators that start from noise have in common."""
+    """Fields of generators that start from noise."""
 
     latent: Positive = 64
     """Numbers in the noise vector z."""
@@ -51,9 +52,7 @@ class MlpGeneratorConfig(_FromNoiseConfig):
     """Hidden layers, each followed by a ReLU."""
 
     def build_network(self, space: "ArraySpace") -> "DirectGenerator":
-        from seqgan.models.image.mlp import MlpGenerator
-
-        return MlpGenerator(space, **arguments_of(self))
+        return generators.MlpGenerator(space, **arguments_of(self))
 
 
 class DcganGeneratorConfig(_FromNoiseConfig):
@@ -70,9 +69,7 @@ class DcganGeneratorConfig(_FromNoiseConfig):
     """Normalisation of each hidden layer: over the batch as published, or sample by sample."""
 
     def build_network(self, space: "ArraySpace") -> "DirectGenerator":
-        from seqgan.models.image.dcgan import DcganGenerator
-
-        return DcganGenerator(space, **arguments_of(self))
+        return generators.DcganGenerator(space, **arguments_of(self))
 
 
 class ResnetGeneratorConfig(_FromNoiseConfig):
@@ -87,9 +84,7 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
     """Normalisation in front of each ReLU: over the batch as published, or sample by sample."""
 
     def build_network(self, space: "ArraySpace") -> "DirectGenerator":
-        from seqgan.models.image.resnet import ResnetGenerator
-
-        return ResnetGenerator(space, **arguments_of(self))
+        return generators.ResnetGenerator(space, **arguments_of(self))
 
 
 class TranslatorConfig(ArrayGeneratorConfig):
@@ -116,9 +111,7 @@ class TranslatorConfig(ArrayGeneratorConfig):
     """Learn one affine map of the picture's plane in front: for kinds that differ in size."""
 
     def build_network(self, space: "ArraySpace") -> "DirectGenerator":
-        from seqgan.models.image.translator import Translator
-
-        return Translator(space, **arguments_of(self))
+        return generators.Translator(space, **arguments_of(self))
 
     def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
         from torch import nn
@@ -129,13 +122,15 @@ class TranslatorConfig(ArrayGeneratorConfig):
 class PictureCriticConfig(CriticConfig):
     """Base of critics of pictures: they supply `build_trunk`, which also serves as an encoder."""
 
+    accepts: ClassVar[Modalities] = PICTURES
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
+
     def build(self, space: "Space") -> "Critic":
         """The trunk with a linear read-out and a projection of the labels."""
         from seqgan.core.types import ArraySpace
-        from seqgan.models.image.critic import PictureCritic
 
         assert isinstance(space, ArraySpace), f"{self.name} reads pictures"
-        return PictureCritic(self.build_trunk(space), space)
+        return critics.PictureCritic(self.build_trunk(space), space)
 
     @abstractmethod
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
@@ -145,9 +140,6 @@ class PictureCriticConfig(CriticConfig):
 class DcganCriticConfig(PictureCriticConfig):
     """Strided convolutions that halve the picture down to 4×4 or 7×7 pixels."""
 
-    accepts: ClassVar[Modalities] = PICTURES
-    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
-
     name: Literal["dcgan"] = "dcgan"
     width: Positive = 32
     """Feature maps of the first layer; twice as many at each smaller size."""
@@ -155,32 +147,22 @@ class DcganCriticConfig(PictureCriticConfig):
     """Normalisation of each layer but the first, sample by sample."""
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
-        from seqgan.models.image.dcgan import DcganTrunk
-
-        return DcganTrunk(space, self.width, self.norm)
+        return critics.DcganTrunk(space, self.width, self.norm)
 
 
 class ResnetCriticConfig(PictureCriticConfig):
     """Residual blocks that halve the picture down to 4×4 or 7×7 pixels."""
-
-    accepts: ClassVar[Modalities] = PICTURES
-    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["resnet"] = "resnet"
     width: Positive = 32
     """Feature maps at every size."""
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
-        from seqgan.models.image.resnet import ResnetTrunk
-
-        return ResnetTrunk(space, self.width)
+        return critics.ResnetTrunk(space, self.width)
 
 
 class PatchCriticConfig(PictureCriticConfig):
     """Scores overlapping patches; the score of a picture is their mean."""
-
-    accepts: ClassVar[Modalities] = PICTURES
-    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})
 
     name: Literal["patch"] = "patch"
     width: Positive = 32
@@ -189,6 +171,4 @@ class PatchCriticConfig(PictureCriticConfig):
     """Strided convolutions; patches are 18 pixels wide with 2, and 38 with 3."""
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
-        from seqgan.models.image.translator import PatchTrunk
-
-        return PatchTrunk(space, self.width, self.layers)
+        return critics.PatchTrunk(space, self.width, self.layers)

@@ -7,6 +7,7 @@ from warnings import catch_warnings, filterwarnings
 from pydantic import Field
 
 from seqgan.core.parts import Modalities, Need, Needs, Words
+from seqgan.models import generators
 from seqgan.models.base_config import (
     Fraction,
     GeneratorConfig,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _TranslatorConfig(GeneratorConfig):
-    """What translators of text with an encoder and a decoder have in common."""
+    """Base of translators of text with an encoder and a decoder."""
 
     makes: ClassVar[Modalities] = frozenset({"text_pair"})
 
@@ -37,11 +38,16 @@ class _TranslatorConfig(GeneratorConfig):
 
         return make_pair(self.build_network, pair, self.shared)
 
-    @abstractmethod
     def build_network(
         self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
     ) -> "StyledGenerator":
         """The translator of one direction, or of as many as there are `styles`."""
+        return self.network(source, space, **arguments_of(self, "shared"), styles=styles)
+
+    @property
+    @abstractmethod
+    def network(self) -> "type[StyledGenerator]":
+        """The class of the translator."""
 
 
 with catch_warnings():
@@ -63,12 +69,9 @@ with catch_warnings():
         copy: bool = True  # type: ignore[assignment]
         """Mix in the tokens attended to; the vocabularies have to be equal."""
 
-        def build_network(
-            self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
-        ) -> "StyledGenerator":
-            from seqgan.models.seq2seq.pointer import PointerGenerator
-
-            return PointerGenerator(source, space, **arguments_of(self, "shared"), styles=styles)
+        @property
+        def network(self) -> "type[StyledGenerator]":
+            return generators.PointerGenerator
 
 
 class EncoderDecoderConfig(TransformerFields, _TranslatorConfig):
@@ -78,16 +81,13 @@ class EncoderDecoderConfig(TransformerFields, _TranslatorConfig):
 
     name: Literal["encoder_decoder"] = "encoder_decoder"
 
-    def build_network(
-        self, source: "SequenceSpace", space: "SequenceSpace", styles: int = 0
-    ) -> "StyledGenerator":
-        from seqgan.models.seq2seq.transformer import EncoderDecoder
-
-        return EncoderDecoder(source, space, **arguments_of(self, "shared"), styles=styles)
+    @property
+    def network(self) -> "type[StyledGenerator]":
+        return generators.EncoderDecoder
 
 
 class LexiconConfig(GeneratorConfig):
-    """A table that says what each token becomes; neighbours may change places."""
+    """A table with a distribution over translations of each token; neighbours may change places."""
 
     makes: ClassVar[Modalities] = frozenset({"text_pair"})
     gives: ClassVar[Words] = frozenset({"a table of tokens"})
@@ -101,10 +101,10 @@ class LexiconConfig(GeneratorConfig):
     """Width of the embedding that decides between neighbours; for `reach` above 0."""
     frequency_prior: Annotated[float, Field(ge=0)] = 0.0
     """Start with logits −s · |ln frequency of source token − ln frequency of target token|, s
-    being this number: what is equally frequent is a likelier translation. 0: all are alike."""
+    being this number: equally frequent tokens are likelier translations. 0: all are alike."""
     co_occurrence_prior: Annotated[float, Field(ge=0)] = 0.0
     """Start with this logit for every pair of words with similar co-occurrences (`data.lexicons`),
-    counted before training; 0: not looked for. For data language_pair."""
+    counted before training; 0: none. For data language_pair."""
     init_std: Annotated[float, Field(ge=0)] = 0.1
     """Standard deviation of the table's first logits."""
 
@@ -123,7 +123,6 @@ class LexiconConfig(GeneratorConfig):
 
         from seqgan.core.errors import UserError
         from seqgan.core.types import SequenceSpace
-        from seqgan.models.seq2seq.lexicon import Lexicon
 
         a, b = pair.a, pair.b
         assert isinstance(a, SequenceSpace)
@@ -134,4 +133,6 @@ class LexiconConfig(GeneratorConfig):
                 f"have {a.length} and {b.length} columns; make their lengths equal, or use pointer"
             )
         sizes = (self.period, self.reach, self.width, self.init_std)
-        return nn.ModuleDict({"a2b": Lexicon(a, b, *sizes), "b2a": Lexicon(b, a, *sizes)})
+        return nn.ModuleDict(
+            {"a2b": generators.Lexicon(a, b, *sizes), "b2a": generators.Lexicon(b, a, *sizes)}
+        )
