@@ -1,4 +1,4 @@
-"""Configuration of the probe: which estimators are measured at the same parameters."""
+"""Configuration of the probe."""
 
 from typing import Annotated
 

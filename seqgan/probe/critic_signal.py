@@ -1,14 +1,14 @@
-"""Does the critic carry signal at all?
+"""Whether the critic carries a signal at all.
 
     rank_correlation   Spearman's, of the critic's score with the oracle's log-density on generated
-                       sentences: what an estimator can climb. None without an oracle.
-    accuracy_train     share of scores on the right side of zero, sentences it was trained on
-                       against generated ones
-    accuracy_held_out  the same for real sentences it never saw
-    auc_held_out       how often a held-out real sentence scores above a generated one: of
-                       objectives whose zero means nothing (wgan, rsgan) read this one
+                       sentences; None without an oracle
+    accuracy_train     share of scores on the right side of zero, training sentences against
+                       generated ones
+    accuracy_held_out  the same for held-out sentences
+    auc_held_out       how often a held-out sentence scores above a generated one, for objectives
+                       whose zero means nothing (wgan, rsgan)
 
-A critic with accuracy_train far above accuracy_held_out has learned its sentences by heart.
+A critic with accuracy_train far above accuracy_held_out has memorised its sentences.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqgan.core.types import Critic, Rollout, Sample, Scores
+from seqgan.core.types import Critic, Rollout, Sample
 
 Density = Callable[..., Tensor]
 """`log_density(ids_BT)`, or with conditions `log_density(ids_BT, cond)`: [B], in nats."""
@@ -24,10 +24,16 @@ Density = Callable[..., Tensor]
 
 @torch.no_grad()
 def critic_signal(
-    critic: Critic, seen: Sample, held_out: Sample, fake: Rollout, log_density: Density | None
+    critic: Critic,
+    seen: Sample,
+    held_out: Sample,
+    fake: Rollout,
+    log_density: Callable[..., Tensor] | None,
 ) -> dict[str, float | None]:
-    """See the module's docstring. `fake` is a rollout."""
-    seen_B, real_B, fake_B = (_score(critic, sample) for sample in (seen, held_out, fake))
+    """See the module's docstring."""
+    seen_B, real_B, fake_B = (
+        critic(sample.x, sample.mask, sample.cond).per_sample() for sample in (seen, held_out, fake)
+    )
     correlation = None
     if log_density is not None:
         cond = () if fake.cond is None else (fake.cond,)
@@ -39,11 +45,6 @@ def critic_signal(
         "accuracy_held_out": 0.5 * (float((real_B > 0).float().mean()) + right_fake),
         "auc_held_out": _auc(real_B, fake_B),
     }
-
-
-def _score(critic: Critic, sample: Sample) -> Tensor:
-    scores: Scores = critic(sample.x, sample.mask, sample.cond)
-    return scores.per_sample()
 
 
 def _rank_correlation(score_B: Tensor, density_B: Tensor) -> float | None:
