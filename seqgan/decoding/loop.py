@@ -3,9 +3,9 @@
 Everything that writes sequences goes through `decode`. What differs is the sampler, a function from
 `logits_BV` to the next token: ancestral, greedy, relaxed or straight-through.
 
-Rows may join the loop late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence;
-each prefix enters at its own column from the state cached there, so that nothing is decoded twice
-and all prefixes advance in one batch. Rows stay in the order in which they joined.
+Rows may join late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence; each prefix
+enters at its own column from the state cached there, so that nothing is decoded twice and all
+prefixes advance in one batch. Rows stay in the order in which they joined.
 """
 
 from collections.abc import Iterator, Sequence
@@ -116,8 +116,7 @@ def _mask_finished(
 
 
 def _block_rows(logits_BV: Tensor) -> int:
-    """Rows per block. A GPU keeps one block, since launches cost more than rows; on a CPU a block
-    has to fit the cache."""
+    """One block on a GPU, where launches cost more than rows; on a CPU a block fits the cache."""
     if logits_BV.device.type != "cpu":
         return 1 << 31
     return max(256, _BLOCK_LOGITS // logits_BV.shape[-1])
@@ -160,10 +159,8 @@ def sample(
 
 
 def _until_all_ended(columns: Iterator[Column], space: SequenceSpace) -> list[Column]:
-    """All columns; those behind every row's end are alike, so a CPU does not compute them.
-
-    (A GPU would have to wait for the answer in every column.)
-    """
+    """All columns; those behind every row's end are alike, so a CPU does not compute them. (A GPU
+    would have to wait for the answer in every column.)"""
     found: list[Column] = []
     for column in columns:
         found.append(column)
@@ -217,11 +214,8 @@ def prefix_states(
 def continuations(
     generator: Generator, space: SequenceSpace, rollout: Rollout, copies: int, sampler: Sampler
 ) -> Tensor:
-    """`ids_PNBT`: N continuations of every proper prefix of every sentence.
-
-    Entry [p, n, b] starts with the first p + 1 tokens of sentence b. All prefixes advance in one
-    batch from states that are computed once.
-    """
+    """`ids_PNBT`: N continuations of every proper prefix of every sentence; entry [p, n, b] starts
+    with the first p + 1 tokens of sentence b."""
     batch, length = rollout.ids_BT.shape
     goes_on_BT = rollout.mask_BT
     if space.end_id is not None:

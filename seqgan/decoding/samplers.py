@@ -73,8 +73,7 @@ class GumbelSoftmax:
     """y = softmax((logits + g) / temperature), g ~ Gumbel(0, 1)  (Jang 2017, Maddison 2017).
 
     With `hard` the forward value is one-hot(argmax y) and the gradient that of y
-    (straight-through Gumbel). Without it the soft row itself goes on, into the critic and into
-    the next step of the generator.
+    (straight-through Gumbel). Without it critic and generator read the soft row itself.
     """
 
     temperature: float
@@ -93,7 +92,7 @@ class GumbelSoftmax:
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """The distribution itself, softmax(logits / temperature), goes on as a soft row: no noise."""
+    """The distribution itself, softmax(logits / temperature), as a soft row: no noise."""
 
     temperature: float = 1.0
 
@@ -131,9 +130,9 @@ def sample_categorical(probs_BV: Tensor, copies: int) -> Tensor:
     """`ids_NB`: `copies` draws from each row of probabilities, by inverting the CDF.
 
     Rows need not sum to one. A token of probability 0 is never drawn. Rows that are not finite
-    get the last token: their loss stops the run, not an index out of range. Over a large
-    vocabulary the search is done twice, for a block of about √V tokens and inside it: a
-    cumulative sum over all V would cost more than the softmax before it.
+    get the last token: their loss stops the run, not an index out of range. A large vocabulary is
+    searched twice, for a block of about √V tokens and inside it: a cumulative sum over all V would
+    cost more than the softmax.
     """
     batch, vocab = probs_BV.shape
     uniform_BN = torch.rand(batch, copies, device=probs_BV.device, dtype=probs_BV.dtype)

@@ -84,8 +84,8 @@ class Highway(nn.Module):
 class Recurrent(nn.Module):
     """One LSTM or GRU layer that reads a whole sequence or one token at a time.
 
-    Each gate has *one* trainable bias; torch's second one stays at zero. (In a GRU the bias of
-    the candidate therefore stands outside the reset gate's product.)
+    Each gate has *one* trainable bias; torch's second one stays at zero, so that in a GRU the bias
+    of the candidate stands outside the reset gate's product.
     """
 
     def __init__(self, cell: Literal["lstm", "gru"], inputs: int, hidden: int) -> None:
@@ -105,12 +105,8 @@ class Recurrent(nn.Module):
         return weight_ih, weight_hh, bias_ih, bias_hh
 
     def train(self, mode: bool = True) -> "Recurrent":
-        """Set the mode of this module; the layer inside it always stays in training mode.
-
-        cuDNN refuses to differentiate a recurrent layer in evaluation mode, and pathwise
-        estimators differentiate through an evaluating critic. The layer has no dropout and no
-        buffers, so both modes compute the same.
-        """
+        """The layer inside stays in training mode: cuDNN differentiates it in no other, pathwise
+        estimators differentiate an evaluating critic, and both modes compute the same."""
         super().train(mode)
         self.rnn.train()
         return self
@@ -181,9 +177,7 @@ class Block(nn.Module):
         self, x_BE: Tensor, past: KeyValue, visible_BT: Tensor | None = None
     ) -> tuple[Tensor, KeyValue]:
         """The next column, [B, width], and the cache with it; `past` itself is not touched.
-
-        It attends to itself and the columns before, of which `visible_BT` leaves some out.
-        """
+        `visible_BT` are the columns it attends to, its own among them; None: all."""
         visible = None if visible_BT is None else visible_BT[:, None, None]
         x_B1E = x_BE[:, None]
         query, key, value = self._split_heads(x_B1E)
@@ -258,7 +252,7 @@ class LabelEmbeddings(nn.Module):
         self.width = LABEL_WIDTH * len(label_sizes)
 
     def forward(self, x_BL: Tensor, cond_BA: Tensor | None) -> Tensor:
-        """[B, L + width]; without labels `x_BL` itself."""
+        """[B, L + width]."""
         return torch.cat([x_BL, *_look_up(self.tables, cond_BA)], 1)
 
 
@@ -275,7 +269,7 @@ class LabelProjection(nn.Module):
             nn.init.normal_(table.weight, std=features**-0.5)
 
     def forward(self, score_B: Tensor, features_BF: Tensor, cond_BA: Tensor | None) -> Tensor:
-        """`score_B`; without labels the one that was given."""
+        """`score_B`."""
         for vector_BF in _look_up(self.tables, cond_BA):
             score_B = score_B + (vector_BF * features_BF).sum(1)
         return score_B

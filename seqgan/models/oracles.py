@@ -1,12 +1,11 @@
-"""Oracles: distributions over sequences whose density is known, to hold generators against.
+"""Oracles: distributions over sequences whose density is known.
 
 Random recurrent networks (Yu et al. 2017) with N(0, std²) parameters from a seed; the SeqGAN
 paper's own LSTM from its published parameters; and constraint oracles, whose sentences obey a
 global rule and whose density is exact (−∞ for whatever breaks the rule).
 
-Deviation: other toolkits draw their random oracle unseeded on every machine, and `nn.LSTM`'s
-second bias makes its distribution another one. Here parameters come from NumPy's frozen legacy
-stream, gates have one bias, and `sha256` pins the result.
+Deviation of random ones from other toolkits, which draw them unseeded: parameters come from NumPy's
+frozen legacy stream, gates have one bias, and `sha256` pins the result.
 """
 
 import hashlib
@@ -45,7 +44,7 @@ class Oracle(Protocol):
 
 
 class NetworkOracle:
-    """A recurrent generator that is never trained, as an oracle."""
+    """A generator that is never trained, as an oracle."""
 
     def __init__(self, network: Generator, space: SequenceSpace, device: torch.device) -> None:
         self.space = space
@@ -64,8 +63,8 @@ class NetworkOracle:
 class ConditionalOracle:
     """Prompts from a known distribution; p(x | c) of a random network that has read the prompt.
 
-    `network` is one for rows of prompt and answer together, `space` that of the answers. Prompts
-    are `uniform` over the first `labels` tokens (None: over all), or written by the network.
+    `network` writes prompt and answer in one row, `space` is that of the answers. Prompts are
+    `uniform` over the first `labels` tokens (None: over all), or written by the network.
     """
 
     def __init__(
@@ -95,7 +94,6 @@ class ConditionalOracle:
         return self._answers.sample(len(cond), cond)
 
     def log_prob(self, ids_BT: Tensor, cond: Tensor | None = None) -> Tensor:
-        """`log p(x | c)` [B], exact, in nats per sequence."""
         return self._answers.log_prob(ids_BT, cond)
 
 
@@ -210,8 +208,7 @@ def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:
 class HalvesOracle:
     """A Markov chain writes the first half; the second repeats it, forwards or mirrored.
 
-    The chain's initial distribution and transition rows are uniform on the simplex
-    (Dirichlet(1)), from the seed.
+    Its initial distribution and transition rows are Dirichlet(1), from the seed.
     """
 
     def __init__(self, vocab_size: int, length: int, seed: int, mirrored: bool) -> None:
@@ -247,9 +244,8 @@ class BracketsOracle:
     def __init__(self, pairs: int, length: int) -> None:
         self.space = SequenceSpace(2 * pairs, length)
         self._pairs = pairs
-        self._log_count = log(comb(length, length // 2) // (length // 2 + 1)) + (length // 2) * log(
-            pairs
-        )
+        half = length // 2
+        self._log_count = log(comb(length, half) // (half + 1)) + half * log(pairs)
         self._open_share = _open_shares(length)
 
     def sample(self, rows: int) -> Tensor:
@@ -288,15 +284,15 @@ def is_balanced(row: list[int], pairs: int) -> bool:
 def _open_shares(length: int) -> Tensor:
     """[columns left, depth] → share of completions whose next token opens a bracket.
 
-    The kinds cancel: every completion of equal shape has equally many choices of kinds.
+    Kinds cancel: completions of equal shape have equally many choices of kinds.
     """
-    ways = np.zeros((length + 1, length + 2))
-    ways[0, 0] = 1.0
+    count = np.zeros((length + 1, length + 2))
+    count[0, 0] = 1.0
     share = np.zeros((length + 1, length + 2))
     for left in range(1, length + 1):
         for depth in range(length + 1):
-            opening = ways[left - 1, depth + 1]
-            closing = ways[left - 1, depth - 1] if depth else 0.0
-            ways[left, depth] = opening + closing
+            opening = count[left - 1, depth + 1]
+            closing = count[left - 1, depth - 1] if depth else 0.0
+            count[left, depth] = opening + closing
             share[left, depth] = opening / max(opening + closing, 1.0)
     return torch.from_numpy(share)

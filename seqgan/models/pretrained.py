@@ -58,7 +58,7 @@ def load_network(
     known = len(network.get_input_embeddings().weight)
     if space.vocab_size > known:
         raise UserError(
-            f"{field}.path={path!r} knows {known} tokens, but the data have "
+            f"{field}.path={path!r} has {known} tokens, but the data have "
             f"{space.vocab_size}; take its own tokenizer (data.tokenizer.name=hf), or a larger "
             "network"
         )

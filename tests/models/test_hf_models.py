@@ -276,7 +276,7 @@ def test_a_missing_package_is_named_with_its_remedy(package, fields, network, mo
 
 
 def test_a_vocabulary_that_is_too_small_is_refused(network) -> None:
-    with pytest.raises(UserError, match=rf"knows {VOCAB} tokens, but the data have 13"):
+    with pytest.raises(UserError, match=rf"has {VOCAB} tokens, but the data have 13"):
         make_generator(network("gpt2"), SequenceSpace(13, 4))
 
 

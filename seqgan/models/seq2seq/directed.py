@@ -20,8 +20,7 @@ StyledGenerator = PointerGenerator | EncoderDecoder
 class Directed(Generator):
     """A network with styles, bound to one of them.
 
-    Several may hold one network: its parameters are then theirs together, also after `deepcopy`
-    of a module that holds all of them.
+    Several may hold one network, also after `deepcopy` of a module that holds all of them.
     """
 
     def __init__(self, network: StyledGenerator, style: int) -> None:
@@ -38,7 +37,7 @@ class Directed(Generator):
 
     @training.setter
     def training(self, mode: bool) -> None:
-        """Nothing to keep: `train` sets the mode of the network too."""
+        """`train` sets the mode of the network too."""
 
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
         return self.network.start(batch, cond, style=self.style)

@@ -1,19 +1,19 @@
-"""Token by token: a table says what each token becomes, and nothing else is known.
+"""Translation token by token, from a table.
 
     logits_t = table[t mod period, x_t]                                     (reach 0)
     p_t = Σ_{|d| ≤ reach} a_d(x_{t−reach}, …, x_{t+reach}) · softmax(table[x_{t+d}])
 
 With one table this is a substitution cipher, with `period` tables taken in turn a Vigenère cipher,
-with `reach` 1 a word-by-word translation that may exchange neighbours: which neighbour is
-translated (a softmax over offsets) is decided by a small network on the words around. Given the
-source the tokens are independent, so all are drawn at once.
+with `reach` 1 a word-by-word translation that may exchange neighbours: a small network on the words
+around gives the share a_d of each. Given the source the tokens are independent, so all are drawn at
+once.
 
-`bijection` is the penalty of a table that writes one token for several others,
+`bijection` is a penalty of tables that write one token for several others,
 mean over target tokens v of (Σ_u softmax(table[u])_v − V_source / V_target)², where end tokens of
-either side are left out. A one-to-one table has 0. It is soft: nothing forbids.
+either side are left out; a one-to-one table has 0.
 
-An end token stays where it is: a source's end becomes an end, and nothing else does. CipherGAN
-(Gomez et al. 2018) has convolutions instead of tables, and embeddings of positions.
+A source's end becomes an end, and nothing else does. CipherGAN (Gomez et al. 2018) has convolutions
+instead of tables, and embeddings of positions.
 """
 
 import torch
@@ -59,15 +59,15 @@ class Lexicon(ParallelGenerator):
             self.around = nn.Embedding(source.vocab_size, width)
             self.choose = nn.Conv1d(width, offsets, offsets, padding=reach)
             nn.init.zeros_(self.choose.weight)
-            # At first nearly every token is translated where it stands: with equal shares a
-            # table that is shifted by one column is as good a start, and no way leads back.
+            # At first nearly every token is translated where it stands: with equal shares
+            # training may end in a table that is shifted by one column.
             bias_D = torch.zeros(offsets)
             bias_D[reach] = _STAY
             self.choose.bias = nn.Parameter(bias_D)
 
     @torch.no_grad()
     def add_prior_logits(self, logits_UV: Tensor) -> None:
-        """Add to the logits of every table what is known beforehand."""
+        """Add a prior to the logits of every table."""
         self.table_PUV.add_(logits_UV)
 
     def emit(self, cond: Tensor) -> Tensor:

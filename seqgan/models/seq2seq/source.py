@@ -1,4 +1,4 @@
-"""What the encoders read: a token tensor and which of its columns are sentence, and the style."""
+"""What encoders read: the source, the mask of its sentences, and the style (direction)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,7 @@ from seqgan.models.layers import TokenEmbedding
 
 
 def visible_columns(cond: Tensor | None, source: SequenceSpace) -> tuple[Tensor, Tensor]:
-    """The token tensor itself and `visible_BS`: True up to and including the first end token.
-
-    The end of simplices is where they peak at the end token.
-    """
+    """`cond` itself and `visible_BS`: True up to the first end token, of simplices their peak."""
     assert cond is not None, "needs something to translate"
     hard_BS = cond.argmax(-1) if cond.is_floating_point() else cond
     return cond, mask_until_end(hard_BS, source.end_id)

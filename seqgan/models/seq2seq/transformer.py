@@ -23,7 +23,7 @@ from seqgan.models.seq2seq.source import StyleEmbedding, embeddings, visible_col
 class MemoryBlock(nn.Module):
     """A pre-norm decoder block: x + self-attention, x + attention to a memory, x + perceptron.
 
-    Dropout acts on what each part adds. See `layers.Block` for one without a memory.
+    Dropout acts on what each part adds.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
