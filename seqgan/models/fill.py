@@ -28,12 +28,6 @@ def take_columns(x: Tensor, first_B: Tensor, length: int) -> Tensor:
     return x.gather(1, index_BT.expand(-1, -1, *x.shape[2:]))
 
 
-def visible_columns(fill_B: Tensor, columns: int) -> Tensor:
-    """`visible_BT` of a row [start token, fill, prompt, answer], of which so many are there."""
-    column_T = torch.arange(columns, device=fill_B.device)
-    return (column_T == 0) | (column_T > fill_B[:, None])
-
-
 def begun_columns(mask_BT: Tensor) -> Tensor:
     """`begun_BT`: True from the first column on that counts."""
     return mask_BT.cumsum(1) > 0

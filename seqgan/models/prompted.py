@@ -60,9 +60,8 @@ class PromptedGenerator(Generator):
     def hidden(self, tokens: Tensor, cond: Tensor | None = None) -> Hidden:
         """The inner generator's, of the answer's columns: logits of the prompt are not computed
         where its last layer is linear."""
-        joined = _joined(tokens, cond)
         assert cond is not None, "needs a prompt"
-        fill_B = count_fill(cond, self.fill_id)
+        joined, fill_B = _joined(tokens, cond), count_fill(cond, self.fill_id)
         if fill_B is None:
             hidden = self.inner.hidden(joined)
             return replace(hidden, h_BTH=hidden.h_BTH[:, self.prompt :])
@@ -95,11 +94,11 @@ class PromptedCritic(Critic):
         fill_B = count_fill(cond, self.fill_id)
         joined, visible = _joined(x, cond), self._visible(mask, fill_B)
         if fill_B is None or not self.inner.counts_from_first:
-            columns = slice(self.prompt, None)
-            return _of_answers(self.inner(joined, visible), lambda scores: scores[:, columns])
+            scores = self.inner(joined, visible)
+            return _of_answers(scores, lambda score: score[:, self.prompt :])
         first_B, length = self.prompt - fill_B, x.shape[1]
         scores = self.inner(move_left(joined, fill_B), move_left(visible, fill_B))
-        return _of_answers(scores, lambda scores: take_columns(scores, first_B, length))
+        return _of_answers(scores, lambda score: take_columns(score, first_B, length))
 
     def score_continuations(
         self, ids_RT: Tensor, mask_RT: Tensor, shared: SharedPrefix, cond: Tensor | None = None
@@ -111,8 +110,7 @@ class PromptedCritic(Critic):
         visible = self._visible(mask_RT, count_fill(cond, self.fill_id))
         inner_shared = SharedPrefix(shared.batch, shared.columns + self.prompt)
         scores = self.inner.score_continuations(_joined(ids_RT, cond), visible, inner_shared)
-        columns = slice(self.prompt, None)
-        return _of_answers(scores, lambda scores: scores[:, columns])
+        return _of_answers(scores, lambda score: score[:, self.prompt :])
 
     def _visible(self, mask_BT: Tensor, fill_B: Tensor | None) -> Tensor:
         """Prompts count in every column that holds more than fill."""
@@ -131,9 +129,8 @@ def _of_answers(scores: Scores, cut: Callable[[Tensor], Tensor]) -> Scores:
     return Scores(cut(scores.score), cut(scores.mask_BT), scores.features_BF, q_BTV)
 
 
-def _joined(tokens: Tensor, cond: Tensor | None) -> Tensor:
+def _joined(tokens: Tensor, cond: Tensor) -> Tensor:
     """Prompt and answer in one row: ids, or rows of the simplex where the answer has them."""
-    assert cond is not None, "needs a prompt"
     if tokens.is_floating_point() and not cond.is_floating_point():
         cond = F.one_hot(cond, tokens.shape[-1]).to(tokens.dtype)
     return torch.cat([cond, tokens], 1)

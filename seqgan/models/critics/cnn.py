@@ -58,7 +58,7 @@ class CnnCritic(SequenceCritic):
     ) -> None:
         super().__init__()
         self.embedding = TokenEmbedding(space.vocab_size, embed)
-        # Linear layers over windows laid out token by token, as `_windows` cuts them.
+        # Linear layers over windows laid out token by token.
         self.filters = Stack[nn.Linear](
             nn.Linear(width * embed, count) for width, count in zip(widths, filters, strict=True)
         )
@@ -74,13 +74,13 @@ class CnnCritic(SequenceCritic):
         batch = shared.batch
         prefix_BTE = self._embed(ids_RT[:batch], mask_RT[:batch])[:, : shared.columns]
         begun_BT = self._begun(mask_RT[:batch])
-        known = [
+        maxima = [
             self._strongest(layer, prefix_BTE, begun_BT)
             if self._width(layer) <= shared.columns
             else None
             for layer in self.filters
         ]
-        score = partial(self._score_behind, shared.columns, known)
+        score = partial(self._score_behind, shared.columns, maxima)
         blocks = max(1, CHUNK_ROWS // batch)
         return score_in_chunks(score, ids_RT, mask_RT, rows=blocks * batch)
 
@@ -90,18 +90,18 @@ class CnnCritic(SequenceCritic):
         return self._read(pooled)
 
     def _score_behind(
-        self, columns: int, known: list[Tensor | None], ids_RT: Tensor, mask_RT: Tensor
+        self, columns: int, maxima: list[Tensor | None], ids_RT: Tensor, mask_RT: Tensor
     ) -> Scores:
         """Scores from the maxima over the first columns and the windows that reach behind them."""
         embedded_RTE, begun_RT = self._embed(ids_RT, mask_RT), self._begun(mask_RT)
         pooled = []
-        for layer, known_BF in zip(self.filters, known, strict=True):
+        for layer, maximum_BF in zip(self.filters, maxima, strict=True):
             first = max(0, columns - self._width(layer) + 1)
             begun = None if begun_RT is None else begun_RT[:, first:]
             strongest_RF = self._strongest(layer, embedded_RTE[:, first:], begun)
-            if known_BF is not None:
-                copies = len(ids_RT) // len(known_BF)
-                strongest_RF = torch.maximum(strongest_RF, known_BF.repeat(copies, 1))
+            if maximum_BF is not None:
+                copies = len(ids_RT) // len(maximum_BF)
+                strongest_RF = torch.maximum(strongest_RF, maximum_BF.repeat(copies, 1))
             pooled.append(strongest_RF)
         return self._read(pooled)
 
@@ -122,10 +122,6 @@ class CnnCritic(SequenceCritic):
 
     def _strongest(self, layer: nn.Linear, embedded_BTE: Tensor, begun_BT: Tensor | None) -> Tensor:
         """The largest response of each filter over all windows: [B, filters]."""
-        response_BTF = layer(_windows(embedded_BTE, layer.in_features))
+        windows = embedded_BTE.flatten(1).unfold(1, layer.in_features, embedded_BTE.shape[2])
+        response_BTF = layer(windows)
         return without_fill(response_BTF, begun_BT).amax(1)
-
-
-def _windows(embedded_BTE: Tensor, size: int) -> Tensor:
-    """All windows of `size` / E neighbouring tokens: [B, T − width + 1, size], without a copy."""
-    return embedded_BTE.flatten(1).unfold(1, size, embedded_BTE.shape[2])

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.types import Generator, Hidden, SequenceSpace, State, StepOut, after_prompt
-from seqgan.models.fill import visible_columns
 from seqgan.models.layers import Block, Positions, Stack, TokenEmbedding
 
 
@@ -52,7 +51,7 @@ class TransformerGenerator(Generator):
         return self._step(self.embedding(x), state)
 
     def read_prompt(self, ids_BP: Tensor, fill_B: Tensor | None, before: StepOut) -> StepOut:
-        """Columns of fill are noted in the state and read like the others."""
+        """Columns of fill are read like the others, and hidden afterwards."""
         column, _, caches = before.state
         out = StepOut(before.logits_BV, (column, fill_B, caches))
         for ids_B in ids_BP.unbind(1):
@@ -63,7 +62,8 @@ class TransformerGenerator(Generator):
         column, fill_B, caches = state
         visible_BT, position = None, column
         if fill_B is not None:
-            visible_BT = visible_columns(fill_B, column + 1)
+            column_T = torch.arange(column + 1, device=fill_B.device)
+            visible_BT = (column_T == 0) | (column_T > fill_B[:, None])
             position = (column - fill_B).clamp(min=0)
         h_BE = self.dropout(self.positions.at(x_BE, position))
         after = []

@@ -21,7 +21,7 @@ In printed samples and in scores against references a copied `<unk>` becomes the
 (`copied_columns`): the unknown one with the most attention at that step.
 """
 
-from typing import cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ from seqgan.models.seq2seq.source import StyleEmbedding, embeddings, visible_col
 FLOOR = 1e-9
 """Added to every probability before its logarithm."""
 
-Memory = tuple[Tensor, Tensor, Tensor, Tensor]
+Memory = Sequence[Tensor]
 """keys_BSH, memory_BSM, the token tensor of the source, visible_BS."""
 
 
@@ -46,7 +46,7 @@ class PointerGenerator(Generator):
 
         PointerGenerator(source, space, hidden=64)(ids_BT, cond=source_BS)  # logits_BTV
 
-    The state is (h_BH, keys_BSH, memory_BSM, source, visible_BS).
+    The state is (h_BH, *Memory).
     """
 
     def __init__(
@@ -91,8 +91,7 @@ class PointerGenerator(Generator):
         return self._step(self.embedding(x), state)
 
     def _step(self, x_BE: Tensor, state: State) -> StepOut:
-        h_BH, *rest = state
-        memory = cast(Memory, tuple(rest))
+        h_BH, *memory = state
         x_BE = self.dropout(x_BE)
         h_BH, (after_BH,) = self.decoder.step(x_BE, (h_BH,))
         logits_B1V = self._predict(x_BE[:, None], h_BH[:, None], memory)
@@ -165,8 +164,7 @@ class PointerGenerator(Generator):
         logits_BTV, attention_BTS, gate_BT1 = self._parts(x_BTE, h_BTH, memory)
         if gate_BT1 is None:
             return logits_BTV
-        _, _, source, _ = memory
-        copied_BTV = copy_distribution(attention_BTS, source, self.vocab_size)
+        copied_BTV = copy_distribution(attention_BTS, memory[2], self.vocab_size)
         return (gate_BT1 * logits_BTV.softmax(-1) + (1 - gate_BT1) * copied_BTV + FLOOR).log()
 
     def _parts(
