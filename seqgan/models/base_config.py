@@ -79,11 +79,7 @@ class SequenceGeneratorConfig(GeneratorConfig):
 
 
 class CriticConfig(CriticPart):
-    """Base of every critic's configuration.
-
-    Parameters are freshly initialised, on the CPU; a critic that does not fit the data raises
-    `UserError`.
-    """
+    """Base of every critic's configuration; networks are made as by `GeneratorConfig`."""
 
     @abstractmethod
     def build(self, space: "Space") -> "Critic":

@@ -33,14 +33,11 @@ class Stack(nn.ModuleList, Generic[LayerT]):
 
 
 class Trunk(Protocol):
-    """A module that turns samples into features: a critic without its read-out, or an encoder."""
+    """A module that turns samples into `features_BF`: a critic without its read-out, an encoder."""
 
     features: int
-    """Numbers in the features of one sample."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """`features_BF`."""
-        ...
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class TokenEmbedding(nn.Embedding):

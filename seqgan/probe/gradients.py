@@ -29,6 +29,7 @@ Learned baselines and control variates are fitted first, on batches of their own
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import torch
@@ -39,7 +40,7 @@ from seqgan.core.masks import mask_until_end
 from seqgan.core.rng import isolated
 from seqgan.core.types import Generator, Reward, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import token_log_probs
-from seqgan.estimators.base import Estimator, hard_samples
+from seqgan.estimators.base import Estimator, Surrogate, hard_samples
 from seqgan.metrics.divergence import MAX_ENUMERATED, all_sequences
 
 GROUPS = 20
@@ -89,9 +90,10 @@ def probe_gradients(
                 generator, space, request, reward, one.summed, reference_batches, seed + 1
             )
         gradient_P, error = references[one.summed]
+        estimate = partial(_surrogate, generator, one.estimator, request, reward)
         with isolated(seed):
-            _fit(generator, one, request, reward, fit)
-            row = _measure(generator, one.estimator, request, reward, samples, gradient_P)
+            _fit(one.network, estimate, fit)
+            row = _measure(generator, estimate, samples, gradient_P)
         rows.append({"label": one.label, **row, "reference_error": error})
         done()
     return rows
@@ -174,20 +176,21 @@ def _values(reward: Reward, rollout: Rollout, summed: bool) -> Tensor:
 # ── The estimates ─────────────────────────────────────────────────────────────────────────────
 
 
+def _surrogate(
+    generator: Generator, estimator: Estimator, request: SampleRequest, reward: Reward
+) -> Surrogate:
+    """One estimate, as a loss."""
+    return estimator.loss(generator, estimator.sample(generator, request), reward)
+
+
 def _measure(
-    generator: Generator,
-    estimator: Estimator,
-    request: SampleRequest,
-    reward: Reward,
-    samples: int,
-    reference_P: Tensor,
+    generator: Generator, estimate: Callable[[], Surrogate], samples: int, reference_P: Tensor
 ) -> dict[str, float]:
     moments, budget = _Moments(reference_P, samples), Budget()
     started = time.perf_counter()
     with counting(budget):
         for _ in range(samples):
-            rollout = estimator.sample(generator, request)
-            moments.add(_gradient(estimator.loss(generator, rollout, reward).loss, generator))
+            moments.add(_gradient(estimate().loss, generator))
     seconds = time.perf_counter() - started
     return {
         **moments.summary(),
@@ -197,15 +200,12 @@ def _measure(
     }
 
 
-def _fit(
-    generator: Generator, one: Probed, request: SampleRequest, reward: Reward, updates: int
-) -> None:
-    if one.network is None or not updates:
+def _fit(network: nn.Module | None, estimate: Callable[[], Surrogate], updates: int) -> None:
+    if network is None or not updates:
         return
-    optimizer = torch.optim.Adam(one.network.parameters(), lr=FIT_RATE)
+    optimizer = torch.optim.Adam(network.parameters(), lr=FIT_RATE)
     for _ in range(updates):
-        rollout = one.estimator.sample(generator, request)
-        loss = one.estimator.loss(generator, rollout, reward).baseline_loss
+        loss = estimate().baseline_loss
         if loss is None:
             return
         optimizer.zero_grad()

@@ -120,7 +120,7 @@ class TranslatorConfig(ArrayGeneratorConfig):
 
 
 class PictureCriticConfig(CriticConfig):
-    """Base of critics of pictures: they supply `build_trunk`, which also serves as an encoder."""
+    """Base of critics of pictures, made of a trunk, which also serves as an encoder."""
 
     accepts: ClassVar[Modalities] = PICTURES
     gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers"})

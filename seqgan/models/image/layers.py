@@ -1,4 +1,4 @@
-"""What networks for pictures share: their sizes, normalisations, and convolutions that resize.
+"""What networks for pictures share: sizes, normalisations, ends, and convolutions that resize.
 
 Nearest neighbours and a 3×3 kernel k is one *transposed* convolution of stride 2 whose 4×4 kernel
 is the sum of k at the four corners, and a 3×3 kernel and the mean over 2×2 pixels is one
@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
-from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.layers import LabelEmbeddings
+from seqgan.core.types import ArraySpace, Critic, DirectGenerator, Scores
+from seqgan.models.layers import LabelEmbeddings, LabelProjection, Trunk, score_in_chunks
 
 Norm = Literal["batch", "layer", "instance", "none"]
 
@@ -69,6 +69,31 @@ class PyramidGenerator(DirectGenerator):
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
         h_BCHW = self.project(self.labels(z_BL, cond)).unflatten(1, self.start_shape)
         return self.layers(h_BCHW).tanh()
+
+
+class PictureCritic(Critic):
+    """A trunk, a read-out, a projection of labels: wᵀ f(x) + b + Σ_a ⟨embed_a(label_a), f(x)⟩.
+
+    `score_B` and `features_BF` of pictures [B, C, H, W] under labels [B, A], if there are any
+    (Miyato & Koyama 2018).
+
+        PictureCritic(DcganTrunk(space, width=16), space)(x_BCHW).score
+    """
+
+    def __init__(self, trunk: Trunk, space: ArraySpace) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.features = trunk.features
+        self.readout = nn.Linear(trunk.features, 1)
+        self.projection = LabelProjection(space.label_sizes, trunk.features)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        return score_in_chunks(self._score, x, cond)
+
+    def _score(self, x: Tensor, cond: Tensor | None) -> Scores:
+        features_BF = self.trunk(x)
+        score_B = self.readout(features_BF)[:, 0]
+        return Scores(self.projection(score_B, features_BF, cond), features_BF=features_BF)
 
 
 class UpConv(nn.Conv2d):
