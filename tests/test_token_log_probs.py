@@ -175,7 +175,7 @@ def test_a_likelihood_at_temperature_one_divides_no_logits(make: Any) -> None:
     assert mode.found == 0
     with _Divisions() as mode:
         chosen_log_probs(generator(ids_BT, cond), ids_BT, mask_BT, 0.5)
-    assert mode.found == 1, "the test sees divisions"
+    assert mode.found == 1, "the test counts divisions"
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,7 @@ def test_a_window_reaches_as_far_as_its_configuration_says(windows, reach) -> No
 # ── Company ───────────────────────────────────────────────────────────────────────────────────
 
 
-def company(length: int) -> tuple[CoOccurrenceCritic, Tensor, Tensor]:
+def co_occurrence(length: int) -> tuple[CoOccurrenceCritic, Tensor, Tensor]:
     """A critic of co-occurrence, and two sentences of which the second ends early."""
     torch.manual_seed(0)
     critic = CoOccurrenceCritic(SequenceSpace(6, length, END), width=8)
@@ -287,7 +287,7 @@ def company(length: int) -> tuple[CoOccurrenceCritic, Tensor, Tensor]:
 
 
 def test_company_is_the_documented_sum_over_pairs() -> None:
-    critic, ids_BT, mask_BT = company(5)
+    critic, ids_BT, mask_BT = co_occurrence(5)
     scores = critic(ids_BT, mask_BT)
     e_BTE = critic.embedding.weight[ids_BT]
     for row in range(2):
@@ -300,7 +300,7 @@ def test_company_is_the_documented_sum_over_pairs() -> None:
 
 
 def test_company_does_not_see_order_and_windows_do() -> None:
-    critic, ids_BT, mask_BT = company(5)
+    critic, ids_BT, mask_BT = co_occurrence(5)
     order = torch.tensor([3, 0, 4, 1, 2])
     before = critic(ids_BT[:1], mask_BT[:1]).score
     close(critic(ids_BT[:1, order], mask_BT[:1]).score, before[:, order])

@@ -391,7 +391,7 @@ def test_many_rows_without_gradient_score_as_they_do_with_it(critic, ids_BT) -> 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
 def test_critics_can_be_differentiated_twice(name, network, ids_BT) -> None:
-    """Gradient penalties ask for it. (Gemma computes in float32 in places, whatever it is told.)"""
+    """Gradient penalties ask for it. (Gemma computes in float32 in places, even so.)"""
     critic = make_critic(network(name), **CRITICS[name]).double()
     few_BT = ids_BT[1:3, :3]
     mask_BT = mask_until_end(few_BT, END)

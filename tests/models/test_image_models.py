@@ -329,12 +329,12 @@ def test_coordinates_tell_a_translator_where_it_is() -> None:
     inner, moved = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
     inner[..., 26:30, 26:30], moved[..., 34:38, 34:38] = 1, 1
     differences = {}
-    for told in (False, True):
-        config = TRANSLATOR.model_copy(update={"norm": "none", "coordinates": told})
+    for given in (False, True):
+        config = TRANSLATOR.model_copy(update={"norm": "none", "coordinates": given})
         translator = build(config, ArraySpace((1, 64, 64)))
         here, there = (translator(translator.draw(1), x)[0, 0] for x in (inner, moved))
         window = here[20:36, 20:36] - there[28:44, 28:44]
-        differences[told] = float(window.detach().abs().max())
+        differences[given] = float(window.detach().abs().max())
     assert differences[False] < 1e-5 < 1e-3 < differences[True]
 
 

@@ -1,4 +1,4 @@
-"""LeakGAN's generator: the contract of generators, and what it is told of the critic."""
+"""LeakGAN's generator: the contract of generators, and what it reads of the critic."""
 
 import copy
 
