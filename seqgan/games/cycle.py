@@ -50,6 +50,7 @@ from seqgan.core.types import (
     RewardTerm,
     SampleRequest,
     SharedPrefix,
+    Space,
     Stateful,
     Stats,
 )
@@ -78,6 +79,10 @@ class Domain:
     noise: Callable[[Batch], Tensor] | None = None
     """What the generator into this domain reads to write real samples again; None: the samples
     themselves."""
+
+    @property
+    def space(self) -> Space:
+        return self.criterion.space
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +290,7 @@ class CycleGame:
 
     def _fluency_reward(self, direction: Direction) -> Reward:
         """Nats per token under the language model, negative; differentiable in soft rows."""
-        model, space = self._language_model(direction.target), direction.target.criterion.space
+        model, space = self._language_model(direction.target), direction.target.space
 
         def reward(x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None) -> Tensor:
             assert mask is not None, "sequences have masks"
