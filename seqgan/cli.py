@@ -146,12 +146,11 @@ def sample(
     if format not in (None, "text", "ids", "jsonl", "png"):
         raise UserError(f"--format={format!r}: choose from: text, ids, jsonl, png")
     experiment = _load_run(run, device)
-    from seqgan.runs.sample_output import SampleOptions, write_samples
+    from seqgan.runs.sample_output import write_samples
 
     format = format or ("png" if experiment.data.modality == "pictures" else "text")
-    options = SampleOptions(n, temperature, top_p, seed, format, output)
-    for line in write_samples(_open(experiment, run), options):
-        print(line)
+    lines = write_samples(_open(experiment, run), n, temperature, top_p, seed, format, output)
+    print("\n".join(lines))
 
 
 @app.command()
@@ -172,12 +171,18 @@ def transform(
     device: Device = None,
 ) -> None:
     """Translate text, line by line, or a folder of pictures, with a cycle run; answer prompts."""
-    experiment = _load_run(run, device)
-    from seqgan.runs.directions import check_direction
+    from seqgan.experiment import check_direction
 
-    way = check_direction(experiment, run, direction)
+    experiment = _load_run(run, device)
+    direction = check_direction(experiment, run, direction)
     if experiment.data.modality != "picture_pair":
-        _transform_lines(experiment, run, input, output, way, beam, length)
+        from seqgan.core.saved_files import check_output
+        from seqgan.runs.transform_lines import transform_lines
+
+        if output is not None:
+            check_output(output)
+        translator = _open(experiment, run).translator(direction, beam, length)
+        transform_lines(translator, input, output)
         return
     if output is None:
         raise UserError("--output: missing; name a folder for the pictures")
@@ -188,26 +193,8 @@ def transform(
         raise UserError(f"{option}: pictures have no tokens; leave it out")
     from seqgan.runs.transform_pictures import transform_folder
 
-    count = transform_folder(_open(experiment, run), input, output, way or "a2b")
+    count = transform_folder(_open(experiment, run), input, output, direction or "a2b")
     print(f"{count} pictures in {output}", file=sys.stderr)
-
-
-def _transform_lines(
-    experiment: "Experiment",
-    run: Path,
-    source: Path,
-    output: Path | None,
-    direction: str | None,
-    beam: int,
-    length: int | None,
-) -> None:
-    from seqgan.core.saved_files import check_output
-    from seqgan.runs.transform_lines import transform_lines
-
-    if output is not None:
-        check_output(output)
-    translator = _open(experiment, run).translator(direction, beam, length)
-    transform_lines(translator, source, output)
 
 
 @app.command()
@@ -311,17 +298,15 @@ def score(
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and exit. Never a traceback for what a user can mend."""
-    _write_utf8()
-    sys.exit(run(arguments))
+    """Run a command and exit. Never a traceback for what a user can mend.
 
-
-def _write_utf8() -> None:
-    """Text goes out in UTF-8 whatever the locale says: it is what comes in. Names of files that
-    are not UTF-8 go out as the bytes they are."""
+    Text goes out in UTF-8 whatever the locale says: it is what comes in. Names of files that are
+    not UTF-8 go out as the bytes they are.
+    """
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
+    sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -1,8 +1,7 @@
 """Which parts of an experiment go together.
 
-Every part declares what it gives and needs (`seqgan/core/parts.py`). Here the two are compared, and
-errors name the members of the unions that would fit. A rule about one part alone is that part's own
-validator. Nothing here imports torch.
+Every part declares what it gives and needs (`seqgan/core/parts.py`); errors name the members of the
+unions that would fit. A rule about one part alone is that part's own validator. No torch here.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,7 @@ from seqgan.games.config import GameConfig
 from seqgan.models.config import AnyCriticConfig, AnyGeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig
 from seqgan.probe.config import ProbeConfig
-from seqgan.training.config import StageConfig
+from seqgan.training.config import StageConfig, TrainConfig
 
 UNIONS: dict[str, object] = {
     "game": GameConfig,
@@ -55,19 +54,12 @@ class Parts:
     penalties: Sequence[PenaltyPart]
     estimator: EstimatorPart | None
     schedule: Sequence[StageConfig]
-    batch_size: int
+    train: TrainConfig
 
     @property
     def phases(self) -> list[str]:
         """The phases of all stages, in their order."""
         return [phase for stage in self.schedule for phase in stage.phases]
-
-    def named(self) -> Iterator[tuple[str, Part]]:
-        """Every part that there is, with its place in the configuration."""
-        for field in ("game", "data", "generator", "critic", "objective", "estimator"):
-            if (part := getattr(self, field)) is not None:
-                yield field, part
-        yield from ((f"penalties[{i}]", penalty) for i, penalty in enumerate(self.penalties))
 
 
 def check_parts(parts: Parts) -> None:
@@ -78,8 +70,11 @@ def check_parts(parts: Parts) -> None:
     _check_start(parts)
     _check_estimator(parts)
     _check_penalties(parts)
-    for field, part in parts.named():
-        for need in part.needs:
+    fields = ("game", "data", "generator", "critic", "objective", "estimator")
+    named = {field: getattr(parts, field) for field in fields}
+    named |= {f"penalties[{i}]": penalty for i, penalty in enumerate(parts.penalties)}
+    for field, part in named.items():
+        for need in () if part is None else part.needs:
             _check_need(field, part, need, parts)
     _check_sizes(parts)
     parts.game.check_schedule(parts.phases, parts.data, parts.estimator)
@@ -105,9 +100,6 @@ def _fits(part: Part, parts: Parts) -> bool:
     if isinstance(part, GeneratorPart):
         return modality in part.makes
     return not isinstance(part, DataPart | GamePart)
-
-
-# ── Data, game and networks ───────────────────────────────────────────────────────────────────
 
 
 def _check_game(parts: Parts) -> None:
@@ -169,18 +161,7 @@ def _check_start(parts: Parts) -> None:
                 f"critic.from_generator=true: critic {critic.name} can start from generator "
                 f"{' or '.join(starts)}, in games {games}; set it to false"
             )
-        for field, other in starts[generator.name].items():
-            ours, theirs = getattr(critic, field), getattr(generator, other)
-            if ours != theirs:
-                raise ValueError(
-                    f"critic.from_generator=true, but critic.{field}={ours} and "
-                    f"generator.{other}={theirs}; make them equal"
-                )
-        if "layers to copy" not in generator.gives:
-            raise ValueError(
-                "critic.from_generator=true copies whole layers, and generator.lora has them in "
-                "two parts; set one of them to false or null"
-            )
+        critic.check_alike(generator)
     if bool(starts) != ("copy_critic" in parts.phases):
         raise ValueError(
             f"critic.from_generator={str(bool(starts)).lower()} and the schedule's phase "
@@ -188,17 +169,15 @@ def _check_start(parts: Parts) -> None:
         )
 
 
-# ── Estimators ────────────────────────────────────────────────────────────────────────────────
-
-
 def _check_estimator(parts: Parts) -> None:
     estimator, game = parts.estimator, parts.game
     if estimator is None or _fits(estimator, parts):
         return
-    wrong = f"is not for game {game.name}"
     if parts.data.modality not in estimator.accepts:
         wrong = f"does not fit data.name={parts.data.name}"
-    elif "critic" not in game.parts:
+    elif "critic" in game.parts:
+        wrong = f"is not for game {game.name}"
+    else:
         wrong = f"needs a critic, game.name={game.name} has none"
     raise ValueError(
         f"estimator.name={estimator.name} {wrong}; choose from: "
@@ -206,26 +185,22 @@ def _check_estimator(parts: Parts) -> None:
     )
 
 
-# ── Needs ─────────────────────────────────────────────────────────────────────────────────────
-
-
 def _check_need(field: str, part: Part, need: Need, parts: Parts) -> None:
     if need.word in _given(need, parts):
         return
     giver = getattr(parts, need.of)
-    lacks = f"and game.name={parts.game.name} has no {need.of}"
-    if giver is not None:
+    if giver is None:
+        lacks, remedies = f"and game.name={parts.game.name} has no {need.of}", []
+    else:
         lacks = f"which {need.of}.name={giver.name} does not give"
-    remedies = [*_remedies(need, giver, parts)] + [need.otherwise] * bool(need.otherwise)
-    remedy = ", or ".join(remedies) or f"use another {field}"
+        remedies = list(_remedies(need, giver, parts))
+    remedy = ", or ".join(filter(None, (*remedies, need.otherwise))) or f"use another {field}"
     key = f"{field}.{need.key or f'name={part.name}'}"
     raise ValueError(f"{key} needs {need.word}, {lacks}; {remedy}")
 
 
-def _remedies(need: Need, giver: Part | None, parts: Parts) -> Iterator[str]:
+def _remedies(need: Need, giver: Part, parts: Parts) -> Iterator[str]:
     """Another value of the giver's fields, or another giver; best one that needs nothing more."""
-    if giver is None:
-        return
     yield from (f"set {need.of}.{change}" for change in _changes(giver, need.word))
     others: dict[str, bool] = {}
     for other in _members(UNIONS.get(need.of, type(giver))):
@@ -243,8 +218,7 @@ def _remedies(need: Need, giver: Part | None, parts: Parts) -> Iterator[str]:
 
 
 def _given(need: Need, parts: Parts) -> Words:
-    """What is given by the part that a need is of, or where there is none by the game, as a fixed
-    reward is."""
+    """What the needed part gives; in place of one that is absent the game, as a fixed reward."""
     part: Part = getattr(parts, need.of) or parts.game
     return part.gives
 
@@ -262,13 +236,10 @@ def _changes(part: Part, word: str) -> Iterator[str]:
                 break
 
 
-# ── Sizes ─────────────────────────────────────────────────────────────────────────────────────
-
-
 def _check_sizes(parts: Parts) -> None:
     """Batches are large enough, sequences long enough and windows wide enough."""
     critic, estimator, objective = parts.critic, parts.estimator, parts.objective
-    batch, columns = parts.batch_size, parts.data.columns
+    batch, columns = parts.train.batch_size, parts.data.columns
     if estimator is not None:
         estimator.check_batch(batch, "prompts" in parts.data.gives)
     if objective is not None and batch < objective.least_batch:
@@ -295,9 +266,6 @@ def _check_penalties(parts: Parts) -> None:
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
         raise ValueError(f"penalties has '{doubles[0]}' twice; keep one")
-
-
-# ── The probe ─────────────────────────────────────────────────────────────────────────────────
 
 
 def check_probe(parts: Parts, probe: ProbeConfig | None) -> None:

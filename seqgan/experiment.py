@@ -1,14 +1,14 @@
 """The configuration tree of an experiment.
 
-An experiment is game × players × objective × penalties × estimator × schedule × data × metrics;
-each factor is one line of YAML. Nothing here imports torch. What the parts need of each other is
-compared in `compatibility.py`.
+An experiment is game × players × objective × penalties × estimator × schedule × data × metrics.
+What the parts need of each other is compared in `compatibility.py`. No torch here.
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, Field, model_validator
@@ -86,18 +86,7 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Experiment":
-        parts = Parts(
-            data=self.data,
-            game=self.game,
-            generator=self.generator,
-            critic=self.critic,
-            encoder=self.encoder,
-            objective=self.objective,
-            penalties=self.penalties,
-            estimator=self.estimator,
-            schedule=self.schedule,
-            batch_size=self.train.batch_size,
-        )
+        parts = Parts(**{field.name: getattr(self, field.name) for field in fields(Parts)})
         check_parts(parts)
         self.evaluation.check_data(self.data, self.game.played_directions)
         check_probe(parts, self.probe)
@@ -127,9 +116,8 @@ def as_started(experiment: Experiment) -> JsonObject:
 
 def read_run_config(path: Path) -> DictConfig:
     """A run folder's config.yaml, under today's names."""
-    tree = OmegaConf.to_container(read_yaml(path))
-    assert isinstance(tree, dict)
-    return OmegaConf.create(upgrade_config({str(key): value for key, value in tree.items()}))
+    tree: Any = OmegaConf.to_container(read_yaml(path))
+    return OmegaConf.create(upgrade_config(tree))
 
 
 def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
@@ -143,12 +131,6 @@ def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
     started = _started(folder, experiment)
     _check_same(started, experiment, NETWORKS)
     return experiment
-
-
-def _reads_no_file(experiment: Experiment) -> bool:
-    """Whether the configuration alone decides the data, as with an oracle: then another one has
-    other true values. Files may move, and have hashes in data.json."""
-    return not any(key.endswith("path") for key in flatten(experiment.data.model_dump()))
 
 
 def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
@@ -180,7 +162,8 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
             )
     experiment = load_run(folder, overrides)
     started = _started(folder, experiment)
-    if _reads_no_file(started):
+    # Without files the configuration decides the data; files may move, with hashes in data.json.
+    if not any(key.endswith("path") for key in flatten(started.data.model_dump())):
         _check_same(started, experiment, ["data"])
     return experiment
 
@@ -234,3 +217,27 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     if "arms" in tree:
         raise UserError(f"{path}: is a study, no experiment; use 'seqgan compare {path}'")
     return validate(Experiment, apply_overrides(tree, list(overrides)), str(path))
+
+
+def check_direction(experiment: Experiment, folder: Path, direction: str | None) -> str | None:
+    """The direction to translate in, a2b or b2a: the wanted one, else the first that was trained.
+
+    None for a run that answers prompts. Raises `UserError` where it cannot be had.
+    """
+    if direction not in (None, "a2b", "b2a"):
+        raise UserError(f"direction={direction!r}: choose from: a2b, b2a")
+    if experiment.data.modality == "prompted" and experiment.data.is_text:
+        if direction is not None:
+            raise UserError(f"direction={direction}: this run answers prompts; leave it out")
+        return None
+    if not experiment.game.played_directions:
+        raise UserError(
+            f"{folder}: this run translates nothing (game.name={experiment.game.name}); use "
+            f"'seqgan sample {folder}', or a run of game cycle or paired, or of data prompted_text"
+        )
+    trained = experiment.trained_directions
+    if direction is not None and direction not in trained:
+        raise UserError(
+            f"direction={direction}: this run was not trained that way; choose {trained[0]}"
+        )
+    return direction or trained[0]

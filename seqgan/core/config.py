@@ -1,8 +1,7 @@
 """Configuration: YAML plus dotted overrides, validated into frozen pydantic models.
 
-Every package keeps its own models in its `config.py`; `seqgan/experiment.py` joins them into
-the tree. These modules never import torch, so that a configuration is checked in a blink and
-nothing is written when it is wrong.
+Every package keeps its own models in its `config.py`; `seqgan/experiment.py` joins them. None of
+these imports torch, so that a configuration is checked at once, before anything is written.
 
 An override whose value is a mapping *replaces* the node it names: `estimator={name: soft_gumbel}`
 leaves no field of the former estimator behind.

@@ -23,7 +23,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     kind, value = first["type"], first.get("input")
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     if kind == "extra_forbidden":
-        siblings = _fields_at(model, location[:-1])
+        siblings = fields_of(_annotation_at(model, location[:-1]))
         if (now := new_key(field)) is not None:
             return f"{field}: has another name now; write {now}"
         hint = did_you_mean(str(location[-1]), siblings)
@@ -39,7 +39,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         context = first.get("ctx", {})
         expected = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",")]
         if kind == "union_tag_not_found":
-            return f"{field}: needs a 'name'{_choose(_tags_at(model, location))}{more}"
+            return (
+                f"{field}: needs a 'name'{_choose(tags_of(_annotation_at(model, location)))}{more}"
+            )
         tag = str(context.get("tag"))
         if (now := new_name(field, tag)) is not None:
             return f"{field}.name={tag}: has another name now; write {now}"
@@ -88,11 +90,10 @@ def _one_each(details: Sequence[ErrorDetails], model: type[BaseModel]) -> list[E
 
 def _keys_at(model: type[BaseModel], location: Location, field: str) -> str:
     """What a person can write at a section."""
-    tags = _tags_at(model, location)
-    if tags:
+    annotation = _annotation_at(model, location)
+    if tags := tags_of(annotation):
         return f"give its name, as in {field}.name={tags[0]}{_choose(tags)}"
-    known = _fields_at(model, location)
-    if known:
+    if known := fields_of(annotation):
         return f"give its keys, as in {field}.{known[0]}=…; known keys: {', '.join(known)}"
     return f"give keys with values, as in {field}={{key: value}}"
 
@@ -109,15 +110,6 @@ def _choose(expected: list[str]) -> str:
 def _dotted(location: Location, model: type[BaseModel]) -> str:
     """A pydantic location as a dotted key."""
     return ".".join(str(part) for part, is_key in _walk(location, model) if is_key)
-
-
-def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
-    return fields_of(_annotation_at(model, location))
-
-
-def _tags_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The names that the union at a location knows."""
-    return tags_of(_annotation_at(model, location))
 
 
 def _annotation_at(model: type[BaseModel], location: Location) -> object:

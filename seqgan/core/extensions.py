@@ -1,9 +1,9 @@
 """One's own parts by import path: `estimator: {name: my_lab.estimators:SignReinforceConfig, …}`.
 
-A union of configuration classes that is marked with `ByName()` takes the name of a member, or an
-import path MODULE:CLASS of a class that has the members' common base. The module is looked up
-among installed ones and in the current folder; importing it runs its code. The rest of the section
-is validated as for a member, and the path stays in `name`, so that a run's config.yaml has it.
+A union of configuration classes that is marked with `ByName()` takes the name of a member, or the
+import path MODULE:CLASS of a class with the members' common base, installed or in the current
+folder; importing it runs its code. The section is validated as for a member and keeps the path in
+`name`.
 """
 
 import importlib

@@ -40,7 +40,7 @@ def check_file(path: Path) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file; of a gzip file, told by its content, those inside.
+    """The bytes of a file; of a gzip file (by its content), those inside.
 
     Raises `UserError` if there is no such file, or what it holds is cut off or damaged.
     """

@@ -1,4 +1,4 @@
-"""Generators of which some code has to know more than that they write token by token."""
+"""Generators that offer some callers more than token-by-token sampling."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ class Managed:
 
     logits_BTV: Tensor
     manager_alignment_BT: Tensor
-    """Cosine of the goal that was set before token t and the way that things then went, up to
-    `horizon` tokens on. Its gradient reaches the manager, and nothing else."""
+    """Cosine of the goal set before token t and the change of features over the next `horizon`
+    tokens. Its gradient reaches the manager only."""
     worker_reward_BT: Tensor
-    """Mean cosine of the goals in force at token t and the way from each of them up to and
-    including token t; without gradient."""
+    """Mean cosine of each goal in force at token t and the change of features since it was set, up
+    to and including token t; without gradient."""
 
 
 class ManagedGenerator(Generator):

@@ -1,7 +1,6 @@
-"""What comes from a Hugging Face hub id or a local folder: how it is asked for, and refused.
+"""Loading from a Hugging Face hub id or a local folder, which never leads to a request to the hub.
 
-A folder never leads to a request to the hub. The library is imported when it is needed, which
-takes two seconds.
+The library is imported when it is needed, which takes two seconds.
 """
 
 from contextlib import AbstractContextManager

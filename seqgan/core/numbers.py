@@ -63,7 +63,7 @@ def check_range(
 def check_sampling(
     temperature: object = 1.0, top_p: object = 1.0, rows: object = 1, seed: object = 0
 ) -> None:
-    """Raise `UserError` unless so many samples can be drawn in this way."""
+    """Raise `UserError` where samples cannot be drawn with these settings."""
     if not (_is_number(temperature) and COLDEST <= temperature <= HOTTEST):
         raise UserError(f"temperature={temperature!r}: use a number from 1e-6 to 1e6")
     if not (_is_number(top_p) and 0 < top_p <= 1):

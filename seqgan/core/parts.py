@@ -1,8 +1,8 @@
-"""What the parts of an experiment say of themselves, so that they can be put together.
+"""The facts by which the parts of an experiment are put together.
 
 The configuration class of a part declares what the part gives to others and what it needs of them,
-in plain words; `seqgan/compatibility.py` compares the two. A fact is a `ClassVar`, or a property
-where it depends on fields:
+in plain words; `seqgan/compatibility.py` compares the two. Such a fact is a `ClassVar`, or a
+property where it depends on fields:
 
     class MyEstimatorConfig(EstimatorPart):
         name: Literal["mine"] = "mine"
@@ -102,7 +102,7 @@ class DataPart(Part):
 
     def measured(self, directions: Sequence[str]) -> tuple[str, ...]:
         """The metrics of a game that plays these directions of translation."""
-        directed = (f"{name}_{way}" for way in directions for name in self.direction_metrics)
+        directed = (f"{name}_{to}" for to in directions for name in self.direction_metrics)
         return (*self.metrics, *directed)
 
     def build_oracle(self, device: "torch.device") -> Any:
@@ -186,9 +186,24 @@ class CriticPart(Part):
         fields that have to agree with fields of the generator. Empty: it starts by itself."""
         return {}
 
+    def check_alike(self, generator: GeneratorPart) -> None:
+        """Raises `ValueError` where layers cannot be copied from a generator of `starts_from`."""
+        for field, other in self.starts_from[generator.name].items():
+            ours, theirs = getattr(self, field), getattr(generator, other)
+            if ours != theirs:
+                raise ValueError(
+                    f"critic.from_generator=true, but critic.{field}={ours} and "
+                    f"generator.{other}={theirs}; make them equal"
+                )
+        if "layers to copy" not in generator.gives:
+            raise ValueError(
+                "critic.from_generator=true copies whole layers, and generator.lora has them in "
+                "two parts; set one of them to false or null"
+            )
+
     @property
     def reach(self) -> int:
-        """Columns to either side that a score of a window sees."""
+        """Columns to either side that the score of a window depends on."""
         return 0
 
     @property

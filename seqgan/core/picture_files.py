@@ -1,9 +1,8 @@
 """Find picture files in a folder, open one, and say plainly what is wrong with it.
 
-Whatever Pillow reads is a picture, by its content and not by its name. One of several frames is
-the first. A photo is turned as its camera says. Grey stays grey; every other kind of colour
-becomes RGB, and what is transparent becomes white. Grey of 16 bits, and colours of 16 in PNG and
-TIFF, become bytes, all pictures of a set by one rule (`Bytes`).
+Content decides what is a picture, not the name. The first of several frames counts, and a photo is
+turned as its camera says. Grey stays grey; all other colours become RGB on white. 16 bits, grey or
+in PNG and TIFF of colours, become bytes, all pictures of a set by one rule (`Bytes`).
 """
 
 import os
@@ -29,9 +28,7 @@ _SIDE_FOLDERS = {"__MACOSX"}
 def list_pictures(folder: Path) -> list[Path]:
     """All files in `folder` and the folders inside it, sorted by name.
 
-    Hidden files and folders are passed over, and so is what file managers leave behind. Whether
-    the others are pictures shows when they are read.
-
+    Hidden files and folders are passed over, and so is what file managers leave behind.
     Raises `UserError` if the folder is missing, a file, empty, or holds links in a circle.
     """
     if folder.is_file():
@@ -113,8 +110,8 @@ def _has_deep_colours(image: Image.Image) -> bool:
 
 
 def _deep_colours(path: Path) -> np.ndarray:
-    """Colours of 16 bits, of which Pillow takes the upper byte: told that the order of bytes is the
-    other one, it takes the lower."""
+    """Colours of 16 bits. Pillow reads the upper byte only; with the order of bytes swapped, the
+    lower one."""
     halves = []
     for swapped in (False, True):
         with Image.open(path) as image:

@@ -1,7 +1,5 @@
-"""How far a longer piece of work is: a bar in a terminal, elsewhere a line now and then.
-
-Both go to stderr, so that stdout stays parseable. In a log a line comes every half minute, and at
-milestones (evaluations), with the time that is left at the pace of the last minute.
+"""Progress on stderr: a bar in a terminal, elsewhere a line every half minute and at milestones
+(evaluations), with the time that is left at the pace of the last minute.
 """
 
 import sys
@@ -65,8 +63,8 @@ class _Task:
     completed: float
     started: float
     note: str = ""
-    told: float = 0.0
-    """When the last line was written."""
+    last_line: float = 0.0
+    """When it was written."""
     pace: deque[tuple[float, float]] = field(default_factory=deque)
     """(time, completed) of the last minute."""
 
@@ -109,8 +107,8 @@ class ProgressLines:
         task.pace.append((now, task.completed))
         while len(task.pace) > 2 and now - task.pace[0][0] > PACE:
             task.pace.popleft()
-        if milestone or now - task.told >= EVERY:
-            task.told = now
+        if milestone or now - task.last_line >= EVERY:
+            task.last_line = now
             print(_line(task, now), file=sys.stderr, flush=True)
 
 

@@ -14,7 +14,7 @@ from seqgan.core.plain import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key that moved, or whose value is written in another way."""
+    """A key that moved, or whose value is written differently now."""
 
     path: str
     """Regular expression of the dotted path, without positions in lists."""

@@ -1,8 +1,6 @@
-"""Which checkpoint of a run is reported, and what its adversarial phase did: values that know their
-own sentences.
+"""Which checkpoint of a run is reported, what its adversarial phase did, and the sentences on both.
 
-No torch here. `outcome.py` makes them from a run folder, evaluation.json keeps them, and the
-command line, tables and reports say them.
+`runs/outcome.py` reads them from a run folder; evaluation.json keeps them. No torch here.
 """
 
 from dataclasses import dataclass

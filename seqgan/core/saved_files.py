@@ -152,7 +152,7 @@ def write_checksums(folder: Path, paths: Iterable[Path]) -> None:
 def find_changed(folder: Path) -> str | None:
     """Why the files of `folder` are not those that were written; None where they are.
 
-    Folders of former versions have no checksums; nothing is known of them.
+    Folders of former versions have no checksums and pass.
     """
     path = folder / CHECKSUMS
     if not path.exists():

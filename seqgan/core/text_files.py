@@ -1,9 +1,8 @@
 """Read a text file, one sentence a line, and say plainly what is wrong with it if it is no such.
 
-Plain files and gzip, told by their content. The encoding is UTF-8, strictly: a replacement
+Files may be gzipped; their content says so. The encoding is UTF-8, strictly: a replacement
 character that slips into a vocabulary is worse than an error. Lines end at "\\n" or "\\r\\n" only,
-never at the other characters that `str.splitlines` takes for line ends, so that line numbers
-agree with those of an editor. A byte order mark is removed.
+as in editors, not at the other line ends of `str.splitlines`. A byte order mark is removed.
 
 Text has one spelling: accents are composed (NFC), and invisible characters are dropped: zero
 width space, word joiner, byte order mark and soft hyphen. Two words that look alike are then one
@@ -80,7 +79,7 @@ def one_spelling(text: str) -> str:
 
 
 def clean_text(text: str, what: str) -> str:
-    """Text that came in another way than by a text file, in one spelling.
+    """Text that came from elsewhere than a text file, in one spelling.
 
     Raises `UserError`, beginning with `what`, for what no text file could hold: a run would be
     trained on it, and could then not be saved.

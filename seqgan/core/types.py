@@ -1,4 +1,4 @@
-"""The vocabulary of the code: shapes, sequences, and the contracts between the packages.
+"""Names of shapes, and the types that the packages exchange.
 
 Shape suffixes, used in every name of a tensor:
 
@@ -56,7 +56,7 @@ class SequenceSpace:
 
     @property
     def label_sizes(self) -> tuple[int, ...]:
-        """Sequences come with no labels: what conditions them is another sequence."""
+        """None: what conditions sequences is another sequence."""
         return ()
 
     @property
@@ -204,8 +204,8 @@ class Scores:
     mask_BT: Tensor | None = None
     features_BF: Tensor | None = None
     q_BTV: Tensor | None = None
-    """From critics that look at tokens one by one: the score each of them would have got at
-    column t, after the tokens before it. `score` is its entry at the token that stands there."""
+    """From critics that score each token of the vocabulary: [:, t] after the tokens before column
+    t. `score` is its entry at the token in column t."""
 
     def per_sample(self) -> Tensor:
         """`score_B`; of scores per step their mean over the steps that count."""
@@ -329,9 +329,8 @@ class Critic(nn.Module, ABC):
     """Numbers in `Scores.features_BF`; 0: it gives none."""
 
     counts_from_first: bool = True
-    """Whether a row has to begin in the first column, as for positions or a state. A critic of
-    sequences that says False scores rows with masked columns in front as if these were not
-    there, or reads whole rows only."""
+    """Whether a row has to begin in the first column, as for positions or a state. With False,
+    masked columns in front change no score, or only whole rows are read."""
     filled_in_front: bool = False
     """Whether rows have masked columns in front; a prompted critic sets it."""
 
@@ -343,7 +342,7 @@ class Critic(nn.Module, ABC):
     def score_continuations(
         self, ids_RT: Tensor, mask_RT: Tensor, shared: SharedPrefix, cond: Tensor | None = None
     ) -> Scores:
-        """The same scores; a critic that can look at a shared prefix once overrides this."""
+        """The same scores; a critic that can read a shared prefix once overrides this."""
         scores: Scores = self(ids_RT, mask_RT, cond)
         return scores
 

@@ -66,7 +66,7 @@ def evaluate_run(
 
 
 def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:
-    """Pictures about the finished generator, and the fixed noise's way through training."""
+    """Pictures about the finished generator, and how samples of fixed noise changed in training."""
     for name, image in sheets.items():
         (folder / "pictures").mkdir(exist_ok=True)
         save_picture(image, folder / "pictures" / f"{name}.png")

@@ -51,8 +51,8 @@ def open_reported(experiment: Experiment, folder: Path) -> tuple[StateDict, Repo
 
 
 def is_finished(experiment: Experiment, checkpoints: Checkpoints, newest: StateDict | None) -> bool:
-    """Whether the schedule was gone through, or the rule stopped it, which the newest intact state
-    knows (None: it is yet to be read)."""
+    """Whether the schedule ended, or the rule stopped it. `newest`: the newest intact state, where
+    it has been read."""
     if checkpoints.steps()[-1] >= PhaseSchedule(experiment.schedule).steps:
         return True
     rule = selection_rule(experiment)

@@ -1,7 +1,6 @@
 """`seqgan sample`: samples of a run as lines, or pictures as one sheet."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqgan.core.errors import UserError
@@ -15,39 +14,34 @@ from seqgan.runs.sampling import SampledSequence
 from seqgan.runs.saved import SavedRun
 
 
-@dataclass(frozen=True, slots=True)
-class SampleOptions:
-    """What `seqgan sample` asks for."""
+def write_samples(
+    run: SavedRun,
+    rows: int,
+    temperature: float,
+    top_p: float,
+    seed: int,
+    format: str,
+    output: Path | None,
+) -> list[str]:
+    """Lines for stdout: samples, or the path of the file that was written.
 
-    rows: int
-    temperature: float
-    top_p: float
-    seed: int
-    format: str
-    """text, ids or jsonl; png for pictures."""
-    output: Path | None
-    """Where they go; None: a sheet of pictures into the run folder, all else is returned."""
-
-
-def write_samples(run: SavedRun, options: SampleOptions) -> list[str]:
-    """Lines for stdout: samples, or the path of the file that was written."""
+    `format` is text, ids or jsonl; png for pictures. Without `output` a sheet of pictures goes into
+    the run folder, and all else is returned.
+    """
     space = run.space
     if not isinstance(space, SpacePair):
-        _check_format(space, options)
+        _check_format(space, format, output)
     if isinstance(space, SequenceSpace):
-        sampled = run.sample_sequences(
-            options.rows, options.temperature, options.top_p, options.seed
-        )
-        lines = [_format(options.format, sequence, run.tokenizer) for sequence in sampled]
-        return _lines_or_file(lines, options.output)
-    x = run.sample_arrays(options.rows, options.temperature, options.top_p, options.seed)
+        sampled = run.sample_sequences(rows, temperature, top_p, seed)
+        lines = [_format(format, sequence, run.tokenizer) for sequence in sampled]
+        return _lines_or_file(lines, output)
+    x = run.sample_arrays(rows, temperature, top_p, seed)
     assert isinstance(space, ArraySpace), "a run that translates samples nothing"
     if not space.bounded:
-        lines = [_format_point(options.format, point) for point in x.tolist()]
-        return _lines_or_file(lines, options.output)
+        return _lines_or_file([_format_point(format, point) for point in x.tolist()], output)
     sizes = space.label_sizes
-    columns = sizes[0] if len(sizes) == 1 else max(1, round(options.rows**0.5))
-    output = options.output or run.folder / f"samples-{options.rows}-seed-{options.seed}.png"
+    columns = sizes[0] if len(sizes) == 1 else max(1, round(rows**0.5))
+    output = output or run.folder / f"samples-{rows}-seed-{seed}.png"
     save_picture(grid(to_bytes(x), columns), output)
     return [str(output)]
 
@@ -60,21 +54,22 @@ def _lines_or_file(lines: list[str], output: Path | None) -> list[str]:
     return [str(output)]
 
 
-def _check_format(space: Space, options: SampleOptions) -> None:
+def _check_format(space: Space, format: str, output: Path | None) -> None:
     pictures = isinstance(space, ArraySpace) and space.bounded
     lines = ["text", "ids", "jsonl"] if isinstance(space, SequenceSpace) else ["text", "jsonl"]
     known = ["png"] if pictures else lines
-    if options.format not in known:
+    if format not in known:
         raise UserError(
-            f"--format={options.format!r}: this run writes {', '.join(known)}; choose one of them"
+            f"--format={format!r}: this run writes {', '.join(known)}; choose one of them"
         )
-    if options.output is None:
+    if output is None:
         return
-    if not pictures and options.output.suffix.lower() == ".png":
-        raise UserError(f"--output={str(options.output)!r}: this run writes text; name it .txt")
-    if pictures and options.output.suffix.lower() != ".png":
-        raise UserError(f"--output={str(options.output)!r}: sheets are PNG; let it end in .png")
-    check_output(options.output)
+    is_png = output.suffix.lower() == ".png"
+    if is_png and not pictures:
+        raise UserError(f"--output={str(output)!r}: this run writes text; name it .txt")
+    if pictures and not is_png:
+        raise UserError(f"--output={str(output)!r}: sheets are PNG; let it end in .png")
+    check_output(output)
 
 
 def _format(kind: str, sequence: SampledSequence, tokenizer: Tokenizer | None) -> str:

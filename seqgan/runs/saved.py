@@ -24,8 +24,7 @@ from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Ancestral, generate
 from seqgan.evaluation.pictures import listed_labels
-from seqgan.experiment import Experiment, load_evaluated, load_run
-from seqgan.runs.directions import check_direction
+from seqgan.experiment import Experiment, check_direction, load_evaluated, load_run
 from seqgan.runs.evaluate import evaluate_run
 from seqgan.runs.folder import check_head, read_prompts, read_space
 from seqgan.runs.outcome import open_reported
@@ -204,14 +203,14 @@ class SavedRun:
     @torch.no_grad()
     def transform_pictures(self, x_NCHW: Tensor, direction: str | None = None) -> Tensor:
         """Translations of pictures in [-1, 1] of the size that the run was trained on."""
-        way = check_direction(self.experiment, self.folder, direction)
+        direction = check_direction(self.experiment, self.folder, direction)
         if isinstance(self.space, SequenceSpace) or self.tokenizers:
             raise UserError(f"{self.folder}: this run translates text; give lines")
         x_NCHW = x_NCHW.to(self.device)
-        return self.generator[way].translate(x_NCHW)
+        return self.generator[direction].translate(x_NCHW)
 
     def _conditional_text(self, direction: str | None) -> ConditionalText:
-        way = check_direction(self.experiment, self.folder, direction)
+        direction = check_direction(self.experiment, self.folder, direction)
         if isinstance(self.space, SequenceSpace):
             assert self.tokenizer is not None, "prompts are text"
             sources = SourceReader(self.tokenizer, self.space)
@@ -219,11 +218,11 @@ class SavedRun:
         if not self.tokenizers:
             raise UserError(f"{self.folder}: this run translates pictures; give a tensor of them")
         assert isinstance(self.space, SpacePair)
-        assert way is not None
-        source, target = way.split("2")
+        assert direction is not None
+        source, target = direction.split("2")
         source_space, space = getattr(self.space, source), getattr(self.space, target)
         sources = SourceReader(self.tokenizers[source], source_space)
-        return ConditionalText(self.generator[way], sources, space, self.tokenizers[target])
+        return ConditionalText(self.generator[direction], sources, space, self.tokenizers[target])
 
     def score(
         self,

@@ -72,18 +72,33 @@ class Scorer:
         sources: Sequence[str] | Sequence[Sequence[int]] | None = None,
     ) -> list[SequenceScore]:
         """See `SavedRun.score`."""
-        device = next(self.generator.parameters()).device
         rows = _encode(sequences, self.tokenizer, "sequences")
         if not rows:
             return []
+        device = next(self.generator.parameters()).device
         ids_BT = _padded(rows, self.space, "sequence").to(device)
-        cond = critic_cond = self._conditions(len(rows), sources)
-        if cond is not None:
-            cond = critic_cond = cond.to(device)
-        elif self.blanks:
+        cond = self._conditions(len(rows), sources)
+        cond = critic_cond = None if cond is None else cond.to(device)
+        if self.blanks:
             critic_cond = torch.full_like(ids_BT, self.space.vocab_size)
-        end_id = self.space.end_id
-        return score_sequences(self.generator, self.critic, ids_BT, end_id, cond, critic_cond)
+        found: list[SequenceScore] = []
+        for first in range(0, len(rows), AT_ONCE):
+            block = slice(first, first + AT_ONCE)
+            conditions = [None if c is None else c[block] for c in (cond, critic_cond)]
+            found += self._score_block(ids_BT[block], *conditions)
+        return found
+
+    @torch.no_grad()
+    def _score_block(
+        self, ids_BT: Tensor, cond: Tensor | None, critic_cond: Tensor | None
+    ) -> list[SequenceScore]:
+        mask_BT = mask_until_end(ids_BT, self.space.end_id)
+        logp_BT = held_out_log_probs(self.generator, ids_BT, mask_BT, cond=cond)
+        scores = None if self.critic is None else self.critic(ids_BT, mask_BT, critic_cond)
+        listed = _listed(scores, len(ids_BT))
+        counts = mask_BT.sum(1).tolist()
+        rows = zip(ids_BT.tolist(), logp_BT.tolist(), listed, counts, strict=True)
+        return [SequenceScore(ids[:n], logp[:n], critic) for ids, logp, critic, n in rows]
 
     def _conditions(
         self, rows: int, sources: Sequence[str] | Sequence[Sequence[int]] | None
@@ -162,37 +177,6 @@ def _check(ids: list[int], space: SequenceSpace, what: str) -> None:
             raise UserError(
                 f"{what}: {token} is no token; they go from 0 to {space.vocab_size - 1}"
             )
-
-
-@torch.no_grad()
-def score_sequences(
-    generator: Generator,
-    critic: Critic | None,
-    ids_BT: Tensor,
-    end_id: int | None,
-    cond: Tensor | None = None,
-    critic_cond: Tensor | None = None,
-) -> list[SequenceScore]:
-    """The scores of `ids_BT`, under the conditions `cond` and for the critic `critic_cond`, a row
-    for each sequence."""
-    found: list[SequenceScore] = []
-    for first in range(0, len(ids_BT), AT_ONCE):
-        rows = slice(first, first + AT_ONCE)
-        ids = ids_BT[rows]
-        mask = mask_until_end(ids, end_id)
-        logp_BT = held_out_log_probs(generator, ids, mask, cond=_rows(cond, rows))
-        scores = None if critic is None else critic(ids, mask, _rows(critic_cond, rows))
-        counts = mask.sum(1).tolist()
-        columns = zip(ids.tolist(), logp_BT.tolist(), _listed(scores, len(ids)), strict=True)
-        found += [
-            SequenceScore(tokens[:count], logp[:count], critic_scores)
-            for (tokens, logp, critic_scores), count in zip(columns, counts, strict=True)
-        ]
-    return found
-
-
-def _rows(cond: Tensor | None, rows: slice) -> Tensor | None:
-    return None if cond is None else cond[rows]
 
 
 def _listed(scores: Scores | None, rows: int) -> list[list[float]]:

@@ -147,12 +147,9 @@ class LineTranslator:
 
     def _outputs(self, rows: list[list[int]], lines: list[str]) -> list[str]:
         """What is made of rows of ids, each of them the beginning of its line."""
-        outputs: list[str] = []
-        for first in range(0, len(rows), AT_ONCE):
-            block = slice(first, first + AT_ONCE)
-            with autocast(self._device, self._precision):
-                outputs += self._block(rows[block], lines[block])
-        return outputs
+        blocks = [slice(first, first + AT_ONCE) for first in range(0, len(rows), AT_ONCE)]
+        with autocast(self._device, self._precision):
+            return [made for block in blocks for made in self._block(rows[block], lines[block])]
 
     def _block(self, rows: list[list[int]], lines: list[str]) -> list[str]:
         model = self._model
