@@ -200,6 +200,15 @@ GAMES: dict[str, tuple[dict[str, Any], str | None, int]] = {
     ),
     "jsdgan": ({**ALONE, "game": {"name": "jsdgan"}}, "divergence phase", 6),
     "dgsan": ({**ALONE, "game": {"name": "dgsan"}}, "adversarial phase", 6),
+    "residual": (
+        {
+            "game": {"name": "residual"},
+            "estimator": None,
+            "schedule": [{"repeat": 3, "phases": {"mle": 1, "critic": 1, "distill": 1}}],
+        },
+        None,
+        0,
+    ),
     "evolution": (
         {
             "game": {"name": "adversarial", "evolution": {}},

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import join, take
 from seqgan.core.errors import UserError
 from seqgan.core.plain import StateDict
 from seqgan.core.types import Batch
@@ -61,11 +62,7 @@ class _EpochStream(ABC):
                 self._epoch, self._position = self._epoch + 1, 0
             else:
                 self._position = last
-        return Batch(
-            torch.cat([piece.x for piece in pieces]),
-            _cat([piece.mask for piece in pieces]),
-            _cat([piece.cond for piece in pieces]),
-        )
+        return join(pieces)
 
     def state_dict(self) -> StateDict:
         return {"epoch": self._epoch, "position": self._position}
@@ -111,7 +108,7 @@ class Stream(_EpochStream):
         return len(order)
 
     def _rows(self, first: int, last: int) -> Batch:
-        rows = _take(self._data, self._order_N[first:last])
+        rows = take(self._data, self._order_N[first:last])
         return rows if self._prepare is None else Batch(self._prepare(rows.x), rows.mask, rows.cond)
 
 
@@ -127,17 +124,4 @@ class FreshStream(_EpochStream):
         return len(self._block.x)
 
     def _rows(self, first: int, last: int) -> Batch:
-        return _take(self._block, slice(first, last))
-
-
-def _take(batch: Batch, rows: Tensor | slice) -> Batch:
-    return Batch(
-        batch.x[rows],
-        None if batch.mask is None else batch.mask[rows],
-        None if batch.cond is None else batch.cond[rows],
-    )
-
-
-def _cat(parts: list[Tensor | None]) -> Tensor | None:
-    present = [part for part in parts if part is not None]
-    return torch.cat(present) if present else None
+        return take(self._block, slice(first, last))

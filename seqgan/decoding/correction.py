@@ -19,6 +19,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import join, take
 from seqgan.core.budget import count_critic_calls
 from seqgan.core.density_ratio import Calibration, log_mean_exp, resampling_terms
 from seqgan.core.errors import UserError
@@ -89,12 +90,11 @@ class Correction:
 def critic_logits(critic: Critic, sample: Sample) -> Tensor:
     """`d_B`: one score per sample, without dropout, in blocks."""
     count_critic_calls(len(sample.x))
-    found = []
+    whole, found = Batch(sample.x, sample.mask, sample.cond), []
     with evaluating(critic):
         for first in range(0, len(sample.x), _BLOCK_ROWS):
-            rows = slice(first, first + _BLOCK_ROWS)
-            mask, cond = (None if part is None else part[rows] for part in _rest(sample))
-            found.append(critic(sample.x[rows], mask, cond).per_sample().float())
+            rows = take(whole, slice(first, first + _BLOCK_ROWS))
+            found.append(critic(rows.x, rows.mask, rows.cond).per_sample().float())
     return torch.cat(found)
 
 
@@ -173,8 +173,8 @@ def _choose(weighed: Weighed, rows: int, cond: Tensor | None, n: int) -> Batch:
         cond_now = None if cond is None else cond[first : first + wanted]
         proposed, f_KB = weighed(n, wanted, cond_now)
         copy_B = f_KB.softmax(0).T.multinomial(1)[:, 0]
-        found.append(_take(proposed, copy_B * wanted + torch.arange(wanted)))
-    return _join(found)
+        found.append(take(proposed, (copy_B * wanted + torch.arange(wanted)).to(proposed.x.device)))
+    return join(found)
 
 
 def _reject(
@@ -196,7 +196,9 @@ def _reject(
         rate = (accepted + 1) / (tried + 1)
         copies = max(1, min(ceil(1 / rate), _BLOCK_ROWS // wanted))
         now_B = waiting_R[:wanted]
-        proposed, f_KB = weighed(copies, wanted, None if cond is None else cond[now_B])
+        proposed, f_KB = weighed(
+            copies, wanted, None if cond is None else cond[now_B.to(cond.device)]
+        )
         kept_KB = torch.rand_like(f_KB) < (f_KB - ceiling).exp()
         tried, accepted = tried + kept_KB.numel(), accepted + int(kept_KB.sum())
         if cond is None:
@@ -205,32 +207,14 @@ def _reject(
         else:
             served_C = kept_KB.any(0).nonzero()[:, 0]
             chosen_C = kept_KB.long().argmax(0)[served_C] * wanted + served_C
-        found.append(_take(proposed, chosen_C))
+        found.append(take(proposed, chosen_C.to(proposed.x.device)))
         row_of.append(now_B[served_C])
         left_R = torch.ones(len(waiting_R), dtype=torch.bool)
         left_R[served_C] = False
         waiting_R = waiting_R[left_R]
-    return _take(_join(found), torch.cat(row_of).argsort()), accepted / tried
-
-
-def _rest(sample: Sample) -> tuple[Tensor | None, Tensor | None]:
-    return sample.mask, sample.cond
-
-
-def _take(batch: Batch, index_C: Tensor) -> Batch:
-    index_C = index_C.to(batch.x.device)
-    mask, cond = (None if part is None else part[index_C] for part in _rest(batch))
-    return Batch(batch.x[index_C], mask, cond)
-
-
-def _join(parts: list[Batch]) -> Batch:
-    masks = [part.mask for part in parts if part.mask is not None]
-    conds = [part.cond for part in parts if part.cond is not None]
-    return Batch(
-        torch.cat([part.x for part in parts]),
-        torch.cat(masks) if masks else None,
-        torch.cat(conds) if conds else None,
-    )
+    kept = join(found)
+    order_R = torch.cat(row_of).argsort()
+    return take(kept, order_R.to(kept.x.device)), accepted / tried
 
 
 class CorrectedGenerator:

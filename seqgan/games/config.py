@@ -16,12 +16,14 @@ from seqgan.games.critic_free_config import (
     RewardGameConfig,
 )
 from seqgan.games.cycle_config import CycleGameConfig, PairedGameConfig
+from seqgan.games.residual_config import ResidualGameConfig
 
 GameConfig = Annotated[
     MleGameConfig
     | RewardGameConfig
     | JsdganGameConfig
     | DgsanGameConfig
+    | ResidualGameConfig
     | AdversarialGameConfig
     | InfillGameConfig
     | ConditionalGameConfig

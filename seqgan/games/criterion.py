@@ -1,7 +1,7 @@
 """What a critic learns, and what it rewards: the objective with everything that comes with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,10 +23,12 @@ class Criterion:
     space: Space
     mismatched: Mismatched | None = None
     """Real samples with wrong conditions, as further fakes in the critic's loss."""
+    of_sentences: bool = False
+    """Whether the critic's loss takes one score per sample: of scores per step their mean."""
 
     def critic_loss(self, critic: Critic, real: Batch, fake: Sample) -> tuple[Tensor, Stats]:
         """The critic's loss with its penalties, a scalar, and statistics to log."""
-        real_scores, fake_scores = score(critic, real), score(critic, fake)
+        real_scores, fake_scores = self._scores(critic, real), self._scores(critic, fake)
         stats = {
             "real_score": _mean(real_scores),
             "fake_score": _mean(fake_scores),
@@ -35,7 +37,7 @@ class Criterion:
         if self.mismatched is None:
             loss = self.objective.critic_loss(real_scores, fake_scores)
         else:
-            wrong_scores = score(critic, self.mismatched.batch(real))
+            wrong_scores = self._scores(critic, self.mismatched.batch(real))
             share = self.mismatched.share
             loss = self.objective.critic_loss(
                 real_scores, fake_scores, wrong_scores, shares=(1 - share, share)
@@ -47,6 +49,14 @@ class Criterion:
                 loss = loss + term
                 stats[penalty.name] = term.detach()
         return loss, stats
+
+    def _scores(self, critic: Critic, sample: Sample) -> Scores:
+        scores = score(critic, sample)
+        return (
+            replace(scores, score=scores.per_sample(), mask_BT=None)
+            if self.of_sentences
+            else scores
+        )
 
     def reward(self, critic: Critic, real: Batch | None, cond: Tensor | None) -> CriticReward:
         """The reward of samples that are made under the conditions `cond`.

@@ -1,5 +1,6 @@
 """What the configuration of a game builds the game from, and the parts that several games share."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from seqgan.models.base_config import CriticConfig
 from seqgan.models.oracles import Oracle
 from seqgan.objectives.config import ObjectiveConfig
 from seqgan.objectives.penalties import Penalty
-from seqgan.training.config import PlayersConfig
+from seqgan.training.config import GeneratorPlayerConfig, PlayersConfig
 from seqgan.training.player import ModuleT, Player
 
 PartT = TypeVar("PartT")
@@ -43,6 +44,8 @@ class GameData:
     """Prompts without responses."""
     train: Batch | None = None
     """The training set, of sequences of one kind."""
+    held_out: Batch | None = None
+    """The validation set, of sequences of one kind."""
     tokenizer: Tokenizer | None = None
     """That of text of one kind."""
 
@@ -65,6 +68,8 @@ class GameParts:
     players: PlayersConfig
     build_oracle: Callable[[], Oracle]
     """Makes the oracle that the data are drawn from; raises `TypeError` where they are not."""
+    phases: frozenset[str]
+    """Those that the schedule visits."""
     seed: int
     batch_size: int
     device: torch.device
@@ -73,6 +78,11 @@ class GameParts:
     def train(self) -> Batch:
         """The training set."""
         return _present(self.data.train, "data.train")
+
+    @property
+    def held_out(self) -> Batch:
+        """The validation set."""
+        return _present(self.data.held_out, "data.valid")
 
     @property
     def paired(self) -> bool:
@@ -104,6 +114,10 @@ class GameParts:
         """A critic of samples of `space`, freshly initialised, on the device."""
         return _present(self.critic, "critic").build(space).to(self.device)
 
+    def build_copy(self, name: str, config: GeneratorPlayerConfig) -> Player[Any]:
+        """A further player, which starts as the generator does."""
+        return Player(name, copy.deepcopy(self.generator.module), config, ema=config.ema)
+
     def build_critic_player(self, critic: ModuleT) -> Player[ModuleT]:
         """The player of a critic, or of several, which the constraints act on from now on.
 
@@ -130,10 +144,12 @@ class GameParts:
         """An estimator that learns nothing itself."""
         return _present(self.estimator, "estimator").build(space, self.device)
 
-    def build_criterion(self, space: Space, mismatched: Mismatched | None = None) -> Criterion:
+    def build_criterion(
+        self, space: Space, mismatched: Mismatched | None = None, of_sentences: bool = False
+    ) -> Criterion:
         """What a critic of samples of `space` learns, and what it rewards."""
         objective = _present(self.objective, "objective").build()
-        return Criterion(objective, self.penalties, space, mismatched)
+        return Criterion(objective, self.penalties, space, mismatched, of_sentences)
 
     def build_adversarial(
         self,

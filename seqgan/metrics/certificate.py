@@ -43,6 +43,9 @@ _ERROR = 0.05
 """Probability with which a finite-sample bound may be wrong."""
 _ABOVE_CEILING = 0.01
 """Share of the validation sentences whose f is lowered to the ceiling."""
+_MOST_ALPHA = 2.0
+"""A critic that has learned the log ratio has α ≈ 1, an overconfident one less. The tiny logits of
+one that has learned nothing are a random feature, of which a large α would make something."""
 _NEWTON_STEPS, _HALVINGS, _BISECTIONS = 50, 30, 80
 _BINS = 10
 
@@ -103,9 +106,13 @@ def calibrate(
     scale_K = fake_MK.std(0, correction=0)
     scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)
     real_NK, fake_MK = real_NK / scale_K, fake_MK / scale_K
-    weights_K = _best_weights(real_NK, fake_MK, torch.tensor([use_critic, True]))
-    if weights_K[0] < 0:
-        weights_K = _best_weights(real_NK, fake_MK, torch.tensor([False, True]))
+    most = _MOST_ALPHA * float(scale_K[0])
+    weights_K = torch.zeros(2, dtype=torch.float64)
+    if use_critic:
+        weights_K = _best_weights(real_NK, fake_MK, weights_K, torch.tensor([True, True]))
+    if not use_critic or not 0 <= weights_K[0] <= most:
+        border_K = torch.tensor([most if weights_K[0] > most else 0.0, 0.0], dtype=torch.float64)
+        weights_K = _best_weights(real_NK, fake_MK, border_K, torch.tensor([False, True]))
     raw_real_N, raw_fake_M = real_NK @ weights_K, fake_MK @ weights_K
     highest = float(raw_real_N.quantile(1 - _ABOVE_CEILING))
     offset = _offset(raw_fake_M.clamp(max=highest), clip)
@@ -120,13 +127,12 @@ def _columns(d_N: Tensor, logg_N: Tensor | None) -> Tensor:
     return torch.stack([d_N, torch.zeros_like(d_N) if logg_N is None else logg_N.cpu().double()], 1)
 
 
-def _best_weights(real_NK: Tensor, fake_MK: Tensor, free_K: Tensor) -> Tensor:
-    """argmax E_p[w·x] − log E_G[e^{w·x}] over the free weights; the others are 0.
+def _best_weights(real_NK: Tensor, fake_MK: Tensor, weights_K: Tensor, free_K: Tensor) -> Tensor:
+    """argmax E_p[w·x] − log E_G[e^{w·x}] over the free weights; the others stay as they are.
 
     By Newton's method with halved steps. A penalty of |w|²/2N, which is small beside the error of
     the estimate, keeps the maximum finite where the samples are separable.
     """
-    weights_K = torch.zeros(2, dtype=torch.float64)
     mean_K, penalty = real_NK.mean(0), 1 / len(real_NK)
 
     def value(w_K: Tensor) -> float:

@@ -52,7 +52,8 @@ class DivergenceConfig(ObjectiveConfig):
     def gives(self) -> Words:
         words = {"a score to penalise", "rewards of single samples", "rewards with exact gradients"}
         logit = {"the critic's logit as reward"} if self.reward == "logit" else set()
-        return frozenset(words | logit)
+        logistic = self.name in ("minimax", "non_saturating")
+        return frozenset(words | logit | ({"a logistic critic loss"} if logistic else set()))
 
     @property
     def needs(self) -> Needs:

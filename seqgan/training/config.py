@@ -41,13 +41,15 @@ class PlayersConfig(Config):
     """One entry per player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in every phase except critic, copy_critic, snapshot and language_model."""
+    """Updated in every phase except critic, copy_critic, distill, snapshot and language_model."""
     critic: PlayerConfig = PlayerConfig()
     """Updated in the phase critic."""
     language_model: PlayerConfig = PlayerConfig()
     """For `game.fluency_weight`; updated in the phase language_model."""
     baseline: PlayerConfig = PlayerConfig()
     """For `estimator.baseline.name: learned`."""
+    distilled: GeneratorPlayerConfig | None = None
+    """Updated in the phase distill of game residual; null: as the generator."""
 
 
 class StageConfig(Config):

@@ -197,6 +197,11 @@ class Player(Generic[ModuleT_co]):
                 return f"norm of parameter '{name}'" if finite else f"parameter '{name}'"
         return None
 
+    def start_from(self, module: nn.Module) -> None:
+        """Take over the weights of a network that is built alike, averaged ones too."""
+        for own in (self.module, *([] if self._averaged is None else [self._averaged.module])):
+            own.load_state_dict(module.state_dict())
+
     @contextmanager
     def evaluated(self) -> Iterator[ModuleT_co]:
         """The network for evaluation: averaged weights where there are any, dropout off."""

@@ -265,10 +265,13 @@ class Trainer:
         self.budget.load_state_dict(state["budget"])
         self.best = self.selection.renamed(state["best"])
         self.at_stop = self.selection.renamed(state.get("at_stop"))  # earlier versions had none
+        # A schedule that was changed on resuming may bring players that nothing has taught yet.
         for name, player in self.game.players.items():
-            player.load_state_dict(state["players"][name])
+            if name in state["players"]:
+                player.load_state_dict(state["players"][name])
         for name, part in self.game.stateful().items():
-            part.load_state_dict(state["game"][name])
+            if name in state["game"]:
+                part.load_state_dict(state["game"][name])
         sums, counts = state["statistics"]["sums"], state["statistics"]["counts"]
         self._sums = {new_statistic(name): value.to(self.device) for name, value in sums.items()}
         self._counts = {new_statistic(name): count for name, count in counts.items()}

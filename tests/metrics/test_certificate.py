@@ -225,10 +225,27 @@ def test_the_ceiling_is_what_one_real_sentence_of_100_exceeds(pair: Pair) -> Non
     assert found.limits[1] < 5
 
 
+def test_a_tiny_logit_is_not_blown_up(pair: Pair) -> None:
+    """Up to α = 2, and β is the best beside it."""
+    d_R = 0.1 * pair.ratio_R
+    real, fake = pair.real(5_000, 8), pair.fake(5_000, 8)
+    found = calibrate(d_R[real], pair.logg_R[real], d_R[fake], pair.logg_R[fake])
+    assert found.alpha == pytest.approx(2)
+
+    def value(beta: float) -> float:
+        f_R = 2 * d_R + beta * pair.logg_R
+        return float(f_R[real].mean() - f_R[fake].exp().mean().log())
+
+    best = value(found.beta)
+    assert best > max(value(found.beta + 0.02), value(found.beta - 0.02))
+
+
 def test_separable_samples_have_a_finite_calibration() -> None:
     found = calibrate(torch.linspace(5, 6, 20), None, torch.linspace(-6, -5, 30), None)
-    assert 0 < found.alpha < 1e4
+    assert found.alpha == pytest.approx(2)
     assert found.beta == 0
+    found = calibrate(*[torch.linspace(5, 6, 20)] * 2, *[torch.linspace(-6, -5, 30)] * 2)
+    assert abs(found.beta) < 1e4
 
 
 def test_a_critic_that_says_nothing_is_given_nothing(pair: Pair) -> None:

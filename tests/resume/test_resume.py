@@ -87,6 +87,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "game": {"name": "dgsan"},
         "schedule": [{"repeat": 4, "phases": {"generator": 2, "snapshot": 1}}],
     },
+    "residual": {
+        "game": {"name": "residual"},
+        "estimator": None,
+        "generator": {"name": "lstm", "embed": 4, "hidden": 4, "dropout": 0.3},
+        "schedule": [
+            {"repeat": 2, "phases": {"mle": 1, "critic": 1}},
+            {"repeat": 4, "phases": {"critic": 1, "distill": 1}},
+        ],
+        "players.generator": {"ema": 0.8},
+        **SPECTRAL,
+    },
+    "folds": {
+        "game": {"name": "residual", "cross_fit": True, "shuffle_labels": True},
+        "estimator": None,
+        "schedule": [{"repeat": 6, "phases": {"mle": 1, "critic": 1}}],
+    },
     "evolution": {
         "game": {"name": "adversarial", "evolution": {}},
         "estimator": {"name": "score_function", "baseline": {"name": "moving_average"}},
@@ -205,6 +221,25 @@ def test_a_raised_number_of_rounds_continues_the_run(tmp_path: Path) -> None:
     assert_same_run(whole, folder)
     assert "repeat: 4" in (folder / "config.yaml").read_text()
     assert (folder / "evaluation.json").exists()
+
+
+def test_a_phase_that_is_added_brings_its_player(tmp_path: Path) -> None:
+    """As if it had been in the schedule from the beginning."""
+    stages = [
+        {"repeat": 3, "phases": {"mle": 1, "critic": 1}},
+        {"repeat": 3, "phases": {"distill": 1}},
+    ]
+    residual = {"game": {"name": "residual"}, "estimator": None, "train.eval_every": 6}
+    whole = train(tmp_path / "whole", {**residual, "schedule": stages})
+    folder = train(tmp_path / "half", {**residual, "schedule": stages[:1]})
+    assert "distilled" not in last_checkpoint(folder)["players"]
+    longer = (
+        "schedule=[{repeat: 3, phases: {mle: 1, critic: 1}}, {repeat: 3, phases: {distill: 1}}]"
+    )
+    assert run(["train", "--resume", str(folder), longer]) == 0
+    first, second = last_checkpoint(whole), last_checkpoint(folder)
+    del first["seconds"], second["seconds"]
+    assert_same_tree(first, second)
 
 
 def test_a_finished_run_that_is_resumed_changes_nothing(tmp_path: Path) -> None:

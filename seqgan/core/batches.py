@@ -1,0 +1,32 @@
+"""Rows of batches, taken and joined."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seqgan.core.types import Batch
+
+
+def take(batch: Batch, rows: Tensor | slice) -> Batch:
+    """These rows, in this order."""
+    return Batch(
+        batch.x[rows],
+        None if batch.mask is None else batch.mask[rows],
+        None if batch.cond is None else batch.cond[rows],
+    )
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """The rows of all batches, one after the other; they agree in whether they have masks and
+    conditions."""
+    return Batch(
+        torch.cat([batch.x for batch in batches]),
+        _cat([batch.mask for batch in batches]),
+        _cat([batch.cond for batch in batches]),
+    )
+
+
+def _cat(parts: list[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None

@@ -1,0 +1,266 @@
+"""Residual energy-based model: a likelihood generator that stays as it is, corrected by a critic.
+
+    G_f(x) = G(x) · e^{f(x)} / Z,     f(x) = clip(α·d(x) + β·log G(x) + c, −B, b)
+
+    phase mle          generator (and the folds): likelihood of real sentences
+    phase critic       critic: −log σ(d(x)) on real sentences, −log(1 − σ(d(x))) on fresh samples of
+                       the generator, plus penalties; the generator stays as it is
+    phase copy_critic  critic ← the generator's layers; nothing is learned
+    phase distill      distilled: likelihood of samples of G_f, each 1 of n samples of the generator
+
+Deng et al. 2020, *Residual energy-based models for text generation*; Bakhtin et al. 2021, *Residual
+energy-based models for text*. The loss is noise-contrastive estimation with G as the noise: at its
+optimum the critic's logit d is log p(x) − log G(x), so that G_f is the truth. α, β and c
+(`metrics/certificate.py`) come from validation sentences; what the correction is worth is measured
+on test sentences. Parshakova et al. 2019, *Global autoregressive models for data-efficient sequence
+learning*, distil such a model back into a plain generator.
+
+Deviations. Deng et al. use a pretrained bidirectional transformer as critic, here it is any; a
+critic with a score per step learns by their mean, the logit of the sentence. Samples are fresh in
+every update (theirs are a fixed set). f is calibrated and clipped. Parshakova et al. draw by
+rejection, or weight samples of the generator, here 1 of n is kept by its weight; `distilled` starts
+as a copy of the generator, theirs from scratch.
+
+Cross-fitting (`folds`): a generator that knows its training set by heart looks too good on it. Each
+fold is a generator of its own, taught one half of the training set; the critic compares the half
+that a fold has not read with that fold's samples. Chernozhukov et al. 2018 call this cross-fitting;
+neither paper does it.
+
+`shuffle_labels` is a control: real and generated sentences change places at random, so that the
+critic can learn nothing. A critic of rate 0 is `players.critic.lr=0`.
+
+The generator that samples is the one that is evaluated: without dropout, with averaged weights
+where there are any.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seqgan.core.batches import join, take
+from seqgan.core.errors import UserError
+from seqgan.core.plain import StateDict
+from seqgan.core.types import (
+    Batch,
+    Critic,
+    Generator,
+    Sample,
+    SampleRequest,
+    SequenceSpace,
+    Stateful,
+)
+from seqgan.data.stream import Batches, Stream
+from seqgan.decoding import Ancestral, sample, sequence_log_probs
+from seqgan.decoding.correction import Correction, OneOf, critic_logits, sample_corrected
+from seqgan.estimators.base import hard_samples
+from seqgan.games.criterion import Criterion
+from seqgan.games.mle import real_loss
+from seqgan.metrics.certificate import Calibration, calibrate
+from seqgan.training.game import Updates
+from seqgan.training.player import Player
+
+CALIBRATION_SAMPLES = 4_000
+"""Samples of the generator that a calibration compares with the validation sentences, at least."""
+
+_SHRINK = 1e-3
+"""Of the critic's read-out; 0 has no direction for a spectral norm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A generator that reads one half of the training set, and both halves."""
+
+    player: Player[Generator]
+    own: Batches
+    """The half that it reads."""
+    unread: Batches
+    """The other half, which the critic compares with its samples."""
+
+
+def build_folds(
+    players: Sequence[Player[Generator]], train: Batch, batch_size: int, seed: int
+) -> list[Fold]:
+    """Two folds, of halves drawn by `seed`; the critic reads half a batch of each. Raises
+    `UserError` for one sentence."""
+    count = len(train.x)
+    if count < 2:
+        raise UserError(
+            f"game.cross_fit=true: {count} training sentence has no halves; set it to false"
+        )
+    stream = torch.Generator().manual_seed(seed)
+    order_N = torch.randperm(count, generator=stream).to(train.x.device)
+    halves = [take(train, half_M) for half_M in order_N.tensor_split(2)]
+    half_batch = (batch_size + 1) // 2
+    return [
+        Fold(player, Stream(own, batch_size, seed), Stream(unread, half_batch, seed))
+        for player, own, unread in zip(players, halves, reversed(halves), strict=True)
+    ]
+
+
+class Distillation:
+    """A copy of the generator that learns from samples of the corrected one.
+
+    At the first visit it takes over the generator's weights, and the correction is calibrated on
+    the validation set. Both stay.
+    """
+
+    def __init__(
+        self,
+        player: Player[Generator],
+        held_out: Batch,
+        space: SequenceSpace,
+        clip: float,
+        resample: int,
+    ) -> None:
+        self.player = player
+        self.calibration: Calibration | None = None
+        self._held_out = held_out
+        self._space = space
+        self._clip = clip
+        self._resample = resample
+
+    def draw(self, generator: Generator, critic: Critic, rows: int, cond: Tensor | None) -> Batch:
+        """`rows` corrected samples; both networks are to be in evaluation mode."""
+        if self.calibration is None:
+            self.player.start_from(generator)
+            self.calibration = calibrate_on(
+                self._held_out, generator, critic, self._space, self._clip
+            )
+        correction, rule = Correction(critic, self.calibration), OneOf(self._resample)
+        rollout = sample_corrected(generator, correction, self._space, rows, rule, cond).rollout
+        return Batch(rollout.ids_BT, rollout.mask_BT, cond)
+
+    def state_dict(self) -> StateDict:
+        return {"calibration": None if self.calibration is None else asdict(self.calibration)}
+
+    def load_state_dict(self, state: StateDict) -> None:
+        kept = state["calibration"]
+        self.calibration = None if kept is None else Calibration(**kept)
+
+
+class ResidualGame:
+    """See the module's docstring. Players: generator, critic, the folds' `fold_1` and `fold_2`,
+    `distilled`; the last three where they are given."""
+
+    def __init__(
+        self,
+        generator: Player[Generator],
+        critic: Player[Critic],
+        criterion: Criterion,
+        stream: Batches,
+        space: SequenceSpace,
+        folds: Sequence[Fold] = (),
+        distillation: Distillation | None = None,
+        shuffle_labels: bool = False,
+    ) -> None:
+        shrink_readout(critic.module)
+        learners: list[Player[nn.Module]] = [fold.player for fold in folds]
+        learners += [] if distillation is None else [distillation.player]
+        self.players: dict[str, Player[nn.Module]] = {"generator": generator, "critic": critic}
+        self.players |= {player.name: player for player in learners}
+        self._generator = generator
+        self._critic = critic
+        self._criterion = criterion
+        self._stream = stream
+        self._space = space
+        self._folds = folds
+        self._distillation = distillation
+        self._shuffle_labels = shuffle_labels
+        self._phases: dict[str, Callable[[], Updates]] = {
+            "mle": self._update_likelihood,
+            "critic": self._update_critic,
+            "copy_critic": self._copy_critic,
+            "distill": self._distill,
+        }
+
+    def updates(self, phase: str) -> Updates:
+        return self._phases[phase]()
+
+    def stateful(self) -> dict[str, Stateful]:
+        parts: dict[str, Stateful] = {"stream": self._stream}
+        for fold in self._folds:
+            parts |= {
+                f"{fold.player.name}_own": fold.own,
+                f"{fold.player.name}_unread": fold.unread,
+            }
+        if self._distillation is not None:
+            parts["distillation"] = self._distillation
+        return parts
+
+    # ── Phases ────────────────────────────────────────────────────────────────────────────────
+
+    def _update_likelihood(self) -> Updates:
+        yield self._generator, *real_loss(self._generator.module, self._stream.next())
+        for fold in self._folds:
+            yield fold.player, *real_loss(fold.player.module, fold.own.next())
+
+    def _update_critic(self) -> Updates:
+        if self._folds:
+            compared = [self._compared(fold.player, fold.unread.next()) for fold in self._folds]
+            real, fake = (join(parts) for parts in zip(*compared, strict=True))
+        else:
+            real, fake = self._compared(self._generator, self._stream.next())
+        if self._shuffle_labels:
+            real, fake = exchange_at_random(real, fake)
+        yield self._critic, *self._criterion.critic_loss(self._critic.module, real, fake)
+
+    def _compared(self, writer: Player[Generator], real: Batch) -> tuple[Batch, Batch]:
+        """Real sentences, and as many fresh samples under their conditions."""
+        with writer.evaluated() as generator:
+            fake = hard_samples(generator, self._space, SampleRequest(len(real.x), real.cond))
+        return real, Batch(fake.ids_BT, fake.mask_BT, fake.cond)
+
+    def _copy_critic(self) -> Updates:
+        with self._generator.evaluated() as generator:
+            self._critic.module.start_from(generator)
+        yield from ()
+
+    def _distill(self) -> Updates:
+        distillation = self._distillation
+        assert distillation is not None, "the game was built for this phase"
+        rows = self._stream.batch_size
+        cond = self._stream.next().cond if self._space.conditional else None
+        with self._generator.evaluated() as generator, self._critic.evaluated() as critic:
+            samples = distillation.draw(generator, critic, rows, cond)
+        yield distillation.player, *real_loss(distillation.player.module, samples)
+
+
+@torch.no_grad()
+def shrink_readout(critic: Critic) -> None:
+    """Let the critic begin with d ≈ 0. The logits of an untrained network are a random feature of
+    sentences, and what calibration can make of that is not the critic's worth."""
+    for name, module in critic.named_modules():
+        if name.split(".")[-1] == "readout" and isinstance(module, nn.Linear):
+            module.weight.mul_(_SHRINK)
+            if module.bias is not None:
+                module.bias.mul_(_SHRINK)
+
+
+def calibrate_on(
+    held_out: Batch, generator: Generator, critic: Critic, space: SequenceSpace, clip: float
+) -> Calibration:
+    """The calibration by held-out sentences and fresh samples of the generator, of which there are
+    as many for each condition. Both networks are to be in evaluation mode."""
+    copies = -(-CALIBRATION_SAMPLES // len(held_out.x))
+    cond = None if held_out.cond is None else held_out.cond.repeat(copies, 1)
+    fake = sample(generator, space, copies * len(held_out.x), Ancestral(), cond)
+
+    def numbers(sentences: Sample) -> tuple[Tensor, Tensor]:
+        assert sentences.mask is not None, "sequences have masks"
+        logg_N = sequence_log_probs(generator, sentences.x, sentences.mask, cond=sentences.cond)
+        return critic_logits(critic, sentences), logg_N
+
+    return calibrate(*numbers(held_out), *numbers(fake), clip=clip)
+
+
+def exchange_at_random(real: Batch, fake: Batch) -> tuple[Batch, Batch]:
+    """Each row changes places with probability ½, under its condition, which both share."""
+    assert real.mask is not None, "sequences have masks"
+    assert fake.mask is not None, "sequences have masks"
+    swap_B1 = torch.rand(len(real.x), 1, device=real.x.device) < 0.5
+    parts = ((real.x, fake.x), (real.mask, fake.mask))
+    x, mask = (torch.where(swap_B1, other, one) for one, other in parts)
+    other_x, other_mask = (torch.where(swap_B1, one, other) for one, other in parts)
+    return Batch(x, mask, real.cond), Batch(other_x, other_mask, fake.cond)

@@ -1,0 +1,85 @@
+"""Configuration of the game of a likelihood generator that a critic corrects. No torch here."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
+from seqgan.games.base_config import AnyGameConfig
+
+if TYPE_CHECKING:
+    from seqgan.games.parts import GameParts
+    from seqgan.games.residual import Distillation, Fold, ResidualGame
+
+
+class ResidualGameConfig(AnyGameConfig):
+    """A generator by likelihood, and a critic that learns its log density ratio to real text: a
+    correction of the generator, with a certificate of what it is worth."""
+
+    plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
+    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "distill")
+    parts: ClassVar[Words] = frozenset({"critic", "objective"})
+
+    name: Literal["residual"] = "residual"
+    clip: Annotated[float, Field(gt=0, le=100)] = 10.0
+    """Largest size of the log density ratio, in nats per sentence."""
+    cross_fit: bool = False
+    """Train two more generators, each on one half of the training set; the critic compares the half
+    that one has not read with its samples. For generators that know the training set by heart."""
+    shuffle_labels: bool = False
+    """Exchange real and generated sentences of the critic's batches at random: a control, in which
+    the critic can learn nothing."""
+    resample: Annotated[int, Field(gt=0, le=1_000)] = 16
+    """Samples of the generator, of which phase `distill` keeps one by the critic."""
+
+    @property
+    def needs(self) -> Needs:
+        ratio = Need("objective", "a logistic critic loss")
+        halves = Need("data", "a finite training set", "cross_fit=true", "set it to false")
+        return (ratio, halves) if self.cross_fit else (ratio,)
+
+    def check_schedule(
+        self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
+    ) -> None:
+        if "distill" in phases and "critic" not in phases[: phases.index("distill")]:
+            raise ValueError(
+                "schedule visits 'distill' before 'critic', whose correction it distils; put a "
+                "stage with critic in front of it"
+            )
+        if self.cross_fit and "mle" not in phases:
+            raise ValueError(
+                "game.cross_fit=true, but no stage of the schedule has phase 'mle', which teaches "
+                "the two further generators; add it, or set cross_fit to false"
+            )
+
+    def build(self, parts: "GameParts") -> "ResidualGame":
+        from seqgan.games.residual import ResidualGame
+
+        space = parts.sequence_space
+        critic = parts.build_critic_player(parts.build_critic(space))
+        return ResidualGame(
+            parts.generator,
+            critic,
+            parts.build_criterion(space, of_sentences=True),
+            parts.stream,
+            space,
+            self._build_folds(parts) if self.cross_fit else (),
+            self._build_distillation(parts) if "distill" in parts.phases else None,
+            self.shuffle_labels,
+        )
+
+    def _build_folds(self, parts: "GameParts") -> "list[Fold]":
+        from seqgan.games.residual import build_folds
+
+        config = parts.players.generator
+        players = [parts.build_copy(name, config) for name in ("fold_1", "fold_2")]
+        return build_folds(players, parts.train, parts.batch_size, parts.seed)
+
+    def _build_distillation(self, parts: "GameParts") -> "Distillation":
+        from seqgan.games.residual import Distillation
+
+        config = parts.players.distilled or parts.players.generator
+        player = parts.build_copy("distilled", config)
+        held_out, space = parts.held_out, parts.sequence_space
+        return Distillation(player, held_out, space, self.clip, self.resample)

@@ -1,0 +1,426 @@
+"""The residual game: who learns from what, and what its critic is worth on an oracle that is
+listed."""
+
+from typing import Any
+
+import pytest
+import torch
+from tiny_runs import tiny_experiment
+from torch import Tensor, nn
+
+from seqgan.assembly import build_game, build_task
+from seqgan.core.errors import UserError
+from seqgan.core.types import Batch, Critic, Generator, Scores, SequenceSpace
+from seqgan.decoding import sequence_log_probs
+from seqgan.decoding.correction import critic_logits
+from seqgan.evaluation.task import Task
+from seqgan.games import residual
+from seqgan.games.criterion import Criterion
+from seqgan.games.residual import (
+    Distillation,
+    ResidualGame,
+    build_folds,
+    exchange_at_random,
+)
+from seqgan.metrics.certificate import (
+    Certificate,
+    calibrate,
+    certificate,
+    certificate_difference,
+)
+from seqgan.metrics.divergence import all_sequences, exact_divergences
+from seqgan.objectives.divergences import Divergence
+
+CPU = torch.device("cpu")
+SCHEDULE = [
+    {"repeat": 2, "phases": {"mle": 1, "critic": 1}},
+    {"repeat": 2, "phases": {"distill": 1}},
+]
+
+
+def make(overrides: dict[str, Any] | None = None) -> tuple[ResidualGame, Task]:
+    tree = {
+        "game": {"name": "residual"},
+        "estimator": None,
+        "generator": {"name": "gru", "embed": 4, "hidden": 8, "dropout": 0.5},
+        "schedule": SCHEDULE,
+        **(overrides or {}),
+    }
+    experiment = tiny_experiment(tree)
+    task = build_task(experiment, CPU)
+    game = build_game(experiment, task, CPU)
+    assert isinstance(game, ResidualGame)
+    return game, task
+
+
+def weights(module: nn.Module) -> list[Tensor]:
+    return [value.clone() for value in module.state_dict().values()]
+
+
+def visit(game: ResidualGame, phase: str, times: int = 1) -> set[str]:
+    """The players whose weights changed."""
+    before = {name: weights(player.module) for name, player in game.players.items()}
+    for _ in range(times):
+        for player, loss, _ in game.updates(phase):
+            player.update(loss)
+    return {
+        name
+        for name, player in game.players.items()
+        if not all(map(torch.equal, before[name], weights(player.module)))
+    }
+
+
+# ── Who learns ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_phase_teaches_its_own_players() -> None:
+    game, _ = make()
+    assert set(game.players) == {"generator", "critic", "distilled"}
+    assert visit(game, "mle") == {"generator"}
+    assert visit(game, "critic") == {"critic"}
+    assert visit(game, "distill") == {"distilled"}
+
+
+def test_players_exist_where_the_schedule_visits_their_phases() -> None:
+    only_critic = [{"repeat": 1, "phases": {"mle": 1, "critic": 1}}]
+    game, _ = make({"schedule": only_critic})
+    assert set(game.players) == {"generator", "critic"}
+    assert set(game.stateful()) == {"stream"}
+    game, _ = make({"schedule": only_critic, "game.cross_fit": True})
+    assert set(game.players) == {"generator", "critic", "fold_1", "fold_2"}
+    assert visit(game, "mle") == {"generator", "fold_1", "fold_2"}
+    assert visit(game, "critic") == {"critic"}
+
+
+def test_the_critic_reads_the_generator_that_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Averaged weights, without dropout."""
+    game, _ = make({"players.generator": {"ema": 0.9}})
+    visit(game, "mle", 3)
+    seen: list[Generator] = []
+
+    def spy(generator: Generator, *arguments: Any) -> Any:
+        seen.append(generator)
+        assert not generator.training
+        return sampled(generator, *arguments)
+
+    sampled = residual.hard_samples
+    monkeypatch.setattr(residual, "hard_samples", spy)
+    visit(game, "critic")
+    with game.players["generator"].evaluated() as averaged:
+        assert seen == [averaged]
+    assert averaged is not game.players["generator"].module
+
+
+def test_prompts_and_layers_of_the_generator_serve_the_critic() -> None:
+    data = {
+        "name": "conditional_oracle",
+        "train": 40,
+        "valid": 16,
+        "test": 16,
+        "oracle": {"name": "random_gru", "vocab_size": 4, "length": 3, "embed": 4, "hidden": 8},
+    }
+    game, _ = make(
+        {
+            "data": data,
+            "generator": {"name": "gru", "embed": 4, "hidden": 8},
+            "critic": {
+                "name": "rnn",
+                "cell": "gru",
+                "embed": 4,
+                "hidden": 8,
+                "from_generator": True,
+            },
+            "schedule": [
+                {"repeat": 1, "phases": {"mle": 1, "copy_critic": 1, "critic": 1, "distill": 1}}
+            ],
+            "game.cross_fit": True,
+        }
+    )
+    assert visit(game, "copy_critic") == {"critic"}
+    assert visit(game, "critic") == {"critic"}
+    assert visit(game, "distill") == {"distilled"}
+
+
+# ── The critic's batch ────────────────────────────────────────────────────────────────────────
+
+
+class Steps(Critic):
+    """Scores every step by its token."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        return Scores(x.float() - 1, mask)
+
+
+def test_the_loss_is_of_the_logit_of_the_sentence() -> None:
+    space = SequenceSpace(vocab_size=4, length=3)
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    real, fake = Batch(torch.tensor([[3, 2, 0], [1, 2, 3]]), mask), Batch(mask.long(), mask)
+    criterion = Criterion(Divergence("non_saturating"), [], space, of_sentences=True)
+    loss, _ = criterion.critic_loss(Steps(), real, fake)
+    d_real, d_fake = torch.tensor([1.5, 1.0]), torch.tensor([0.0, 0.0])
+    expected = nn.functional.softplus(-d_real).mean() + nn.functional.softplus(d_fake).mean()
+    torch.testing.assert_close(loss, expected)
+
+
+def test_folds_read_halves_and_the_critic_the_other_one() -> None:
+    ids = torch.arange(11)[:, None]
+    train = Batch(ids, torch.ones_like(ids, dtype=torch.bool), ids + 100)
+    game, _ = make({"game.cross_fit": True})
+    players = [game.players["fold_1"], game.players["fold_2"]]
+    folds = build_folds(players, train, batch_size=6, seed=3)  # type: ignore[arg-type]
+    read = [{int(i) for _ in range(8) for i in fold.own.next().x} for fold in folds]
+    unread = [{int(i) for _ in range(8) for i in fold.unread.next().x} for fold in folds]
+    assert read[0] | read[1] == set(range(11))
+    assert read[0] & read[1] == set()
+    assert unread == [read[1], read[0]]
+    assert {len(half) for half in read} == {5, 6}
+    assert sorted(read[0]) != list(range(6)), "the order of the file may mean something"
+    batch = folds[0].unread.next()
+    assert len(batch.x) == 3
+    assert batch.cond is not None
+    assert torch.equal(batch.cond, batch.x + 100)
+
+
+def test_the_critic_compares_a_fold_with_what_it_has_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    game, _ = make({"game.cross_fit": True})
+    compared = []
+
+    def spy(writer: Any, real: Batch) -> tuple[Batch, Batch]:
+        compared.append((writer.name, real))
+        return compare(writer, real)
+
+    compare = game._compared
+    monkeypatch.setattr(game, "_compared", spy)
+    of_halves = [fold.unread.state_dict() for fold in game._folds]
+    visit(game, "critic")
+    assert [name for name, _ in compared] == ["fold_1", "fold_2"]
+    assert [len(real.x) for _, real in compared] == [4, 4]
+    for fold, state, (_, real) in zip(game._folds, of_halves, compared, strict=True):
+        fold.unread.load_state_dict(state)
+        assert torch.equal(fold.unread.next().x, real.x)
+
+
+def test_one_sentence_has_no_halves() -> None:
+    one = Batch(torch.zeros(1, 3, dtype=torch.long), torch.ones(1, 3, dtype=torch.bool))
+    with pytest.raises(UserError, match="set it to false"):
+        build_folds([], one, 4, 0)
+
+
+def test_labels_are_exchanged_row_by_row() -> None:
+    rows = 400
+    real = Batch(torch.zeros(rows, 3), torch.ones(rows, 3).bool(), torch.arange(rows)[:, None])
+    fake = Batch(torch.ones(rows, 3), torch.zeros(rows, 3).bool(), real.cond)
+    torch.manual_seed(0)
+    one, other = exchange_at_random(real, fake)
+    assert one.mask is not None
+    assert other.mask is not None
+    assert torch.equal(one.x + other.x, torch.ones(rows, 3))
+    assert torch.equal(one.mask, one.x == 0)
+    assert torch.equal(other.mask, other.x == 0)
+    assert 160 < int(one.x[:, 0].sum()) < 240
+    assert one.cond is real.cond
+
+
+# ── Distillation ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_distillation_starts_from_the_generator_as_it_is_then() -> None:
+    game, _ = make({"players.generator": {"ema": 0.9}, "players.distilled": {"lr": 0, "ema": 0.5}})
+    visit(game, "mle", 3)
+    visit(game, "distill")
+    with game.players["generator"].evaluated() as teacher:
+        taught = weights(teacher)
+    with game.players["distilled"].evaluated() as averaged:
+        assert all(map(torch.equal, weights(averaged), taught))
+    assert all(map(torch.equal, weights(game.players["distilled"].module), taught))
+
+
+def test_it_is_calibrated_once_and_on_the_validation_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    game, task = make()
+    assert task.sequences is not None
+    held_out, generator = task.sequences.held_out, game.players["generator"].module.eval()
+    assert isinstance(generator, Generator)
+    calls = []
+
+    def spy(d_real_N: Tensor, logg_real_N: Tensor, *fake: Tensor, clip: float) -> Any:
+        calls.append((d_real_N, logg_real_N, len(fake[0]), clip))
+        return calibrate(d_real_N, logg_real_N, *fake, clip=clip)
+
+    monkeypatch.setattr(residual, "calibrate", spy)
+    visit(game, "critic", 2)
+    assert isinstance(game.players["critic"].module, Critic)
+    d_N = critic_logits(game.players["critic"].module, held_out)
+    assert held_out.mask is not None
+    logg_N = sequence_log_probs(generator, held_out.x, held_out.mask)
+    visit(game, "distill")
+    first = game._distillation.calibration  # type: ignore[union-attr]
+    visit(game, "critic", 2)
+    visit(game, "distill")
+    ((d_real_N, logg_real_N, fakes, clip),) = calls
+    torch.testing.assert_close(d_real_N, d_N)
+    torch.testing.assert_close(logg_real_N, logg_N)
+    assert fakes >= 4_000
+    assert clip == 10
+    assert game._distillation.calibration is first  # type: ignore[union-attr]
+
+
+def test_a_checkpoint_holds_the_calibration() -> None:
+    game, _ = make()
+    part = game.stateful()["distillation"]
+    assert isinstance(part, Distillation)
+    assert part.state_dict() == {"calibration": None}
+    visit(game, "distill")
+    other = make()[0].stateful()["distillation"]
+    assert isinstance(other, Distillation)
+    other.load_state_dict(part.state_dict())
+    assert other.calibration == part.calibration
+
+
+# ── What is refused ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            {"objective": {"name": "wgan"}},
+            "game.name=residual needs a logistic critic loss, which objective.name=wgan does not "
+            "give; use objective minimax, non_saturating",
+        ),
+        (
+            {"schedule": [{"repeat": 1, "phases": {"mle": 1, "distill": 1, "critic": 1}}]},
+            "schedule visits 'distill' before 'critic', whose correction it distils; put a stage "
+            "with critic in front of it",
+        ),
+        (
+            {"schedule": [{"repeat": 1, "phases": {"critic": 1}}], "game.cross_fit": True},
+            "game.cross_fit=true, but no stage of the schedule has phase 'mle', which teaches the "
+            "two further generators; add it, or set cross_fit to false",
+        ),
+        (
+            {"data.fresh": True, "game.cross_fit": True},
+            "game.cross_fit=true needs a finite training set, which data.name=oracle does not "
+            "give; set data.fresh=false, or set it to false",
+        ),
+    ],
+    ids=["objective", "distill first", "folds untaught", "fresh data"],
+)
+def test_what_does_not_fit_is_refused(overrides: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make(overrides)
+    assert str(caught.value).removeprefix("tiny: ") == expected
+
+
+# ── What the critic is worth ──────────────────────────────────────────────────────────────────
+
+LEARNING: dict[str, Any] = {
+    "data": {
+        "name": "oracle",
+        "train": 20_000,
+        "valid": 2_000,
+        "test": 2_000,
+        "oracle": {"name": "random_gru", "vocab_size": 8, "length": 4, "embed": 8, "hidden": 16},
+    },
+    "generator": {"name": "gru", "embed": 4, "hidden": 4},
+    "critic": {"name": "mlp", "hidden": 64, "layers": 1},
+    "players": {"generator": {"lr": 2e-2}, "critic": {"lr": 5e-3}, "distilled": {"lr": 2e-2}},
+    "train.batch_size": 128,
+}
+"""A generator too small for its oracle, and a critic that is not."""
+
+
+def measured(game: ResidualGame, task: Task) -> tuple[Certificate, Certificate, dict[str, float]]:
+    """The whole gain, the critic's own, and both by sums over all 4,096 sequences: calibrated on
+    the validation set, measured on the test set and other samples."""
+    assert task.sequences is not None
+    sequences = task.sequences
+    test: Batch = task.evaluator._real["test"]
+    listed = Batch(all_sequences(8, 4), torch.ones(4_096, 4, dtype=torch.bool))
+    assert sequences.log_density is not None
+    logp_R = sequences.log_density(listed.x)
+    with game.players["generator"].evaluated() as generator:
+        critic = game.players["critic"].module
+        assert isinstance(generator, Generator)
+        assert isinstance(critic, Critic)
+        logg_R = sequence_log_probs(generator, listed.x, listed.mask)
+        d_R = critic_logits(critic, listed)
+    torch.manual_seed(0)
+    fresh_M, fitted_M = logg_R.exp().multinomial(8_000, replacement=True).chunk(2)
+    valid_N, test_N = index(sequences.held_out.x), index(test.x)
+    parts = d_R[valid_N], logg_R[valid_N], d_R[fitted_M], logg_R[fitted_M]
+    calibration, plain = calibrate(*parts), calibrate(*parts, use_critic=False)
+    f_R, g_R = calibration.log_weight(d_R, logg_R), plain.log_weight(d_R, logg_R)
+    whole = certificate(f_R[test_N], f_R[fresh_M], tokens=4)
+    own = certificate_difference(f_R[test_N], f_R[fresh_M], g_R[test_N], g_R[fresh_M], tokens=4)
+
+    def kl(log_weight_R: Tensor) -> float:
+        return divergence(logp_R, (logg_R + log_weight_R).log_softmax(0))
+
+    return whole, own, {"G": kl(torch.zeros(4_096)), "f": kl(f_R), "g": kl(g_R)}
+
+
+def divergence(logp_R: Tensor, logq_R: Tensor) -> float:
+    return exact_divergences(logp_R, logq_R)["kl_forward"]
+
+
+def index(ids_NT: Tensor) -> Tensor:
+    """Row of `all_sequences(8, 4)`."""
+    return ids_NT @ torch.tensor([512, 64, 8, 1])
+
+
+def test_the_certificate_is_what_the_correction_is_worth() -> None:
+    game, task = make(LEARNING)
+    visit(game, "mle", 100)
+    visit(game, "critic", 250)
+    whole, own, exact = measured(game, task)
+    assert exact["G"] - exact["f"] > 0.1
+    assert whole.low < exact["G"] - exact["f"] < whole.high
+    assert own.low < exact["g"] - exact["f"] < own.high
+    assert own.low > 0.05
+    assert whole.half_width < 0.05
+
+
+CONVERGED = {**LEARNING, "generator": {"name": "gru", "embed": 8, "hidden": 32}}
+"""Where a random feature of sentences has little to correct."""
+
+
+@pytest.mark.parametrize(
+    "control",
+    [{"game.shuffle_labels": True}, {"players.critic": {"lr": 0}}],
+    ids=["shuffled labels", "rate 0"],
+)
+def test_a_critic_that_can_learn_nothing_is_worth_nothing(control: dict[str, Any]) -> None:
+    game, task = make({**CONVERGED, "players.generator": {"lr": 1e-2}, **control})
+    visit(game, "mle", 200)
+    visit(game, "critic", 100)
+    _, own, exact = measured(game, task)
+    assert own.low <= 0
+    assert exact["g"] - exact["f"] < 0.002
+
+
+def test_an_untrained_critic_says_the_same_of_every_sentence() -> None:
+    for critic in ("mlp", "transformer"):
+        game, task = make({"critic": {"name": critic}})
+        assert task.sequences is not None
+        assert isinstance(game.players["critic"].module, Critic)
+        d_N = critic_logits(game.players["critic"].module, task.sequences.train)
+        assert float(d_N.std()) < 2e-3
+
+
+def test_distillation_moves_a_generator_towards_the_truth() -> None:
+    """Where likelihood was stopped early."""
+    game, task = make({**CONVERGED, "game.resample": 8})
+    visit(game, "mle", 25)
+    visit(game, "critic", 150)
+    assert visit(game, "distill", 40) == {"distilled"}
+    assert task.sequences is not None
+    assert task.sequences.log_density is not None
+    ids_RT, mask_RT = all_sequences(8, 4), torch.ones(4_096, 4, dtype=torch.bool)
+    logp_R, found = task.sequences.log_density(ids_RT), {}
+    for name in ("generator", "distilled"):
+        with game.players[name].evaluated() as generator:
+            assert isinstance(generator, Generator)
+            found[name] = divergence(logp_R, sequence_log_probs(generator, ids_RT, mask_RT))
+    assert found["distilled"] < 0.9 * found["generator"]
