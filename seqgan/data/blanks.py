@@ -1,8 +1,8 @@
-"""Sentences with blanks: what a generator that fills them is shown.
+"""Sentences with blanks, the condition of a generator that fills them.
 
 A share of each sentence's tokens is blanked, drawn evenly between two limits: one run of tokens
 at a place drawn evenly (`contiguous`), or each token by itself. Where the end token is blanked so
-is what stands behind it, so that a fully blanked sentence does not tell its length.
+is what stands behind it, so that the length of a fully blanked sentence is hidden.
 
 The draws are torch's, on the device.
 """

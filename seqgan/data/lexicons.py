@@ -1,9 +1,9 @@
 """Lexicons from unpaired text by counting: rows beside what is learned, and starts for it.
 
-frequency_lexicon  the k-th most frequent word of one side for the k-th of the other's.
-co_occurrence_lexicon    the one-to-one lexicon P under which words have the same co-occurrences,
-                   max_P tr(AᵀPBPᵀ), where A and B hold the square roots of how often two words
-                   share a sentence (`matching.py`). Blind to order, so languages may differ in it.
+frequency_lexicon      the k-th most frequent word of one side for the k-th of the other's.
+co_occurrence_lexicon  the one-to-one lexicon P under which words have the same co-occurrences,
+                       max_P tr(AᵀPBPᵀ), where A and B hold the square roots of how often two words
+                       share a sentence (`match`). Blind to order, so languages may differ in it.
 
 As logits of a table (`prior_logits`) they are what aligned word vectors are to Lample et al.
 (2018): where an unsupervised translator starts. Only training text is read.
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgan.data.corpus import Corpus
-from seqgan.data.matching import match
+from seqgan.data.neighbours import match
 from seqgan.data.unpaired_text import UnpairedText
 
 
@@ -24,15 +24,15 @@ def word_by_word(lexicon: dict[str, str], lines: list[str]) -> list[str]:
     return [" ".join(lexicon.get(word, word) for word in line.split()) for line in lines]
 
 
-def frequency_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
+def frequency_lexicon(text: UnpairedText, direction: str = "a2b") -> dict[str, str]:
     """The k-th most frequent word of one side's training text for the k-th of the other's."""
-    source, target = (text.a, text.b) if way == "a2b" else (text.b, text.a)
+    source, target = text.sides(direction)
     return dict(zip(_by_frequency(source), _by_frequency(target), strict=False))
 
 
-def co_occurrence_lexicon(text: UnpairedText, way: str = "a2b") -> dict[str, str]:
+def co_occurrence_lexicon(text: UnpairedText, direction: str = "a2b") -> dict[str, str]:
     """Words that have the same co-occurrences; words without a partner are left out."""
-    source, target = (text.a, text.b) if way == "a2b" else (text.b, text.a)
+    source, target = text.sides(direction)
     words = [_by_frequency(side) for side in (source, target)]
     size = max(map(len, words))
     co_occurrence_SS, co_occurrence_TT = (
@@ -60,14 +60,14 @@ def _co_occurrences(side: Corpus, words: list[str], size: int) -> NDArray[np.flo
 
 
 def prior_logits(
-    text: UnpairedText, way: str, frequency: float, co_occurrence: float
+    text: UnpairedText, direction: str, frequency: float, co_occurrence: float
 ) -> NDArray[np.float32]:
     """The sum of two tables of logits, [V_source, V_target].
 
     −frequency · |ln frequency of source token − ln frequency of target token|, the counts half an
     occurrence larger than they are; and `co_occurrence` for every pair of `co_occurrence_lexicon`.
     """
-    source, target = (text.a, text.b) if way == "a2b" else (text.b, text.a)
+    source, target = text.sides(direction)
     log_S, log_T = _log_usage(source), _log_usage(target)
     logits_ST = -frequency * np.abs(log_S[:, None] - log_T)
     if co_occurrence:
@@ -75,7 +75,7 @@ def prior_logits(
             {word: row for row, word in enumerate(side.tokenizer.vocabulary())}
             for side in (source, target)
         )
-        for word, meaning in co_occurrence_lexicon(text, way).items():
+        for word, meaning in co_occurrence_lexicon(text, direction).items():
             logits_ST[source_ids[word], target_ids[meaning]] += co_occurrence
     return logits_ST.astype(np.float32)
 

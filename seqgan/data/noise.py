@@ -7,10 +7,9 @@ mix     the words of a short text scattered, `copies` times, over the words of a
         their order or in any (Fevry & Phang 2018 add words of other sentences and shuffle; Wang &
         Lee 2018 shuffle the long text).
 
-Noise is applied to what a generator *reads*, never to what it is to write. Everything is done on
-the device, row by row, with torch's global generator; glosses are written beforehand. Columns
-behind a sentence's end hold end tokens again afterwards. Pieces of a word stay together:
-`starts_word_V` says which tokens begin a new one (None: all do).
+Noise is applied to what a generator *reads*, never to what it is to write, on the device and with
+torch's global generator. Columns behind a sentence's end hold end tokens again afterwards. Pieces
+of a word stay together: `starts_word_V` says which tokens begin a new one (None: all do).
 """
 
 from collections.abc import Callable

@@ -5,11 +5,10 @@ Decisions
 - Held-out shares are shares of the distinct prompts, so that no held-out prompt was ever answered
   in training; of labels, shares of the distinct pairs. Splits given by the user are taken as they
   are.
-- A blank line of a .jsonl file is no pair. In aligned files it would shift all that follows, and is
-  an error, like an empty prompt or response.
-- Text of .jsonl files and datasets is taken as it stands, with its spaces and line breaks, in one
-  spelling (`core/text_files.py`).
-- Every pair keeps its number in its source, so that a complaint can say where it stands.
+- A blank line of a .jsonl file is no pair. In aligned files it is an error, like an empty prompt or
+  response.
+- Text of .jsonl files and datasets keeps its spaces and line breaks, in one spelling
+  (`core/text_files.py`).
 """
 
 import json

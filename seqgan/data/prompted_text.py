@@ -1,11 +1,9 @@
 """Prompts and their responses as token ids: what conditional games on text learn from.
 
 Decisions
-- One vocabulary, from the prompts and responses of the training split: what answers reads what it
-  has been asked, token for token.
+- One vocabulary, from the prompts and responses of the training split.
 - A prompt has `data.prompt_length` columns and no end token of its own. Shorter prompts are filled
-  up *in front*, by the end token, so that their last word stands beside the first of the answer.
-  Networks leave the fill out (`models/prompted.py`): how long a row is changes nothing.
+  up *in front*, by the end token, which networks leave out (`models/prompted.py`).
 - A response takes one column per token and one for its end, as in `corpus.py`. A pair of which one
   part is too long is dropped whole; where `data.overlong=truncate`, either part keeps its first
   tokens.

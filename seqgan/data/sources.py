@@ -2,11 +2,10 @@
 
 Decisions
 - Blank lines are no sentences. Surrounding spaces are dropped, and text has one spelling
-  (`core/text_files.py`); nothing else is changed.
+  (`core/text_files.py`).
 - Where no held-out file or split is given, a seeded permutation of the *distinct* sentences holds
-  out a share of them, so that copies of a sentence never stand on both sides of the fence.
+  out a share of them, so that no copy of a training sentence is held out.
 - Splits given by the user are taken as they are; their overlap is counted in `corpus.py`.
-- Every sentence keeps its number in its source, so that a complaint can say where it stands.
 """
 
 from collections.abc import Iterable, Mapping

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch
-from seqgan.data.corpus import Corpus
 from seqgan.data.noise import Gloss, Noise, fit, longest_sentence, lookup, mixed, noisy_words
 from seqgan.data.subword_tokenizers import word_starts
 from seqgan.data.tokenizer_contract import Tokenizer
@@ -29,7 +28,7 @@ def word_noise(
 ) -> Noise:
     """Words dropped, blanked and shuffled; with `gloss`, of the sentence's word-for-word
     translation. Raises `UserError` for tokenizers with which this is impossible."""
-    other, side = _sides(text, direction)
+    other, side = text.sides(direction)
     damaged = other if gloss else side
     unknown = damaged.tokenizer.unk_id
     if blank and unknown < 0:
@@ -60,7 +59,7 @@ def mix_noise(
 ) -> Noise:
     """The sentence's words scattered over a training sentence of the other side (`mixed`). Raises
     `UserError` where there is no room for them."""
-    other, side = _sides(text, direction)
+    other, side = text.sides(direction)
     words, room = longest_sentence(side.train.ids_NT, side.space), other.space.length - 1
     if copies * words > room:
         raise UserError(
@@ -72,14 +71,9 @@ def mix_noise(
     return lambda batch: mixed(batch, side.space, other.space, other_NT, copies=copies, **scatter)
 
 
-def _sides(text: UnpairedText, direction: str) -> tuple[Corpus, Corpus]:
-    """What the translator reads, what it writes."""
-    return (text.a, text.b) if direction == "a2b" else (text.b, text.a)
-
-
 def _glosses(text: UnpairedText, direction: str, device: torch.device) -> Gloss:
     """Training sentences word for word in the language that the translator reads."""
-    other, side = _sides(text, direction)
+    other, side = text.sides(direction)
     if text.word_for_word is None:
         raise TypeError("this text has no lexicon to gloss with")
     glosses = text.word_for_word("b2a" if direction == "a2b" else "a2b", side.train.lines)

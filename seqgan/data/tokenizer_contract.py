@@ -39,7 +39,7 @@ class Tokenizer(Protocol):
         ...
 
     def surface(self, line: str) -> list[str]:
-        """What stands in the line for each of its ids; [] from tokenizers that cannot tell."""
+        """What stands in the line for each of its ids; [] where that is not defined."""
         ...
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -75,5 +75,5 @@ def before_end(ids: Iterable[int], end_id: int) -> list[int]:
 
 
 def write_settings(folder: Path, settings: JsonObject) -> None:
-    """What a run folder knows of its tokenizer, its kind (`name`) first."""
+    """Save a tokenizer's kind (`name`) and options in a run folder."""
     write_json(folder / SETTINGS_FILE, settings)

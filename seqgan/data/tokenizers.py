@@ -1,10 +1,8 @@
 """Tokenizers: lines of text to lists of ids and back, torch-free.
 
-All kinds keep one contract (`Tokenizer`); those of words, characters and pieces have, when built
-here, the same two special ids: 0 = `<eos>` ends a sentence and fills the columns behind it,
-1 = `<unk>` stands for whatever the vocabulary lacks. (A SentencePiece model trained elsewhere keeps
-its own ids, and so does a Hugging Face tokenizer; ask `end_id`.) Letters have neither: their
-sequences fill all columns.
+Those of words, characters and pieces have, when built here, the same two special ids: 0 = `<eos>`
+ends a sentence and fills the columns behind it, 1 = `<unk>` stands for whatever the vocabulary
+lacks. Models trained elsewhere keep their own ids. Letters have neither: they fill all columns.
 
 Decisions
 - Ids depend on the training lines only: entries are ordered by frequency, then alphabetically, and
@@ -12,8 +10,7 @@ Decisions
 - Text can never spell the end token: an `<eos>` that stands in a line is an unknown word.
 - Decoding joins words with spaces; punctuation that was split off stays split off. Characters are
   joined as they are, and a space is one of them.
-- A character is what people see as one (a grapheme cluster of Unicode): a letter with its marks, an
-  emoji of several parts.
+- A character is a grapheme cluster of Unicode: a letter with its marks, an emoji of several parts.
 - A run folder keeps `tokenizer.json` beside `vocabulary.txt`, `tokenizer.model` or the folder
   `tokenizer` (`save`, `load_tokenizer`), so that a run outlives the files it was trained on.
 """

@@ -1,18 +1,17 @@
 """Two kinds of text that are never paired in training: what cycle games on sequences learn from.
 
-The sides are languages, or articles and headlines, or plain text and its cipher. Where it is known
-which test line translates which, rows of equal number belong together (`paired`): that serves
-reports only, and neither training nor selection may change when the rows of one side are shuffled.
+Where it is known which test line translates which, rows of equal number belong together (`paired`):
+that serves reports only. Neither training nor selection changes when rows of one side are shuffled.
 
-`load_unpaired_text` reads them from files. Its decisions:
+Decisions of `load_unpaired_text`:
 
 - Which lines of the training files are learned from is decided in `unpaired_lines.py`.
 - Paired held-out files keep their rows: a blank line or another number of lines is an error, and a
   pair of which one side is dropped as too long is dropped on both. Pairs are given for validation
   and for testing, or for neither; then a share of each side is held out and nothing is scored.
 - The vocabulary comes from the training splits: one of both sides together, or one per side.
-- Training rows that pair are no error, since no row ever meets its number on the other side, but
-  they make the task easier than truly unpaired text is: the report warns of it.
+- Training rows that pair are no error, but the task is easier than with unpaired text: the report
+  warns of it.
 """
 
 from collections.abc import Callable
@@ -38,10 +37,10 @@ from seqgan.data.unpaired_lines import (
 )
 
 Scorer = Callable[[str, list[str], list[str], list[str]], dict[str, float]]
-"""`scorer(way, sources, outputs, references)`: named scores against the truth; way: a2b or b2a."""
+"""`scorer(direction, sources, outputs, references)`: named scores against the truth."""
 
 Baselines = Callable[["UnpairedText", str, list[str]], dict[str, list[str]]]
-"""`baselines(text, way, sources)`: by name, what simple rules make of the sources."""
+"""`baselines(text, direction, sources)`: by name, what simple rules make of the sources."""
 
 Splits = dict[str, Sentences]
 
@@ -67,6 +66,10 @@ class UnpairedText:
     """By side, how many lines of its training files are not learned from, by reason."""
     canonical: Canonical = str
     """What the tokenizers read of a line: words of sources and translations are compared so."""
+
+    def sides(self, direction: str) -> tuple[Corpus, Corpus]:
+        """(source, target) of a direction."""
+        return (self.a, self.b) if direction == "a2b" else (self.b, self.a)
 
 
 def load_unpaired_text(
@@ -291,15 +294,15 @@ def _tokens(side: Corpus) -> set[str]:
     return {vocabulary[index] for index in used}
 
 
-def _word_for_word(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
-    """By the lexicon of `data/neighbours.py`, which knows no pair."""
+def _word_for_word(text: UnpairedText, direction: str, sources: list[str]) -> dict[str, list[str]]:
+    """By the lexicon of `data/neighbours.py`, which is counted without pairs."""
     assert text.word_for_word is not None
-    return {"word_for_word": text.word_for_word(way, sources)}
+    return {"word_for_word": text.word_for_word(direction, sources)}
 
 
-def _lead(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+def _lead(text: UnpairedText, direction: str, sources: list[str]) -> dict[str, list[str]]:
     """The first words of an article, as many as a training summary has on average."""
-    if way != "a2b":
+    if direction != "a2b":
         return {}
     counts = [len(set_apart(line).split()) for line in text.b.train.lines]
     words = round(sum(counts) / len(counts))

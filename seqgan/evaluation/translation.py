@@ -68,7 +68,8 @@ class TranslationEvaluator(Evaluator[Translators]):
         self._cycle = cycle
         self._device = device
         self._models = {
-            direction: _language_model(self._sides(direction)[1], order) for direction in directions
+            direction: _language_model(self._text.sides(direction)[1], order)
+            for direction in directions
         }
         self.notes: dict[str, object] = {"ngram_order": order, "paired": text.paired}
         if text.left_out:
@@ -81,7 +82,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         metrics: Metrics = {}
         total = 0.0
         for direction in self._models:
-            part = _first(self._sides(direction)[0], split, samples)
+            part = _first(self._text.sides(direction)[0], split, samples)
             rollout, lines = self._translate(generators[direction], direction, part)
             found = self._fluency(direction, rollout.ids_BT, rollout.mask_BT)
             score = found["lm_nll"] + found["unigram_kl"]
@@ -101,7 +102,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         """References in the translations' place."""
         metrics: Metrics = {}
         for direction in self._models:
-            source, target = (_first(side, split, samples) for side in self._sides(direction))
+            source, target = (_first(side, split, samples) for side in self._text.sides(direction))
             found = self._fluency(direction, target.ids_NT, target.mask_NT)
             if self._text.paired:
                 found |= self._truth(direction, split, source, target.lines)
@@ -111,7 +112,7 @@ class TranslationEvaluator(Evaluator[Translators]):
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
         rows: dict[str, Metrics] = {}
         for direction in self._models:
-            source, target = self._sides(direction)
+            source, target = self._text.sides(direction)
             part = _first(source, split, samples)
             outputs = {"copy": part.lines}
             if self._text.baselines is not None:
@@ -126,23 +127,18 @@ class TranslationEvaluator(Evaluator[Translators]):
         """The same sources at every call, each with its translation."""
         lines: list[str] = []
         for direction in self._models:
-            part = _first(self._sides(direction)[0], "valid", SHOWN // 2)
+            part = _first(self._text.sides(direction)[0], "valid", SHOWN // 2)
             _, made = self._translate(generators[direction], direction, part)
             lines += [f"{x}  →  {y}" for x, y in zip(part.lines, made, strict=True)]
         return ShownLines(lines)
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────
 
-    def _sides(self, direction: str) -> tuple[Corpus, Corpus]:
-        """(source, target)."""
-        a, b = self._text.a, self._text.b
-        return (a, b) if direction == "a2b" else (b, a)
-
     def _translate(
         self, generator: Generator, direction: str, part: EncodedSplit
     ) -> tuple[Rollout, list[str]]:
         """Translations, and their text."""
-        source, target = self._sides(direction)
+        source, target = self._text.sides(direction)
         ids, masks = [], []
         lines: list[str] = []
         for cond in part.ids_NT.split(AT_ONCE):
@@ -169,7 +165,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         return total / len(part.ids_NT)
 
     def _fluency(self, direction: str, ids_NT: Tensor, mask_NT: Tensor) -> dict[str, float]:
-        target = self._sides(direction)[1]
+        target = self._text.sides(direction)[1]
         ids, mask = ids_NT.cpu().numpy(), mask_NT.cpu().numpy()
         nll_NT = self._models[direction].nll_NT(ids, mask)
         train = target.train
@@ -188,7 +184,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         pairs = ([self._text.canonical(line) for line in lines] for lines in (part.lines, outputs))
         found = {"copied": copied_share(*pairs)}
         if self._text.paired and self._text.scorer is not None:
-            references = _first(self._sides(direction)[1], split, len(outputs)).lines
+            references = _first(self._text.sides(direction)[1], split, len(outputs)).lines
             found |= self._text.scorer(direction, part.lines, outputs, references)
         return found
 
@@ -197,7 +193,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         lexicon = self._text.lexicons.get(direction)
         if lexicon is None:
             return {}
-        source, _ = self._sides(direction)
+        source, _ = self._text.sides(direction)
 
         def translated(lines: list[str]) -> list[str]:
             part = EncodedSplit(*encode_lines(lines, source), lines)
