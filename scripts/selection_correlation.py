@@ -14,7 +14,8 @@ one of them, as it is for the run's own rule):
 
 and over all runs: rho and trained of all their checkpoints together, `picks` of their selected
 checkpoints alone (from 5 runs on), and the means of the rest. Label-free scores are compared
-between runs there, so runs must agree in data and in whether a way back is scored (`notes`).
+between runs there, so runs must agree in data and in whether the backward direction is scored
+(`notes`).
 
     python scripts/selection_correlation.py RUN… [--json]
 """

@@ -1,4 +1,4 @@
-"""Greedy and beam search against enumeration, on networks with known and with random opinions."""
+"""Greedy and beam search against enumeration, on networks with given and with random logits."""
 
 from itertools import product
 
@@ -22,7 +22,7 @@ CONFIGS = [
 
 
 def network(space: SequenceSpace, config=CONFIGS[1]):
-    """A random translator from sources of 4 tokens of 5, with strong opinions."""
+    """A random translator from sources of 4 tokens of 5, with logits far apart."""
     torch.manual_seed(0)
     generator = config.build_pair(SpacePair(SequenceSpace(5, 4), space))["a2b"].eval()
     with torch.no_grad():
@@ -55,7 +55,7 @@ def every_sentence(space: SequenceSpace) -> Tensor:
 
 
 class Table(Generator):
-    """Opinions that are written down: the logits of the next token for each prefix."""
+    """Given logits of the next token for each prefix."""
 
     def __init__(self, logits: dict[tuple[int, ...], list[float]], vocab_size: int) -> None:
         super().__init__()

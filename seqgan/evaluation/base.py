@@ -87,7 +87,7 @@ class Evaluator(ABC, Generic[GeneratorT_contra]):
     """
 
     notes: dict[str, object]
-    """What a reader of the numbers must be told, for evaluation.json."""
+    """How the numbers were measured, for evaluation.json."""
 
     def settings(self, config: EvaluationConfig, sweep: bool) -> list[DecodingSetting]:
         """The settings to evaluate, the configured one first."""

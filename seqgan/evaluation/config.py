@@ -28,7 +28,7 @@ SHOWN = 16
 
 
 class FeatureExtractorConfig(Config):
-    """The network that pictures are measured with, trained on pictures that no player sees."""
+    """The network that pictures are measured with, trained on pictures of its own."""
 
     kind: Literal["auto", "labels", "rotations", "random"] = "auto"
     """What it learns: the labels, the quarter turn that a picture was given, or nothing (random
@@ -62,7 +62,7 @@ class FeatureExtractorConfig(Config):
 
 
 class SelectionConfig(Config):
-    """A rule that picks what is reported, the same for every arm; it sees validation data only."""
+    """A rule that picks what is reported, the same for every arm; it uses validation data only."""
 
     metric: str | None = None
     """A metric of the validation evaluations, e.g. nll_valid; null: nothing is picked (the last
@@ -70,19 +70,18 @@ class SelectionConfig(Config):
     mode: Literal["min", "max"] = "min"
     """Whether the smallest or the largest value of the metric is best."""
     patience: Positive | None = None
-    """Steps without a better value after which training stops; null: the schedule decides. A stop
-    by a metric that needs no truth is label-free, like the choice of the checkpoint."""
+    """Steps without a better value after which training stops; null: the schedule decides."""
 
 
 class EvaluationConfig(Config):
     """Final evaluations use the test split, those during training the validation split."""
 
     samples: AtLeastTwo = 5_000
-    """Generated sequences a final evaluation."""
+    """Generated samples per final evaluation."""
     samples_during_training: AtLeastTwo = 1_000
-    """Generated sequences an evaluation during training."""
+    """Generated samples per evaluation during training."""
     references: Positive = 5_000
-    """Reference sentences of BLEU at most; recorded with the result."""
+    """Most reference sentences of BLEU; the number is recorded with the result."""
     temperature: Temperature = 1.0
     """Of the reported samples and densities alike; of a picture generator's noise."""
     sweep: bool = False
@@ -94,10 +93,10 @@ class EvaluationConfig(Config):
     select: SelectionConfig = SelectionConfig()
     """Picks the checkpoint, never the initial network."""
     sweep_select: SelectionConfig = SelectionConfig(metric=DEFAULT_SWEEP_METRIC)
-    """Picks the decoding of a sweep. With top-p below 1 there is no density, hence no nll_valid.
-    For pictures name another one, such as fid."""
+    """Picks the decoding of a sweep; settings with top-p below 1 have no nll_valid. For pictures
+    name another metric, such as fid."""
     ngram_order: Annotated[int, Field(ge=1, le=6)] = 3
-    """Tokens an n-gram model of translations looks at together; for cycles of text."""
+    """Order of the n-gram model that scores translations; for two kinds of text."""
     feature_extractor: FeatureExtractorConfig = FeatureExtractorConfig()
     """The feature extractor of pictures."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234

@@ -1,24 +1,21 @@
 """The feature extractor: the named network that pictures are measured with.
 
-Trained here, on pictures that no player sees and that are no reference. Its features give
-distances, its heads read labels. Three kinds:
+It is trained here, on pictures that no player is trained on and no metric compares with. Its
+features give distances, its heads read labels. Three kinds:
 
-    labels     a softmax for each label; where pictures have labels
-    rotations  which of four quarter turns a picture was given (Gidaris et al. 2018); where not
-    random     untrained filters, as a check that depends on no label. Only the means and
-               variances of the batch normalisation come from pictures; without them the maps
-               fade from layer to layer, and a third of the features is 0 for every picture.
+    labels     a softmax for each label
+    rotations  which of four quarter turns a picture was given (Gidaris et al. 2018)
+    random     untrained filters; only the means and variances of the batch normalisation come from
+               pictures: without them a third of the features is 0 for every picture
 
 Its name is its kind and the first digits of the SHA-256 of its parameters, and stands behind every
 number it gives: `fid@cnn-1a2b3c4d`. Equal names mean equal networks, bit for bit.
 
-Deviation from Gidaris et al.: each picture of a batch gets one turn, drawn at random, instead of
-all four.
+Deviation from Gidaris et al.: each picture of a batch gets one random turn instead of all four.
 
 Training is repeatable on one machine: own seed, on the CPU, on one thread (with another number of
-threads sums round differently). It takes about a quarter of a minute, so extractors are kept on
-disk (`$SEQGAN_CACHE`, else ~/.cache/seqgan), each under the hash of everything that it came from. A
-stored feature extractor whose parameters do not have their hash is trained again.
+threads sums round differently). Extractors are kept in `$SEQGAN_CACHE`, else in ~/.cache/seqgan,
+each under the hash of everything that it came from; damaged ones are trained again.
 """
 
 import hashlib
@@ -55,7 +52,7 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ExtractorSpec:
-    """Everything but the pictures that decides a feature extractor."""
+    """What a feature extractor depends on besides its pictures."""
 
     kind: Kind
     label_sizes: tuple[int, ...]
@@ -91,7 +88,7 @@ class FeatureExtractor:
         return torch.cat([torch.stack([h.argmax(1) for h in heads], 1) for _, heads in outputs])
 
     def accuracy(self, x_NCHW: Tensor, labels_NA: Tensor) -> list[float]:
-        """Share of pictures whose label is read correctly, one number a label."""
+        """Share of pictures whose label is read correctly, one number per label."""
         right_NA = self.labels(x_NCHW) == labels_NA.cpu()
         return right_NA.double().mean(0).tolist()
 
@@ -124,7 +121,7 @@ def train_extractor(
     """A feature extractor trained on the CPU from `spec.seed`, to be used on `device`.
 
     `advance` is called after every update. Raises `UserError` for labels that are missing, and for
-    pictures that cannot be turned because they are no squares.
+    rotations of pictures that are not square.
     """
     height, width = x_NCHW.shape[-2:]
     if spec.kind == "labels" and labels_NA is None:
@@ -150,9 +147,9 @@ def train_extractor(
 @torch.no_grad()
 def _calibrate(network: FeatureNet, x_NCHW: Tensor) -> None:
     """Set the running statistics to those of some pictures."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
     network(to_unit(x_NCHW[torch.randperm(len(x_NCHW))[:CALIBRATION]]))
 
 
@@ -191,7 +188,7 @@ def rate_factor(update: int, updates: int) -> float:
 
 
 def shifted(x_NCHW: Tensor, most: int = 2) -> Tensor:
-    """The batch, moved as one by up to `most` pixels each way; what comes in repeats the border."""
+    """The batch, moved as one by up to `most` pixels in x and y; the border is repeated."""
     height, width = x_NCHW.shape[-2:]
     padded = F.pad(x_NCHW, (most,) * 4, mode="replicate")
     down, right = torch.randint(2 * most + 1, (2,)).tolist()
@@ -201,8 +198,8 @@ def shifted(x_NCHW: Tensor, most: int = 2) -> Tensor:
 def turned(x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     """Each picture turned by 0 to 3 quarters, and by how many, `[N, 1]`; pictures are square."""
     quarters_N = torch.randint(4, (len(x_NCHW),))
-    ways = torch.stack([x_NCHW.rot90(k, (2, 3)) for k in range(4)])
-    return ways[quarters_N, torch.arange(len(x_NCHW))], quarters_N[:, None]
+    x_4NCHW = torch.stack([x_NCHW.rot90(k, (2, 3)) for k in range(4)])
+    return x_4NCHW[quarters_N, torch.arange(len(x_NCHW))], quarters_N[:, None]
 
 
 @contextmanager
@@ -220,7 +217,6 @@ def one_thread() -> Iterator[None]:
 
 
 def default_folder() -> Path:
-    """Where feature extractors are kept."""
     base = os.environ.get("SEQGAN_CACHE")
     return (Path(base) if base else Path.home() / ".cache" / "seqgan") / "feature_extractors"
 
@@ -271,10 +267,8 @@ def _key(spec: ExtractorSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
 
 
 def _store(entry: Path, extractor: FeatureExtractor) -> None:
-    """Complete or not at all; where another process has stored its own meanwhile, that one stays.
-
-    A disk that is full or must not be written is no reason to stop.
-    """
+    """Complete or not at all; what another process has stored meanwhile stays, and a disk that
+    cannot be written is no reason to stop."""
     network = extractor.network
     tree = {"parameters": dict(network.state_dict()), "sha256": parameters_hash(network)}
     try:

@@ -1,6 +1,5 @@
 """Tasks of pictures and of points."""
 
-import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
@@ -51,9 +50,9 @@ def picture_pair_task(
 
 def _stream(setup: TaskSetup, x_NCHW: Tensor, labels_NA: Tensor | None, seed: int) -> Stream:
     """Pictures stay bytes on the device until a batch is read."""
-    device: torch.device = setup.device
-    cond = None if labels_NA is None else labels_NA.to(device)
-    return Stream(Batch(x_NCHW.to(device), cond=cond), setup.batch_size, seed, prepare=to_unit)
+    cond = None if labels_NA is None else labels_NA.to(setup.device)
+    pictures = Batch(x_NCHW.to(setup.device), cond=cond)
+    return Stream(pictures, setup.batch_size, seed, prepare=to_unit)
 
 
 def _extractor(setup: TaskSetup, pictures: Pictures) -> FeatureExtractor:

@@ -1,4 +1,4 @@
-"""Evaluation of pictures by a network that was trained here, on pictures that no player sees.
+"""Evaluation of pictures by a network that was trained here, on pictures of its own.
 
     fid, kid                     distances of the extractor's features to those of held-out pictures
     precision, recall, density, coverage   the same features' nearest neighbours

@@ -1,16 +1,14 @@
-"""Pictures for people: sheets of samples, plots of points, walks through the latent space.
+"""Pictures for people: sheets (grids of samples), plots of points, walks through the latent space.
 
-Nothing here measures anything. All functions are pure apart from `write_gif`, and equal inputs
-give equal bytes. Pictures are `uint8`, grey or RGB.
+Equal inputs give equal bytes. Pictures are `uint8`, grey or RGB.
 
 Interpolation. Noise z ~ N(0, I) of L dimensions lies close to a sphere of radius √L. A straight
-line between two draws cuts through the ball, where the generator never was in training; the great
-circle stays (White, "Sampling Generative Networks", arXiv 1609.04468, 2016):
+line between two draws leaves it, the great circle does not (White, "Sampling Generative Networks",
+arXiv 1609.04468, 2016):
 
     slerp(a, b; t) = sin((1-t)Ω)/sin Ω · a + sin(tΩ)/sin Ω · b,    cos Ω = a·b / (|a| |b|)
 
-with t in [0, 1]. Where sin Ω vanishes (parallel or opposite vectors) the formula is 0/0 and the
-straight line (1-t)a + tb takes its place.
+with t in [0, 1]. Where sin Ω vanishes, the straight line (1-t)a + tb takes its place.
 """
 
 from collections.abc import Callable
@@ -105,14 +103,8 @@ def scatter(x_ND: Tensor, centres_KD: Tensor) -> Image.Image:
     axes = figure.add_axes((0.1, 0.07, 0.87, 0.86))
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.tick_params(labelsize=8)
-    axes.scatter(
-        points_ND[inside_N, 0],
-        points_ND[inside_N, 1],
-        s=4,
-        color="#3a7fc1",
-        alpha=0.4,
-        linewidths=0,
-    )
+    dots = {"s": 4, "color": "#3a7fc1", "alpha": 0.4, "linewidths": 0}
+    axes.scatter(points_ND[inside_N, 0], points_ND[inside_N, 1], **dots)
     axes.scatter(
         centres_KD[:, 0], centres_KD[:, 1], s=40, marker="x", color="#c8453b", linewidths=1.2
     )
@@ -125,8 +117,8 @@ def scatter(x_ND: Tensor, centres_KD: Tensor) -> Image.Image:
 def write_gif(frames: list[Path], output: Path, milliseconds: int = 250) -> None:
     """An endless animation of picture files; smaller frames get a white margin.
 
-    Each frame has a palette of its own; RGB sheets of more than 256 colours lose some. The last
-    frame stays `LAST_FRAME_FACTOR` times as long as the others.
+    Each frame has a palette of its own, of 256 colours. The last frame stays `LAST_FRAME_FACTOR`
+    times as long as the others.
     """
     pictures = [Image.fromarray(read_picture(path)) for path in frames]
     size = max(p.width for p in pictures), max(p.height for p in pictures)
@@ -149,12 +141,10 @@ def _padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 def interpolation(generate: Generate, start_SL: Tensor, end_SL: Tensor, steps: int) -> Tensor:
     """Samples along the great circle from each start to its end, both included.
 
-    One batch of S · `steps` samples, strip by strip: sample s · steps + t is step t of strip s.
-    For uniform noise the path may leave the cube it is drawn from by a little.
+    One batch of S · `steps` samples: sample s · steps + t is step t from start s.
     """
     t_T = torch.linspace(0, 1, steps, dtype=torch.float64, device=start_SL.device)
-    z_STL = slerp(start_SL, end_SL, t_T)
-    return generate(z_STL.flatten(0, 1))
+    return generate(slerp(start_SL, end_SL, t_T).flatten(0, 1))
 
 
 def slerp(start_SL: Tensor, end_SL: Tensor, t_T: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A task: everything of a run that its data decide; and what decides it besides the data."""
+"""A task: everything of a run that its data decide."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
 """Scores of translations and responses against their references.
 
-Everything is compared in the form that the tokenizer sees (`build_canonical`), since a translator
-can write no other. BLEU takes the words of a word tokenizer as they are (`none`) and cuts the raw
-text of the other tokenizers itself (`13a`).
+Everything is compared in the form that the tokenizer reads (`build_canonical`), since a translator
+can write no other. BLEU takes the words of a word tokenizer as they are (`none`) and cuts the text
+of other tokenizers itself (`13a`).
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class TextScores:
 
     @property
     def notes(self) -> dict[str, object]:
-        """What stands beside the scores: how sacrebleu names its BLEU."""
+        """How sacrebleu computed BLEU: its signature."""
         if "bleu" not in self._names:
             return {}
         return {"bleu": corpus_bleu(["word"], ["word"], self._tokenize)[1]}

@@ -1,4 +1,4 @@
-"""What a translator wrote, as text for people and for scores against references."""
+"""Translations as text, for people and for scores against references."""
 
 from torch import Tensor
 
@@ -31,7 +31,7 @@ def _with_copies(target: Tokenizer, row: list[int], columns: list[int], words: l
     text = target.decode(row)
     unknown = [column for index, column in zip(row, columns, strict=True) if index == target.unk_id]
     parts = text.split(UNKNOWN)
-    if len(parts) <= len(unknown):  # a tokenizer from elsewhere writes it in another way
+    if len(parts) <= len(unknown):  # a tokenizer from elsewhere writes it differently
         return text
     copies = [words[column] if 0 <= column < len(words) else UNKNOWN for column in unknown]
     copies += [UNKNOWN] * (len(parts) - 1 - len(copies))

@@ -1,13 +1,9 @@
 """Sentence BLEU as a reward: one fixed set of references, many hypotheses, over and over.
 
-The numbers are those of `exact_bleu.sentence_bleu`. There every call counts the n-grams of both
-corpora; here the references are counted once, so that a call costs the hypotheses only:
-
-    references, order n:  sorted distinct n-grams, each with its largest count in one sentence
-    hypothesis:           the rank of (rank of its first n − 1 words, last word) in that table
-
-An n-gram that no reference has cannot match, and nor can any longer one that begins with it, so
-such positions are dropped on the way.
+The numbers are those of `exact_bleu.sentence_bleu`, but the references are counted once: for each
+order a sorted table of n-grams, each with its largest count in one reference, in which a
+hypothesis looks up (rank of its first n − 1 words, last word). A position whose n-gram no reference
+has cannot match at higher orders either, and is dropped.
 """
 
 from dataclasses import dataclass
@@ -51,7 +47,8 @@ class BleuScorer:
     def __call__(self, hypotheses: Corpus) -> Floats:
         """One score in [0, 1] a sentence."""
         rows, lengths = len(hypotheses), hypotheses.lengths
-        row, remaining, start = _positions(hypotheses)
+        row, remaining = hypotheses.positions()
+        start = np.arange(len(row))
         prefix = np.zeros_like(start)
         matches = []
         for order, table in enumerate(self._tables, start=1):
@@ -67,15 +64,9 @@ class BleuScorer:
         return scores(matches, lengths, closest, [self._order])[self._order]
 
 
-def _positions(corpus: Corpus) -> tuple[Ints, Ints, Ints]:
-    """For every word: its sentence, the words from it to the sentence's end, its position."""
-    row = np.repeat(np.arange(len(corpus)), corpus.lengths)
-    position = np.arange(len(corpus.ids))
-    return row, np.repeat(np.cumsum(corpus.lengths), corpus.lengths) - position, position
-
-
 def _tables(references: Corpus, vocab_size: int, max_order: int) -> list[_Table]:
-    row, remaining, start = _positions(references)
+    row, remaining = references.positions()
+    start = np.arange(len(row))
     prefix = np.zeros_like(start)
     tables = []
     for order in range(1, max_order + 1):

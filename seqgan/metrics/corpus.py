@@ -34,15 +34,19 @@ class Corpus:
     def from_masked(
         cls, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_], end_id: int | None = None
     ) -> "Corpus":
-        """Take the columns where the mask is True, without the end tokens if `end_id` is given.
-
-        The end counts as a token in likelihoods, but it is no word: with it in, every pair of
-        sentences would have n-grams in common.
+        """Take the columns where the mask is True, without the end tokens if `end_id` is given:
+        with them every two sentences would have n-grams in common.
         """
         keep_NT = mask_NT.astype(bool)
         if end_id is not None:
             keep_NT = keep_NT & (ids_NT != end_id)
         return cls(ids_NT[keep_NT].astype(np.int64), keep_NT.sum(axis=1, dtype=np.int64))
+
+    def positions(self) -> tuple[Ints, Ints]:
+        """For every word its sentence, and the number of words from it to the sentence's end."""
+        row = np.repeat(np.arange(len(self)), self.lengths)
+        ends = np.repeat(np.cumsum(self.lengths), self.lengths)
+        return row, ends - np.arange(len(self.ids))
 
     def __len__(self) -> int:
         return len(self.lengths)

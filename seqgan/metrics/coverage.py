@@ -8,15 +8,13 @@ B(x) the ball around x with that radius:
     density    mean over generated samples of (number of real balls that hold it) / k
     coverage   share of real samples whose ball holds at least one generated one
 
-Precision and recall: Kynkäänniemi et al. 2019. Density and coverage: Naeem et al. 2020; they do
-not give an outlier's large ball the same say. A perfect generator does not reach 1: for equal
-distributions and large sets E[coverage] = 1 − 2^−k (0.969 at k = 5), so a row for real data
-stands beside every result.
+Precision and recall: Kynkäänniemi et al. 2019. Density and coverage: Naeem et al. 2020; an
+outlier's large ball weighs less in them. A perfect generator does not reach 1: for equal
+distributions and large sets E[coverage] = 1 − 2^−k (0.969 at k = 5).
 
-Tables of distances are computed in blocks: memory is a few blocks, whatever the sets' sizes.
-Squared distances come from matrix products in float64 with the real mean subtracted. A ball is
-closed, as in both papers (the code of Naeem et al. leaves its surface out), and wide enough for
-rounding: ties count as inside, and duplicates too where a radius is 0.
+Squared distances come from matrix products in float64, in blocks, with the real mean subtracted. A
+ball is closed, as in both papers (the code of Naeem et al. leaves its surface out), and wide enough
+for rounding: ties count as inside, and duplicates too where a radius is 0.
 """
 
 from collections.abc import Iterator

@@ -2,8 +2,8 @@
 
 p is the truth (an oracle), q the generator; everything in nats.
 
-    KL(p‖q)  = E_p[log p − log q]      misses what the generator does not cover
-    KL(q‖p)  = E_q[log q − log p]      misses what it writes and should not
+    KL(p‖q)  = E_p[log p − log q]      large where the generator lacks sequences of the truth
+    KL(q‖p)  = E_q[log q − log p]      large where it writes sequences that the truth lacks
     JSD(p,q) = ½ KL(p‖m) + ½ KL(q‖m),  m = (p + q)/2,  at most ln 2 = 0.693
 
 Exact where all V^T sequences can be listed, else Monte-Carlo means over samples of both. A
@@ -26,7 +26,7 @@ def all_sequences(vocab_size: int, length: int) -> Tensor:
 
 
 def exact_divergences(logp_R: Tensor, logq_R: Tensor) -> dict[str, float]:
-    """KL both ways and JSD a sequence, from the log-probabilities of all sequences."""
+    """KL in both directions and JSD, per sequence, from log-probabilities of all sequences."""
     logp_R, logq_R = logp_R.cpu().double(), logq_R.cpu().double()  # mps has no float64
     logm_R = torch.logaddexp(logp_R, logq_R) - log(2)
     return {

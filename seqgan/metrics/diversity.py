@@ -4,11 +4,10 @@
     unique share = number of different sentences / number of sentences
     copy rate    = share of the sentences that stand, word for word, in the training corpus
 
-Distinct-n and the unique share fall as the corpus grows, the copy rate rises with the training
-corpus: compare only at equal sizes.
+All depend on the sizes of the corpora: compare only at equal ones.
 
-Deviation: Li et al. divide the number of different n-grams by the number of words; here, as in
-later work, it is divided by the number of n-grams, so that every n can attain 1.
+Deviation: Li et al. divide by the number of words; here, as in later work, by the number of
+n-grams, so that every n can attain 1.
 """
 
 from seqgan.metrics.corpus import Corpus, Sentences, as_corpora

@@ -7,22 +7,20 @@ BLEU of one hypothesis h against all references R, for order n (Papineni et al. 
     BLEU = BP * exp(1/n * sum_{i=1..n} log p_i)
 
 A numerator of zero becomes 0.1 ("method 1" of Chen & Cherry 2014), except that a hypothesis with
-no word in common with the references scores 0. These are the rules of NLTK's `sentence_bleu` with
-`SmoothingFunction().method1` and uniform weights; the scores are equal to it to rounding. The
-corpus value is the mean over the hypotheses, as text-GAN papers report it. That is *not* the
-corpus-BLEU of machine translation (pooled counts, other smoothing): never put both in one table.
+no word in common with the references scores 0: NLTK's `sentence_bleu` with method 1 and uniform
+weights, to rounding. The corpus value is the mean over the hypotheses, as text-GAN papers report
+it. That is *not* the corpus-BLEU of machine translation (pooled counts, other smoothing): never put
+both in one table.
 
 Self-BLEU (Zhu et al. 2018, Texygen) takes every sentence against all the others. Low is diverse.
 The sentence itself is no reference, but an identical one elsewhere is.
 
-Deviations: Texygen and its descendants score a subsample of the hypotheses (and a cached first
-set of references); here every sentence counts on every call. Both values depend on the number of
-references, so compare only corpora of the same size.
+Deviation: Texygen and its descendants score a subsample of the hypotheses; here every sentence
+counts. Both values depend on the number of references: compare only corpora of the same size.
 
 Method: an i-gram's id is the rank of (id of its first i-1 words, last word), so that one sort per
-order counts all (i-gram, sentence) pairs. The maximum over references is a maximum over a group;
-leaving out one sentence needs only the group's largest and second largest count.
-Time O(W log W) an order and memory O(W) for W words in both corpora together.
+order counts all (i-gram, sentence) pairs: O(W log W) per order for W words in both corpora. Leaving
+out one sentence needs only each n-gram's largest and second largest count.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,9 +95,8 @@ def sentence_self_bleu(sentences: Sentences, orders: Sequence[int] = ORDERS) -> 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NgramCounts:
-    """How often each n-gram of one order stands in each sentence where it stands at all.
-
-    One entry a (n-gram, sentence) pair, sorted by n-gram, then by sentence.
+    """How often each n-gram of one order stands in each sentence where it stands at all: one entry
+    per (n-gram, sentence) pair, sorted by n-gram, then by sentence.
     """
 
     gram: Ints
@@ -118,9 +115,7 @@ class NgramCounts:
 def count_ngrams(corpus: Corpus, max_order: int) -> Iterator[NgramCounts]:
     """Yield the counts of the n-grams of order 1, 2, ... `max_order`."""
     word = np.unique(corpus.ids, return_inverse=True)[1]
-    row = np.repeat(np.arange(len(corpus)), corpus.lengths)
-    # How many words of the sentence there are from here on, this one included.
-    remaining = np.repeat(np.cumsum(corpus.lengths), corpus.lengths) - np.arange(len(word))
+    row, remaining = corpus.positions()
     vocabulary = word.max(initial=0) + 1
     start = np.arange(len(word))
     gram = word
@@ -146,8 +141,7 @@ def _largest_elsewhere(grams: NgramCounts) -> Ints:
 def closest_lengths(lengths: Ints, reference_lengths: Ints, leave_one_out: bool) -> Ints:
     """The length of the closest reference of every sentence; of a tie the shorter.
 
-    Works on the distinct lengths, of which there are few. To leave a sentence out is to ignore
-    its own length when no other sentence has it.
+    To leave a sentence out is to ignore its own length when no other sentence has it.
     """
     own, position = np.unique(lengths, return_inverse=True)
     theirs, how_many = np.unique(reference_lengths, return_counts=True)

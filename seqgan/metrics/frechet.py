@@ -3,11 +3,10 @@
     d² = ‖μ₁ − μ₂‖² + tr(S₁ + S₂ − 2 (S₁^½ S₂ S₁^½)^½)
 
 Dowson & Landau 1982; Heusel et al. 2017, who apply it to Inception features and call it FID. Equal
-means and covariances give 0 whatever else differs: a kernel distance sees more.
+means and covariances give 0 whatever else differs.
 
-Computed in float64 from symmetric eigenvalues, never by a general matrix root: with fewer samples
-than features the covariances are singular, and the root of their product gets imaginary parts.
-Eigenvalues that rounding has made negative are taken for 0.
+Computed in float64 from symmetric eigenvalues (negative ones, by rounding, are taken for 0): a
+general matrix root gets imaginary parts where there are fewer samples than features.
 """
 
 import torch

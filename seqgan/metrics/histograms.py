@@ -1,7 +1,6 @@
 """Total variation between the class histograms of two sets: ½ Σ_k |p_k − q_k|, from 0 to 1.
 
-Between the attributes of generated samples and the true ones it is what a good sample, repeated for
-ever, fails at: one class of probability p has a distance of 1 − p.
+A generator that repeats one good sample, whose class has probability p, is at distance 1 − p.
 """
 
 from torch import Tensor

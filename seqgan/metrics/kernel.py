@@ -4,7 +4,7 @@
     MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_{i,j} k(x_i, y_j)
 
 Bińkowski et al. 2018 (KID): the mean over random subsets. Unbiased, so it may be slightly negative;
-it compares moments up to the third, where the Fréchet distance stops at the second.
+it compares moments up to the third, the Fréchet distance up to the second.
 """
 
 import numpy as np

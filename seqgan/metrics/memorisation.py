@@ -1,7 +1,6 @@
 """Does a generator copy its training data? Distances to the nearest training sample.
 
-Held-out samples of the same distribution are the yardstick: what a generator that has learned and
-not memorised makes lies as far from the training data as they do.
+Compared with held-out samples, which are as far from the training data as new samples should be:
 
     duplicates     share of generated samples at most as far from the training data as the nearest
                    1 % of the held-out ones are; held-out data themselves have 0.01
@@ -10,17 +9,16 @@ not memorised makes lies as far from the training data as they do.
     copy_p_value   one-sided Mann–Whitney test: how likely distances this small would be if
                    generated samples were no nearer to the training data than held-out ones
 
-The edge of `duplicates` is a distance that is observed, the ⌊0.01 (M − 1)⌋-th smallest from 0, and
-belongs to the near side. A sample of the data's distribution is then near with a probability of
-about max(0.01, 1/(M + 1)) where samples never repeat. Where more than 1 % of the held-out samples
-are in the training data, the edge is 0 and only exact copies count; their share among held-out
-samples is then what to compare with.
+The bound of `duplicates` is the ⌊0.01 (M − 1)⌋-th smallest held-out distance from 0, itself
+included. A sample of the data's distribution is within it with a probability of about
+max(0.01, 1/(M + 1)) where samples never repeat. Where more than 1 % of the held-out samples are in
+the training data, the bound is 0, and `duplicates` is the share of exact copies.
 
 A small ratio and p-value can also mean that a generator makes typical samples only, which lie
-where the training data are dense. Look at `duplicates` and at the sheet of neighbours as well.
+where the training data are dense: look at `duplicates` and the picture of neighbours as well.
 
-The neighbour is found by matrix products in float64, its distance is taken from the difference of
-the two samples: an exact copy has distance 0. Memory is a few blocks, whatever the sets' sizes.
+The neighbour is found by matrix products in float64, in blocks; its distance is taken from the
+difference of the two samples: an exact copy has distance 0.
 """
 
 from collections.abc import Iterator

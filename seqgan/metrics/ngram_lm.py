@@ -5,9 +5,8 @@ Witten–Bell smoothing (Witten & Bell 1991, method C; interpolated as in Chen &
     p_k(w | h) = (c(h w) + t(h) · p_{k-1}(w | h')) / (c(h) + t(h)),     p_0(w) = 1 / V,
 
 h the last k − 1 tokens, h' without the oldest, c the counts and t(h) the number of different
-tokens that followed h; where h was never seen, p_k = p_{k-1}. Each p_k(· | h) sums to one over
-the V tokens and is positive for each. Witten–Bell and not Kneser–Ney, because it has no discount
-that must be estimated from counts of counts, which letters of a small alphabet do not have.
+tokens that followed h; where h never occurred, p_k = p_{k-1}. Not Kneser–Ney: its discount is
+estimated from counts of counts, which letters of a small alphabet do not have.
 
 Decisions
 - The mask says what counts: with `mask_until_end` the end token is predicted like any other, and
@@ -54,15 +53,16 @@ class NgramModel:
 
     def fit(self, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_]) -> "NgramModel":
         """Count the tokens where the mask is True. Replaces earlier counts; returns itself."""
-        self._orders = [
-            _count(grams, self.vocab_size + 1) for grams in self._grams(ids_NT, mask_NT)
-        ]
+        base = self.vocab_size + 1
+        self._orders = [_count(grams, base) for grams in self._grams(ids_NT, mask_NT)]
         return self
 
     def nll_NT(self, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_]) -> Floats:
         """−log p of every token in nats, 0 where the mask is False."""
+        if not self._orders:
+            raise ValueError("the n-gram model has no counts yet; call fit first")
         p = np.full(int(np.count_nonzero(mask_NT)), 1 / self.vocab_size)
-        for counts, grams in zip(self._fitted(), self._grams(ids_NT, mask_NT), strict=True):
+        for counts, grams in zip(self._orders, self._grams(ids_NT, mask_NT), strict=True):
             count = _look_up(counts.gram, counts.count, grams)
             context = grams // (self.vocab_size + 1)
             total = _look_up(counts.context, counts.total, context)
@@ -71,11 +71,6 @@ class NgramModel:
         nll_NT = np.zeros(np.shape(ids_NT))
         nll_NT[np.asarray(mask_NT, dtype=bool)] = -np.log(p)
         return nll_NT
-
-    def _fitted(self) -> list[_Counts]:
-        if not self._orders:
-            raise ValueError("the n-gram model has no counts yet; call fit first")
-        return self._orders
 
     def _grams(self, ids_NT: NDArray[np.integer], mask_NT: NDArray[np.bool_]) -> list[Ints]:
         """For every order the keys of the n-grams that end at the tokens that count."""

@@ -1,14 +1,11 @@
 """What `seqgan score` computes: metrics of a file of generated sentences, without any model.
 
-Words are what whitespace separates, as they stand (no lower-casing, no other tokenizer): give both
-files the same preparation, and put spaces between the words or characters of text that has none
-(Chinese, Thai), since without them a line is one word. Hypotheses keep their blank lines, because
-an empty sentence is something that a generator wrote and BLEU counts it as 0; in references and
-training data blank lines are dropped.
+Words are what whitespace separates, as they stand: give both files the same preparation, and put
+spaces between the words or characters of text that has none (Chinese, Thai). Hypotheses keep their
+blank lines, since a generator wrote them and BLEU counts them as 0; other files lose theirs.
 
-A number for generated text means little without the same number for real text, so the references
-get a row too. In that row `self_bleu` is the yardstick of both BLEU (how real text scores against
-other real text) and Self-BLEU (how diverse real text is).
+The references get a row too: their `self_bleu` says how real text scores against other real text
+(for BLEU), and how diverse it is (for Self-BLEU).
 
 `rouge` alone compares line i with line i: F1 times 100, with stemmer and words of its own
 (`metrics/translation.py`). Real text has no value of it.
@@ -20,7 +17,7 @@ from seqgan.core.errors import UserError, did_you_mean
 from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import read_lines
 from seqgan.metrics import diversity
-from seqgan.metrics.corpus import Corpus
+from seqgan.metrics.corpus import Corpus, as_corpora
 from seqgan.metrics.exact_bleu import ORDERS, bleu, self_bleu
 from seqgan.metrics.translation import rouge
 
@@ -33,17 +30,17 @@ def score_files(
     """Score `hypotheses`, one sentence a line, plain or gzip.
 
     Returns `{"hypotheses": row, "references": row}`, the second only where a file is given. A row
-    holds `sentences` (their number), `empty`, and for each metric a number or `{order: number}`
-    with orders as strings, ready for JSON; `distinct` adds `unique`, the share of different
-    sentences. Shares and BLEU are in [0, 1], `length` is in words.
+    has `sentences` and `empty` (counts), and for each metric a number or `{order: number}` with
+    orders as strings; `distinct` adds `unique`. Shares and BLEU are in [0, 1], `length` in words.
 
     Raises `UserError` for an unknown metric, a file that a metric lacks, or an unusable file.
     """
     _check_request(references, train, metrics)
-    vocabulary: dict[str, int] = {}
-    generated = _encode(read_lines(hypotheses, keep_blank=True), vocabulary)
-    real = _encode(read_lines(references), vocabulary) if references else None
-    known = _encode(read_lines(train), vocabulary) if train else None
+    files = [read_lines(hypotheses, keep_blank=True)]
+    files += [read_lines(path) for path in (references, train) if path]
+    generated, *others = as_corpora(*files)
+    real = others[0] if references else None
+    known = others[-1] if train else None
     if "self_bleu" in metrics and len(generated) < 2:
         raise UserError(f"{hypotheses}: 1 sentence; self_bleu needs at least 2, add lines")
 
@@ -70,13 +67,6 @@ def _check_request(references: Path | None, train: Path | None, metrics: list[st
             raise UserError(f"--ref: missing; the metric '{name}' needs it, pass --ref FILE")
     if "in_train" in metrics and train is None:
         raise UserError("--train: missing; the metric 'in_train' needs it, pass --train FILE")
-
-
-def _encode(lines: list[str], vocabulary: dict[str, int]) -> Corpus:
-    """Number the words; new ones extend `vocabulary`."""
-    return Corpus.from_lists(
-        [[vocabulary.setdefault(word, len(vocabulary)) for word in line.split()] for line in lines]
-    )
 
 
 def _rouge(hypotheses: Path, references: Path) -> dict[str, float]:

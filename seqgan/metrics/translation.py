@@ -4,22 +4,21 @@
                 Not the sentence BLEU of text GANs in `exact_bleu.py`: never put both in one table
     chrf        corpus chrF2 of sacrebleu (Popović 2015), characters only, 0 to 100
     rouge       F1 of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) by the package rouge-score, means
-                over the outputs times 100, *with* its Porter stemmer: with it the outputs of a
-                published summarizer get the published scores, without it they lose points. Words
-                are those of any script (`core/scripts.py`), where the package keeps a–z and 0–9
-                only: the same on plain ASCII. The stemmer is for English, and sees ASCII words only
+                over the outputs times 100, *with* its Porter stemmer, as published scores have it.
+                Words are those of any script (`core/scripts.py`), where the package keeps a–z and
+                0–9 only; ASCII words are stemmed, as English
     copied_share
                 share of the outputs' words that stand in their own source, each occurrence there
-                counted once; pooled over the outputs, 0 to 1. A copy scores well in the other
-                three wherever sides look alike, so it belongs beside them
+                counted once; pooled over the outputs, 0 to 1. Where both sides look alike, a copy
+                of the source scores well in the other three
 
 `tokenize` of BLEU is "none" for text that is cut into words already and "13a" for raw text; scores
-under different signatures are not comparable, so the signature comes with the score. "13a" relies
-on spaces: characters of scripts without them (Chinese, Thai) are set apart before it, as "zh" of
-sacrebleu does, which its signature says (`unspaced:char`). copied_share does so too.
+under different signatures are not comparable. For "13a" (and copied_share) characters of scripts
+without spaces (Chinese, Thai) are set apart, as sacrebleu's "zh" does; the signature says
+`unspaced:char`.
 
-Empty lists and lists of unequal length raise `ValueError`. Empty outputs are
-fine: they score 0. The packages are imported where they are used: they are an extra.
+Empty lists and lists of unequal length raise `ValueError`; empty outputs score 0. The packages are
+imported where they are used: they are an extra.
 """
 
 from collections import Counter
@@ -73,13 +72,9 @@ def rouge(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]
     {'rouge1': 50.0, 'rouge2': 0.0, 'rougeL': 50.0}
     """
     _check_rows(outputs, references)
-    scorer = _import("rouge_score.rouge_scorer", "rouge-score").RougeScorer(
-        ROUGE_TYPES, tokenizer=_RougeWords()
-    )
-    scores = [
-        scorer.score(reference, output)
-        for output, reference in zip(outputs, references, strict=True)
-    ]
+    package = _import("rouge_score.rouge_scorer", "rouge-score")
+    scorer = package.RougeScorer(ROUGE_TYPES, tokenizer=_RougeWords())
+    scores = [scorer.score(*pair) for pair in zip(references, outputs, strict=True)]
     return {
         kind: 100 * sum(float(score[kind].fmeasure) for score in scores) / len(scores)
         for kind in ROUGE_TYPES

@@ -1,12 +1,12 @@
 """The HTML report: one self-contained file, made from run folders only.
 
-`report.html` is the template; autoescape is on, and only our own SVG is inserted as it is.
-Pictures become part of the page as data URIs.
+Autoescape is on, and only our own SVG is inserted as it is; pictures become data URIs.
 """
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -51,32 +51,12 @@ SHEETS = {
 
 
 @dataclass(frozen=True)
-class _RunRow:
-    """One line of "how it was run"."""
-
-    arm: Arm
-    seed: int
-    state: str
-    reported_step: str
-    step: str
-    generator_updates: str
-    critic_updates: str
-    tokens: str
-    critic_calls: str
-    seconds: str
-
-
-@dataclass(frozen=True)
 class _Picture:
     """A picture file and what to write around it."""
 
     path: Path
     title: str
     note: str = ""
-
-    @property
-    def encoded_size(self) -> int:
-        return self.path.stat().st_size * 4 // 3
 
     @property
     def uri(self) -> str:
@@ -139,7 +119,7 @@ def render_report(
         pictures_note=pictures_note,
         diff=config_diff([arm_config(arm.runs[0]) for arm in arms]),
         environment=_environment(runs),
-        run_rows=[_run_row(arm, run) for arm in arms for run in arm.runs],
+        run_counts=_run_counts,
     )
 
 
@@ -182,8 +162,8 @@ def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[
         *checkpoint_warnings(arms),
         *_mixed_arms(arms),
         *_differing(runs, "selection rule", _selection_rule),
-        *_differing(runs, "hardware", lambda run: _info(run, "hardware")),
-        *_differing(runs, "torch version", lambda run: _info(run, "torch")),
+        *_differing(runs, "hardware", partial(_info, key="hardware")),
+        *_differing(runs, "torch version", partial(_info, key="torch")),
         *_differing(runs, "git revision", _revision),
         *(
             f"{metric}: recorded by no finished run. Recorded: {', '.join(recorded) or 'nothing'}."
@@ -269,8 +249,8 @@ def _measured(run: Run) -> str:
 
 
 def _samples(arm: Arm) -> list[str]:
-    source = next((run for run in (*arm.finished, *arm.runs) if run.samples), None)
-    return source.samples[:SAMPLES_SHOWN] if source is not None else []
+    found = (run.samples[:SAMPLES_SHOWN] for run in (*arm.finished, *arm.runs) if run.samples)
+    return next(found, [])
 
 
 def _picture_run(arm: Arm) -> Run | None:
@@ -285,9 +265,7 @@ def _galleries(arms: list[Arm]) -> list[_Gallery]:
 
 def _gallery(arm: Arm, run: Run) -> _Gallery:
     found = run.pictures
-    sheets = [
-        _Picture(found.sheets[name], *SHEETS[name]) for name in SHEETS if name in found.sheets
-    ]
+    sheets = [_Picture(found.sheets[n], *about) for n, about in SHEETS.items() if n in found.sheets]
     steps = [_Picture(path, f"Update {updates:,}") for updates, path in found.steps.items()]
     if steps and "samples" not in found.sheets:
         newest = replace(steps.pop(), note="The newest sheet of this run, unselected.")
@@ -305,15 +283,15 @@ def _spread(pictures: list[_Picture], most: int) -> list[_Picture]:
 
 def _within_budget(galleries: list[_Gallery]) -> tuple[list[_Gallery], str]:
     """What fits on the page, and a note on what does not: sheets always do, steps come last."""
-    size = sum(picture.encoded_size for gallery in galleries for picture in gallery.sheets)
+    size = _encoded_size(picture for gallery in galleries for picture in gallery.sheets)
     left_out = []
-    animations = sum(p.encoded_size for gallery in galleries for p in gallery.animation)
+    animations = _encoded_size(picture for gallery in galleries for picture in gallery.animation)
     if animations and size + animations > PICTURE_BYTES:
         galleries = [replace(gallery, animation=[]) for gallery in galleries]
         left_out.append("animations (samples/progress.gif)")
     else:
         size += animations
-    steps = sum(p.encoded_size for gallery in galleries for p in gallery.steps)
+    steps = _encoded_size(picture for gallery in galleries for picture in gallery.steps)
     if steps and size + steps > PICTURE_BYTES:
         galleries = [replace(gallery, steps=[]) for gallery in galleries]
         left_out.append("sheets of single moments (samples/updates-*.png)")
@@ -322,37 +300,22 @@ def _within_budget(galleries: list[_Gallery]) -> tuple[list[_Gallery], str]:
     return galleries, f"{reason}: {', '.join(left_out)}." if left_out else ""
 
 
+def _encoded_size(pictures: Iterable[_Picture]) -> int:
+    return sum(picture.path.stat().st_size * 4 // 3 for picture in pictures)
+
+
 def _environment(runs: list[Run]) -> dict[str, list[str]]:
     """What the runs ran on → its distinct values."""
-    facts: dict[str, Callable[[Run], str]] = {
-        "hardware": lambda run: _info(run, "hardware"),
-        "device": lambda run: _info(run, "device"),
-        "threads a run": lambda run: _info(run, "threads"),
-        "torch": lambda run: _info(run, "torch"),
-        "numpy": lambda run: _info(run, "numpy"),
-        "python": lambda run: _info(run, "python"),
-        "seqgan": lambda run: _info(run, "seqgan"),
-        "git revision": _revision,
-    }
-    values = {name: _distinct(runs, describe) for name, describe in facts.items()}
+    keys = ("hardware", "device", "threads", "torch", "numpy", "python", "seqgan")
+    values = {key: _distinct(runs, partial(_info, key=key)) for key in keys}
+    values["git revision"] = _distinct(runs, _revision)
     return {name: distinct for name, distinct in values.items() if distinct}
 
 
-def _run_row(arm: Arm, run: Run) -> _RunRow:
+def _run_counts(run: Run) -> list[str]:
+    """The numbers of a line of "how it was run"."""
     line = run.last_line
-    return _RunRow(
-        arm=arm,
-        seed=run.seed,
-        state="finished" if run.finished else "not finished",
-        reported_step=_count((run.final or {}).get("step")),
-        step=_count(line.get("step")),
-        generator_updates=_count(line.get("generator_updates")),
-        critic_updates=_count(line.get("critic_updates")),
-        tokens=_count(line.get("tokens")),
-        critic_calls=_count(line.get("critic_calls")),
-        seconds=f"{line['seconds']:.1f}" if "seconds" in line else ABSENT,
-    )
-
-
-def _count(value: object) -> str:
-    return ABSENT if value is None else f"{value:,}"
+    names = ("step", "generator_updates", "critic_updates", "tokens", "critic_calls")
+    counts = [(run.final or {}).get("step"), *(line.get(name) for name in names)]
+    seconds = f"{line['seconds']:.1f}" if "seconds" in line else ABSENT
+    return [*(ABSENT if count is None else f"{count:,}" for count in counts), seconds]

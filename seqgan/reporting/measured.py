@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 
-from seqgan.core.plain import JsonObject
 from seqgan.reporting.runs import Arm, Run
 
 
@@ -56,13 +55,10 @@ def _labels(arms: list[Arm]) -> str:
 
 
 def _describe(run: Run) -> str:
-    """In a few words: kind of data, tokens of the vocabulary, a short hash of what was measured."""
+    """The kind of data, the size of the vocabulary, and a short hash of what was measured."""
     kind = str((run.config.get("data") or {}).get("name", "unknown"))
-    sizes = [str(space["vocab_size"]) for space in _spaces(run) if "vocab_size" in space]
+    spaces = [run.space[side] for side in "ab"] if "a" in run.space else [run.space]
+    sizes = [str(space["vocab_size"]) for space in spaces if "vocab_size" in space]
     vocabulary = [f"{' and '.join(sizes)} tokens"] if sizes else []
     digest = hashlib.sha256(run.measured_on.encode()).hexdigest()
     return ", ".join([kind, *vocabulary, digest[:8]])
-
-
-def _spaces(run: Run) -> list[JsonObject]:
-    return [run.space[side] for side in "ab"] if "a" in run.space else [run.space]

@@ -227,15 +227,11 @@ def _scale_y(axes: Axes, values: list[float]) -> None:
     few_decades = max(values) < 1000 * min(values)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few_decades else (1.0,)))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-
-
-def _plain(value: float, _position: int) -> str:
-    return f"{value:g}"
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
 
 
 def _to_svg(figure: MplFigure, salt: str) -> str:
-    """The `<svg>` element alone; a salt a figure keeps ids apart on a page with several."""
+    """The `<svg>` element alone; another salt for each figure keeps ids of one page apart."""
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": salt}
     no_metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
     stream = io.StringIO()

@@ -100,7 +100,7 @@ class Run:
     @cached_property
     def selected_row(self) -> JsonObject | None:
         """The row of the final evaluation that the selection rule picked."""
-        rows = [row for row in self._rows if row.get("label") != REAL_DATA]
+        rows = self.decoding_rows
         return next((row for row in rows if row.get("selected")), rows[0] if rows else None)
 
     @cached_property
@@ -168,30 +168,26 @@ def read_run(path: Path) -> Run:
     """Read a run folder. Raises `UserError` for a folder that is none or has a damaged file."""
     config = _read_config(path)
     info = read_json_object(path / "run.json", "restore it from a copy of the run, or run it again")
-    train, evals = _read_metrics(path / "metrics.jsonl")
+    lines = path / "metrics.jsonl"
+    train, evals, damaged = read_run_lines(lines)
+    if damaged:  # a killed process leaves one half-written
+        warn(f"{lines}: {damaged} damaged line{'s' * (damaged > 1)} left out")
     _rename(config, evals)
     evaluation = path / "evaluation.json"
     final = None
     if evaluation.exists():
         final = upgrade_budget(read_json_object(evaluation, "run 'seqgan evaluate' again"))
     if final is not None:
-        _check_rows(final.get("rows"), evaluation)
-        _check_shown(final, evaluation)
+        _check_final(final, evaluation)
         _rename(config, final["rows"])
     if final is not None and not final.get("finished", True):
-        final = None  # evaluated on the way: not a result yet
+        final = None  # evaluated during training: not a result yet
     samples = final.get("samples", []) if final is not None else _last_samples(path / "samples")
     pictures = _find_pictures(path)
     data, space = (_read_optional(path / name) for name in ("data.json", "space.json"))
     data = upgrade_report(data)
     outcome = _read_outcome(final or {}, evaluation)
     return Run(path, config, info, train, evals, final, samples, pictures, data, space, *outcome)
-
-
-def _check_shown(final: JsonObject, path: Path) -> None:
-    samples, notes = final.get("samples", []), final.get("notes") or {}
-    if not isinstance(samples, list) or not isinstance(notes, dict):
-        raise UserError(f"{path}: damaged ('samples' or 'notes'); run 'seqgan evaluate' again")
 
 
 def _read_outcome(
@@ -251,14 +247,6 @@ def _read_optional(path: Path) -> JsonObject:
     return read_json_object(path, "restore it from a copy of the run") if path.exists() else {}
 
 
-def _read_metrics(path: Path) -> tuple[list[JsonObject], list[JsonObject]]:
-    """The train and the eval lines; a run killed before its first line has neither."""
-    train, evals, damaged = read_run_lines(path)
-    if damaged:  # a killed process leaves one half-written
-        warn(f"{path}: {damaged} damaged line{'s' * (damaged > 1)} left out")
-    return train, evals
-
-
 def _rename(config: JsonObject, rows: list[JsonObject]) -> None:
     """Metrics of earlier versions get their present names."""
     data = str((config.get("data") or {}).get("name"))
@@ -267,12 +255,15 @@ def _rename(config: JsonObject, rows: list[JsonObject]) -> None:
         row["metrics"] = {new_metric(name, data): value for name, value in old.items()}
 
 
-def _check_rows(rows: object, path: Path) -> None:
+def _check_final(final: JsonObject, path: Path) -> None:
+    rows, samples, notes = final.get("rows"), final.get("samples", []), final.get("notes") or {}
     complete = isinstance(rows, list) and all(
         isinstance(row, dict) and isinstance(row.get("metrics"), dict) for row in rows
     )
     if not complete:
         raise UserError(f"{path}: 'rows' needs a list of metrics; run 'seqgan evaluate' again")
+    if not isinstance(samples, list) or not isinstance(notes, dict):
+        raise UserError(f"{path}: damaged ('samples' or 'notes'); run 'seqgan evaluate' again")
 
 
 def _last_samples(folder: Path) -> list[str]:
@@ -311,10 +302,8 @@ def group_runs(runs: list[Run]) -> list[Arm]:
     for group in members:
         _check_seeds(group)
     labels = _labels([arm_config(group[0]) for group in members])
-    return [
-        Arm(label, label, is_null(group[0]), group)
-        for label, group in zip(labels, members, strict=True)
-    ]
+    labelled = zip(labels, members, strict=True)
+    return [Arm(label, label, is_null(group[0]), group) for label, group in labelled]
 
 
 def is_null(run: Run) -> bool:

@@ -12,11 +12,10 @@ from rich.text import Text
 from seqgan.core.config_diff import ABSENT
 from seqgan.core.errors import UserError, did_you_mean
 from seqgan.reporting.measured import by_data, data_marks
-from seqgan.reporting.runs import REAL_DATA, SPENT, SPENT_REPORTED, SPENT_TOTAL, Arm, Run
+from seqgan.reporting.runs import REAL_DATA, SPENT, SPENT_REPORTED, SPENT_TOTAL, Arm
 from seqgan.reporting.statistics import (
     SEEDS_FOR_AN_INTERVAL,
     Summary,
-    Value,
     paired_difference,
     summarise,
 )
@@ -185,12 +184,9 @@ def _real_row(arms: list[Arm], columns: list[str], mark: str) -> list[Row]:
         return []
     # Arms share their data: each seed counts once, or the interval would be too narrow.
     by_seed = {run.seed: run for run in reversed(runs)}
-    cells = [cell(summarise(_real_values(by_seed.values(), name))) for name in columns]
+    found = [run.real_row["metrics"] for run in by_seed.values() if run.real_row is not None]
+    cells = [cell(summarise(metrics.get(name) for metrics in found)) for name in columns]
     return [Row("", REAL_DATA, False, str(len(by_seed)), cells, mark)]
-
-
-def _real_values(runs: Iterable[Run], metric: str) -> list[Value]:
-    return [run.real_row["metrics"].get(metric) for run in runs if run.real_row is not None]
 
 
 def to_rich(table: Table) -> RichTable:

@@ -231,7 +231,7 @@ def test_features_of_any_size(size, channels):
     assert not features_NF.requires_grad
 
 
-def test_features_do_not_depend_on_the_company(extractor, monkeypatch):
+def test_features_do_not_depend_on_the_rest_of_the_batch(extractor, monkeypatch):
     """Evaluation mode: no statistics of the batch; and chunks come back in order."""
     whole = extractor.features(X)
     alone = torch.cat([extractor.features(x[None]) for x in X[:20]])

@@ -390,7 +390,7 @@ def test_translated_pictures(split: str) -> None:
     assert found["label_preservation_b2a"] == float(split == "valid")  # 0.0 is byte 128: bright
     assert found["cycle_a"] == pytest.approx(float(to_unit(a.x_NCHW).abs().mean()), rel=1e-5)
     assert found["identity_a"] == pytest.approx(found["cycle_a"])
-    assert found["cycle_b"] == 0  # the way back writes the sources themselves
+    assert found["cycle_b"] == 0  # the backward translator returns the sources themselves
     real = {base(name): value for name, value in evaluator.real(split, 20).items()}
     assert real["label_preservation_a2b"] == real["label_preservation_b2a"] == 1
     near, far = ("fid_b2a", "fid_a2b") if split == "valid" else ("fid_a2b", "fid_b2a")

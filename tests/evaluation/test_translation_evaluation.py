@@ -167,7 +167,7 @@ def test_one_fluent_sentence_for_ever_has_a_low_lm_nll_and_is_found_out(
         assert found[f"distinct_{way}"] == 1 / 100
         assert found[f"label_free_{way}"] > good[f"label_free_{way}"] + 1
         assert found[f"accuracy_{way}"] < 0.3
-        # The way back learns nothing from it: other translations serve as well.
+        # The backward translator learns nothing from it: other translations serve as well.
         assert found[f"shuffled_{way}"] == found[f"round_trip_{way}"]
     assert found["label_free"] > good["label_free"] + 2
 

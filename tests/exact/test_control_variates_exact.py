@@ -117,7 +117,7 @@ def rebar_of(space: SequenceSpace, learn: bool = False, **options: float) -> Reb
 
 
 def network_of(space: SequenceSpace) -> RelaxedValue:
-    """A network with random opinions."""
+    """A network with random outputs."""
     torch.manual_seed(5)
     network = RelaxedValue(space, embed=3, hidden=6)
     for parameter in network.parameters():
@@ -372,7 +372,7 @@ def train(
 
 
 def test_learning_eta_and_the_temperature_lowers_the_variance() -> None:
-    """From scales under which the critic's opinion is worth nothing, or misleads."""
+    """From scales under which the critic's gradient has no use, or misleads."""
     for name, eta, most in (("rnn", 0.0, 0.5), ("mlp", 1.0, 0.2)):
         generator, reward = make_generator("gru", ENDING), CriticValue(name, ENDING)
         scales = RebarScales(eta, temperature=0.1)

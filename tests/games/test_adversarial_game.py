@@ -212,7 +212,7 @@ def test_a_generator_update_raises_the_frozen_critics_mean_score(name: str) -> N
         players__generator={"optimizer": "sgd", "lr": 0.1, "clip_norm": None},
         players__critic={"lr": 1e-2},
     )
-    for _ in range(20):  # a critic with an opinion
+    for _ in range(20):  # a critic that tells samples apart
         for player, loss, _ in game.updates("critic"):
             player.update(loss)
     before = expected_score(game)

@@ -189,7 +189,7 @@ def test_what_is_known_beforehand_is_added_to_every_table() -> None:
     assert lexicon.table_PUV.argmax(-1).tolist() == [[2, 1, 0]] * 2
 
 
-def test_a_game_starts_from_the_company_that_words_keep() -> None:
+def test_a_game_starts_from_the_co_occurrences_of_words() -> None:
     data = LanguagePairConfig(**LANGUAGES["data"]).build_text()
     game = make_game(
         {**LANGUAGES, "generator": {"name": "lexicon", "co_occurrence_prior": 9.0, "init_std": 0.0}}

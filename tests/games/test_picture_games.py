@@ -98,7 +98,7 @@ def test_one_generator_step_against_a_frozen_critic_raises_its_mean_score(object
         train__batch_size=512,
         players__generator={"optimizer": "sgd", "lr": 0.05, "clip_norm": None},
     )
-    for _ in range(10):  # a critic with an opinion
+    for _ in range(10):  # a critic that tells samples apart
         for player, loss, _ in game.updates("critic"):
             player.update(loss)
     generator, critic = (game.players[name].module for name in ("generator", "critic"))

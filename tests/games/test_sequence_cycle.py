@@ -170,7 +170,7 @@ def test_every_critic_with_pool_and_penalty_reads_what_every_generator_writes(
 def test_one_direction_leaves_the_other_critic_and_the_way_back_alone(
     name: str, generator: str, bases: dict[str, Any]
 ) -> None:
-    """The way back learns from the cycle, and from nothing else."""
+    """The backward translator learns from the cycle, and from nothing else."""
     # Two vocabularies have no identity.
     lesson = "bijection_weight" if generator == "exchanging lexicon" else "identity_weight"
     wanted = {"directions": ["a2b"], "cycle_weight": 0.0, lesson: 1.0}
@@ -195,7 +195,7 @@ def test_one_direction_leaves_the_other_critic_and_the_way_back_alone(
 def test_the_cycle_teaches_the_way_back_and_through_it_the_way_there(
     name: str, generator: str, bases: dict[str, Any]
 ) -> None:
-    """Without critic and noise: `detached` teaches the way back alone, all others both."""
+    """Without critic and noise: `detached` trains the backward direction alone, others both."""
     wanted = {"directions": ["a2b"], "cycle_weight": 1.0, "identity_weight": 0.0}
     wanted |= {"adversarial_weight": 0.0, "noise": None}
     schedule = [{"repeat": 1, "phases": {"generator": 1}}]
@@ -241,7 +241,7 @@ def test_a_generator_step_raises_the_frozen_critics_mean_score(estimator: dict[s
         players__generator={"optimizer": "sgd", "lr": 3.0, "clip_norm": None},
         players__critic={"lr": 1e-2},
     )
-    for _ in range(15):  # a critic with an opinion
+    for _ in range(15):  # a critic that tells samples apart
         for player, loss, _ in game.updates("critic"):
             player.update(loss)
     ways, critics = (game.players[name].module for name in ("generator", "critic"))
@@ -398,7 +398,7 @@ def test_a_critic_of_no_weight_is_no_reward_under_any_credit(credit: str) -> Non
 
 @pytest.mark.parametrize("name", ["score_function", "straight_through"])
 def test_recovery_as_a_mere_reward_has_no_dropout(name: str) -> None:
-    """Where the way back learns from the same term it keeps its own."""
+    """Where the backward translator learns from the same term it keeps its own."""
     generator = EVENTS["generator"] | {"dropout": 0.5}
     game = make_game(EVENTS, generator=generator, estimator=ESTIMATORS[name])
     direction = game._next_directions()[0]

@@ -39,9 +39,9 @@ def test_windows_teach_a_lexicon_where_the_order_is_the_same(tmp_path: Path) -> 
     assert found["lexicon_a2b"] >= 0.9
 
 
-def test_company_teaches_a_lexicon_where_it_is_not(tmp_path: Path) -> None:
-    company = "critic={name: co_occurrence}"
-    found, _ = trained(tmp_path / "languages", LANGUAGES, company, *FROM_FREQUENCIES)
+def test_co_occurrence_teaches_a_lexicon_where_it_is_not(tmp_path: Path) -> None:
+    critic = "critic={name: co_occurrence}"
+    found, _ = trained(tmp_path / "languages", LANGUAGES, critic, *FROM_FREQUENCIES)
     assert found["lexicon_a2b"] >= 0.9
     assert found["exact_a2b"] < 0.2  # and not the order
 
@@ -52,7 +52,7 @@ def test_without_a_critic_that_learns_there_is_no_lexicon(tmp_path: Path) -> Non
     assert found["lexicon_a2b"] < 0.3
 
 
-def test_windows_teach_the_order_to_a_lexicon_that_starts_from_company(tmp_path: Path) -> None:
+def test_windows_teach_the_order_to_a_lexicon_that_starts_from_counts(tmp_path: Path) -> None:
     found, *others = trained(tmp_path / "languages", LANGUAGES)
     assert found["lexicon_a2b"] >= 0.9
     assert found["exact_a2b"] >= 0.85

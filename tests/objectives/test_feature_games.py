@@ -102,7 +102,7 @@ def test_one_generator_step_raises_the_mean_value(objective: str, estimator: str
         players__generator={"optimizer": "sgd", "lr": 0.2, "clip_norm": None},
         players__critic={"lr": 1e-2},
     )
-    for _ in range(10):  # a critic with an opinion
+    for _ in range(10):  # a critic that tells samples apart
         play(game, "critic")
     generator, critic = (game.players[name].module for name in ("generator", "critic"))
 
@@ -220,6 +220,6 @@ def test_what_does_not_fit_is_refused_with_a_remedy(
 
 
 def test_a_greedy_sentence_can_be_ranked() -> None:
-    """A rank needs no company: the self-critical baseline is allowed."""
+    """A rank needs no other samples: the self-critical baseline is allowed."""
     game = make_game(objective=OBJECTIVES["rank"], estimator=SELF_CRITICAL)
     play(game, "generator")

@@ -196,7 +196,7 @@ def test_a_word_counts_as_known_where_most_of_its_sentences_have_its_translation
 
 
 @pytest.mark.parametrize("way", ["a2b", "b2a"])
-def test_company_tells_what_words_mean_whatever_the_order(data: UnpairedText, way: str) -> None:
+def test_co_occurrence_finds_the_lexicon_whatever_the_order(data: UnpairedText, way: str) -> None:
     assert isinstance(data.scorer, LanguagePairScorer)
     truth, found = data.scorer.of(way), co_occurrence_lexicon(data, way)
     right = sum(found.get(word) == meaning for word, meaning in truth.items())
@@ -204,7 +204,7 @@ def test_company_tells_what_words_mean_whatever_the_order(data: UnpairedText, wa
     assert len(set(found.values())) == len(found)
 
 
-def test_company_of_vocabularies_of_different_size(data: UnpairedText) -> None:
+def test_co_occurrence_in_vocabularies_of_different_size(data: UnpairedText) -> None:
     """A word of one side that the other never says takes nobody's place."""
     lexicon, side = lexicon_of(data), data.b.train
     rare = min(lexicon.values(), key=lambda word: sum(word in line.split() for line in side.lines))

@@ -1,4 +1,4 @@
-"""Classical attacks on ciphers from unpaired text: the rows that every table of learned ones needs.
+"""Classical attacks on ciphers from unpaired text, to compare learned ones with.
 
 All return decoding tables [period, V]: the guess for cipher token c in column t of a window is
 table[t mod period, c]. All read cipher text and *other* plain text, never a pair.
@@ -11,15 +11,14 @@ hill_climb        raises the bigram log-likelihood Σ_r Σ_ij C_r[i, j] · L[k_r
                   p(second | first) on the plain side.
 solve_vigenere    tries the V shifts of each residue against the plain side's frequencies.
 
-Method: with M = L permuted by the present tables, row sums R = C M' and column sums S = C' M give
-what all V² swaps of a table would change at once; a step costs two products of V×V matrices,
-however long the text is.
+Method: with M = L permuted by the present tables, R = C M' and S = C' M give what all V² swaps of a
+table would change, so that a step costs two products of V×V matrices.
 
 Decisions
 - Plain frequencies do not depend on the column, as windows begin anywhere in the text.
 - The first climb starts at the frequency match, further ones (`restarts` in all) at random tables;
-  the one with the highest likelihood wins, so no truth is needed to choose.
-- Counts on the plain side are half an occurrence larger than they are.
+  the highest likelihood wins.
+- Half an occurrence is added to counts on the plain side.
 """
 
 import numpy as np
@@ -83,7 +82,7 @@ def coincidences(cipher_ids_NT: NDArray, max_period: int) -> Floats:
     """For each period from 1 the index of coincidence: how often two tokens of one residue agree.
 
     The mean over residues; [max_period]. About 1/V for uniform tokens; at the true period and its
-    multiples as high as in the plain text, whatever the tables are.
+    multiples as high as in the plain text.
     """
     cipher = np.asarray(cipher_ids_NT)
     vocab = int(cipher.max(initial=0)) + 1
@@ -133,9 +132,9 @@ def _climb(table: Ints, counts_PVV: Floats, log_p_VV: Floats) -> float:
 def _gains(table: Ints, counts_PVV: Floats, log_p_VV: Floats, row: int) -> Floats:
     """What each swap of two entries of one row of the table adds to the likelihood: [V, V].
 
-    Entries of the row are first tokens of the pairs that begin in its residue, and second ones of
-    those that begin one before. With period 1 these are the same pairs, and the four of the two
-    tokens with each other need their own account.
+    The row decodes the first tokens of pairs that begin in its residue, and the second ones of
+    pairs that begin one before. With period 1 these are the same pairs, and the four pairs of the
+    two swapped tokens are corrected for.
     """
     before = (row - 1) % len(table)
     after = (row + 1) % len(table)

@@ -22,7 +22,7 @@ LONGEST_PERIOD = 12
 def cipher_baselines(period: int, shifts: bool) -> Baselines:
     """Rank by frequency, and hill climbing with the period known and unknown; shifts, if any."""
 
-    def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
+    def baselines(text: UnpairedText, direction: str, sources: list[str]) -> dict[str, list[str]]:
         cipher, plain = text.b.train.ids_NT.numpy(), text.a.train.ids_NT.numpy()
         vocab = text.a.space.vocab_size
         guessed = index_of_coincidence(cipher, LONGEST_PERIOD)
@@ -36,7 +36,7 @@ def cipher_baselines(period: int, shifts: bool) -> Baselines:
         tokenizer = text.a.tokenizer
         ids_NT = np.array([tokenizer.encode(line) for line in sources])
         decoded = {
-            name: apply_table(table if way == "b2a" else inverse_table(table), ids_NT)
+            name: apply_table(table if direction == "b2a" else inverse_table(table), ids_NT)
             for name, table in tables.items()
         }
         return {name: [tokenizer.decode(row) for row in rows] for name, rows in decoded.items()}

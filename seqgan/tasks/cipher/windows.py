@@ -17,25 +17,20 @@ Decisions
 - The key has a seed of its own: other text, same cipher.
 """
 
-import hashlib
 import re
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from seqgan.core.errors import UserError
-from seqgan.core.masks import mask_until_end
-from seqgan.core.plain import JsonObject
 from seqgan.core.text_files import read_lines
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import Corpus, EncodedSplit
+from seqgan.data.corpus import Corpus
 from seqgan.data.tokenizers import LETTERS, LetterTokenizer
 from seqgan.data.unpaired_text import Baselines, UnpairedText
 from seqgan.tasks.cipher.sentences import write_sentences
-
-Ints = NDArray[np.int64]
+from seqgan.tasks.drawn_pair import Ints, drawn_corpus
 
 _VOCAB = len(LETTERS)
 _NOT_LETTERS = re.compile("[^a-z]+")
@@ -97,13 +92,11 @@ def apply_table(table: Ints, ids_NT: Ints) -> Ints:
 
 
 def score_letters(
-    way: str, sources: list[str], outputs: list[str], references: list[str]
+    direction: str, sources: list[str], outputs: list[str], references: list[str]
 ) -> dict[str, float]:
     """`accuracy`: the share of the references' tokens that the outputs have in the same place."""
-    right = sum(
-        sum(x == y for x, y in zip(output, reference, strict=False))
-        for output, reference in zip(outputs, references, strict=True)
-    )
+    pairs = zip(outputs, references, strict=True)
+    right = sum(x == y for pair in pairs for x, y in zip(*pair, strict=False))
     return {"accuracy": right / max(sum(map(len, references)), 1)}
 
 
@@ -167,14 +160,9 @@ def _windows(sentences: list[str], length: int) -> Ints:
 
 
 def _side(splits: dict[str, Ints], length: int) -> Corpus:
-    """A side and its report; the hashes tell a resumed run whether the text is the same."""
     tokenizer = LetterTokenizer()
-    encoded = {}
-    report: JsonObject = {"vocabulary": _VOCAB, "length": length}
-    for name, ids_NT in splits.items():
-        x, lines = torch.from_numpy(ids_NT), [tokenizer.decode(row) for row in ids_NT.tolist()]
-        encoded[name] = EncodedSplit(x, mask_until_end(x, None), lines)
-        digest = hashlib.sha256(ids_NT.astype("<i8").tobytes()).hexdigest()
-        report[name] = {"lines": len(lines), "longest": length, "sha256": digest}
-    space = SequenceSpace(_VOCAB, length, None)
-    return Corpus(space, tokenizer, **encoded, report=report)
+    rows = {
+        name: (torch.from_numpy(ids_NT), [tokenizer.decode(row) for row in ids_NT.tolist()])
+        for name, ids_NT in splits.items()
+    }
+    return drawn_corpus(SequenceSpace(_VOCAB, length), tokenizer, rows)

@@ -1,4 +1,4 @@
-"""Event summaries: articles and headlines of a small grammar, for which every score is exact.
+"""Event summaries: articles and headlines of a small grammar, so that every score is exact.
 
 An event is six values, one a slot: who, action, target, place, day, cause. Its *headline* states
 all six in 7 or 8 words:
@@ -7,32 +7,28 @@ all six in 7 or 8 words:
 
 Its *article* (25 to 27 words and four full stops) is five clauses in random order. One states all
 six values of the event; two more, of three slots each, state them a second time; the last two are
-made like these but tell of a distractor, an event that differs in every slot:
+made like these about a distractor, an event that differs in every slot:
 
     on friday nurses debated rents . miners in kano blocked ports on monday over wages .
     lagos saw roads painted . miners blocked ports . wages worried kano on monday
 
 Decisions
-- An article alone identifies its event: each value of the event stands there twice, in two
-  clauses, each value of the distractor once (`main_event` is that rule). The *set* of an article's
-  words does not identify it: there are two candidates for every slot.
-- A headline must carry all six slots to be grammatical. It has one parse: no word belongs to two
-  slots, and no two templates have the same pattern of slots and function words.
+- An article identifies its event: each value of the event stands there twice, each value of the
+  distractor once (`main_event` is that rule). The *set* of an article's words does not identify it.
+- A grammatical headline has all six slots and one parse: no word belongs to two slots, and no two
+  templates have the same pattern of slots and function words.
 - Values follow p ∝ 1 / (rank + 2), rank from 1 in the order of the lists here, independently slot
-  by slot; templates of headlines have the probabilities given here, and the forms of an article
-  are uniform over those that fit. Verbs have one form for past and participle, so that every word
-  of a slot can be copied from the article.
-- Events of articles, headlines, validation and test data are disjoint. With `aligned`, the
-  training headlines are those of the training articles, row by row: for a ceiling that learns from
-  pairs, and nothing else. Held-out rows are always paired, and depend on neither `train` nor
-  `aligned`.
-- The tokenizer is one object for both sides and holds all words of the grammar, sorted; ids do not
-  depend on the data drawn.
+  by slot; the forms of an article are uniform over those that fit. Verbs have one form for past
+  and participle, so that every word of a slot can be copied from the article.
+- Events of articles, headlines, validation and test data are disjoint, but with `aligned` the
+  training headlines are those of the training articles, row by row. Held-out rows are always
+  paired, and depend on neither `train` nor `aligned`.
+- One tokenizer for both sides holds all words of the grammar, sorted.
 
 Scores of a summary (direction a2b), of pooled lists:
 
-    slot_f1        F1 of the slots' values found anywhere in the output, counted as a multiset; an
-                   autoencoder's gibberish can score high here
+    slot_f1        F1 of the slots' values found anywhere in the output, counted as a multiset;
+                   ungrammatical output can score high
     strict_f1      the same, but 0 for an output that is not a grammatical headline
     in_grammar     share of grammatical headlines
     exact          share of outputs that are grammatical and state the reference's event, in
@@ -207,9 +203,9 @@ def lead_n(article: str, n: int) -> str:
     return " ".join([word for word in article.split() if word != STOP][:n])
 
 
-def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
-    """Leads, and the headline of a reader who knows the grammar. Of b2a there are none."""
-    if way == "b2a":
+def event_baselines(text: UnpairedText, direction: str, sources: list[str]) -> dict[str, list[str]]:
+    """Leads, and a headline by the rules of the grammar; none for b2a."""
+    if direction == "b2a":
         return {}
     return {
         "lead_8": [lead_n(article, 8) for article in sources],
@@ -219,18 +215,18 @@ def event_baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[st
 
 
 def state_main_event(article: str) -> str:
-    """The main event in the commonest template: a rule that knows the slot of every word."""
+    """The main event in the commonest template."""
     commonest = max(HEADLINES, key=HEADLINES.__getitem__)
     return _fill(commonest, main_event(article.split()))
 
 
 def score_events(
-    way: str, sources: list[str], outputs: list[str], references: list[str]
+    direction: str, sources: list[str], outputs: list[str], references: list[str]
 ) -> dict[str, float]:
     """The scores that the module's head defines; a `Scorer`."""
     written = [output.split() for output in outputs]
     length = _mean([len(words) for words in written])
-    if way == "b2a":
+    if direction == "b2a":
         mentioned = [
             word in words
             for source, words in zip(sources, written, strict=True)
@@ -239,10 +235,8 @@ def score_events(
         ]
         return {"slot_recall": _mean(mentioned), "length": length}
     templates = [headline_template(words) for words in written]
-    f1 = [
-        _slot_f1(words, reference.split())
-        for words, reference in zip(written, references, strict=True)
-    ]
+    pairs = zip(written, map(str.split, references), strict=True)
+    f1 = [_slot_f1(words, reference) for words, reference in pairs]
     strict = [score if template else 0.0 for score, template in zip(f1, templates, strict=True)]
     foreign = [
         word not in known
@@ -262,9 +256,7 @@ def score_events(
 
 
 def _slot_f1(words: list[str], reference: list[str]) -> float:
-    ours, theirs = (
-        Counter(word for word in line if word in _SLOT_OF) for line in (words, reference)
-    )
+    ours, theirs = (Counter(filter(_SLOT_OF.get, line)) for line in (words, reference))
     return 2 * (ours & theirs).total() / max(ours.total() + theirs.total(), 1)
 
 
@@ -283,41 +275,36 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def write_headlines(events: Ints, rng: np.random.Generator) -> list[str]:
-    """One headline an event; events are rows of ranks in the order of `SLOTS`."""
+    """One headline per event; events are rows of ranks in the order of `SLOTS`."""
     templates = list(HEADLINES)
     choice = rng.choice(len(templates), size=len(events), p=list(HEADLINES.values()))
-    return [
-        _fill(templates[index], values)
-        for index, values in zip(choice.tolist(), _values(events), strict=True)
-    ]
+    chosen = zip(choice.tolist(), _values(events), strict=True)
+    return [_fill(templates[index], values) for index, values in chosen]
 
 
 def write_articles(events: Ints, rng: np.random.Generator) -> list[str]:
-    """One article an event."""
+    """One article per event."""
     others = _draw_others(rng, events)
     plans = _plans()
     choice = rng.integers(len(plans), size=len(events)).tolist()
     orders = rng.permuted(np.tile(np.arange(5), (len(events), 1)), axis=1).tolist()
     lines = []
-    for index, order, main, other in zip(
-        choice, orders, _values(events), _values(others), strict=True
-    ):
-        clauses = [
-            _fill(form, main if number < 3 else other) for number, form in enumerate(plans[index])
-        ]
-        lines.append(f" {STOP} ".join(clauses[number] for number in order))
+    for index, order, *both in zip(choice, orders, _values(events), _values(others), strict=True):
+        forms = plans[index]
+        clauses = [_fill(forms[number], both[number >= 3]) for number in order]
+        lines.append(f" {STOP} ".join(clauses))
     return lines
 
 
 def _plans() -> list[tuple[str, ...]]:
     """Forms of an article that fits: a whole clause, two halves of it, two of the distractor."""
-    halves = [pair for way in HALVES for pair in product(*way)]
+    halves = [pair for forms in HALVES for pair in product(*forms)]
     plans = [(whole, *main, *other) for whole, main, other in product(WHOLE, halves, halves)]
     return [plan for plan in plans if len(f" {STOP} ".join(plan).split()) < LENGTH_A]
 
 
 def _half_forms() -> list[str]:
-    return [form for way in HALVES for forms in way for form in forms]
+    return [form for clauses in HALVES for forms in clauses for form in forms]
 
 
 def _fill(template: str, values: dict[str, str]) -> str:

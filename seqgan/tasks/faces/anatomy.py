@@ -1,8 +1,7 @@
 """What a cartoon face is: its attributes, its colours and the place of each part.
 
-`drawing.py` and `detector.py` share these facts and nothing else. Lengths are *units*: a picture is
-32 units wide and high whatever its size in pixels, x to the right and y downwards. Colours are RGB
-levels in [0, 255]. No torch here.
+Lengths are *units*: a picture is 32 units wide and high whatever its size in pixels, x to the right
+and y downwards. Colours are RGB levels in [0, 255]. No torch here.
 """
 
 from dataclasses import dataclass
@@ -93,10 +92,8 @@ class Blob:
     power: float = 2.0
 
     def depth(self, x: Any, y: Any) -> Any:
-        """Distance to the edge in units, positive inside, to first order there.
-
-        Takes numbers, arrays or tensors that broadcast.
-        """
+        """Distance to the edge in units, to first order, positive inside; x and y may be numbers,
+        arrays or tensors that broadcast."""
         slope = (self.rx * self.ry) ** 0.5 / self.power
         across = slope * (1 - (abs(x - self.x) / self.rx) ** self.power)
         return across - slope * (abs(y - self.y) / self.ry) ** self.power

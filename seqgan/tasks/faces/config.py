@@ -25,7 +25,7 @@ class FacesSourceConfig(PictureSourceConfig):
     train: Faces = 20_000
     """Faces to train on."""
     extractor: Faces = 10_000
-    """Faces the feature extractor is trained on; no player ever sees them."""
+    """Faces that only the feature extractor is trained on."""
     valid: Faces = 2_000
     """Validation faces."""
     test: Faces = 10_000

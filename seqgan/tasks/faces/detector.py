@@ -1,27 +1,24 @@
 """Read the attributes of a cartoon face back from its pixels, or say that they cannot be read.
 
-Rules on regions, not a learned classifier, whose confidence a collapsed generator can game. A
-region is a small part of the face (`anatomy.py`), and what is looked at is its mean colour,
-and for hair also the spread of colours in it.
+Rules on regions, not a learned classifier, whose confidence a collapsed generator can raise. A
+region is a small part of the face (`anatomy.py`); the rules use its mean colour, and for hair also
+the spread of colours in it.
 
-1. *Where.* Of 147 poses (shift in x and y, scale), take the one at which the picture correlates
-   best with eyes. This looks at a pixel's smallest channel alone, which is high in the white and
-   low in lashes and in irises of every colour.
+1. *Where.* Of 147 poses (shift in x and y, scale), take the one at which a pixel's smallest channel
+   correlates best with eyes: it is high in the white, low in lashes and in irises of every colour.
 2. *What.* Each attribute takes the value that its regions show, and −1 (unreadable) unless they
    show it clearly:
    - hair_colour: four parts of the hair are near the same colour, and each is of one colour;
    - hair_length: beside the jaw is hair on both sides, or background on both sides;
-   - eye_colour: both eyes correlate with an eye, and both irises have the same hue. Lights in the
-     eyes count: in a mirror image they are on the wrong side;
+   - eye_colour: both eyes correlate with an eye, lights included, and both irises have one hue;
    - mouth: dark red in both halves of an open mouth; or a dark line across both halves of a
      closed one, and skin above and below it;
    - glasses: as much ink below both eyes and between them as rims leave there; or next to none in
      all three places.
    Mouth and glasses need cheeks of the palette's skin, against which ink is measured.
 
-Thresholds lie between what blurred or noisy faces show and what a blend of two faces shows. What
-is calibrated is in `tests/tasks/test_face_detector.py`: 32 and 64 pixels. Smaller pictures are
-read as well as their pixels allow.
+Thresholds lie between what blurred or noisy faces show and what a blend of two faces shows,
+calibrated at 32 and 64 pixels in `tests/tasks/test_face_detector.py`.
 """
 
 from functools import cache

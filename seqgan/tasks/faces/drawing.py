@@ -7,10 +7,9 @@ A face is a stack of shapes, from the glasses down to the background. Shape k co
 
 What varies besides the attributes, uniformly: the place (±1 of 32 units), the scale (±4 %), the
 tone of the skin and the shade of the background. The same labels and seed give the same faces at
-every size and in both palettes, so that `day` and `night` faces can be compared one by one.
+every size and in both palettes.
 
-A face is not its mirror image (fringe, lights in the eyes), and the detectors tell them apart: do
-not flip faces to have more of them.
+A face is not its mirror image (fringe, lights in the eyes): do not flip faces to have more of them.
 """
 
 from collections.abc import Iterator
@@ -36,10 +35,9 @@ DEFAULT_SIZE = 32
 def draw_splits(
     counts: dict[str, int], size: int, palette: str, seed: int, field: str
 ) -> RawPictures:
-    """So many faces of each split, whose seeds follow from SeedSequence([seed, its place]).
+    """So many faces of each split, with seeds from SeedSequence([seed, its place]).
 
-    `field` is where the pictures stand in the configuration. Raises `UserError` as `draw_faces`
-    does.
+    `field` is where the pictures stand in the configuration. Raises what `draw_faces` does.
     """
     splits = {}
     for place, (name, count) in enumerate(counts.items()):
@@ -114,7 +112,7 @@ def _visible(covers: list[Tensor]) -> Tensor:
 
 
 class _Pen:
-    """Covers pixels: knows where each face of a chunk lies."""
+    """Covers pixels of a chunk of faces, each with its place and scale."""
 
     def __init__(self, nuisance_NK: Tensor, size: int) -> None:
         shift_N2 = (2 * nuisance_NK[:, :2] - 1) * anatomy.MAX_SHIFT

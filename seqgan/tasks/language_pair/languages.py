@@ -1,4 +1,4 @@
-"""Two invented languages that say the same: translation whose truth is known to the last word.
+"""Two invented languages of equal meaning: the translation of every word is known.
 
 A sentence has 4 to 12 words, in language a
 
@@ -7,34 +7,29 @@ A sentence has 4 to 12 words, in language a
 and every word of a has one translation in b (`lexicon`, one to one). With `reorder` language b
 puts adjectives behind their nouns and adverbs before their verbs: swaps of neighbours.
 
-What makes it solvable from unpaired text: words of a class have Zipf frequencies, and they choose
-each other. Nouns choose their determiners, adjectives and verbs, verbs their objects, adverbs and
-prepositions, prepositions their nouns; the choice has probabilities
+It can be solved from unpaired text, since words have Zipf frequencies and depend on each other:
+determiners, adjectives and verbs on their noun; objects, adverbs and prepositions on their verb;
+nouns on their preposition. Word w follows from h with
 
-    p(w | h) ∝ exp(s · ε_hw) / (rank of w + 1),     ε ~ N(0, 1), drawn once,
+    p(w | h) ∝ exp(1.5 ε_hw) / (rank of w + 1),     ε ~ N(0, 1), drawn once,
 
-with s = 1.5, so that each word has a few favourites and co-occurrence tells words of like
-frequency apart.
+so that each word has a few favourites, and co-occurrence separates words of similar frequency.
 
 Scores (`LanguagePairScorer`; over all rows, in [0, 1] but for BLEU)
 
     word_accuracy  share of the sources' words whose translation is among the output's words, each
-                   occurrence there counted once; blind to order and to superfluous words
+                   occurrence there counted once; order and superfluous words do not matter
     exact          share of outputs that equal their reference
-    bleu           sacrebleu's corpus BLEU, tokenize none, 0 to 100; left out where the package,
-                   an extra, is not installed
+    bleu           sacrebleu's corpus BLEU, tokenize none, 0 to 100; only where it is installed
 
 Decisions
 - No sentence stands in two splits, or in the training text of both sides (`aligned` excepted).
-- Frequent words are listed first within a class, but ids are alphabetical, and word forms come from
-  different syllables in the two languages: neither ids nor letters hint at the lexicon.
+- Ids are alphabetical and the languages have different syllables: neither hints at the lexicon.
 - The tokenizers hold the whole lexicon, so nothing is unknown.
-- The true lexicons, there and back, are at `text.lexicons`.
 - `baselines`: the lexicon by ranks of frequency, the one that matches which words co-occur, and
-  the true lexicon word by word, which is what one can reach without learning the order.
+  the true one word by word, which is the most that can be reached without learning the order.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,15 +38,12 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgan.core.masks import mask_until_end
-from seqgan.core.plain import JsonObject
 from seqgan.core.types import SequenceSpace
-from seqgan.data.corpus import Corpus, EncodedSplit, pad
+from seqgan.data.corpus import Corpus, pad
 from seqgan.data.lexicons import co_occurrence_lexicon, frequency_lexicon, word_by_word
 from seqgan.data.tokenizers import WordTokenizer
 from seqgan.data.unpaired_text import UnpairedText
-
-Ints = NDArray[np.int64]
+from seqgan.tasks.drawn_pair import Ints, drawn_corpus
 
 LENGTH = 14
 """Columns: 12 words, the end, and one more, so that there is room to be wrong."""
@@ -81,27 +73,25 @@ _CARRIERS = 3
 
 @dataclass(frozen=True, slots=True)
 class LanguagePairScorer:
-    """A `Scorer` that knows the true lexicon."""
+    """A `Scorer` by the true lexicon."""
 
     lexicon: dict[str, str]
     """From words of a to words of b."""
 
     def __call__(
-        self, way: str, sources: list[str], outputs: list[str], references: list[str]
+        self, direction: str, sources: list[str], outputs: list[str], references: list[str]
     ) -> dict[str, float]:
-        lexicon = self.of(way)
+        lexicon = self.of(direction)
         found = wanted = 0
         for source, output in zip(sources, outputs, strict=True):
             right = Counter(lexicon[word] for word in source.split())
             found += (right & Counter(output.split())).total()
             wanted += right.total()
-        exact = [
-            output.split() == reference.split()
-            for output, reference in zip(outputs, references, strict=True)
-        ]
+        pairs = zip(outputs, references, strict=True)
+        exact = sum(output.split() == reference.split() for output, reference in pairs)
         scores = {
             "word_accuracy": found / max(wanted, 1),
-            "exact": sum(exact) / max(len(exact), 1),
+            "exact": exact / max(len(outputs), 1),
         }
         try:
             sacrebleu = import_module("sacrebleu")
@@ -110,9 +100,8 @@ class LanguagePairScorer:
         bleu = sacrebleu.BLEU(tokenize="none", force=True).corpus_score(outputs, [references])
         return scores | {"bleu": float(bleu.score)}
 
-    def of(self, way: str) -> dict[str, str]:
-        """The lexicon of one direction."""
-        return self.lexicon if way == "a2b" else {b: a for a, b in self.lexicon.items()}
+    def of(self, direction: str) -> dict[str, str]:
+        return self.lexicon if direction == "a2b" else {b: a for a, b in self.lexicon.items()}
 
 
 def draw_language_pair(
@@ -136,16 +125,16 @@ def draw_language_pair(
     a = _encode(of_a, words["a"])
     b = _encode({split: rows[:, order_b] for split, rows in of_b.items()}, words["b"])
     report = {"a": a.report, "b": b.report}
-    lexicons = {way: scorer.of(way) for way in ("a2b", "b2a")}
+    lexicons = {direction: scorer.of(direction) for direction in ("a2b", "b2a")}
     return UnpairedText(a, b, True, scorer, report, baselines, lexicons)
 
 
-def baselines(text: UnpairedText, way: str, sources: list[str]) -> dict[str, list[str]]:
-    """Word-by-word translations by the two classical lexicons and by the true one."""
+def baselines(text: UnpairedText, direction: str, sources: list[str]) -> dict[str, list[str]]:
+    """Word-by-word translations by two counted lexicons and by the true one."""
     lexicons = {
-        "frequency_lexicon": frequency_lexicon(text, way),
-        "co_occurrence_lexicon": co_occurrence_lexicon(text, way),
-        "true_lexicon": text.lexicons[way],
+        "frequency_lexicon": frequency_lexicon(text, direction),
+        "co_occurrence_lexicon": co_occurrence_lexicon(text, direction),
+        "true_lexicon": text.lexicons[direction],
     }
     return {name: word_by_word(lexicon, sources) for name, lexicon in lexicons.items()}
 
@@ -155,10 +144,9 @@ def lexicon_accuracy(
 ) -> float:
     """Share of words that are translated rightly where they stand.
 
-    `translate` maps lines to lines; `lexicon` is that of the direction (`scorer.of(way)`). Each
-    word is looked up in the first three of `lines` that say it: more than half of their
-    translations must have its translation as often as the line has the word, at any place. Words
-    of no line do not count.
+    `translate` maps lines to lines; `lexicon` is that of the direction. Of the first three `lines`
+    that contain a word, more than half must have translations that contain its translation as
+    often as they contain the word. Words of no line do not count.
     """
     said_in: dict[str, list[int]] = {word: [] for word in lexicon}
     for row, line in enumerate(lines):
@@ -167,17 +155,16 @@ def lexicon_accuracy(
                 said_in[word].append(row)
     wanted = sorted({row for rows in said_in.values() for row in rows})
     outputs = dict(zip(wanted, translate([lines[row] for row in wanted]), strict=True))
-    known = [
-        2 * sum(_says(outputs[row], lexicon[word], lines[row].split().count(word)) for row in rows)
-        > len(rows)
+
+    def is_right(word: str, row: int) -> bool:
+        return outputs[row].split().count(lexicon[word]) == lines[row].split().count(word)
+
+    right = [
+        2 * sum(is_right(word, row) for row in rows) > len(rows)
         for word, rows in said_in.items()
         if rows
     ]
-    return sum(known) / max(len(known), 1)
-
-
-def _says(line: str, word: str, times: int) -> bool:
-    return line.split().count(word) == times
+    return sum(right) / max(len(right), 1)
 
 
 # ── The languages ─────────────────────────────────────────────────────────────────────────────
@@ -255,14 +242,8 @@ def _draw_sentences(wanted: int, sizes: dict[str, int], stream: np.random.Random
         object_N = draw("verb noun", verb_N)
         prep_N = draw("verb prep", verb_N)
         place_N = draw("prep noun", prep_N)
-        slots = [
-            *phrase(subject_N),
-            verb_N,
-            draw("verb adv", verb_N),
-            *phrase(object_N),
-            prep_N,
-            *phrase(place_N),
-        ]
+        slots = [*phrase(subject_N), verb_N, draw("verb adv", verb_N)]
+        slots += [*phrase(object_N), prep_N, *phrase(place_N)]
         rows_N12 = np.where(_present(count, stream), np.stack(slots, 1) + offset_12, -1)
         seen.update(dict.fromkeys(row.tobytes() for row in rows_N12.astype(np.int64)))
     rows = np.frombuffer(b"".join(list(seen)[:wanted]), dtype=np.int64)
@@ -271,12 +252,8 @@ def _draw_sentences(wanted: int, sizes: dict[str, int], stream: np.random.Random
 
 def _present(count: int, stream: np.random.RandomState) -> NDArray[np.bool_]:
     """Which slots of the sentences are filled; three words alone get an adverb."""
-    some = stream.random_sample((count, 6)) < [
-        *[_P_ADJECTIVE] * 3,
-        _P_ADVERB,
-        _P_OBJECT,
-        _P_PLACE,
-    ]
+    shares = [*[_P_ADJECTIVE] * 3, _P_ADVERB, _P_OBJECT, _P_PLACE]
+    some = stream.random_sample((count, 6)) < shares
     adjective_N3, adverb_N, object_N, place_N = some[:, :3], some[:, 3], some[:, 4], some[:, 5]
     adverb_N = adverb_N | ~(adjective_N3[:, 0] | object_N | place_N)
     always_N = np.ones(count, dtype=bool)
@@ -287,18 +264,11 @@ def _present(count: int, stream: np.random.RandomState) -> NDArray[np.bool_]:
 
 
 def _encode(splits: dict[str, Ints], words: list[str]) -> Corpus:
-    """A side and its report: the hash of the ids tells a resumed run whether they are the same."""
     tokenizer = WordTokenizer(sorted(words), lowercase=True, split_punctuation=False)
-    space = SequenceSpace(tokenizer.vocab_size, LENGTH, tokenizer.end_id)
     encoded = {}
-    report: JsonObject = {"vocabulary": tokenizer.vocab_size, "length": LENGTH}
     for name, rows_N12 in splits.items():
         lines = [" ".join(words[word] for word in row if word >= 0) for row in rows_N12.tolist()]
         ids_NT = pad([tokenizer.encode(line) for line in lines], LENGTH, tokenizer.end_id)
-        encoded[name] = EncodedSplit(ids_NT, mask_until_end(ids_NT, space.end_id), lines)
-        report[name] = {
-            "lines": len(lines),
-            "longest": 1 + max(len(line.split()) for line in lines),
-            "sha256": hashlib.sha256(ids_NT.numpy().astype("<i8").tobytes()).hexdigest(),
-        }
-    return Corpus(space, tokenizer, **encoded, report=report)
+        encoded[name] = ids_NT, lines
+    space = SequenceSpace(tokenizer.vocab_size, LENGTH, tokenizer.end_id)
+    return drawn_corpus(space, tokenizer, encoded)
