@@ -1,13 +1,12 @@
 """English-like sentences from a small grammar: text with real letter statistics and no corpus.
 
 A sentence is an expansion of `S` in `_GRAMMAR`; names in capitals are rules or word classes,
-everything else stands as it is. The n-th word of a class has weight 1/(n + 2): the classes are
-listed roughly from common to rare, so words follow a Zipf-like law and letters come out much as
-they do in English prose (q, j, x, z are rare, and occur). The sentences are grammatical more
-often than they are sensible. They have no punctuation, no capitals and no digits.
+everything else stands as it is. The n-th word of a class has weight 1/(n + 2), from common to rare,
+so words follow a Zipf-like law and letters are about as frequent as in English prose. There is no
+punctuation, no capital and no digit.
 
 The words and the grammar were written for this module. Draws come from numpy's legacy stream,
-which never changes: a seed stands for the same text everywhere.
+which never changes: a seed gives the same text everywhere.
 """
 
 import re
@@ -99,63 +98,25 @@ _PHRASES = {
         by the way|in fact|for example|on the other hand""",
 }
 
-_GRAMMAR: dict[str, list[tuple[float, str]]] = {
-    "S": [
-        (5, "C"),
-        (2, "C CONJ C"),
-        (2, "C WHEN C"),
-        (1, "WHEN C C"),
-        (1, "TODAY C"),
-        (1, "C TODAY"),
-        (1, "SUBJ SAID that C"),
-    ],
-    "C": [
-        (4, "SUBJ V NP"),
-        (2, "SUBJ V NP PP"),
-        (2, "SUBJ VI PP"),
-        (1, "SUBJ VI ADV"),
-        (1, "SUBJ ADV V NP"),
-        (2, "SUBJ MODAL VB NP"),
-        (1, "SUBJ MODAL VB NP PP"),
-        (2, "ONE was ADJ"),
-        (1, "MANY were ADJ"),
-        (1, "ONE was VG PP"),
-        (1, "MANY were VG PP"),
-        (1, "ONE was VN by NP"),
-        (1, "MANY had been VN PP"),
-        (1, "there was NOUN PP"),
-        (1, "there were PLURAL PP"),
-        (1, "it is ADJ to VB NP"),
-        (1, "SUBJ had VN NP"),
-        (1, "ONE is NOUN of NP"),
-        (1, "MANY are ADJ"),
-        (1, "ONE has ADV VN NP"),
-    ],
-    "SUBJ": [
-        (4, "PRO"),
-        (4, "NOUN"),
-        (2, "PLURAL"),
-        (1, "NAME"),
-        (1, "NOUN PP"),
-        (1, "NAME and NAME"),
-    ],
-    "ONE": [(3, "NOUN"), (1, "he"), (1, "she"), (1, "it"), (1, "NAME"), (1, "NOUN of NP")],
-    "MANY": [(3, "PLURAL"), (1, "they"), (1, "we"), (1, "PLURAL of NP"), (0.5, "you")],
-    "NP": [
-        (6, "NOUN"),
-        (3, "PLURAL"),
-        (1.5, "OBJ"),
-        (0.7, "NAME"),
-        (1, "NOUN and NOUN"),
-        (1, "NOUN of NOUN"),
-        (0.7, "NOUN who V NOUN"),
-        (0.7, "NOUN which PRO V"),
-    ],
-    "NOUN": [(5, "D N"), (3, "D A N"), (0.4, "D DEG A N"), (0.4, "D A and A N"), (0.3, "NAME s N")],
-    "PLURAL": [(4, "DP NS"), (2, "DP A NS"), (1, "A NS"), (1, "NS")],
-    "ADJ": [(4, "A"), (2, "DEG A"), (1, "A and A"), (1, "not A"), (1, "as A as NP")],
-    "PP": [(8, "P NP"), (1, "P NP and P NP")],
+_GRAMMAR = {
+    "S": """5 C | 2 C CONJ C | 2 C WHEN C | 1 WHEN C C | 1 TODAY C | 1 C TODAY |
+        1 SUBJ SAID that C""",
+    "C": """4 SUBJ V NP | 2 SUBJ V NP PP | 2 SUBJ VI PP | 1 SUBJ VI ADV | 1 SUBJ ADV V NP |
+        2 SUBJ MODAL VB NP | 1 SUBJ MODAL VB NP PP | 2 ONE was ADJ | 1 MANY were ADJ |
+        1 ONE was VG PP | 1 MANY were VG PP | 1 ONE was VN by NP | 1 MANY had been VN PP |
+        1 there was NOUN PP | 1 there were PLURAL PP | 1 it is ADJ to VB NP |
+        1 SUBJ had VN NP | 1 ONE is NOUN of NP | 1 MANY are ADJ | 1 ONE has ADV VN NP""",
+    "SUBJ": "4 PRO | 4 NOUN | 2 PLURAL | 1 NAME | 1 NOUN PP | 1 NAME and NAME",
+    "ONE": "3 NOUN | 1 he | 1 she | 1 it | 1 NAME | 1 NOUN of NP",
+    "MANY": "3 PLURAL | 1 they | 1 we | 1 PLURAL of NP | 0.5 you",
+    "NP": """6 NOUN | 3 PLURAL | 1.5 OBJ | 0.7 NAME | 1 NOUN and NOUN | 1 NOUN of NOUN |
+        0.7 NOUN who V NOUN | 0.7 NOUN which PRO V""",
+    "NOUN": "5 D N | 3 D A N | 0.4 D DEG A N | 0.4 D A and A N | 0.3 NAME s N",
+    "PLURAL": "4 DP NS | 2 DP A NS | 1 A NS | 1 NS",
+    "ADJ": "4 A | 2 DEG A | 1 A and A | 1 not A | 1 as A as NP",
+    "PP": "8 P NP | 1 P NP and P NP",
 }
+"""Rules of each symbol, with their weights."""
 
 _AN = re.compile(r"\ba (?=[aeiou])")
 
@@ -170,6 +131,13 @@ def _zipf(words: list[str]) -> tuple[NDArray, NDArray]:
     return np.array(words, dtype=object), np.cumsum(weight_K) / weight_K.sum()
 
 
+def _rules(text: str) -> list[tuple[float, list[str]]]:
+    """(weight, parts) of each rule."""
+    rules = (rule.split() for rule in text.split("|"))
+    return [(float(weight), parts) for weight, *parts in rules]
+
+
+_RULES = {symbol: _rules(text) for symbol, text in _GRAMMAR.items()}
 _CLASSES = {name: _zipf(words.split()) for name, words in _WORDS.items()} | {
     name: _zipf([" ".join(phrase.split()) for phrase in phrases.split("|")])
     for name, phrases in _PHRASES.items()
@@ -182,16 +150,16 @@ def _expand(symbol: str, rows: int, stream: np.random.RandomState) -> NDArray:
         words_K, cumulative_K = _CLASSES[symbol]
         return words_K[_pick(cumulative_K, rows, stream)]
     written_N = np.empty(rows, dtype=object)
-    if symbol not in _GRAMMAR:
+    if symbol not in _RULES:
         written_N[:] = symbol
         return written_N
-    weight_K = np.array([weight for weight, _ in _GRAMMAR[symbol]])
+    weight_K = np.array([weight for weight, _ in _RULES[symbol]])
     chosen_N = _pick(np.cumsum(weight_K) / weight_K.sum(), rows, stream)
-    for index, (_, rule) in enumerate(_GRAMMAR[symbol]):
+    for index, (_, parts) in enumerate(_RULES[symbol]):
         here = np.flatnonzero(chosen_N == index)
         if not len(here):
             continue
-        first, *others = (_expand(part, len(here), stream) for part in rule.split())
+        first, *others = (_expand(part, len(here), stream) for part in parts)
         for other in others:
             first = first + " " + other
         written_N[here] = first
