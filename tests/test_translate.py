@@ -147,7 +147,7 @@ def test_a_wide_beam_finds_the_best_of_all(config, penalty, space) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("end_id", [None, 2])
-def test_a_beam_is_worth_more_than_greedy_decoding(config, end_id) -> None:
+def test_a_beam_is_likelier_than_greedy_decoding(config, end_id) -> None:
     """Pruning may lose greedy's sentence now and then, but on the whole a beam finds better."""
     space, cond = SequenceSpace(4, 8, end_id), sources(60)
     generator = network(space, config)
@@ -196,9 +196,9 @@ def test_a_search_stops_when_nothing_can_win_any_more() -> None:
 
 @pytest.mark.parametrize(
     ("penalty", "logits", "expected"),
-    [  # the end (1) is worth log 0.7 = -0.36, eight tokens log 0.3 / 8 = -0.15
+    [  # the end (1) scores log 0.7 = -0.36, eight tokens log 0.3 / 8 = -0.15
         (1.0, {(): logs(0.3, 0.7), **{(0,) * t: logs(1.0, 1e-9) for t in range(1, 8)}}, [0] * 8),
-        # the end is worth log 0.3 = -1.2, a token and the end 2 log 0.7 = -0.71
+        # the end scores log 0.3 = -1.2, a token and the end 2 log 0.7 = -0.71
         (-1.0, {(): logs(0.7, 0.3), (0,): logs(1e-9, 1.0)}, [0] + [1] * 7),
     ],
 )

@@ -72,9 +72,9 @@ def measured(
     pictures: Pictures,
     extractor: Any,
     give: Callable[[int, Tensor | None], Tensor],
-    told: bool = False,
+    conditional: bool = False,
 ) -> dict[str, float | None]:
-    space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
+    space = ArraySpace(pictures.shape, pictures.label_sizes if conditional else ())
     evaluator = PictureEvaluator(pictures, space, extractor, detector(), CPU, 0)
     metrics = evaluator.generated(Fixed(give), "test", ROWS, DecodingSetting())
     return {base(name): value for name, value in metrics.items()}
@@ -119,7 +119,9 @@ def test_label_accuracy_is_against_the_labels_that_were_asked_for(
 ) -> None:
     from seqgan.tasks.faces.drawing import draw_faces
 
-    obeying = measured(pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
+    obeying = measured(
+        pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), conditional=True
+    )
     ignoring = measured(
         pictures, extractor, lambda rows, c: faces(seed=9).train.x_NCHW[:rows], True
     )
@@ -141,24 +143,26 @@ def test_one_face_for_each_combination_obeys_and_is_caught_by_recall(
         each = [draw_faces(label[None], 32, "day", 3) for label in cond]
         return torch.cat(each)
 
-    found = measured(pictures, extractor, prototypes, told=True)
-    varied = measured(pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), told=True)
+    found = measured(pictures, extractor, prototypes, conditional=True)
+    varied = measured(
+        pictures, extractor, lambda rows, c: draw_faces(c, 32, "day", 3), conditional=True
+    )
     assert found["valid_attributes"] == 1.0
     assert found["attribute_distance"] < 0.1
     for name in ("recall", "coverage"):
         assert found[name] < 0.7 * varied[name]
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
+@pytest.mark.parametrize("conditional", [False, True], ids=["plain", "conditional"])
 def test_a_sheet_shows_the_same_noise_and_labels_at_every_call(
-    pictures: Pictures, extractor: Any, told: bool
+    pictures: Pictures, extractor: Any, conditional: bool
 ) -> None:
     class Noisy(Fixed):
         def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
             shade_B = z_BL[:, 0].sigmoid() * (1 if cond is None else 0.5 + cond[:, 0] / 10)
             return shade_B[:, None, None, None].expand(-1, *pictures.shape) * 2 - 1
 
-    space = ArraySpace(pictures.shape, pictures.label_sizes if told else ())
+    space = ArraySpace(pictures.shape, pictures.label_sizes if conditional else ())
     generator = Noisy(lambda rows, _: pictures.train.x_NCHW[:rows])
     evaluators = [
         PictureEvaluator(pictures, space, extractor, detector(), CPU, s) for s in (0, 0, 1)

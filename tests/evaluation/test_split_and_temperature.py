@@ -250,12 +250,12 @@ class Listening(DirectGenerator):
         self.unused = nn.Parameter(torch.zeros(()))
         self._give_N = give_N
         self.noises: list[Tensor] = []
-        self.told: list[Tensor] = []
+        self.conds: list[Tensor] = []
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
         self.noises.append(z_BL)
         if cond is not None:
-            self.told.append(cond)
+            self.conds.append(cond)
         return self._give_N[: len(z_BL)]
 
 
@@ -332,11 +332,11 @@ def two_shades(flip: bool = False) -> Pictures:
     )
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
-def test_pictures(told: bool) -> None:
+@pytest.mark.parametrize("conditional", [False, True], ids=["plain", "conditional"])
+def test_pictures(conditional: bool) -> None:
     pictures = two_shades()
     extractor: Any = BrightnessExtractor()
-    space = ArraySpace(SHAPE, (2,) if told else ())
+    space = ArraySpace(SHAPE, (2,) if conditional else ())
     evaluator = PictureEvaluator(pictures, space, extractor, None, CPU, 0)
     for made in ("valid", "test"):
         for split in ("valid", "test"):
@@ -345,8 +345,8 @@ def test_pictures(told: bool) -> None:
             found = {base(name): value for name, value in metrics.items()}
             same = made == split
             assert (found["fid"] < 1) == (found["coverage"] == 1) == same
-            if told:
-                asked_NA = torch.cat(generator.told)
+            if conditional:
+                asked_NA = torch.cat(generator.conds)
                 assert torch.equal(asked_NA, getattr(pictures, split).labels_NA)
                 assert found["label_accuracy"] == float(same)
                 assert found["label_distance"] == float(not same)

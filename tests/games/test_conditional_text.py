@@ -1,4 +1,4 @@
-"""The conditional game on prompts: who is told what, from training to the command line."""
+"""The conditional game on prompts: which network gets which condition, up to the command line."""
 
 import copy
 import io
@@ -117,7 +117,7 @@ def coming(game: AdversarialGame) -> Any:
     return real
 
 
-# ── Who is told what ──────────────────────────────────────────────────────────────────────────
+# ── Conditions ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_wrong_prompts_are_the_next_that_differ() -> None:
@@ -161,14 +161,14 @@ def test_the_critics_loss_is_the_documented_mixture() -> None:
 def test_the_generator_is_rewarded_behind_the_prompts_it_was_told() -> None:
     game = make_game(ORACLE)
     spy, real = spy_on(game), coming(game)
-    told: list[Tensor] = []
+    conds: list[Tensor] = []
     generator = game.players["generator"].module
     start = generator.start
-    generator.start = lambda batch, cond=None: told.append(cond) or start(batch, cond)
+    generator.start = lambda batch, cond=None: conds.append(cond) or start(batch, cond)
     list(game.updates("generator"))
     ((_, measured),) = spy.asked
-    assert torch.equal(told[0], real.cond.repeat(2, 1))
-    assert torch.equal(measured, told[0])
+    assert torch.equal(conds[0], real.cond.repeat(2, 1))
+    assert torch.equal(measured, conds[0])
 
 
 def test_a_student_is_compared_with_the_teachers_answer_to_the_same_prompt() -> None:

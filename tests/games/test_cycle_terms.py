@@ -205,13 +205,13 @@ def test_a_game_starts_from_the_co_occurrences_of_words() -> None:
                 assert words[1][row.argmax()] == found[word]
 
 
-def test_a_game_starts_from_frequencies_where_it_is_told_to() -> None:
-    plain, told = (
+def test_a_game_starts_from_frequencies_where_configured() -> None:
+    plain, counted = (
         make_game({**LANGUAGES, "generator": {"name": "lexicon", "frequency_prior": strength}})
         for strength in (0.0, 3.0)
     )
     difference = [
-        told.players["generator"].module[way].table_PUV
+        counted.players["generator"].module[way].table_PUV
         - plain.players["generator"].module[way].table_PUV
         for way in ("a2b", "b2a")
     ]

@@ -1,4 +1,4 @@
-"""Demonstrations: which rows are real, what they are worth, and what the generator learns."""
+"""Demonstrations: which rows are real, their scores, and what the generator learns."""
 
 from typing import Any
 
@@ -26,12 +26,12 @@ SHOWN = torch.tensor([[2, 2, 2], [0, 1, 0], [1, 1, 0], [0, 0, 0], [2, 2, 2]])
 REAL = Batch(SHOWN, mask_of(SHOWN, SPACE.end_id))
 
 
-def worth(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
+def score(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
     """Differs from sentence to sentence, and is never the demonstrations' reward."""
     return (ids_BT * torch.tensor([1.0, 0.3, 0.1])).sum(1)
 
 
-def worth_per_step(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
+def score_per_step(ids_BT: Tensor, mask_BT: Tensor, shared: object = None) -> Tensor:
     return ids_BT * 0.5 + 1
 
 
@@ -41,22 +41,22 @@ def demonstrations(share: float = 0.4, reward: float = 2.0, steps: int = 4) -> D
 
 
 def test_the_first_rows_are_real_and_the_others_as_written() -> None:
-    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, score)
     expected_BT = torch.cat([SHOWN[:2], WRITTEN[2:]])
     assert torch.equal(mixed.ids_BT, expected_BT)
     assert torch.equal(mixed.tokens, expected_BT)
     assert torch.equal(mixed.mask_BT, mask_of(expected_BT, SPACE.end_id))
     value_B = reward(mixed.tokens, mixed.mask_BT)
-    expected_B = torch.cat([torch.tensor([2.0, 2.0]), worth(WRITTEN, REAL.mask)[2:]])
+    expected_B = torch.cat([torch.tensor([2.0, 2.0]), score(WRITTEN, REAL.mask)[2:]])
     assert torch.equal(value_B, expected_B)
 
 
 def test_copies_of_the_batch_and_steps_have_the_reward_too() -> None:
-    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, score)
     value_NB = reward(mixed.tokens.repeat(3, 1), mixed.mask_BT.repeat(3, 1)).view(3, 5)
     assert bool((value_NB[:, :2] == 2).all())
-    assert torch.equal(value_NB[:, 2:], worth(WRITTEN, REAL.mask)[2:].expand(3, 3))
-    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth_per_step)
+    assert torch.equal(value_NB[:, 2:], score(WRITTEN, REAL.mask)[2:].expand(3, 3))
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, score_per_step)
     value_BT = reward(mixed.tokens, mixed.mask_BT)
     assert bool((value_BT[:2] == 2).all())
     assert torch.equal(value_BT[2:], WRITTEN[2:] * 0.5 + 1)
@@ -66,19 +66,19 @@ def test_the_share_falls_to_nothing() -> None:
     counts, shown = [], demonstrations(share=0.8, steps=4)
     rollout = rollout_of(WRITTEN, SPACE)
     for _ in range(6):
-        mixed, reward = shown.mix(rollout, REAL, worth)
+        mixed, reward = shown.mix(rollout, REAL, score)
         counts.append(int((reward(mixed.tokens, mixed.mask_BT) == 2).sum()))
     assert counts == [4, 3, 2, 1, 0, 0]
     assert mixed is rollout
-    assert reward is worth
+    assert reward is score
 
 
 def test_the_count_of_visits_is_saved() -> None:
     first, second = demonstrations(share=0.8), demonstrations(share=0.8)
     for _ in range(2):
-        first.mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+        first.mix(rollout_of(WRITTEN, SPACE), REAL, score)
     second.load_state_dict(first.state_dict())
-    mixed, _ = second.mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    mixed, _ = second.mix(rollout_of(WRITTEN, SPACE), REAL, score)
     assert torch.equal(mixed.ids_BT[:2], SHOWN[:2])
     assert torch.equal(mixed.ids_BT[2:], WRITTEN[2:])
 
@@ -90,19 +90,19 @@ def test_they_are_a_likelihood_loss_weighted_by_their_reward(name: str) -> None:
     estimator: Any = ScoreFunction(SPACE, baseline=NoBaseline())
     if name == "ppo":
         estimator = Ppo(SPACE, baseline=NoBaseline())
-    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, score)
     loss = estimator.loss(generator, mixed, reward).loss
     rows_BT = torch.cat([SHOWN[:2], WRITTEN[2:]])
     logp_B = log_probs(generator, rows_BT, SPACE.end_id).sum(1)
-    weight_B = torch.cat([torch.tensor([2.0, 2.0]), worth(WRITTEN, REAL.mask)[2:]])
+    weight_B = torch.cat([torch.tensor([2.0, 2.0]), score(WRITTEN, REAL.mask)[2:]])
     expected = -(weight_B * logp_B).sum() / 5
     assert_same_vector(gradient(loss, generator), gradient(expected, generator))
 
 
-def test_continuations_of_a_demonstration_are_worth_as_much() -> None:
+def test_continuations_of_a_demonstration_have_its_score() -> None:
     generator = PrefixTable(SPACE)
     estimator = ScoreFunction(SPACE, Rollout(2), NoBaseline())
-    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, worth)
+    mixed, reward = demonstrations().mix(rollout_of(WRITTEN, SPACE), REAL, score)
     found = estimator.advantages(generator, mixed, reward)
     assert bool((found.total_BT[:2][mixed.mask_BT[:2]] == 2).all())
     assert not bool((found.total_BT[2:] == 2).any())

@@ -223,12 +223,12 @@ def test_the_critic_sees_real_generated_and_mismatched_under_the_right_labels() 
 def test_the_generator_is_rewarded_under_the_labels_it_was_told() -> None:
     game = make_game(CONDITIONAL)
     game.critic.module = spy = Spy(game.critic.module)
-    told: list[Tensor] = []
+    conds: list[Tensor] = []
     generator = game.players["generator"].module
-    generator.register_forward_pre_hook(lambda module, inputs: told.append(inputs[1]))
+    generator.register_forward_pre_hook(lambda module, inputs: conds.append(inputs[1]))
     list(game.updates("generator"))
     ((_, measured),) = spy.asked
-    assert torch.equal(told[0], measured)
+    assert torch.equal(conds[0], measured)
 
 
 def test_without_mismatched_pairs_the_critic_sees_two_kinds() -> None:

@@ -13,7 +13,7 @@ def test_a_substitution_cipher_is_solved(tmp_path: Path) -> None:
     assert found["accuracy_b2a"] >= 0.98
 
 
-def test_without_a_critic_worth_the_name_it_is_not(tmp_path: Path) -> None:
+def test_without_a_trained_critic_it_is_not(tmp_path: Path) -> None:
     unheard = ["game.adversarial_weight=0", "schedule=[{repeat: 300, phases: {generator: 1}}]"]
     found, _ = trained(tmp_path / "cipher", "cipher/substitution.yaml", *unheard)
     assert found["accuracy_b2a"] < 0.3

@@ -98,7 +98,7 @@ def on_circle(*degrees: float) -> Tensor:
     return torch.tensor([[cos(d * pi / 180), sin(d * pi / 180)] for d in degrees])
 
 
-def test_a_sample_that_could_stay_is_worth_more_than_one_that_has_to_go() -> None:
+def test_a_sample_that_could_stay_has_more_reward_than_one_that_has_to_go() -> None:
     """0° and 60° are to become 60° and 120°. Both travel 60° and pay ½, but 60° is right: its
     potential is lower by ½ at least (it could stay) and by 1 at most (0° could go to 120°)."""
     value_B = Transport(**LONG).reward(scores(on_circle(0, 60)), scores(on_circle(60, 120)))

@@ -117,22 +117,22 @@ def test_budgets_are_recorded_where_their_columns_are_full(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("space", "told"),
+    ("space", "changes"),
     [
         ({"shape": [3, 8, 8], "label_sizes": []}, {"label_sizes": [10]}),
         ({"vocab_size": 300, "length": 20, "end_id": 0}, {"length": 30, "prompt": 1}),
     ],
 )
-def test_what_models_are_told_makes_no_other_data(tmp_path, space, told):
+def test_conditions_of_models_make_no_other_data(tmp_path, space, changes):
     files = text_files(300)
     arms = [
         make_arm(tmp_path, "plain", files={**files, "space.json": space}),
-        make_arm(tmp_path, "told", files={**files, "space.json": {**space, **told}}),
+        make_arm(tmp_path, "conditional", files={**files, "space.json": {**space, **changes}}),
     ]
     assert "different test data" not in warnings_of(render_report("Study", arms))
 
 
-def test_other_vocabularies_are_told_and_marked(tmp_path):
+def test_other_vocabularies_are_named_and_marked(tmp_path):
     arms = [
         make_arm(tmp_path, "small", files=text_files(300)),
         make_arm(tmp_path, "large", files=text_files(5115, test="3d")),
@@ -146,7 +146,7 @@ def test_other_vocabularies_are_told_and_marked(tmp_path):
     assert "other data" in section(page, "differences")
 
 
-def test_other_training_data_are_told(tmp_path):
+def test_other_training_data_are_named(tmp_path):
     arms = [
         make_arm(tmp_path, "a", files=text_files(300)),
         make_arm(tmp_path, "b", files=text_files(300, train="4c")),
