@@ -103,8 +103,8 @@ def scatter(x_ND: Tensor, centres_KD: Tensor) -> Image.Image:
     axes = figure.add_axes((0.1, 0.07, 0.87, 0.86))
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.tick_params(labelsize=8)
-    dots = {"s": 4, "color": "#3a7fc1", "alpha": 0.4, "linewidths": 0}
-    axes.scatter(points_ND[inside_N, 0], points_ND[inside_N, 1], **dots)
+    x_N, y_N = points_ND[inside_N].T
+    axes.scatter(x_N, y_N, s=4, color="#3a7fc1", alpha=0.4, linewidths=0)
     axes.scatter(
         centres_KD[:, 0], centres_KD[:, 1], s=40, marker="x", color="#c8453b", linewidths=1.2
     )
