@@ -286,7 +286,7 @@ def co_occurrence(length: int) -> tuple[CoOccurrenceCritic, Tensor, Tensor]:
     return critic, ids_BT, mask_until_end(ids_BT, END)
 
 
-def test_company_is_the_documented_sum_over_pairs() -> None:
+def test_co_occurrence_is_the_documented_sum_over_pairs() -> None:
     critic, ids_BT, mask_BT = co_occurrence(5)
     scores = critic(ids_BT, mask_BT)
     e_BTE = critic.embedding.weight[ids_BT]
@@ -299,7 +299,7 @@ def test_company_is_the_documented_sum_over_pairs() -> None:
     assert torch.equal(scores.mask_BT, mask_BT)
 
 
-def test_company_does_not_see_order_and_windows_do() -> None:
+def test_co_occurrence_ignores_order_and_windows_do_not() -> None:
     critic, ids_BT, mask_BT = co_occurrence(5)
     order = torch.tensor([3, 0, 4, 1, 2])
     before = critic(ids_BT[:1], mask_BT[:1]).score
