@@ -194,8 +194,8 @@ def _paper_network(arrays: dict[str, Tensor], length: int) -> RnnGenerator:
         w_ih: torch.cat([arrays[f"W{g}"].T for g in _GATES]),
         w_hh: torch.cat([arrays[f"U{g}"].T for g in _GATES]),
         bias: torch.cat([arrays[f"b{g}"] for g in _GATES]),
-        network.readout.weight: arrays["Wo"].T,
-        network.readout.bias: arrays["bo"],
+        network.get_parameter("readout.weight"): arrays["Wo"].T,
+        network.get_parameter("readout.bias"): arrays["bo"],
     }
     for parameter, values in weights.items():
         parameter.data.copy_(values)

@@ -16,7 +16,8 @@ from seqgan.models.layers import Recurrent, Stack, TokenEmbedding
 class RnnGenerator(Generator):
     """A recurrent generator; see `core.types.Generator` for the contract.
 
-    With `init_std` all parameters are drawn from N(0, init_std²).
+    With `init_std` all parameters are drawn from N(0, init_std²). With `tied` the embedding, of
+    N(0, 1/embed) at first, is the read-out's matrix too.
 
         generator = RnnGenerator(SequenceSpace(vocab_size=100, length=20), "lstm", hidden=32)
         generator(ids_BT)  # logits_BTV
@@ -31,6 +32,7 @@ class RnnGenerator(Generator):
         layers: int = 1,
         dropout: float = 0.0,
         init_std: float | None = None,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         self.vocab_size = space.vocab_size
@@ -39,7 +41,12 @@ class RnnGenerator(Generator):
         widths = [embed] + [hidden] * layers
         self.layers = Stack[Recurrent](Recurrent(cell, width, hidden) for width in widths[:-1])
         self.dropout = nn.Dropout(dropout)
-        self.readout = nn.Linear(hidden, space.vocab_size)
+        self.readout: nn.Linear | TiedReadout
+        if tied:
+            nn.init.normal_(self.embedding.weight, std=embed**-0.5)
+            self.readout = TiedReadout(hidden, embed, space.vocab_size)
+        else:
+            self.readout = nn.Linear(hidden, space.vocab_size)
         if init_std is not None:
             _draw_parameters(self, init_std)
 
@@ -56,7 +63,7 @@ class RnnGenerator(Generator):
             h_BH, layer_state = layer.step(h_BH, before)
             h_BH = self.dropout(h_BH)
             after.append(layer_state)
-        return StepOut(self.readout(h_BH), tuple(after))
+        return StepOut(self._read_out(h_BH).logits(), tuple(after))
 
     def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
         return self.hidden(tokens).logits()
@@ -67,7 +74,28 @@ class RnnGenerator(Generator):
         for layer in self.layers:
             h_BTH, _ = layer(h_BTH)
             h_BTH = self.dropout(h_BTH)
-        return Hidden(h_BTH, self.readout.weight, self.readout.bias)
+        return self._read_out(h_BTH)
+
+    def _read_out(self, h: Tensor) -> Hidden:
+        if isinstance(self.readout, TiedReadout):
+            return self.readout(h, self.embedding.weight)
+        return Hidden(h, self.readout.weight, self.readout.bias)
+
+
+class TiedReadout(nn.Module):
+    """Logits by the vectors of the embedding, W P h + b; P only where the widths differ.
+
+    Paper: Press & Wolf 2017. W is handed in, so that one module owns it.
+    """
+
+    def __init__(self, hidden: int, embed: int, vocab_size: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(hidden, embed, bias=False) if hidden != embed else nn.Identity()
+        self.bias_V = nn.Parameter(torch.zeros(vocab_size))
+
+    def forward(self, h: Tensor, weight_VE: Tensor) -> Hidden:
+        """What is left to multiply with the embedding."""
+        return Hidden(self.project(h), weight_VE, self.bias_V)
 
 
 def _draw_parameters(module: nn.Module, std: float) -> None:
