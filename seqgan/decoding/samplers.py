@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgan.core.numbers import check_range, check_sampling
+from seqgan.core.numbers import COLDEST, HOTTEST, check_range, check_sampling
 
 _ONE_SEARCH = 256
 """Vocabularies up to this size are searched at once."""
@@ -70,21 +70,24 @@ class Greedy:
 
 @dataclass(frozen=True, slots=True)
 class GumbelSoftmax:
-    """y = softmax((logits + g) / temperature), g ~ Gumbel(0, 1)  (Jang 2017, Maddison 2017).
+    """y = softmax((logits + τ_f g) / temperature), g ~ Gumbel(0, 1)  (Jang 2017, Maddison 2017).
 
-    With `hard` the forward value is one-hot(argmax y) and the gradient that of y
-    (straight-through Gumbel). Without it critic and generator read the soft row itself.
+    With `hard` the forward value is one-hot(argmax y), a sample of softmax(logits / τ_f), and the
+    gradient that of y (straight-through Gumbel). Without it critic and generator read the soft row
+    itself. τ_f is `forward_temperature`.
     """
 
     temperature: float
     hard: bool
+    forward_temperature: float = 1.0
 
     def __post_init__(self) -> None:
         check_sampling(self.temperature)
+        check_range(COLDEST, HOTTEST, forward_temperature=self.forward_temperature)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         noisy_RV = _repeat(logits_BV.float(), copies)
-        noisy_RV = noisy_RV + gumbel_noise(noisy_RV)
+        noisy_RV = noisy_RV.add(gumbel_noise(noisy_RV), alpha=self.forward_temperature)
         soft_RV = at_temperature(noisy_RV, self.temperature).softmax(-1)
         ids_R = noisy_RV.argmax(-1)
         return Sampled(straight_through(ids_R, soft_RV) if self.hard else soft_RV, ids_R)
@@ -107,16 +110,20 @@ class Softmax:
 
 @dataclass(frozen=True, slots=True)
 class StraightThrough:
-    """A sample of softmax(logits); its gradient is that of softmax(logits / temperature)."""
+    """A sample of softmax(logits / forward_temperature), with the gradient of
+    softmax(logits / temperature)."""
 
     temperature: float = 1.0
+    forward_temperature: float = 1.0
 
     def __post_init__(self) -> None:
         check_sampling(self.temperature)
+        check_range(COLDEST, HOTTEST, forward_temperature=self.forward_temperature)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = _repeat(logits_BV.float(), copies)
-        ids_R = sample_categorical(logits_RV.detach().softmax(-1), 1).flatten()
+        drawn_RV = at_temperature(logits_RV.detach(), self.forward_temperature).softmax(-1)
+        ids_R = sample_categorical(drawn_RV, 1).flatten()
         soft_RV = at_temperature(logits_RV, self.temperature).softmax(-1)
         return Sampled(straight_through(ids_R, soft_RV), ids_R)
 

@@ -9,6 +9,12 @@ soft_gumbel              y_t = softmax((o_t + g_t)/τ)  (Jang 2017, Maddison 201
 straight_through_gumbel  forward one-hot(argmax(o_t + g_t)), backward as soft_gumbel: biased.
 straight_through         forward a sample of softmax(o_t), backward that of softmax(o_t/τ)
                          (Bengio 2013). At τ = 1 and length 1 exact where the value is linear in y.
+decoupled                the last two with a temperature τ_f of the forward pass (Shah, Yan, Mozer &
+                         Liu 2024, *Improving discrete optimisation via decoupled straight-through
+                         estimator*): o_t + τ_f g_t, or a sample of softmax(o_t/τ_f). Above 1 it
+                         explores, below 1 it is near the argmax; τ stays the backward one.
+                         At τ_f ≠ 1 critic and generator play for softmax(o_t/τ_f).
+                         Deviation: τ_f is 1 by default, whatever τ is.
 gumbel_rao, gapped, reinmax, zero_temperature
                          the same with a better Jacobian, given the sample: `straight_through.py`.
 

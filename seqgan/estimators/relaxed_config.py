@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from seqgan.core.numbers import Repeats
+from seqgan.core.numbers import Repeats, Temperature
 from seqgan.core.parts import Words
 from seqgan.core.schedule import TemperatureSchedule, constant
 from seqgan.estimators.base_config import CriticEstimatorConfig
@@ -62,26 +62,33 @@ class SoftGumbelConfig(RelaxedConfig):
         return lambda tau: GumbelSoftmax(tau, hard=False)
 
 
-class StraightThroughGumbelConfig(RelaxedConfig):
-    """They read the hard argmax of o + g; the gradient is that of soft_gumbel."""
+class DecoupledConfig(RelaxedConfig):
+    """Base of the estimators with a temperature for each direction."""
+
+    forward_temperature: Temperature = 1.0
+    """Temperature τ_f of the tokens that critic and next step read; 1: the generator's own."""
+
+
+class StraightThroughGumbelConfig(DecoupledConfig):
+    """They read the hard argmax of o + τ_f g; the gradient is that of softmax((o + τ_f g)/τ)."""
 
     name: Literal["straight_through_gumbel"] = "straight_through_gumbel"
 
     def build_sampler(self) -> "Callable[[float], Sampler]":
         from seqgan.decoding import GumbelSoftmax
 
-        return lambda tau: GumbelSoftmax(tau, hard=True)
+        return lambda tau: GumbelSoftmax(tau, True, self.forward_temperature)
 
 
-class StraightThroughConfig(RelaxedConfig):
-    """A hard sample; the gradient is that of softmax(o/τ), with τ = 1 usual."""
+class StraightThroughConfig(DecoupledConfig):
+    """A hard sample of softmax(o/τ_f); the gradient is that of softmax(o/τ), with τ = 1 usual."""
 
     name: Literal["straight_through"] = "straight_through"
 
     def build_sampler(self) -> "Callable[[float], Sampler]":
         from seqgan.decoding import StraightThrough
 
-        return StraightThrough
+        return lambda tau: StraightThrough(tau, self.forward_temperature)
 
 
 class GumbelRaoConfig(RelaxedConfig):

@@ -29,6 +29,7 @@ make: Callable[..., Any] = partial
         (GumbelSoftmax, {"temperature": 0, "hard": True}, "temperature=0: use"),
         (Softmax, {"temperature": 0}, "temperature=0: use"),
         (StraightThrough, {"temperature": True}, "temperature=True: use"),
+        (StraightThrough, {"forward_temperature": 0}, "forward_temperature=0: use"),
         (RebarScales, {"temperature": -1}, "temperature=-1: use"),
         (estimators.GumbelRao, {"temperature": 1, "samples": 0}, "samples=0: use a whole"),
         (estimators.Gapped, {"temperature": 1, "gap": -1}, "gap=-1: use a number of at least 0"),

@@ -20,6 +20,7 @@ from enumeration import (
     log_probs,
     make_generator,
     sentences,
+    step_logits,
 )
 from pydantic import TypeAdapter
 from torch import Tensor, nn
@@ -34,9 +35,12 @@ CPU = torch.device("cpu")
 Value = Callable[[Tensor], Tensor]
 
 
-def estimator_of(name: str, space: SequenceSpace, tau: float) -> Relaxed:
+def estimator_of(
+    name: str, space: SequenceSpace, tau: float, forward_tau: float | None = None
+) -> Relaxed:
     samples = {"samples": 3} if name == "gumbel_rao" else {}
-    config = {"name": name, "temperature": tau, **samples}
+    forward = {} if forward_tau is None else {"forward_temperature": forward_tau}
+    config = {"name": name, "temperature": tau, **samples, **forward}
     return TypeAdapter(AnyEstimatorConfig).validate_python(config).build(space, CPU)
 
 
@@ -78,14 +82,16 @@ def test_straight_through_is_exact_for_a_linear_value_at_length_one() -> None:
         assert_same_vector(gradient(loss, generator), expected)
 
 
-@pytest.mark.parametrize("tau", [1.0, 0.5])
+@pytest.mark.parametrize(("tau", "forward_tau"), [(1.0, None), (0.5, None), (0.5, 2.0), (1.0, 0.4)])
 @pytest.mark.parametrize("name", ["gru", "transformer"])
-def test_straight_through_has_its_own_enumerated_expectation(name, tau) -> None:
-    """Σ_x p(x) ∇ value(one-hot x with the slope of softmax(o/τ)), x fed back with its slope."""
+def test_straight_through_has_its_own_enumerated_expectation(name, tau, forward_tau) -> None:
+    """Σ_x p(x) ∇ value(one-hot x with the slope of softmax(o/τ)), x fed back with its slope; p at
+    the forward temperature, 1 where none is given."""
     space = SequenceSpace(vocab_size=3, length=2)
     generator, value = make_generator(name, space), curved_value(space)
     ids_RT = sentences(space)
-    prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
+    logp_RTV = (step_logits(generator, ids_RT).detach() / (forward_tau or 1)).log_softmax(-1)
+    prob_R = logp_RTV.gather(-1, ids_RT[..., None]).sum((1, 2)).exp()
     out, rows = generator.start(len(ids_RT)), []
     for time in range(space.length):
         soft_RV = (out.logits_BV / tau).softmax(-1)
@@ -93,7 +99,7 @@ def test_straight_through_has_its_own_enumerated_expectation(name, tau) -> None:
         if time == 0:
             out = generator.step(rows[0], out.state)
     expected = gradient(-(prob_R * value(torch.stack(rows, 1))).sum(), generator)
-    estimator = estimator_of("straight_through", space, tau)
+    estimator = estimator_of("straight_through", space, tau, forward_tau)
     samples = sampled_gradients(generator, estimator, value, batches=30, rows=2000)
     assert_mean_is(samples, expected, relative=0.05)
 
@@ -108,10 +114,16 @@ def grid(size: int, dimensions: int) -> Tensor:
 
 
 def by_quadrature(
-    generator: nn.Module, length: int, tau: float, hard: bool, value: Value, size: int
+    generator: nn.Module,
+    length: int,
+    tau: float,
+    hard: bool,
+    value: Value,
+    size: int,
+    scale: float = 1.0,
 ) -> Tensor:
     """Gradient of the mean of −value over all noise."""
-    noise_RT = grid(size, length)
+    noise_RT = scale * grid(size, length)
     out, rows = generator.start(len(noise_RT)), []
     for time in range(length):
         if time:
@@ -140,13 +152,26 @@ def test_gumbel_estimators_have_the_expectation_that_quadrature_gives(name, leng
     assert_mean_is(samples, expected, relative=0.05, slack=5e-3)
 
 
-def test_gumbel_argmax_is_a_sample_of_the_softmax_at_every_temperature() -> None:
+@pytest.mark.parametrize("forward_tau", [0.5, 2.0])
+def test_straight_through_gumbel_with_two_temperatures_scales_its_noise(forward_tau) -> None:
+    space = SequenceSpace(vocab_size=2, length=2)
+    generator, value = make_generator("gru", space), curved_value(space)
+    expected = by_quadrature(generator, 2, 0.7, True, value, size=400, scale=forward_tau)
+    estimator = estimator_of("straight_through_gumbel", space, 0.7, forward_tau)
+    samples = sampled_gradients(generator, estimator, value, batches=30, rows=4000)
+    assert_mean_is(samples, expected, relative=0.05, slack=5e-3)
+
+
+@pytest.mark.parametrize("tau", [0.1, 3.0])
+@pytest.mark.parametrize("forward_tau", [1.0, 0.6, 2.0])
+def test_tokens_are_samples_of_the_softmax_at_the_forward_temperature(tau, forward_tau) -> None:
+    """Whatever the temperature of the gradient."""
     torch.manual_seed(0)
     logits_BV = torch.tensor([[0.0, 1.0, -1.0, 2.5]])
-    for tau in (0.1, 3.0):
-        ids_R = GumbelSoftmax(tau, hard=False)(logits_BV, 50_000).ids_R
-        counts_V = ids_R.bincount(minlength=4)
-        assert chi_square_is_plausible(counts_V, logits_BV.softmax(-1)[0])
+    prob_V = (logits_BV / forward_tau).softmax(-1)[0]
+    for draw in (GumbelSoftmax(tau, True, forward_tau), StraightThrough(tau, forward_tau)):
+        counts_V = draw(logits_BV, 50_000).ids_R.bincount(minlength=4)
+        assert chi_square_is_plausible(counts_V, prob_V)
 
 
 def test_gumbel_noise_has_the_moments_of_the_standard_gumbel() -> None:
