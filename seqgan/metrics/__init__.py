@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqgan.metrics.exact_bleu import sentence_self_bleu as sentence_self_bleu
     from seqgan.metrics.frechet import frechet_distance as frechet_distance
     from seqgan.metrics.kernel import kernel_distance as kernel_distance
+    from seqgan.metrics.mauve import mauve as mauve
     from seqgan.metrics.modes import mode_coverage as mode_coverage
     from seqgan.metrics.ngram_lm import NgramModel as NgramModel
     from seqgan.metrics.ngram_lm import unigram_kl as unigram_kl
@@ -27,5 +28,6 @@ if TYPE_CHECKING:
     from seqgan.metrics.translation import copied_share as copied_share
     from seqgan.metrics.translation import corpus_bleu as corpus_bleu
     from seqgan.metrics.translation import rouge as rouge
+    from seqgan.metrics.two_sample import two_sample_test as two_sample_test
 
 __getattr__, __dir__ = attach(__name__)
