@@ -101,9 +101,10 @@ def evaluate(
     if as_json:
         print(json.dumps(result, indent=1, ensure_ascii=False))
         return
-    from seqgan.reporting.terminal import print_rows
+    from seqgan.reporting.terminal import print_correction, print_rows
 
     print_rows(result["rows"])
+    print_correction(result["correction"])
 
 
 def _load_run(run: Path, device: str | None) -> "Experiment":
@@ -139,6 +140,10 @@ def sample(
             "-o", "--output", metavar="FILE", help="Default: stdout; of pictures a file in RUN."
         ),
     ] = None,
+    correct: Annotated[
+        str | None,
+        typer.Option(metavar="exact|N", help="As the critic corrects them: exactly, or 1 of N."),
+    ] = None,
     device: Device = None,
 ) -> None:
     """Write samples of a run, one per line; pictures as one sheet. Prints the name of a file."""
@@ -149,8 +154,8 @@ def sample(
     from seqgan.runs.sample_output import write_samples
 
     format = format or ("png" if experiment.data.modality == "pictures" else "text")
-    lines = write_samples(_open(experiment, run), n, temperature, top_p, seed, format, output)
-    print("\n".join(lines))
+    asked = n, temperature, top_p, seed, format, output, correct
+    print("\n".join(write_samples(_open(experiment, run), *asked)))
 
 
 @app.command()

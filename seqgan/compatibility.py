@@ -80,6 +80,23 @@ def check_parts(parts: Parts) -> None:
     parts.game.check_schedule(parts.phases, parts.data, parts.estimator)
 
 
+def why_not_corrected(parts: Parts) -> str | None:
+    """Why the critic's scores are no log density ratio of sentences, which could correct the
+    generator; None where they are."""
+    if parts.critic is None or parts.objective is None:
+        return "it has no critic"
+    if parts.data.modality != "sentences":
+        return "only sentences without prompts can be corrected"
+    if parts.game.fills_blanks:
+        return "its critic reads sentences with blanks"
+    if "a logistic critic loss" not in parts.objective.gives:
+        return (
+            f"the scores of a critic that learned objective {parts.objective.name} are no log "
+            "density ratio; those of minimax and non_saturating are"
+        )
+    return None
+
+
 def _members(union: object) -> Iterator[Any]:
     """One part for each name in a union, with the defaults of its fields."""
     for kind in alternatives(union):

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from seqgan.compatibility import Parts, check_parts, check_probe
+from seqgan.compatibility import Parts, check_parts, check_probe, why_not_corrected
 from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError, as_path, refuse_string
@@ -23,7 +23,7 @@ from seqgan.core.renamed import upgrade_config
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
 from seqgan.estimators.config import AnyEstimatorConfig
-from seqgan.evaluation.config import EvaluationConfig
+from seqgan.evaluation.config import CRITIC_METRICS, EvaluationConfig
 from seqgan.games.config import GameConfig
 from seqgan.models.config import AnyCriticConfig, AnyGeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig, AnyPenaltyConfig
@@ -86,11 +86,21 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Experiment":
-        parts = Parts(**{field.name: getattr(self, field.name) for field in fields(Parts)})
+        parts = self._parts
         check_parts(parts)
-        self.evaluation.check_data(self.data, self.game.played_directions)
+        further = CRITIC_METRICS if self.why_not_corrected is None else ()
+        self.evaluation.check_data(self.data, self.game.played_directions, further)
         check_probe(parts, self.probe)
         return self
+
+    @property
+    def _parts(self) -> Parts:
+        return Parts(**{field.name: getattr(self, field.name) for field in fields(Parts)})
+
+    @property
+    def why_not_corrected(self) -> str | None:
+        """Why the critic cannot correct the generator, in words; None where it can."""
+        return why_not_corrected(self._parts)
 
     @property
     def trained_directions(self) -> list[str]:

@@ -49,7 +49,7 @@ def test_train_ends_with_the_folder_and_leaves_what_is_documented(
     assert out.splitlines()[-1] == str(folder)
     names = {path.name for path in folder.iterdir()}
     documented = {"config.yaml", "run.json", "metrics.jsonl", "samples", "checkpoints"}
-    documented |= {"space.json", "SHA256SUMS", ".lock"}
+    documented |= {"space.json", "SHA256SUMS", ".lock", "correction.json"}
     assert names == documented | {"evaluation.json", "tensorboard"}
     assert "seed: 3" in (folder / "config.yaml").read_text()
     record = json.loads((folder / "run.json").read_text())

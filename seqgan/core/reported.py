@@ -79,3 +79,11 @@ class PhaseEffect:
         if tree is None:
             return None
         return cls(**{**tree, "before": float(tree["before"]), "after": float(tree["after"])})
+
+
+def critic_sentence(gain: float, low: float, high: float) -> str:
+    """What a critic is worth, by its certificate with the 95 % interval, in nats per sentence."""
+    verb, sign = ("raises", -1) if high < 0 else ("lowers", 1)
+    by = f"{sign * gain:.3f} ± {(high - low) / 2:.3f}"
+    doubt = ": not to be told from 0" if low <= 0 <= high else ""
+    return f"the critic {verb} held-out nll by {by} nats per sentence (95 %){doubt}"

@@ -23,6 +23,10 @@ AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a 
 
 DEFAULT_SWEEP_METRIC = "nll_valid"
 
+CERTIFICATE = "certificate"
+CRITIC_METRICS = ("critic_accuracy", "critic_calibration", CERTIFICATE)
+"""What validation measures of a critic that is a density ratio; see `evaluation/corrected.py`."""
+
 SHOWN = 16
 """Sequences in a file of samples."""
 
@@ -113,9 +117,12 @@ class EvaluationConfig(Config):
                 )
         return self
 
-    def check_data(self, data: DataPart, directions: Sequence[str]) -> None:
+    def check_data(
+        self, data: DataPart, directions: Sequence[str], further: Sequence[str] = ()
+    ) -> None:
         """Raises `ValueError` where there are too few samples for the data's metrics, or where a
-        rule selects by what is not measured; `directions` of translation are those played."""
+        rule selects by what is not measured; `directions` of translation are those played, and
+        training measures the `further` metrics too."""
         for field in ("samples", "samples_during_training"):
             count, least = getattr(self, field), data.least_samples
             if count < least:
@@ -123,8 +130,9 @@ class EvaluationConfig(Config):
                     f"evaluation.{field}={count}: data {data.name} are measured by each sample's "
                     f"fifth nearest neighbour; raise it to {least} or more"
                 )
-        known = data.measured(directions)
+        measured = data.measured(directions)
         for field in ("select", "sweep_select"):
+            known = (*measured, *(further if field == "select" else ()))
             metric = getattr(self, field).metric
             unused = field == "sweep_select" and not self.sweep
             default = unused and metric == DEFAULT_SWEEP_METRIC  # which is for sequences

@@ -32,17 +32,18 @@ def evaluate(
     rows = []
     for setting in settings:
         metrics = evaluator.generated(generator, "test", config.samples, setting)
-        rows.append(_row(setting.label, metrics, setting, setting == chosen))
+        rows.append(table_row(setting.label, metrics, setting, setting == chosen))
         advance()
     others = evaluator.baselines("test", config.samples)
     others["real data"] = evaluator.real("test", config.samples)
-    rows += [_row(label, metrics) for label, metrics in others.items()]
+    rows += [table_row(label, metrics) for label, metrics in others.items()]
     return rows, evaluator.show(generator, chosen)
 
 
-def _row(
+def table_row(
     label: str, metrics: Metrics, setting: DecodingSetting | None = None, selected: bool = False
 ) -> JsonObject:
+    """A row of evaluation.json; without a setting not one of the decoded generator's."""
     drawn = asdict(setting) if setting else {"temperature": None, "top_p": None}
     return {"label": label, **drawn, "selected": selected, "metrics": metrics}
 

@@ -2,18 +2,19 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seqgan.core.plain import JsonObject
 from seqgan.reporting.tables import format_number
 
 
-def table_console() -> Console:
-    """Stdout for tables. A file or a pipe has room for whole rows: nothing is cut to 80 columns."""
-    console = Console()
-    return console if console.is_terminal else Console(width=1000)
+def table_console(stderr: bool = False) -> Console:
+    """Where tables go. A file or a pipe has room for whole rows: nothing is cut to 80 columns."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(width=1000, stderr=stderr)
 
 
-def print_rows(rows: list[JsonObject]) -> None:
+def print_rows(rows: list[JsonObject], stderr: bool = False) -> None:
     """The rows of an evaluation, a column each."""
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     table = Table()
@@ -27,7 +28,29 @@ def print_rows(rows: list[JsonObject]) -> None:
             v if isinstance(v, str) else "–" if v is None else format_number(v) for v in values
         ]
         table.add_row(name, *shown)
-    table_console().print(table)
+    table_console(stderr).print(table)
+
+
+def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
+    """Samples of the generator beside those that its critic corrects, where there are any, and what
+    the critic is worth: nothing where it corrects nothing."""
+    if found is None:
+        return
+    console = table_console(stderr)
+    samples = {label: lines for label, lines in found["samples"].items() if lines}
+    if len(samples) > 1:
+        table = Table(title="samples", show_lines=True)
+        for label in samples:
+            table.add_column(label, overflow="fold")
+        for lines in zip(*samples.values(), strict=True):
+            table.add_row(*map(Text, lines))
+        console.print(table)
+    facts = (
+        f"exact correction accepts {found['acceptance']:.3g} of the generator's samples; effective "
+        f"share of weighted samples {found['effective_share']:.3g}"
+    )
+    for line in (facts, found["sentence"]):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_probe(found: JsonObject) -> None:

@@ -3,24 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, cast
 
+import torch
 from PIL.Image import Image
 
 from seqgan.assembly import build_device, build_task
 from seqgan.core.device import autocast
 from seqgan.core.picture_files import save_picture
-from seqgan.core.plain import JsonObject
+from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import upgrade_budget
 from seqgan.core.saved_files import to_json, write_json
-from seqgan.evaluation.select import evaluate, rounds
+from seqgan.core.types import Critic
+from seqgan.evaluation.base import DecodingSetting
+from seqgan.evaluation.select import evaluate, rounds, table_row
 from seqgan.evaluation.sheets import write_gif
 from seqgan.evaluation.task import Task
+from seqgan.evaluation.writer import WriterEvaluator
 from seqgan.experiment import Experiment
+from seqgan.runs.correcting import (
+    CORRECTION_FILE,
+    OTHER_WRITERS,
+    Corrected,
+    evaluate_correction,
+    why_not_corrected,
+)
 from seqgan.runs.folder import check_same_data
 from seqgan.runs.messages import report_warnings
 from seqgan.runs.outcome import open_reported, training_outcome
-from seqgan.runs.weights import load_generator
+from seqgan.runs.weights import load_critic, load_generator
 
 
 def evaluate_run(
@@ -44,6 +56,9 @@ def evaluate_run(
         task = bar.add_task("evaluating", total=rounds(config, settings), note="")
         rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
         _write_sheets(folder, evaluator.sheets(generator))
+        others = _other_writers(experiment, data, state, device)
+        corrected = _correct(experiment, folder, data, generator, state, device)
+    rows[len(settings) : len(settings)] = [*others, *(corrected.rows if corrected else [])]
     players = state["players"]
     changed = {"overrides": " ".join(overrides)} if overrides else {}
     result = {
@@ -59,10 +74,44 @@ def evaluate_run(
         "sweep_selection": config.sweep_select.model_dump() if config.sweep else None,
         "rows": rows,
         "notes": {"samples": config.samples, **evaluator.notes, **changed},
+        "correction": corrected and corrected.found,
         "samples": shown.lines,
     }
     write_json(folder / "evaluation.json", result)
     return to_json(result)
+
+
+def _other_writers(
+    experiment: Experiment, data: Task, state: StateDict, device: torch.device
+) -> list[JsonObject]:
+    """Rows of the players that write as the generator does."""
+    config, rows = experiment.evaluation, []
+    for name, label in OTHER_WRITERS.items():
+        if name in state["players"]:
+            writer = load_generator(experiment, data.space, state, device, name)
+            setting = DecodingSetting(config.temperature)
+            metrics = data.evaluator.generated(writer, "test", config.samples, setting)
+            rows.append(table_row(label, metrics))
+    return rows
+
+
+def _correct(
+    experiment: Experiment,
+    folder: Path,
+    data: Task,
+    generator: Any,
+    state: StateDict,
+    device: torch.device,
+) -> Corrected | None:
+    """The critic as a correction of the generator, where it can be one."""
+    (folder / CORRECTION_FILE).unlink(missing_ok=True)
+    if not isinstance(data.evaluator, WriterEvaluator) or why_not_corrected(experiment, state):
+        return None
+    critic = load_critic(experiment, data.space, state, device)
+    assert critic is not None, "there is a critic"
+    return evaluate_correction(
+        experiment, folder, data.evaluator, generator, cast(Critic, critic), state["step"]
+    )
 
 
 def _write_sheets(folder: Path, sheets: dict[str, Image]) -> None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from torch import Tensor
+
 from seqgan.core.errors import UserError
 from seqgan.core.picture_files import save_picture
 from seqgan.core.pictures import to_bytes
@@ -22,20 +24,22 @@ def write_samples(
     seed: int,
     format: str,
     output: Path | None,
+    correct: str | None = None,
 ) -> list[str]:
     """Lines for stdout: samples, or the path of the file that was written.
 
     `format` is text, ids or jsonl; png for pictures. Without `output` a sheet of pictures goes into
-    the run folder, and all else is returned.
+    the run folder, and all else is returned. For `correct` see `SavedRun.sample`.
     """
     space = run.space
     if not isinstance(space, SpacePair):
         _check_format(space, format, output)
     if isinstance(space, SequenceSpace):
-        sampled = run.sample_sequences(rows, temperature, top_p, seed)
+        sampled = run.sample_sequences(rows, temperature, top_p, seed, correct)
         lines = [_format(format, sequence, run.tokenizer) for sequence in sampled]
         return _lines_or_file(lines, output)
-    x = run.sample_arrays(rows, temperature, top_p, seed)
+    x = run.sample(rows, temperature, top_p, seed, correct)
+    assert isinstance(x, Tensor), "samples of arrays"
     assert isinstance(space, ArraySpace), "a run that translates samples nothing"
     if not space.bounded:
         return _lines_or_file([_format_point(format, point) for point in x.tolist()], output)

@@ -1,6 +1,6 @@
-"""Samples of a trained generator of sequences."""
+"""Samples of a trained run on sequences."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import dropwhile
 
@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core.progress import progress_bar
-from seqgan.core.types import Generator, SequenceSpace
-from seqgan.decoding import Ancestral, sample
+from seqgan.core.types import Rollout, SequenceSpace
 
 AT_ONCE = 1_000
 """Samples of a block."""
@@ -25,21 +24,19 @@ class SampledSequence:
 
 
 def sample_sequences(
-    generator: Generator,
+    write: Callable[[int, Tensor | None], Rollout],
     space: SequenceSpace,
     rows: int,
-    draw: Ancestral,
     prompts_NP: Tensor | None = None,
 ) -> Iterator[SampledSequence]:
-    """`rows` sequences, block by block; with prompts (`ids`) the answer to one after the other,
-    again from the first behind the last."""
-    device = next(generator.parameters()).device
+    """`rows` sequences that `write` makes, block by block; with prompts (`ids`, on its device) the
+    answer to one after the other, again from the first behind the last."""
     with progress_bar() as bar:
         task = bar.add_task("sampling", total=rows, note="")
         for first in range(0, rows, AT_ONCE):
             block = torch.arange(first, min(first + AT_ONCE, rows))
-            cond = None if prompts_NP is None else prompts_NP[block % len(prompts_NP)].to(device)
-            rollout = sample(generator, space, len(block), draw, cond)
+            cond = None if prompts_NP is None else prompts_NP[block % len(prompts_NP)]
+            rollout = write(len(block), cond)
             prompts = [None] * len(block) if cond is None else cond.tolist()
             written = zip(rollout.ids_BT.tolist(), rollout.mask_BT.sum(1).tolist(), strict=True)
             for (ids, count), prompt in zip(written, prompts, strict=True):

@@ -14,17 +14,29 @@ from torch import Tensor
 
 from seqgan.assembly import build_device
 from seqgan.core.device import autocast
-from seqgan.core.errors import UserError, as_path, refuse_string, warn
+from seqgan.core.errors import UserError, as_path, note, refuse_string, warn
 from seqgan.core.numbers import check_sampling
 from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.rng import isolated
+from seqgan.core.saved_files import read_json_object
 from seqgan.core.types import SequenceSpace, Space, SpacePair
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import load_tokenizer
-from seqgan.decoding import Ancestral, generate
+from seqgan.decoding import generate
+from seqgan.decoding.correction import Correction
+from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.pictures import listed_labels
+from seqgan.evaluation.writer import Decoded
 from seqgan.experiment import Experiment, check_direction, load_evaluated, load_run
+from seqgan.metrics.certificate import Certificate
+from seqgan.runs.correcting import (
+    CorrectedWriter,
+    read_calibration,
+    read_certificate,
+    read_rule,
+    why_not_corrected,
+)
 from seqgan.runs.evaluate import evaluate_run
 from seqgan.runs.folder import check_head, read_prompts, read_space
 from seqgan.runs.outcome import open_reported
@@ -114,31 +126,82 @@ class SavedRun:
     # ── What it does ──────────────────────────────────────────────────────────────────────────
 
     def sample(
-        self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+        self,
+        rows: int,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        correct: str | int | None = None,
     ) -> list[str] | list[list[int]] | Tensor:
         """`rows` samples, the same for the same seed.
 
         Of text: strings; of an oracle: ids, up to and including the end token. A run that answers
         prompts answers `prompts`, from the first on. Of pictures: float [rows, C, H, W] in [-1, 1],
         on the run's device; where they have labels every combination in turn. Of points: [rows, 2].
+
+        `correct` draws from the generator as its critic corrects it, once the run is evaluated:
+        "exact", or a number of samples of which the critic keeps one.
         """
         if not isinstance(self.space, SequenceSpace):
+            if correct is not None:
+                raise self._not_corrected()
             return self.sample_arrays(rows, temperature, top_p, seed)
-        sampled = self.sample_sequences(rows, temperature, top_p, seed)
+        sampled = self.sample_sequences(rows, temperature, top_p, seed, correct)
         if self.tokenizer is None:
             return [sequence.ids for sequence in sampled]
         return [self.tokenizer.decode(sequence.ids) for sequence in sampled]
 
     def sample_sequences(
-        self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+        self,
+        rows: int,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        correct: str | int | None = None,
     ) -> list[SampledSequence]:
         """Samples of a run on sequences as ids, with the prompts that they answer."""
         check_sampling(temperature, top_p, rows, seed)
         space = self._sampled_space()
         assert isinstance(space, SequenceSpace), "samples of arrays have a method of their own"
-        generator, draw = self.generator, Ancestral(temperature, top_p=top_p)
+        prompts = None if self.prompts is None else self.prompts.to(self.device)
+        if correct is None:
+            decoded = Decoded(self.generator, space, DecodingSetting(temperature, top_p))
+            with self._drawing(seed):
+                return list(sample_sequences(decoded.sample, space, rows, prompts))
+        if (temperature, top_p) != (1, 1):
+            raise UserError(
+                f"correct={correct}: corrects the generator as it was trained; leave temperature "
+                "and top_p out"
+            )
+        writer = self._corrected(space, correct)
         with self._drawing(seed):
-            return list(sample_sequences(generator, space, rows, draw, self.prompts))
+            sampled = list(sample_sequences(writer.sample, space, rows, prompts))
+        note(f"{writer.acceptance:.3g} of the generator's samples were kept")
+        return sampled
+
+    def _corrected(self, space: SequenceSpace, correct: str | int) -> CorrectedWriter:
+        rule, state = read_rule(correct), self._reported[0]
+        if why_not_corrected(self.experiment, state) is not None:
+            raise self._not_corrected()
+        calibration = read_calibration(self.folder, state["step"])
+        return CorrectedWriter(self.generator, Correction(self.critic, calibration), space, rule)
+
+    def _not_corrected(self) -> UserError:
+        reason = why_not_corrected(self.experiment, self._reported[0])
+        return UserError(f"{self.folder}: its samples cannot be corrected: {reason}")
+
+    def certificate(self) -> Certificate:
+        """By how many nats per sentence the critic lowers the held-out negative log-likelihood,
+        over what a power of the generator's own probability does: `gain`, its 95 % interval `low`
+        to `high`, `per_token`. As the last evaluation has found it.
+
+        Raises `UserError` for a run that was not evaluated, or has no such critic.
+        """
+        if why_not_corrected(self.experiment, self._reported[0]) is not None:
+            raise self._not_corrected()
+        path = self.folder / "evaluation.json"
+        found = read_json_object(path, f"run 'seqgan evaluate {self.folder}'")
+        return read_certificate(self.folder, found)
 
     def sample_arrays(
         self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0

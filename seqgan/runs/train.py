@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import OmegaConf
-from torch import nn
 
 import seqgan
 from seqgan.assembly import build_device, build_game, build_task
@@ -23,8 +23,11 @@ from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.task import Task
+from seqgan.evaluation.writer import WriterEvaluator
 from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.probe.measure import measure
+from seqgan.reporting.terminal import print_correction, print_rows
+from seqgan.runs.correcting import CORRECTION_FILE, measure_progress
 from seqgan.runs.evaluate import evaluate_run
 from seqgan.runs.folder import (
     PROMPTS_FILE,
@@ -93,7 +96,8 @@ def resume(experiment: Experiment, folder: Path) -> SavedRun:
             print(f"resumed with {', '.join(shown)}", file=sys.stderr)
         remove_partial(folder)
         _write_config(experiment, folder)
-        (folder / "evaluation.json").unlink(missing_ok=True)
+        for name in ("evaluation.json", CORRECTION_FILE):
+            (folder / name).unlink(missing_ok=True)
         _train(experiment, folder, data, trainer)
     return SavedRun(experiment, folder)
 
@@ -102,12 +106,15 @@ def _trainer(
     experiment: Experiment, folder: Path, data: Task, game: Game, device: torch.device
 ) -> Trainer:
     evaluation = experiment.evaluation
-    player: Player[nn.Module] = game.players["generator"]
+    player: Player[Any] = game.players["generator"]
     setting, count = DecodingSetting(evaluation.temperature), evaluation.samples_during_training
 
     def validation_metrics(step: int) -> Metrics:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):
-            return data.evaluator.generated(generator, "valid", count, setting)
+            evaluator = data.evaluator
+            if isinstance(evaluator, WriterEvaluator) and experiment.why_not_corrected is None:
+                return measure_progress(experiment, evaluator, generator, game.players["critic"])
+            return evaluator.generated(generator, "valid", count, setting)
 
     def show(step: int) -> None:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):
@@ -132,6 +139,10 @@ def _train(experiment: Experiment, folder: Path, data: Task, trainer: Trainer) -
     if trainer.run():
         result = evaluate_run(experiment, folder, data)
         report_outcome(ReportedCheckpoint(**result["checkpoint"]), result)
+        if result["correction"] is not None:
+            if experiment.game.name == "residual":
+                print_rows(result["rows"], stderr=True)
+            print_correction(result["correction"], stderr=True)
         return
     print(
         f"stopped at step {trainer.step} of {trainer.schedule.steps}; "

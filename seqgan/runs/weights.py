@@ -12,15 +12,20 @@ from seqgan.training.player import load_weights
 
 
 def load_generator(
-    experiment: Experiment, space: Space | SpacePair, state: StateDict, device: torch.device
+    experiment: Experiment,
+    space: Space | SpacePair,
+    state: StateDict,
+    device: torch.device,
+    name: str = "generator",
 ) -> nn.Module:
-    """The player `generator` of a checkpoint: averaged weights where there are any.
+    """The player `generator` of a checkpoint, or a player like it: averaged weights where there
+    are any.
 
     Raises `UserError` if the configuration describes another one.
     """
     generator = build_generating_module(experiment, space).to(device)
-    player = state["players"]["generator"]
-    load_weights(generator, player.get("averaged", player["module"]), "generator")
+    player = state["players"][name]
+    load_weights(generator, player.get("averaged", player["module"]), name)
     return generator.eval().requires_grad_(False)
 
 

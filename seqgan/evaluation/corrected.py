@@ -1,0 +1,245 @@
+"""What a critic is worth to a generator of sentences, as a density ratio.
+
+During training, on validation sentences and the samples that are measured anyway:
+
+    critic_accuracy     share of sentences on the right side of 0, real and generated half each
+    critic_calibration  expected calibration error of σ(logit) as the probability of being real
+    certificate         by how many nats per sentence the critic lowers the held-out negative
+                        log-likelihood, over what a power of the generator's own probability does
+
+The calibration of a certificate (`metrics/certificate.py`) is never fitted to the sentences that it
+is measured on. In training each half of the validation set serves the other; at the end it is
+fitted to validation sentences, and the certificate is that of test sentences and other samples.
+
+Everything is about the generator as it was trained, at temperature 1.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from seqgan.core.batches import take
+from seqgan.core.density_ratio import Calibration, log_mean_exp
+from seqgan.core.plain import JsonObject
+from seqgan.core.types import Batch, Critic, Generator
+from seqgan.decoding.correction import (
+    CorrectedGenerator,
+    Correction,
+    Exact,
+    OneOf,
+    Rule,
+    critic_logits,
+)
+from seqgan.evaluation.base import DecodingSetting, Metrics
+from seqgan.evaluation.config import CERTIFICATE
+from seqgan.evaluation.writer import Decoded, Draws, WriterEvaluator
+from seqgan.metrics.certificate import (
+    Certificate,
+    Gain,
+    calibrate,
+    calibration_error,
+    certificate,
+    certificate_difference,
+    critic_accuracy,
+    resampling_gain,
+)
+
+AS_TRAINED = DecodingSetting()
+FITTING = 1
+"""Seed of the samples that a calibration is fitted to: others than those of the table."""
+LEAST_ACCEPTANCE = 0.02
+"""With fewer of the generator's samples accepted, evaluation leaves out exact samples."""
+SHOWN_BESIDE = 4
+SCORED_IN_TRAINING = 500
+"""Held-out sentences, and as many samples, that a critic scores at most during training: its cost
+is to stay small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The critic's logits and the generator's log-probabilities of held-out sentences and samples,
+    on the CPU."""
+
+    d_real_N: Tensor
+    logg_real_N: Tensor
+    d_fake_M: Tensor
+    logg_fake_M: Tensor
+    tokens: float
+    """Mean tokens per held-out sentence."""
+
+    @classmethod
+    def of(cls, critic: Critic, draws: Draws, most: int | None = None) -> "Scored":
+        """`most`: sentences and samples that are scored at most, spread over all of them."""
+        assert draws.fake is not None, "a certificate needs samples"
+        real, logg_real_N = _first(draws.real, draws.logp_real_NT, most)
+        fake, logg_fake_M = _first(draws.fake, draws.logp_fake_NT, most)
+        assert real.mask is not None, "sentences have masks"
+        d_real_N, d_fake_M = (critic_logits(critic, part).cpu() for part in (real, fake))
+        tokens = float(real.mask.sum(1).float().mean())
+        return cls(d_real_N, logg_real_N, d_fake_M, logg_fake_M, tokens)
+
+    def half(self, first: int) -> "Scored":
+        """Every second sentence and sample, from number `first` on."""
+        rows = slice(first, None, 2)
+        real, fake = (
+            (self.d_real_N[rows], self.logg_real_N[rows]),
+            (self.d_fake_M[rows], self.logg_fake_M[rows]),
+        )
+        return Scored(*real, *fake, self.tokens)
+
+    def calibrated(self, clip: float, use_critic: bool = True) -> Calibration:
+        """Fitted to these."""
+        return calibrate(
+            self.d_real_N,
+            self.logg_real_N,
+            self.d_fake_M,
+            self.logg_fake_M,
+            clip=clip,
+            use_critic=use_critic,
+        )
+
+    def weights(self, calibration: Calibration) -> tuple[Tensor, Tensor]:
+        """`f_real_N` and `f_fake_M`."""
+        return (
+            calibration.log_weight(self.d_real_N, self.logg_real_N),
+            calibration.log_weight(self.d_fake_M, self.logg_fake_M),
+        )
+
+
+def _first(batch: Batch, logp_NT: Tensor | None, most: int | None) -> tuple[Batch, Tensor]:
+    """At most so many rows, evenly spread, since files may be sorted; and their log-probabilities
+    as whole sentences."""
+    assert logp_NT is not None, "a certificate needs a density"
+    if most is None or most >= len(batch.x):
+        return batch, logp_NT.sum(1)
+    rows = torch.arange(most) * len(batch.x) // most
+    return take(batch, rows.to(batch.x.device)), logp_NT[rows].sum(1)
+
+
+def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate:
+    """What the critic adds to the best power of the generator's own probability."""
+    own, control = (fitted_to.calibrated(clip, use_critic) for use_critic in (True, False))
+    f, g = held_out.weights(own), held_out.weights(control)
+    return certificate_difference(*f, *g, held_out.tokens, own.limits, control.limits)
+
+
+# ── During training ───────────────────────────────────────────────────────────────────────────
+
+
+def critic_progress(critic: Critic, draws: Draws, clip: float) -> Metrics:
+    """See the module's docstring."""
+    scored = Scored.of(critic, draws, SCORED_IN_TRAINING)
+    gain = None
+    if min(len(scored.d_real_N), len(scored.d_fake_M)) >= 4:
+        halves = scored.half(0), scored.half(1)
+        gains = [critics_own(halves[1 - k], halves[k], clip).gain for k in (0, 1)]
+        gain = sum(gains) / 2
+    return {
+        "critic_accuracy": critic_accuracy(scored.d_real_N, scored.d_fake_M),
+        "critic_calibration": calibration_error(scored.d_real_N, scored.d_fake_M),
+        CERTIFICATE: gain,
+    }
+
+
+# ── At the end ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """A critic as the correction of a generator, and what it is worth on test sentences."""
+
+    calibration: Calibration
+    critic: Certificate
+    """Of the critic alone: `critics_own`."""
+    corrected: Certificate
+    """Of the corrected generator over the plain one."""
+    scored: Scored
+    """Test sentences and the samples that are not those of the fit."""
+    f_fake_M: Tensor
+
+    @property
+    def log_z(self) -> float:
+        """The log of the normaliser, by the samples."""
+        return float(log_mean_exp(self.f_fake_M))
+
+    @property
+    def acceptance(self) -> float:
+        """Share of the generator's samples that exact sampling keeps."""
+        return float((self.f_fake_M - self.calibration.limits[1]).exp().mean())
+
+    def resampled(self, n: int, seed: int) -> Gain | None:
+        """The least gain of keeping 1 of n samples; None with too few samples to measure it."""
+        if len(self.f_fake_M) < 2 * (n - 1):
+            return None
+        f_real_N, f_fake_M = self.scored.weights(self.calibration)
+        return resampling_gain(f_real_N, f_fake_M, n, seed)
+
+
+def measure_worth(
+    evaluator: WriterEvaluator, generator: Generator, critic: Critic, samples: int, clip: float
+) -> Worth | None:
+    """Fit on validation, measure on test; None with too few sentences for it."""
+    writer = Decoded(generator, evaluator.space, AS_TRAINED)
+    fitted_to = Scored.of(critic, evaluator.draw(writer, "valid", samples, FITTING))
+    held_out = Scored.of(critic, evaluator.draw(writer, "test", samples))
+    if min(len(part.d_real_N) for part in (fitted_to, held_out)) < 2:
+        return None
+    calibration = fitted_to.calibrated(clip)
+    f_real_N, f_fake_M = held_out.weights(calibration)
+    return Worth(
+        calibration,
+        critics_own(fitted_to, held_out, clip),
+        certificate(f_real_N, f_fake_M, held_out.tokens, calibration.limits),
+        held_out,
+        f_fake_M,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedRow:
+    """A corrected generator, measured like a generator."""
+
+    label: str
+    metrics: Metrics
+    lines: list[str]
+    """A few samples."""
+
+
+def corrected_rows(
+    evaluator: WriterEvaluator,
+    generator: Generator,
+    critic: Critic,
+    worth: Worth,
+    samples: int,
+    one_of: int,
+) -> list[CorrectedRow]:
+    """Exact samples, where enough of the generator's are accepted, and 1 of n.
+
+    The likelihood of 1 of n is its lower bound, so that of divergences it has none.
+    """
+    correction = Correction(critic, worth.calibration)
+    rules: dict[str, Rule] = {"corrected (exact)": Exact()}
+    if len(worth.f_fake_M) >= 2 * (one_of - 1):
+        rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
+    rows = []
+    for label, rule in rules.items():
+        writer = CorrectedGenerator(generator, correction, evaluator.space, rule, worth.f_fake_M)
+        writes = isinstance(rule, OneOf) or worth.acceptance >= LEAST_ACCEPTANCE
+        draws = evaluator.draw(writer, "test", samples if writes else 0)
+        if isinstance(rule, OneOf):
+            draws = replace(draws, logp_fake_NT=None)
+        lines = evaluator.written(writer, SHOWN_BESIDE).lines if writes else []
+        rows.append(CorrectedRow(label, evaluator.measure(draws, "test"), list(lines)))
+    return rows
+
+
+def describe_worth(worth: Worth) -> JsonObject:
+    """For evaluation.json."""
+    scored = worth.scored
+    return {
+        "critic_accuracy": critic_accuracy(scored.d_real_N, scored.d_fake_M),
+        "critic_calibration": calibration_error(scored.d_real_N, scored.d_fake_M),
+        "acceptance": worth.acceptance,
+        "effective_share": worth.corrected.effective_share,
+    }

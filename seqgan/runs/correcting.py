@@ -1,0 +1,212 @@
+"""A run's critic as the correction of its generator: rows and certificates of an evaluation, and
+correction.json, which samples are drawn by afterwards. See docs/run-folder.md."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor, nn
+
+from seqgan.core.density_ratio import Calibration
+from seqgan.core.errors import UserError
+from seqgan.core.plain import JsonObject, StateDict
+from seqgan.core.reported import critic_sentence
+from seqgan.core.saved_files import read_json_object, to_json, write_json
+from seqgan.core.types import Critic, Generator, Rollout, SequenceSpace
+from seqgan.decoding.correction import Correction, Exact, OneOf, Rule, sample_corrected
+from seqgan.evaluation.base import DecodingSetting, Metrics
+from seqgan.evaluation.corrected import (
+    AS_TRAINED,
+    SHOWN_BESIDE,
+    corrected_rows,
+    critic_progress,
+    describe_worth,
+    measure_worth,
+)
+from seqgan.evaluation.select import table_row
+from seqgan.evaluation.writer import Decoded, WriterEvaluator
+from seqgan.experiment import Experiment
+from seqgan.games.residual_config import ResidualGameConfig
+from seqgan.metrics.certificate import Certificate
+from seqgan.training.player import Player
+
+CORRECTION_FILE = "correction.json"
+MOST_RIVALS = 1_000
+"""Samples of which one is kept, at most."""
+_ELSEWHERE = ResidualGameConfig()
+"""How other games' generators are corrected."""
+_MEASURED_ELSEWHERE = 2_000
+"""Samples of other games' generators that a certificate takes at most."""
+OTHER_WRITERS = {"policy": "policy gradient", "distilled": "distilled"}
+"""Players like the generator, and what people call them."""
+
+
+def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:
+    """Why the critic of a checkpoint cannot correct its generator; None where it can."""
+    reason = experiment.why_not_corrected
+    if reason is None and state["players"]["critic"]["updates"] == 0:
+        return "its critic had not been trained at the reported checkpoint"
+    return reason
+
+
+def _game(experiment: Experiment) -> ResidualGameConfig:
+    game = experiment.game
+    return game if isinstance(game, ResidualGameConfig) else _ELSEWHERE
+
+
+# ── During training ───────────────────────────────────────────────────────────────────────────
+
+
+def measure_progress(
+    experiment: Experiment,
+    evaluator: WriterEvaluator,
+    generator: Generator,
+    critic: Player[nn.Module],
+) -> Metrics:
+    """Validation metrics of a generator, and of its critic once that has learned anything."""
+    config = experiment.evaluation
+    count, setting = config.samples_during_training, DecodingSetting(config.temperature)
+    draws = evaluator.draw(Decoded(generator, evaluator.space, setting), "valid", count)
+    metrics = evaluator.measure(draws, "valid")
+    if critic.updates == 0:
+        return metrics
+    if setting != AS_TRAINED:
+        draws = evaluator.draw(Decoded(generator, evaluator.space, AS_TRAINED), "valid", count)
+    with critic.evaluated() as network:
+        return metrics | critic_progress(cast(Critic, network), draws, _game(experiment).clip)
+
+
+# ── Evaluation ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What evaluation found of a critic as a correction: rows of the table, and `correction` of
+    evaluation.json."""
+
+    rows: list[JsonObject]
+    found: JsonObject
+
+
+def evaluate_correction(
+    experiment: Experiment,
+    folder: Path,
+    evaluator: WriterEvaluator,
+    generator: Generator,
+    critic: Critic,
+    step: int,
+) -> Corrected | None:
+    """Measure it, and write correction.json; None with too few sentences to do so.
+
+    Rows are measured for game residual only: drawing them takes many times as long as the
+    generator's own row.
+    """
+    game, samples = _game(experiment), experiment.evaluation.samples
+    one_of = game.resample
+    if game is _ELSEWHERE:
+        samples = min(samples, _MEASURED_ELSEWHERE)
+    worth = measure_worth(evaluator, generator, critic, samples, game.clip)
+    if worth is None:
+        return None
+    rows = []
+    if game is not _ELSEWHERE:
+        rows = corrected_rows(evaluator, generator, critic, worth, samples, one_of)
+    resampled = worth.resampled(one_of, experiment.evaluation.seed)
+    plain = evaluator.written(Decoded(generator, evaluator.space, AS_TRAINED), SHOWN_BESIDE)
+    own = worth.critic
+    found = {
+        "sentence": critic_sentence(own.gain, own.low, own.high),
+        "certificate": asdict(own),
+        "corrected": asdict(worth.corrected),
+        "resampled": None if resampled is None else {"n": one_of, **asdict(resampled)},
+        "calibration": asdict(worth.calibration),
+        "log_z": worth.log_z,
+        **describe_worth(worth),
+        "samples": {"generator": plain.lines, **{row.label: row.lines for row in rows}},
+    }
+    _write(folder, worth.calibration, worth.log_z, step)
+    return Corrected([table_row(row.label, row.metrics) for row in rows], found)
+
+
+def read_certificate(folder: Path, evaluation: JsonObject) -> Certificate:
+    """The critic's own certificate in evaluation.json. Raises `UserError` where it has none."""
+    found = evaluation.get("correction")
+    if not isinstance(found, dict) or not isinstance(found.get("certificate"), dict):
+        raise UserError(f"{folder}: has no certificate yet; run 'seqgan evaluate {folder}'")
+    try:
+        return Certificate(**found["certificate"])
+    except TypeError:
+        raise UserError(
+            f"{folder / 'evaluation.json'}: damaged ('certificate'); run 'seqgan evaluate' again"
+        ) from None
+
+
+# ── correction.json ───────────────────────────────────────────────────────────────────────────
+
+
+def _write(folder: Path, calibration: Calibration, log_z: float, step: int) -> None:
+    content = {**asdict(calibration), "log_z": log_z, "step": step}
+    write_json(folder / CORRECTION_FILE, {**content, "sha256": _digest(content)})
+
+
+def _digest(content: JsonObject) -> str:
+    text = json.dumps(to_json(content), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_calibration(folder: Path, step: int) -> Calibration:
+    """The calibration of the checkpoint of this step. Raises `UserError` where there is none."""
+    path, remedy = folder / CORRECTION_FILE, f"run 'seqgan evaluate {folder}'"
+    if not path.exists():
+        raise UserError(f"{folder}: has no correction yet; {remedy}")
+    content = read_json_object(path, remedy)
+    digest = content.pop("sha256", None)
+    if digest != _digest(content):
+        raise UserError(f"{path}: damaged (not what was written, by its checksum); {remedy}")
+    of_step, _ = content.pop("step"), content.pop("log_z")
+    if of_step != step:
+        raise UserError(f"{path}: is of step {of_step}, not of the reported {step}; {remedy}")
+    return Calibration(**content)
+
+
+# ── Samples ───────────────────────────────────────────────────────────────────────────────────
+
+
+def read_rule(correct: str | int) -> Rule:
+    """`exact`, or a number of samples of which one is kept."""
+    if correct == "exact":
+        return Exact()
+    try:
+        rivals = int(correct)
+    except ValueError:
+        rivals = 0
+    if isinstance(correct, bool) or not 2 <= rivals <= MOST_RIVALS:
+        raise UserError(
+            f"correct={correct}: choose exact, or keep one of 2 to {MOST_RIVALS:,} samples, as 16"
+        )
+    return OneOf(rivals)
+
+
+@dataclass(slots=True)
+class CorrectedWriter:
+    """Writes sentences of the corrected generator, and counts what that took."""
+
+    generator: Generator
+    correction: Correction
+    space: SequenceSpace
+    rule: Rule
+    kept: int = 0
+    tried: float = 0.0
+
+    def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
+        drawn = sample_corrected(self.generator, self.correction, self.space, rows, self.rule, cond)
+        self.kept += rows
+        self.tried += rows / drawn.acceptance
+        return drawn.rollout
+
+    @property
+    def acceptance(self) -> float:
+        """Share of the generator's samples that were kept."""
+        return self.kept / self.tried
