@@ -62,7 +62,7 @@ def test_every_part_declares_itself_before_its_fields_are_known(field: str) -> N
         ),
         (
             {"estimator": None},
-            "game.name=adversarial needs estimator; add it, or use game mle, jsdgan, dgsan",
+            "game.name=adversarial needs estimator; add it, or use game mle, jsdgan, ddo, dgsan",
         ),
         (
             {**CYCLE, "estimator": None},

@@ -10,7 +10,7 @@ from seqgan.games.adversarial_config import (
 )
 from seqgan.games.critic_free_config import (
     AutoencodeGameConfig,
-    DgsanGameConfig,
+    DdoGameConfig,
     JsdganGameConfig,
     MleGameConfig,
     RewardGameConfig,
@@ -22,7 +22,7 @@ GameConfig = Annotated[
     MleGameConfig
     | RewardGameConfig
     | JsdganGameConfig
-    | DgsanGameConfig
+    | DdoGameConfig
     | ResidualGameConfig
     | AdversarialGameConfig
     | InfillGameConfig

@@ -1,15 +1,16 @@
 """Configuration of the games of a generator without a critic."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from seqgan.core.errors import did_you_mean
 from seqgan.core.extensions import check_callable, is_import_path
-from seqgan.core.parts import Modalities, Need, Needs, Words
+from seqgan.core.parts import Modalities, Need, Needs, Words, inner_needs
 from seqgan.core.schedule import ShareSchedule
 from seqgan.games.base_config import AnyGameConfig, Weight
+from seqgan.games.other_likelihoods_config import AnyLikelihoodConfig
 from seqgan.models.base_config import CriticConfig, GeneratorConfig
 
 if TYPE_CHECKING:
@@ -27,14 +28,30 @@ class MleGameConfig(AnyGameConfig):
     phases: ClassVar[tuple[str, ...]] = ("mle",)
 
     name: Literal["mle"] = "mle"
+    loss: AnyLikelihoodConfig | None = None
+    """What takes the place of the likelihood; null: nothing."""
     scheduled_sampling: ShareSchedule | None = None
     """Probability with which the generator reads its own token instead of the real one, by
     generator update (a baseline, not a likelihood). Null: real tokens only."""
 
+    @model_validator(mode="after")
+    def _one_loss(self) -> Self:
+        if self.loss is not None and self.scheduled_sampling is not None:
+            raise ValueError(
+                f"loss.name={self.loss.name} and scheduled_sampling={self.scheduled_sampling} are "
+                "two losses; set one of them to null"
+            )
+        return self
+
+    @property
+    def needs(self) -> Needs:
+        return inner_needs("loss", self.loss)
+
     def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.mle import MleGame
 
-        return MleGame(parts.generator, parts.stream, self.scheduled_sampling)
+        loss, after = (None, 0) if self.loss is None else (self.loss.build(), self.loss.after)
+        return MleGame(parts.generator, parts.stream, self.scheduled_sampling, loss, after)
 
 
 class AutoencodeGameConfig(AnyGameConfig):
@@ -150,16 +167,23 @@ class JsdganGameConfig(AnyGameConfig):
         return JsdganGame(parts.generator, parts.train, parts.batch_size, parts.seed)
 
 
-class DgsanGameConfig(AnyGameConfig):
+class DdoGameConfig(AnyGameConfig):
     """A generator against its own last snapshot: their density ratio is the critic."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences"})
     phases: ClassVar[tuple[str, ...]] = ("mle", "generator", "snapshot")
     adversarial_phases: ClassVar[Words] = frozenset({"generator"})
 
-    name: Literal["dgsan"] = "dgsan"
+    name: Literal["ddo", "dgsan"]
+    """Two papers of one game: DGSAN is DDO with alpha = beta = 1."""
+    alpha: Weight = 1.0
+    """Weight of the snapshot's sentences in the loss."""
+    beta: Annotated[float, Field(gt=0)] = 1.0
+    """Factor of the log density ratio; below 1 the optimum lies beyond the data, seen from the
+    snapshot."""
 
     def build(self, parts: "GameParts") -> "Game":
-        from seqgan.games.dgsan import DgsanGame
+        from seqgan.games.ddo import DdoGame
 
-        return DgsanGame(parts.generator, parts.stream, parts.sequence_space)
+        space = parts.sequence_space
+        return DdoGame(parts.generator, parts.stream, space, self.alpha, self.beta)

@@ -2,8 +2,11 @@
 
 loss = −Σ_{b,t} log p(x_bt | x_b,<t) / number of tokens       (nats per token, pads excluded)
 
-With scheduled sampling some of the prefixes are the generator's own: `scheduled_sampling.py`.
+With scheduled sampling some of the prefixes are the generator's own: `scheduled_sampling.py`. Other
+losses of real sentences: `other_likelihoods.py`.
 """
+
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -19,28 +22,35 @@ from seqgan.training.player import Player
 
 
 class MleGame:
-    """One player, one phase: `mle`."""
+    """One player, one phase: `mle`. `loss` replaces the likelihood from generator update `after`
+    on."""
 
     def __init__(
         self,
         generator: Player[Generator],
         stream: Batches,
         scheduled_sampling: ShareSchedule | None = None,
+        loss: Callable[[Generator, Batch], Tensor] | None = None,
+        after: int = 0,
     ) -> None:
         self.players: dict[str, Player[nn.Module]] = {"generator": generator}
         self._stream = stream
         self._generator = generator
         self._scheduled_sampling = scheduled_sampling
+        self._other_loss = loss
+        self._after = after
 
     def updates(self, phase: str) -> Updates:
         yield self._generator, *self._loss(self._stream.next())
 
     def _loss(self, real: Batch) -> tuple[Tensor, Stats]:
         schedule, generator = self._scheduled_sampling, self._generator
-        if schedule is None:
-            return real_loss(generator.module, real)
-        probability = schedule.at(generator.updates)
-        return scheduled_sampling_loss(generator.module, real, probability), {}
+        if schedule is not None:
+            probability = schedule.at(generator.updates)
+            return scheduled_sampling_loss(generator.module, real, probability), {}
+        if self._other_loss is not None and generator.updates >= self._after:
+            return self._other_loss(generator.module, real), {}
+        return real_loss(generator.module, real)
 
     def stateful(self) -> dict[str, Stateful]:
         return {"stream": self._stream}

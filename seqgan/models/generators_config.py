@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class RnnGeneratorConfig(SequenceGeneratorConfig):
     """One or more recurrent layers over an embedding, a linear read-out."""
 
-    gives: ClassVar[Words] = frozenset({"layers to copy"})
+    gives: ClassVar[Words] = frozenset({"layers to copy", "a linear read-out"})
 
     name: Literal["lstm", "gru"]
     embed: Positive = 32
@@ -69,7 +69,7 @@ class PairwiseGeneratorConfig(SequenceGeneratorConfig):
 class TransformerGeneratorConfig(TransformerFields, SequenceGeneratorConfig):
     """A pre-norm decoder-only transformer with a key-value cache."""
 
-    gives: ClassVar[Words] = frozenset({"layers to copy"})
+    gives: ClassVar[Words] = frozenset({"layers to copy", "a linear read-out"})
 
     name: Literal["transformer"] = "transformer"
 
@@ -79,6 +79,8 @@ class TransformerGeneratorConfig(TransformerFields, SequenceGeneratorConfig):
 
 class RelationalGeneratorConfig(SequenceGeneratorConfig):
     """A relational memory core: memory slots that attend to each other and to the input."""
+
+    gives: ClassVar[Words] = frozenset({"a linear read-out"})
 
     name: Literal["relational"] = "relational"
     embed: Positive = 32

@@ -71,6 +71,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "game": {"name": "mle", "scheduled_sampling": {"start": 0, "end": 1.0, "steps": 9}},
         "schedule": [{"repeat": 12, "phases": {"mle": 1}}],
     },
+    "another likelihood": {
+        **NO_CRITIC,
+        "game": {"name": "mle", "loss": {"name": "emo", "after": 5}},
+        "schedule": [{"repeat": 12, "phases": {"mle": 1}}],
+    },
     "fixed reward": {
         **NO_CRITIC,
         "game": {"name": "reward", "scorer": "bleu", "order": 2},
@@ -82,9 +87,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "game": {"name": "jsdgan"},
         "schedule": [{"repeat": 6, "phases": {"mle": 1, "generator": 1}}],
     },
-    "dgsan": {
+    "ddo": {
         **NO_CRITIC,
-        "game": {"name": "dgsan"},
+        "game": {"name": "ddo", "alpha": 2.0, "beta": 0.5},
         "schedule": [{"repeat": 4, "phases": {"generator": 2, "snapshot": 1}}],
     },
     "residual": {
