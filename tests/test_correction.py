@@ -174,7 +174,14 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
         for lines in correction["samples"].values():
             assert len(lines) == 4
             assert all(line in text for line in lines)
+    page = tmp_path / "report.html"
+    assert command(["report", str(run), "-o", str(page)]) == 0
+    html = page.read_text()
+    assert f"tiny, seed 0: {correction['sentence']}." in html
+    assert all(f"tiny: {label}" in html for label in ("generator", *labels[1:4]))
+    assert all(f"<figcaption>{name}</figcaption>" in html for name in CRITIC_METRICS)
     certificate = seqgan.open_run(run).certificate()
+    assert found["rows"][0]["metrics"]["certificate"] == certificate.gain
     assert certificate.gain == correction["certificate"]["gain"]
     assert certificate.low < certificate.gain < certificate.high
 

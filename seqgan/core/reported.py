@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from seqgan.core.plain import JsonObject
 
+OTHER_WRITERS = {"policy": "policy gradient", "distilled": "distilled"}
+"""Players that write as the generator does, and the labels of their rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedCheckpoint:

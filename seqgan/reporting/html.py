@@ -15,6 +15,7 @@ from seqgan.core.config_diff import ABSENT, config_diff
 from seqgan.core.errors import UserError
 from seqgan.core.progress import duration
 from seqgan.core.saved_files import check_output, write_text
+from seqgan.reporting.corrections import certificate_lines, correction_table
 from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
@@ -112,6 +113,8 @@ def render_report(
         measured=_distinct(runs, _measured),
         selection_rules=_distinct(runs, _selection_rule),
         effects=effect_lines(arms),
+        corrections=correction_table(arms, primary),
+        certificates=certificate_lines(arms),
         curves=[learning_curve(arms, metric) for metric in ordered],
         sweeps=sweep_figures(arms),
         samples=[(a, texts) for a in arms if (texts := _samples(a)) or not _picture_run(a)],

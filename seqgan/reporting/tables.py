@@ -161,7 +161,7 @@ def _finished_count(arm: Arm) -> str:
 
 def _note(summaries: list[Summary], columns: list[str]) -> str:
     """How to read the intervals, and what the columns of budgets count."""
-    notes = [_interval_note(summaries)]
+    notes = [interval_note(summaries)]
     if not {*SPENT_REPORTED}.isdisjoint(columns):
         notes.append("_reported: up to the reported checkpoint, _total: in the whole run")
     elif not {*SPENT_TOTAL}.isdisjoint(columns):
@@ -169,7 +169,8 @@ def _note(summaries: list[Summary], columns: list[str]) -> str:
     return "; ".join(notes)
 
 
-def _interval_note(summaries: list[Summary]) -> str:
+def interval_note(summaries: list[Summary]) -> str:
+    """How to read the intervals."""
     interval = f"mean ± half the 95 % t-interval ({SEEDS_FOR_AN_INTERVAL} seeds or more)"
     spread = f"mean and [minimum, maximum] (fewer than {SEEDS_FOR_AN_INTERVAL} seeds)"
     kinds = {summary.kind for summary in summaries}

@@ -39,8 +39,6 @@ _ELSEWHERE = ResidualGameConfig()
 """How other games' generators are corrected."""
 _MEASURED_ELSEWHERE = 2_000
 """Samples of other games' generators that a certificate takes at most."""
-OTHER_WRITERS = {"policy": "policy gradient", "distilled": "distilled"}
-"""Players like the generator, and what people call them."""
 
 
 def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:

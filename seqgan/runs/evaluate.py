@@ -14,9 +14,11 @@ from seqgan.core.picture_files import save_picture
 from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import upgrade_budget
+from seqgan.core.reported import OTHER_WRITERS
 from seqgan.core.saved_files import to_json, write_json
 from seqgan.core.types import Critic
 from seqgan.evaluation.base import DecodingSetting
+from seqgan.evaluation.config import CERTIFICATE, CRITIC_METRICS
 from seqgan.evaluation.select import evaluate, rounds, table_row
 from seqgan.evaluation.sheets import write_gif
 from seqgan.evaluation.task import Task
@@ -24,7 +26,6 @@ from seqgan.evaluation.writer import WriterEvaluator
 from seqgan.experiment import Experiment
 from seqgan.runs.correcting import (
     CORRECTION_FILE,
-    OTHER_WRITERS,
     Corrected,
     evaluate_correction,
     why_not_corrected,
@@ -58,6 +59,10 @@ def evaluate_run(
         _write_sheets(folder, evaluator.sheets(generator))
         others = _other_writers(experiment, data, state, device)
         corrected = _correct(experiment, folder, data, generator, state, device)
+    if corrected:
+        selected = next(row for row in rows if row["selected"])
+        selected["metrics"] |= {name: corrected.found[name] for name in CRITIC_METRICS[:2]}
+        selected["metrics"][CERTIFICATE] = corrected.found["certificate"]["gain"]
     rows[len(settings) : len(settings)] = [*others, *(corrected.rows if corrected else [])]
     players = state["players"]
     changed = {"overrides": " ".join(overrides)} if overrides else {}
