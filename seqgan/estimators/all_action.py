@@ -65,7 +65,7 @@ class AllAction(SequenceEstimator):
         gain_BT = now_BT
         if self.discount:
             step_BT = (reward_BT - alpha * logp_BT.detach()) * mask_BT
-            gain_BT = gain_BT + logp_BT * self._later(step_BT)
+            gain_BT = gain_BT + logp_BT * later_steps(step_BT, self.discount)
         loss = -(gain_BT * mask_BT).sum(1).mean()
         entropy_BT = -(logp_BTV.detach().exp() * logp_BTV.detach()).sum(-1)
         stats = {
@@ -75,13 +75,15 @@ class AllAction(SequenceEstimator):
         }
         return Surrogate(loss, stats)
 
-    def _later(self, step_BT: Tensor) -> Tensor:
-        """F_t − b_t: discounted sum of the steps behind t, above the mean of the other samples."""
-        columns: list[Tensor] = []
-        later_B = torch.zeros_like(step_BT[:, 0])
-        for step_B in reversed(step_BT.unbind(1)):
-            columns.append(later_B)
-            later_B = self.discount * (step_B + later_B)
-        later_BT = torch.stack(columns[::-1], 1)
-        others_BT = (later_BT.sum(0) - later_BT) / (len(later_BT) - 1)
-        return later_BT - others_BT
+
+def later_steps(step_BT: Tensor, discount: float = 1.0) -> Tensor:
+    """F_t − b_t: discounted sum of the steps behind t, above the mean of the other samples. A
+    sample alone has none."""
+    columns: list[Tensor] = []
+    later_B = torch.zeros_like(step_BT[:, 0])
+    for step_B in reversed(step_BT.unbind(1)):
+        columns.append(later_B)
+        later_B = discount * (step_B + later_B)
+    later_BT = torch.stack(columns[::-1], 1)
+    others_BT = (later_BT.sum(0) - later_BT) / max(len(later_BT) - 1, 1)
+    return later_BT - others_BT

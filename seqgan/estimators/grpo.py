@@ -9,9 +9,9 @@ gradient has expectation (1 − 1/K) ∇ E[R], since the mean includes the sampl
 
 Biased otherwise: the deviation couples the samples, and 1/|x_i| favours short sentences.
 
-Deviations: no KL term to a reference model; std has a floor of 1e-5 of the largest reward, so that
-rounding errors of equal rewards are not blown up; the outer mean is over samples. Adversarial
-black-box distillation (Ye et al. 2025) trains the student so.
+Deviations: the KL to a reference model is the game's (`games/trust_region.py`); std has a floor of
+1e-5 of the largest reward, so that rounding errors of equal rewards are not blown up; the outer
+mean is over samples. Adversarial black-box distillation (Ye et al. 2025) trains the student so.
 """
 
 from dataclasses import dataclass, replace

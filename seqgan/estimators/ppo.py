@@ -7,8 +7,8 @@ p_old is the generator that wrote the samples, A the advantages of `score_functi
 update ρ = 1, so its gradient is the score function's; later ones are biased where they clip.
 
 Deviations: all epochs use the whole batch (no minibatches); the sum over time stays a sum, so that
-the first gradient is that of E[R]; no KL term; a learned baseline is updated once per batch.
-TextGAIL (Wu et al. 2021) uses it on text.
+the first gradient is that of E[R]; a KL term is the game's; a learned baseline is updated once per
+batch. TextGAIL (Wu et al. 2021) uses it on text.
 """
 
 from dataclasses import dataclass, replace

@@ -3,7 +3,8 @@
     phase mle          generator: likelihood of real sequences
     phase critic       critic: the objective on real and generated samples, plus penalties
     phase generator    generator: raises the mean reward of its samples, plus mle_weight times the
-                       likelihood loss of real sequences; a learned baseline follows it
+                       likelihood loss of real sequences, within a trust region
+                       (`trust_region.py`); a learned baseline follows it
     phase copy_critic  critic ← the generator's layers as they are now; nothing is learned
 
 While one player learns the other is frozen: no gradient, no dropout, no change of its buffers. The
@@ -20,6 +21,7 @@ some samples may be real sentences (`demonstrations.py`).
 """
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +32,8 @@ from seqgan.data.stream import Batches, Stream
 from seqgan.games.criterion import Criterion
 from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mle import real_loss
-from seqgan.games.surrogate import Learner, surrogate_updates
+from seqgan.games.surrogate import FurtherLoss, Learner, surrogate_updates
+from seqgan.games.trust_region import TrustRegion
 from seqgan.training.game import Updates
 from seqgan.training.player import Player
 
@@ -47,6 +50,7 @@ class AdversarialGame:
         prompts: Stream | None = None,
         mle_weight: float = 0.0,
         demonstrations: Demonstrations | None = None,
+        trust_region: TrustRegion | None = None,
     ) -> None:
         self.players = {"generator": generator.player, "critic": critic, **generator.players}
         self.generator = generator
@@ -56,6 +60,7 @@ class AdversarialGame:
         self._prompts = prompts
         self._mle_weight = mle_weight
         self._demonstrations = demonstrations
+        self._trust_region = trust_region
         self._phases = {
             "mle": self._update_likelihood,
             "critic": self._update_critic,
@@ -70,6 +75,8 @@ class AdversarialGame:
         parts: dict[str, Stateful] = {"stream": self.stream, "estimator": self.generator.estimator}
         if self._demonstrations is not None:
             parts["demonstrations"] = self._demonstrations
+        if self._trust_region is not None:
+            parts["trust_region"] = self._trust_region
         if self._prompts is not None:
             parts["prompts"] = self._prompts
         return parts
@@ -104,14 +111,25 @@ class AdversarialGame:
         # The gradient may pass through the critic, never into it.
         with frozen(critic):
             samples = estimator.sample(generator, SampleRequest(self.stream.batch_size, cond))
+            further = self._further_losses(generator, samples, real)
             reward: Reward = criterion.reward(critic, real, cond)
             if self._demonstrations is not None:
                 assert real is not None, "demonstrations are real samples"
                 samples, reward = self._demonstrations.mix(samples, real, reward)
             # Minus this loss's gradient estimates the gradient of the mean reward.
             surrogate = estimator.loss(generator, samples, reward)
-        likelihood = partial(self._weighted_likelihood, real) if self._mle_weight else None
-        yield from surrogate_updates(surrogate, learner.player, learner.baseline, likelihood)
+        yield from surrogate_updates(surrogate, learner.player, learner.baseline, further)
+
+    def _further_losses(
+        self, generator: Any, samples: Any, real: Batch | None
+    ) -> list[FurtherLoss]:
+        """Of an update from the generator's own samples, beside the estimator's loss."""
+        found: list[FurtherLoss] = []
+        if self._mle_weight:
+            found.append(partial(self._weighted_likelihood, real))
+        if self._trust_region is not None:
+            found.append(self._trust_region.around(generator, samples))
+        return found
 
     def _weighted_likelihood(self, real: Batch | None) -> tuple[Tensor, Stats]:
         assert real is not None, "the likelihood is that of real samples"

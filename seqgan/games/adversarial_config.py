@@ -70,11 +70,18 @@ class _CriticGameConfig(AnyGameConfig):
     mle_weight: Weight = 0.0
     """Weight of the likelihood loss on real sequences, added to every adversarial generator
     update."""
+    reference_kl: Weight = 0.0
+    """Weight of KL(generator ‖ itself when the first adversarial phase began), in nats per
+    sentence, which is added too and keeps the generator from collapsing; 0: none."""
 
     @property
     def needs(self) -> Needs:
-        tokens = Need("data", "tokens", f"mle_weight={self.mle_weight}", "set it to 0")
-        return (tokens,) if self.mle_weight else ()
+        weights = {"mle_weight": self.mle_weight, "reference_kl": self.reference_kl}
+        return tuple(
+            Need("data", "tokens", f"{name}={weight}", "set it to 0")
+            for name, weight in weights.items()
+            if weight
+        )
 
 
 class _EvolvingGameConfig(_CriticGameConfig):
@@ -131,7 +138,11 @@ class AdversarialGameConfig(_EvolvingGameConfig):
     def build(self, parts: "GameParts") -> "Game":
         demonstrations = None if self.demonstrations is None else self.demonstrations.build()
         game = parts.build_adversarial(
-            parts.space, parts.stream, self.mle_weight, demonstrations=demonstrations
+            parts.space,
+            parts.stream,
+            self.mle_weight,
+            self.reference_kl,
+            demonstrations=demonstrations,
         )
         return self.with_evolution(game, parts)
 
@@ -153,7 +164,9 @@ class ConditionalGameConfig(_EvolvingGameConfig):
 
     def build(self, parts: "GameParts") -> "Game":
         mismatched = self._build_mismatched(parts) if self.mismatched else None
-        game = parts.build_adversarial(parts.space, parts.stream, self.mle_weight, mismatched)
+        game = parts.build_adversarial(
+            parts.space, parts.stream, self.mle_weight, self.reference_kl, mismatched
+        )
         return self.with_evolution(game, parts)
 
     def _build_mismatched(self, parts: "GameParts") -> "Mismatched":
@@ -214,4 +227,6 @@ class InfillGameConfig(_CriticGameConfig):
 
         space, (least, greatest) = parts.sequence_space, self.shares
         stream = BlankingStream(parts.stream, space.vocab_size, (least, greatest), self.contiguous)
-        return parts.build_adversarial(with_blanks(space), stream, mle_weight=self.mle_weight)
+        return parts.build_adversarial(
+            with_blanks(space), stream, self.mle_weight, self.reference_kl
+        )

@@ -125,6 +125,9 @@ class RewardGameConfig(AnyGameConfig):
     """Longest n-grams that bleu counts."""
     references: Annotated[int, Field(gt=0)] | None = None
     """Training sentences that bleu compares with, from the first on; null: all."""
+    reference_kl: Weight = 0.0
+    """Weight of KL(generator ‖ itself when the phase `generator` began), in nats per sentence,
+    which is added to the generator's loss and keeps it from collapsing; 0: none."""
 
     @property
     def needs(self) -> Needs:
@@ -137,7 +140,8 @@ class RewardGameConfig(AnyGameConfig):
         from seqgan.games.reward import RewardGame
 
         learner = parts.build_learner(parts.sequence_space)
-        return RewardGame(learner, self._build_reward(parts), parts.stream)
+        region = parts.build_trust_region(self.reference_kl)
+        return RewardGame(learner, self._build_reward(parts), parts.stream, region)
 
     def _build_reward(self, parts: "GameParts") -> "Reward":
         from seqgan.games.own_reward import own_reward

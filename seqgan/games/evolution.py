@@ -47,7 +47,7 @@ class EvolutionaryGame:
         self._mutations = mutations
         self._diversity = diversity
         # What a child's updates change, and its siblings must start without.
-        shared = ("stream", "prompts")
+        shared = ("stream", "prompts", "trust_region")
         parts = {name: part for name, part in game.stateful().items() if name not in shared}
         self._heritable: dict[str, Stateful] = {"generator": game.generator.player, **parts}
 

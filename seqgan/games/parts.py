@@ -20,6 +20,7 @@ from seqgan.games.criterion import Criterion
 from seqgan.games.demonstrations import Demonstrations
 from seqgan.games.mismatched import Mismatched
 from seqgan.games.surrogate import Learner
+from seqgan.games.trust_region import TrustRegion
 from seqgan.models.base_config import CriticConfig
 from seqgan.models.oracles import Oracle
 from seqgan.objectives.config import ObjectiveConfig
@@ -156,6 +157,7 @@ class GameParts:
         space: Space,
         stream: Batches,
         mle_weight: float,
+        reference_kl: float,
         mismatched: Mismatched | None = None,
         demonstrations: Demonstrations | None = None,
     ) -> AdversarialGame:
@@ -169,7 +171,12 @@ class GameParts:
             self.data.prompts,
             mle_weight,
             demonstrations,
+            self.build_trust_region(reference_kl),
         )
+
+    def build_trust_region(self, weight: float) -> TrustRegion | None:
+        """What holds the generator near its former self; None for weight 0."""
+        return TrustRegion(self.generator.module, weight) if weight else None
 
 
 def _present(part: PartT | None, name: str) -> PartT:

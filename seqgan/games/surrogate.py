@@ -1,6 +1,6 @@
 """How a generator learns by an estimator: the updates that one batch of samples gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ from seqgan.core.types import Stats
 from seqgan.estimators.base import Estimator, Surrogate
 from seqgan.training.game import Updates
 from seqgan.training.player import Player
+
+FurtherLoss = Callable[[], tuple[Tensor, Stats]]
+"""A loss beside the estimator's, at the parameters of the moment, and statistics to log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +35,22 @@ def surrogate_updates(
     surrogate: Surrogate,
     generator: Player[nn.Module],
     baseline: Player[nn.Module] | None,
-    extra_loss: Callable[[], tuple[Tensor, Stats]] | None = None,
+    further: Sequence[FurtherLoss] = (),
 ) -> Updates:
     """The generator's update, then a learned baseline's, then the further epochs over the same
-    samples (PPO). `extra_loss` is added to each of the generator's losses."""
-    yield generator, *_add(surrogate, extra_loss)
+    samples (PPO). The `further` losses are added to each of the generator's."""
+    yield generator, *_add(surrogate, further)
     if surrogate.baseline_loss is not None:
         assert baseline is not None, "a learned baseline has a player"
         yield baseline, surrogate.baseline_loss, {}
     while surrogate.next_epoch is not None:
         surrogate = surrogate.next_epoch()
-        yield generator, *_add(surrogate, extra_loss)
+        yield generator, *_add(surrogate, further)
 
 
-def _add(
-    surrogate: Surrogate, extra_loss: Callable[[], tuple[Tensor, Stats]] | None
-) -> tuple[Tensor, Stats]:
-    if extra_loss is None:
-        return surrogate.loss, surrogate.stats
-    loss, stats = extra_loss()
-    return surrogate.loss + loss, surrogate.stats | stats
+def _add(surrogate: Surrogate, further: Sequence[FurtherLoss]) -> tuple[Tensor, Stats]:
+    loss, stats = surrogate.loss, surrogate.stats
+    for compute in further:
+        more, of_more = compute()
+        loss, stats = loss + more, stats | of_more
+    return loss, stats

@@ -132,6 +132,10 @@ def complaint(overrides: dict[str, Any]) -> str:
             {**POINTS, "game.mle_weight": 1.0},
             ["game.mle_weight=1.0", "tokens", "set it to 0"],
         ),
+        (
+            {**POINTS, "game.reference_kl": 1.0},
+            ["game.reference_kl=1.0", "tokens", "set it to 0"],
+        ),
         ({**POINTS, "game": {"name": "conditional"}}, ["conditional", "points", "adversarial"]),
         ({**AUTOENCODER, "encoder": None}, ["game.name=autoencode", "needs encoder"]),
         ({**PICTURES, "encoder": {"name": "mlp"}}, ["no use for encoder", "remove it"]),

@@ -14,6 +14,7 @@ from seqgan.core.types import Scores
 from seqgan.decoding import sequence_log_probs
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mle import likelihood_loss
+from seqgan.games.trust_region import divergence
 from seqgan.metrics.divergence import all_sequences
 from seqgan.training.player import Player
 
@@ -260,6 +261,47 @@ def test_mle_weight_adds_the_gradient_of_the_likelihood(estimator: str) -> None:
     assert max(float(c.abs().max()) for c in likelihood) > 1e-3
 
 
+HELD: dict[str, dict[str, Any]] = {
+    **{name: {"estimator": estimator} for name, estimator in ESTIMATORS.items()},
+    **{name: {"estimator": {"name": name}} for name in ("ppo", "grpo", "unordered_set")},
+    "per_step": {"estimator": ESTIMATORS["per_step"], "critic": CRITICS["rnn"]},
+    "infill": {"game": {"name": "infill"}, "critic": CRITICS["rnn"]},
+    "demonstrations": {"game": {"name": "adversarial", "demonstrations": {"share": 0.5}}},
+}
+
+
+@pytest.mark.parametrize("tree", HELD.values(), ids=HELD)
+def test_reference_kl_adds_the_gradient_of_the_divergence(tree: dict[str, Any]) -> None:
+    """By the samples that the estimator drew, demonstrations left out."""
+    plain, held = (make_game(**tree, game__reference_kl=weight) for weight in (0.0, 0.75))
+    for each in (plain, held):
+        first_gradients(each)  # the reference is taken
+        for p in each.players["generator"].module.parameters():
+            p.data.add_(0.3 * torch.randn_like(p))
+    seen: list[Any] = []
+    drawn = held.generator.estimator.sample
+
+    def spy(*arguments: Any) -> Any:
+        seen.append(drawn(*arguments))
+        return seen[-1]
+
+    held.generator.estimator.sample = spy  # type: ignore[method-assign]
+    generator, region = held.players["generator"].module, held.stateful()["trust_region"]
+    plain_P, held_P = first_gradients(plain), first_gradients(held)
+    loss, kl = divergence(generator, region._reference, seen[0])
+    assert kl > 0.01
+    kl_P = torch.autograd.grad(loss, parameters(generator))
+    for a, b, c in zip(plain_P, held_P, kl_P, strict=True):
+        torch.testing.assert_close(b, a + 0.75 * c, rtol=1e-4, atol=1e-6)
+
+
+def first_gradients(game: AdversarialGame) -> list[Tensor]:
+    torch.manual_seed(1)
+    player, loss, stats = next(game.updates("generator"))
+    assert ("reference_kl" in stats) == ("trust_region" in game.stateful())
+    return list(torch.autograd.grad(loss, parameters(player.module)))
+
+
 def parameters(module: nn.Module) -> list[nn.Parameter]:
     return [p for p in module.parameters() if p.requires_grad]
 
@@ -280,11 +322,13 @@ def test_weight_clipping_holds_after_every_critic_update() -> None:
         assert max(float(p.detach().abs().max()) for p in weights) <= 0.02
 
 
-@pytest.mark.parametrize("mle_weight", [0.0, 0.75])
+@pytest.mark.parametrize("weight", [0.0, 0.75])
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
-def test_every_epoch_of_a_batch_updates_the_generator(name: str, mle_weight: float) -> None:
-    """Three updates from one question to the critic, each with the likelihood beside it."""
-    game = make_game(estimator={"name": name, "epochs": 3}, game__mle_weight=mle_weight)
+def test_every_epoch_of_a_batch_updates_the_generator(name: str, weight: float) -> None:
+    """Three updates from one question to the critic, each with the likelihood and the trust region
+    beside it."""
+    estimator = {"name": name, "epochs": 3}
+    game = make_game(estimator=estimator, game__mle_weight=weight, game__reference_kl=weight)
     asked: list[int] = []
     critic = game.players["critic"].module
     critic.register_forward_hook(lambda module, inputs, _: asked.append(len(inputs[0])))
@@ -295,5 +339,9 @@ def test_every_epoch_of_a_batch_updates_the_generator(name: str, mle_weight: flo
         assert not changes["critic"]
     assert movers == ["generator"] * 3
     assert asked == [8]
-    for _, _, stats in game.updates("generator"):
-        assert ("nll_train" in stats) == (mle_weight > 0)
+    divergences = []
+    for player, loss, stats in game.updates("generator"):
+        assert ("nll_train" in stats) == (weight > 0)
+        divergences.append(stats.get("reference_kl"))
+        player.update(loss)
+    assert len(set(divergences)) == (3 if weight else 1), "of the generator as it is then"

@@ -170,6 +170,7 @@ ONCE = {"name": "ppo", "epochs": 1, **LEAVE_ONE_OUT}
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "likelihood": ({"mle_weight": 0.5}, ONCE),
     "demonstrations": ({"demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 3}}}, ONCE),
+    "trust region": ({"reference_kl": 0.5}, ONCE),
     "epochs": ({}, {**ONCE, "epochs": 3}),
     "all": (
         {"mle_weight": 0.5, "demonstrations": {"share": {"start": 0.5, "end": 0, "steps": 3}}},

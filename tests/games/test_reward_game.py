@@ -135,6 +135,30 @@ def test_the_generator_raises_its_reward(scorer: str, estimator: str) -> None:
     assert values[-1] > values[0] + 1e-3
 
 
+def test_within_a_trust_region_the_optimum_is_the_former_generator_times_the_reward() -> None:
+    """p ∝ G_ref · e^{R/W}: it does not collapse to the best sentence."""
+    torch.manual_seed(0)
+    game = make_game(
+        "oracle",
+        game__reference_kl=2.0,
+        estimator=ESTIMATORS["sequence"],
+        train__batch_size=256,
+        players__generator={"lr": 0.02},
+    )
+    generator = game.players["generator"].module
+    former_R = log_probs(generator, ALL).sum(1).detach()
+    optimum_R = (former_R + game._reward(ALL, ONES) / 2).log_softmax(0)
+    for _ in range(150):
+        updates = game.updates("generator")
+        player, loss, stats = next(updates)
+        player.update(loss)
+    logp_R = log_probs(generator, ALL).sum(1).detach()
+    assert float((logp_R.exp() * (logp_R - optimum_R)).sum()) < 0.02
+    kl = float((logp_R.exp() * (logp_R - former_R)).sum())
+    assert float(stats["reference_kl"]) == pytest.approx(kl, abs=0.1)
+    assert kl > 0.1
+
+
 def test_who_moves_in_a_visit() -> None:
     def movers(estimator: str) -> list[str]:
         game = make_game("bleu", estimator=ESTIMATORS[estimator])

@@ -63,6 +63,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "fresh data": {"data.fresh": True, "data.train": 12},
     "penalty": {"penalties": [{"name": "gradient_penalty"}], "game.mle_weight": 0.5},
+    "trust region": {
+        "game.reference_kl": 0.5,
+        "schedule": [
+            {"repeat": 2, "phases": {"mle": 1}},
+            {"repeat": 5, "phases": {"critic": 1, "generator": 1}},
+        ],
+        "players.generator": {"ema": 0.8},
+    },
     "rates that fall": {
         "players.generator": {"lr_decay": {"start": 1, "end": 0, "after": 1, "steps": 5}}
     },
