@@ -15,10 +15,17 @@ from seqgan.decoding import sequence_log_probs
 from seqgan.decoding.correction import Correction
 from seqgan.evaluation import corrected
 from seqgan.evaluation.base import DecodingSetting
-from seqgan.evaluation.corrected import Worth, corrected_rows, critic_progress, measure_worth
+from seqgan.evaluation.corrected import (
+    Scored,
+    Worth,
+    corrected_rows,
+    critic_progress,
+    measure_worth,
+)
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.writer import Decoded
+from seqgan.metrics.certificate import Certificate
 from seqgan.metrics.divergence import all_sequences
 
 CPU = torch.device("cpu")
@@ -174,6 +181,25 @@ def test_progress_scores_few_sentences_and_draws_nothing(
     everywhere = torch.arange(60) * 400 // 60
     assert torch.equal(real, draws.real.x[everywhere])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_each_half_of_the_validation_set_serves_the_other(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Tensor, Tensor]] = []
+    measure = corrected.critics_own
+
+    def noting(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate:
+        asked.append((fitted_to.logg_real_N, held_out.logg_real_N))
+        return measure(fitted_to, held_out, clip)
+
+    monkeypatch.setattr(corrected, "critics_own", noting)
+    progress(lab, lab.critic)
+    (first, second), (third, fourth) = asked
+    assert torch.equal(first, fourth)
+    assert torch.equal(second, third)
+    assert len(first) == len(second) == 200
+    assert not torch.equal(first, second)
 
 
 # ── Text ──────────────────────────────────────────────────────────────────────────────────────
