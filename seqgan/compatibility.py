@@ -235,9 +235,10 @@ def _remedies(need: Need, giver: Part, parts: Parts) -> Iterator[str]:
 
 
 def _given(need: Need, parts: Parts) -> Words:
-    """What the needed part gives; in place of one that is absent the game, as a fixed reward."""
+    """What the needed part gives; in place of one that is absent the game, as a fixed reward, and
+    beside the data the game, which may make prompts of them."""
     part: Part = getattr(parts, need.of) or parts.game
-    return part.gives
+    return part.gives | parts.game.gives if need.of == "data" else part.gives
 
 
 def _changes(part: Part, word: str) -> Iterator[str]:

@@ -16,11 +16,13 @@ from seqgan.games.critic_free_config import (
     RewardGameConfig,
 )
 from seqgan.games.cycle_config import CycleGameConfig, PairedGameConfig
+from seqgan.games.ebft_config import EbftGameConfig
 from seqgan.games.residual_config import ResidualGameConfig
 
 GameConfig = Annotated[
     MleGameConfig
     | RewardGameConfig
+    | EbftGameConfig
     | JsdganGameConfig
     | DdoGameConfig
     | ResidualGameConfig

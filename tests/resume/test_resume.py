@@ -90,6 +90,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "estimator": {"name": "ppo", "baseline": {"name": "moving_average"}},
         "schedule": [{"repeat": 6, "phases": {"mle": 1, "generator": 1}}],
     },
+    "ebft": {
+        **NO_CRITIC,
+        "game": {"name": "ebft", "context": 1, "stride": 1, "continuation": 1},
+        "estimator": {"name": "score_function", "samples": 3},
+        "generator": {"name": "lstm", "embed": 4, "hidden": 4, "dropout": 0.3},
+        "players.generator": {"ema": 0.8},
+        "schedule": [{"repeat": 6, "phases": {"mle": 1, "generator": 1}}],
+    },
     "jsdgan": {
         **NO_CRITIC,
         "game": {"name": "jsdgan"},
