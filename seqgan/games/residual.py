@@ -3,6 +3,7 @@
     G_f(x) = G(x) · e^{f(x)} / Z,     f(x) = clip(α·d(x) + β·log G(x) + c, −B, b)
 
     phase mle          generator (and the folds): likelihood of real sentences
+    phase rollback     generator ← its weights at the visit with the best validation likelihood
     phase critic       critic: −log σ(d(x)) on real sentences, −log(1 − σ(d(x))) on fresh samples of
                        the generator, plus penalties; the generator stays as it is
     phase copy_critic  critic ← the generator's layers; nothing is learned
@@ -33,6 +34,7 @@ The generator that samples is the one that is evaluated: without dropout, with a
 where there are any.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -54,6 +56,7 @@ from seqgan.core.types import (
 from seqgan.data.stream import Batches, Stream
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
 from seqgan.decoding.correction import Correction, OneOf, critic_logits, sample_corrected
+from seqgan.decoding.log_probs import held_out_log_probs
 from seqgan.estimators.base import hard_samples
 from seqgan.games.criterion import Criterion
 from seqgan.games.mle import real_loss
@@ -97,6 +100,36 @@ def build_folds(
         Fold(player, Stream(own, batch_size, seed), Stream(unread, half_batch, seed))
         for player, own, unread in zip(players, halves, reversed(halves), strict=True)
     ]
+
+
+class Rollback:
+    """Keeps the generator that validation sentences were likeliest under at the visits so far, and
+    goes back to it from one that is worse. The optimizer stays as it is."""
+
+    def __init__(self, player: Player[Generator], held_out: Batch) -> None:
+        self._player = player
+        self._held_out = held_out
+        self._best = copy.deepcopy(player.module).requires_grad_(False)
+        self._lowest: float | None = None
+
+    def visit(self) -> None:
+        """Measures the weights that are evaluated."""
+        x, mask, cond = self._held_out.x, self._held_out.mask, self._held_out.cond
+        assert mask is not None, "sequences have masks"
+        with self._player.evaluated() as generator:
+            nll = -float(held_out_log_probs(generator, x, mask, cond=cond).sum())
+            if self._lowest is None or nll < self._lowest:
+                self._lowest = nll
+                self._best.load_state_dict(generator.state_dict())
+                return
+        self._player.start_from(self._best)
+
+    def state_dict(self) -> StateDict:
+        return {"lowest": self._lowest, "best": dict(self._best.state_dict())}
+
+    def load_state_dict(self, state: StateDict) -> None:
+        self._lowest = state["lowest"]
+        self._best.load_state_dict(state["best"])
 
 
 class Distillation:
@@ -154,6 +187,7 @@ class ResidualGame:
         folds: Sequence[Fold] = (),
         distillation: Distillation | None = None,
         shuffle_labels: bool = False,
+        rollback: Rollback | None = None,
     ) -> None:
         shrink_readout(critic.module)
         learners: list[Player[nn.Module]] = [fold.player for fold in folds]
@@ -168,8 +202,10 @@ class ResidualGame:
         self._folds = folds
         self._distillation = distillation
         self._shuffle_labels = shuffle_labels
+        self._rollback = rollback
         self._phases: dict[str, Callable[[], Updates]] = {
             "mle": self._update_likelihood,
+            "rollback": self._roll_back,
             "critic": self._update_critic,
             "copy_critic": self._copy_critic,
             "distill": self._distill,
@@ -187,6 +223,8 @@ class ResidualGame:
             }
         if self._distillation is not None:
             parts["distillation"] = self._distillation
+        if self._rollback is not None:
+            parts["rollback"] = self._rollback
         return parts
 
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
@@ -195,6 +233,11 @@ class ResidualGame:
         yield self._generator, *real_loss(self._generator.module, self._stream.next())
         for fold in self._folds:
             yield fold.player, *real_loss(fold.player.module, fold.own.next())
+
+    def _roll_back(self) -> Updates:
+        assert self._rollback is not None, "the game was built for this phase"
+        self._rollback.visit()
+        yield from ()
 
     def _update_critic(self) -> Updates:
         if self._folds:

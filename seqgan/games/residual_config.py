@@ -18,7 +18,7 @@ class ResidualGameConfig(AnyGameConfig):
     correction of the generator, with a certificate of what it is worth."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
-    phases: ClassVar[tuple[str, ...]] = ("mle", "copy_critic", "critic", "distill")
+    phases: ClassVar[tuple[str, ...]] = ("mle", "rollback", "copy_critic", "critic", "distill")
     parts: ClassVar[Words] = frozenset({"critic", "objective"})
 
     name: Literal["residual"] = "residual"
@@ -54,7 +54,7 @@ class ResidualGameConfig(AnyGameConfig):
             )
 
     def build(self, parts: "GameParts") -> "ResidualGame":
-        from seqgan.games.residual import ResidualGame
+        from seqgan.games.residual import ResidualGame, Rollback
 
         space = parts.sequence_space
         critic = parts.build_critic_player(parts.build_critic(space))
@@ -67,6 +67,7 @@ class ResidualGameConfig(AnyGameConfig):
             self._build_folds(parts) if self.cross_fit else (),
             self._build_distillation(parts) if "distill" in parts.phases else None,
             self.shuffle_labels,
+            Rollback(parts.generator, parts.held_out) if "rollback" in parts.phases else None,
         )
 
     def _build_folds(self, parts: "GameParts") -> "list[Fold]":

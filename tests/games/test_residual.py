@@ -278,6 +278,50 @@ def test_a_checkpoint_holds_the_calibration() -> None:
     assert other.calibration == part.calibration
 
 
+# ── Rollback ──────────────────────────────────────────────────────────────────────────────────
+
+ROLLBACK = {"schedule": [{"repeat": 2, "phases": {"mle": 2, "rollback": 1, "critic": 1}}]}
+
+
+def held_out_nll(game: ResidualGame, task: Task) -> float:
+    assert task.sequences is not None
+    held_out = task.sequences.held_out
+    with game.players["generator"].evaluated() as generator:
+        assert isinstance(generator, Generator)
+        return -float(sequence_log_probs(generator, held_out.x, held_out.mask).sum())
+
+
+@pytest.mark.parametrize("ema", [None, 0.5])
+def test_rollback_returns_to_the_best_validation_likelihood(ema: float | None) -> None:
+    game, task = make({**ROLLBACK, "players.generator": {"ema": ema}})
+    at_start = held_out_nll(game, task)
+    assert visit(game, "rollback") == set(), "nothing to go back to"
+    visit(game, "mle", 10)
+    better = held_out_nll(game, task)
+    assert better < at_start
+    assert visit(game, "rollback") == set()
+    player = game.players["generator"]
+    with torch.no_grad():
+        for weight in player.module.parameters():
+            weight.add_(torch.randn_like(weight))
+    with player.evaluated() as evaluated:
+        evaluated.load_state_dict(player.module.state_dict())
+    assert held_out_nll(game, task) > better
+    visit(game, "rollback")
+    assert held_out_nll(game, task) == pytest.approx(better)
+
+
+def test_a_checkpoint_holds_the_best_weights() -> None:
+    game, task = make(ROLLBACK)
+    visit(game, "mle", 10)
+    visit(game, "rollback")
+    other, _ = make(ROLLBACK)
+    kept, loaded = game.stateful()["rollback"], other.stateful()["rollback"]
+    loaded.load_state_dict(kept.state_dict())
+    visit(other, "rollback")
+    assert held_out_nll(other, task) == pytest.approx(held_out_nll(game, task))
+
+
 # ── What is refused ───────────────────────────────────────────────────────────────────────────
 
 

@@ -113,8 +113,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "estimator": None,
         "generator": {"name": "lstm", "embed": 4, "hidden": 4, "dropout": 0.3},
         "schedule": [
-            {"repeat": 2, "phases": {"mle": 1, "critic": 1}},
-            {"repeat": 4, "phases": {"critic": 1, "distill": 1}},
+            {"repeat": 2, "phases": {"mle": 1, "critic": 1, "rollback": 1}},
+            {"repeat": 3, "phases": {"critic": 1, "distill": 1}},
         ],
         "players.generator": {"ema": 0.8},
         **SPECTRAL,
