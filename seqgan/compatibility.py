@@ -130,9 +130,12 @@ def _check_game(parts: Parts) -> None:
         if need.of == "data":
             _check_need("game", game, need, parts)
     for field in ("critic", "objective", "estimator", "encoder"):
-        wanted, present = field in game.parts, getattr(parts, field) is not None
+        wanted = field in game.parts_for(parts.phases)
+        present = getattr(parts, field) is not None
         if present and not wanted:
-            raise ValueError(f"game.name={game.name} has no use for {field}; remove it")
+            users = [phase for phase in game.phases if field in game.parts_for([phase])]
+            visit = "".join(f", or visit phase '{phase}'" for phase in users)
+            raise ValueError(f"game.name={game.name} has no use for {field}; remove it{visit}")
         if wanted and not present:
             alone = _choose("game", lambda other: data.modality in other.plays and not other.parts)
             remedy = f"or use game {alone}" if alone else "see configs/ for examples"

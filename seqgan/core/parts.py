@@ -141,7 +141,7 @@ class GamePart(Part):
     fills_blanks: ClassVar[bool] = False
     """Whether generator and critic read a sentence with blanks before the sentence itself."""
     parts: ClassVar[Words] = frozenset()
-    """Which of critic, objective, estimator and encoder take part; the others have to be null."""
+    """Which of critic, objective, estimator and encoder take part in every phase."""
     family: ClassVar[str] = ""
     """How rewards reach the generator: `adversarial` (a critic reads its samples), `infill` (a
     critic reads hard tokens only), `reward` (one number per sample) or `cycle` (rewards pass
@@ -150,6 +150,11 @@ class GamePart(Part):
     """Phases in which the generator learns from something else than real samples."""
     adversarial_name: ClassVar[str] = "adversarial phase"
     """What people call training from the first of them on."""
+
+    def parts_for(self, phases: Collection[str]) -> Words:
+        """Those of `parts`, and what else a schedule with these phases needs; all others have to be
+        null."""
+        return self.parts
 
     @property
     def played_directions(self) -> list[str]:

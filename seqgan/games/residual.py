@@ -8,6 +8,8 @@
                        the generator, plus penalties; the generator stays as it is
     phase copy_critic  critic ← the generator's layers; nothing is learned
     phase distill      distilled: likelihood of samples of G_f, each 1 of n samples of the generator
+    phase generator    policy: raises the critic's reward of its samples, within a trust region
+                       around the generator (`trust_region.py`); a learned baseline follows it
 
 Deng et al. 2020, *Residual energy-based models for text generation*; Bakhtin et al. 2021, *Residual
 energy-based models for text*. The loss is noise-contrastive estimation with G as the noise: at its
@@ -26,6 +28,10 @@ Cross-fitting (`folds`): a generator that knows its training set by heart looks 
 fold is a generator of its own, taught one half of the training set; the critic compares the half
 that a fold has not read with that fold's samples. Chernozhukov et al. 2018 call this cross-fitting;
 neither paper does it.
+
+`policy` starts as the generator is at the first visit of its phase, and learns as in an adversarial
+game. With the logit as reward and a trust region of weight 1 its optimum is G · e^d, which is G_f
+but for calibration.
 
 `shuffle_labels` is a control: real and generated sentences change places at random, so that the
 critic can learn nothing. A critic of rate 0 is `players.critic.lr=0`.
@@ -58,6 +64,7 @@ from seqgan.decoding import Ancestral, sample, sequence_log_probs
 from seqgan.decoding.correction import Correction, OneOf, critic_logits, sample_corrected
 from seqgan.decoding.log_probs import held_out_log_probs
 from seqgan.estimators.base import hard_samples
+from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.criterion import Criterion
 from seqgan.games.mle import real_loss
 from seqgan.metrics.certificate import Calibration, calibrate
@@ -175,7 +182,10 @@ class Distillation:
 
 class ResidualGame:
     """See the module's docstring. Players: generator, critic, the folds' `fold_1` and `fold_2`,
-    `distilled`; the last three where they are given."""
+    `distilled`, `policy` and its `baseline`; all but two where they are given.
+
+    `policy` is the game that the player of that name plays against the critic.
+    """
 
     def __init__(
         self,
@@ -188,11 +198,15 @@ class ResidualGame:
         distillation: Distillation | None = None,
         shuffle_labels: bool = False,
         rollback: Rollback | None = None,
+        policy: AdversarialGame | None = None,
     ) -> None:
         shrink_readout(critic.module)
         learners: list[Player[nn.Module]] = [fold.player for fold in folds]
         learners += [] if distillation is None else [distillation.player]
         self.players: dict[str, Player[nn.Module]] = {"generator": generator, "critic": critic}
+        if policy is not None:
+            inner = policy.generator
+            learners += [inner.player] if inner.baseline is None else [inner.player, inner.baseline]
         self.players |= {player.name: player for player in learners}
         self._generator = generator
         self._critic = critic
@@ -203,12 +217,14 @@ class ResidualGame:
         self._distillation = distillation
         self._shuffle_labels = shuffle_labels
         self._rollback = rollback
+        self._policy = policy
         self._phases: dict[str, Callable[[], Updates]] = {
             "mle": self._update_likelihood,
             "rollback": self._roll_back,
             "critic": self._update_critic,
             "copy_critic": self._copy_critic,
             "distill": self._distill,
+            "generator": self._update_policy,
         }
 
     def updates(self, phase: str) -> Updates:
@@ -225,7 +241,7 @@ class ResidualGame:
             parts["distillation"] = self._distillation
         if self._rollback is not None:
             parts["rollback"] = self._rollback
-        return parts
+        return parts if self._policy is None else parts | self._policy.stateful()
 
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +284,14 @@ class ResidualGame:
         with self._generator.evaluated() as generator, self._critic.evaluated() as critic:
             samples = distillation.draw(generator, critic, rows, cond)
         yield distillation.player, *real_loss(distillation.player.module, samples)
+
+    def _update_policy(self) -> Updates:
+        assert self._policy is not None, "the game was built for this phase"
+        player = self._policy.generator.player
+        if player.updates == 0:
+            with self._generator.evaluated() as generator:
+                player.start_from(generator)
+        yield from self._policy.updates("generator")
 
 
 @torch.no_grad()

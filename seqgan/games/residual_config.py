@@ -1,16 +1,19 @@
 """Configuration of the game of a likelihood generator that a critic corrects. No torch here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
-from seqgan.games.base_config import AnyGameConfig
+from seqgan.games.base_config import AnyGameConfig, Weight
 
 if TYPE_CHECKING:
+    from seqgan.core.types import Critic
+    from seqgan.games.adversarial import AdversarialGame
     from seqgan.games.parts import GameParts
     from seqgan.games.residual import Distillation, Fold, ResidualGame
+    from seqgan.training.player import Player
 
 
 class ResidualGameConfig(AnyGameConfig):
@@ -18,8 +21,17 @@ class ResidualGameConfig(AnyGameConfig):
     correction of the generator, with a certificate of what it is worth."""
 
     plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
-    phases: ClassVar[tuple[str, ...]] = ("mle", "rollback", "copy_critic", "critic", "distill")
+    phases: ClassVar[tuple[str, ...]] = (
+        "mle",
+        "rollback",
+        "copy_critic",
+        "critic",
+        "distill",
+        "generator",
+    )
     parts: ClassVar[Words] = frozenset({"critic", "objective"})
+    family: ClassVar[str] = "adversarial"
+    gives: ClassVar[Words] = frozenset({"a single objective"})
 
     name: Literal["residual"] = "residual"
     clip: Annotated[float, Field(gt=0, le=100)] = 10.0
@@ -32,6 +44,12 @@ class ResidualGameConfig(AnyGameConfig):
     the critic can learn nothing."""
     resample: Annotated[int, Field(gt=0, le=1_000)] = 16
     """Samples of the generator, of which phase `distill` keeps one by the critic."""
+    reference_kl: Weight = 1.0
+    """In phase `generator`: weight of KL(policy ‖ generator), in nats per sentence, which keeps the
+    policy from collapsing; 0: none."""
+
+    def parts_for(self, phases: Collection[str]) -> Words:
+        return self.parts | ({"estimator"} if "generator" in phases else set())
 
     @property
     def needs(self) -> Needs:
@@ -68,6 +86,22 @@ class ResidualGameConfig(AnyGameConfig):
             self._build_distillation(parts) if "distill" in parts.phases else None,
             self.shuffle_labels,
             Rollback(parts.generator, parts.held_out) if "rollback" in parts.phases else None,
+            self._build_policy(parts, critic) if "generator" in parts.phases else None,
+        )
+
+    def _build_policy(self, parts: "GameParts", critic: "Player[Critic]") -> "AdversarialGame":
+        from dataclasses import replace
+
+        from seqgan.games.adversarial import AdversarialGame
+
+        space, config = parts.sequence_space, parts.players.policy or parts.players.generator
+        return AdversarialGame(
+            replace(parts.build_learner(space), player=parts.build_copy("policy", config)),
+            critic,
+            parts.build_criterion(space),
+            parts.stream,
+            parts.data.prompts,
+            trust_region=parts.build_trust_region(self.reference_kl),
         )
 
     def _build_folds(self, parts: "GameParts") -> "list[Fold]":

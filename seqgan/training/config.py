@@ -41,7 +41,8 @@ class PlayersConfig(Config):
     """One entry per player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in every phase except critic, copy_critic, distill, snapshot and language_model."""
+    """Updated in every phase except critic, copy_critic, distill, snapshot and language_model; in
+    game residual in phase mle only."""
     critic: PlayerConfig = PlayerConfig()
     """Updated in the phase critic."""
     language_model: PlayerConfig = PlayerConfig()
@@ -50,6 +51,8 @@ class PlayersConfig(Config):
     """For `estimator.baseline.name: learned`."""
     distilled: GeneratorPlayerConfig | None = None
     """Updated in the phase distill of game residual; null: as the generator."""
+    policy: GeneratorPlayerConfig | None = None
+    """Updated in the phase generator of game residual; null: as the generator."""
 
 
 class StageConfig(Config):

@@ -322,6 +322,47 @@ def test_a_checkpoint_holds_the_best_weights() -> None:
     assert held_out_nll(other, task) == pytest.approx(held_out_nll(game, task))
 
 
+# ── Policy gradient ───────────────────────────────────────────────────────────────────────────
+
+POLICY: dict[str, Any] = {
+    "estimator": {"name": "score_function"},
+    "objective": {"name": "non_saturating", "reward": "logit"},
+    "schedule": [{"repeat": 2, "phases": {"mle": 1, "critic": 1, "generator": 1}}],
+}
+
+
+def test_the_policy_starts_as_the_generator_and_learns_alone() -> None:
+    game, _ = make({**POLICY, "players.generator": {"ema": 0.9}, "players.policy": {"lr": 0}})
+    visit(game, "mle", 3)
+    assert visit(game, "generator") == {"policy"}, "what it starts from"
+    with game.players["generator"].evaluated() as generator:
+        assert all(map(torch.equal, weights(game.players["policy"].module), weights(generator)))
+    visit(game, "mle", 3)
+    assert visit(game, "generator") == set(), "it starts once"
+    game, _ = make({**POLICY, "estimator.baseline": {"name": "learned"}})
+    assert visit(game, "generator", 2) == {"policy", "baseline"}
+
+
+def test_with_the_logit_as_reward_the_policy_becomes_the_corrected_generator() -> None:
+    """G · e^d, listed: an optimum that no step leads away from."""
+    overrides = {**POLICY, "train.batch_size": 256, "players.policy": {"lr": 0.02}}
+    game, _ = make({**overrides, "players.critic": {"lr": 0.02}})
+    visit(game, "critic", 40)
+    ids_RT, mask_RT = all_sequences(4, 3), torch.ones(64, 3, dtype=torch.bool)
+    generator, critic = game.players["generator"].module, game.players["critic"].module
+    assert isinstance(generator, Generator)
+    assert isinstance(critic, Critic)
+    generator.eval()
+    logg_R = sequence_log_probs(generator, ids_RT, mask_RT)
+    optimum_R = (logg_R + critic_logits(critic, Batch(ids_RT, mask_RT))).log_softmax(0)
+    visit(game, "generator", 150)
+    policy = game.players["policy"].module.eval()
+    assert isinstance(policy, Generator)
+    logp_R = sequence_log_probs(policy, ids_RT, mask_RT)
+    assert divergence(logp_R, logg_R) > 0.1
+    assert divergence(logp_R, optimum_R) < 0.02
+
+
 # ── What is refused ───────────────────────────────────────────────────────────────────────────
 
 
@@ -344,12 +385,27 @@ def test_a_checkpoint_holds_the_best_weights() -> None:
             "two further generators; add it, or set cross_fit to false",
         ),
         (
+            POLICY | {"estimator": None},
+            "game.name=residual needs estimator; add it, or use game mle, jsdgan, ddo, dgsan",
+        ),
+        (
+            {"estimator": POLICY["estimator"]},
+            "game.name=residual has no use for estimator; remove it, or visit phase 'generator'",
+        ),
+        (
             {"data.fresh": True, "game.cross_fit": True},
             "game.cross_fit=true needs a finite training set, which data.name=oracle does not "
             "give; set data.fresh=false, or set it to false",
         ),
     ],
-    ids=["objective", "distill first", "folds untaught", "fresh data"],
+    ids=[
+        "objective",
+        "distill first",
+        "folds untaught",
+        "no estimator",
+        "unused estimator",
+        "fresh data",
+    ],
 )
 def test_what_does_not_fit_is_refused(overrides: dict[str, Any], expected: str) -> None:
     with pytest.raises(UserError) as caught:

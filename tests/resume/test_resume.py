@@ -119,6 +119,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "players.generator": {"ema": 0.8},
         **SPECTRAL,
     },
+    "policy": {
+        "game": {"name": "residual"},
+        "estimator": {"name": "ppo", "baseline": {"name": "learned"}},
+        "schedule": [
+            {"repeat": 1, "phases": {"mle": 1, "critic": 1}},
+            {"repeat": 5, "phases": {"critic": 1, "generator": 1}},
+        ],
+        "players.policy": {"ema": 0.8},
+    },
     "folds": {
         "game": {"name": "residual", "cross_fit": True, "shuffle_labels": True},
         "estimator": None,
