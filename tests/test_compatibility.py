@@ -73,7 +73,7 @@ def test_every_part_declares_itself_before_its_fields_are_known(field: str) -> N
             "estimator.name=detached is not for game adversarial; choose from: score_function, "
             "ppo, grpo, maligan, leakgan, all_action, softmax, soft_gumbel, "
             "straight_through_gumbel, straight_through, gumbel_rao, gapped, reinmax, "
-            "zero_temperature, rebar, relax, rao_blackwell, unordered_set",
+            "reinmax_rao, zero_temperature, redge, rebar, relax, rao_blackwell, unordered_set",
         ),
     ],
     ids=str,

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from seqgan.estimators.rao_blackwell import RaoBlackwell as RaoBlackwell
     from seqgan.estimators.rebar import Rebar as Rebar
     from seqgan.estimators.rebar import RebarScales as RebarScales
+    from seqgan.estimators.redge import Redge as Redge
     from seqgan.estimators.relax import Relax as Relax
     from seqgan.estimators.relaxed import Relaxed as Relaxed
     from seqgan.estimators.rewards import as_reward as as_reward
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from seqgan.estimators.straight_through import Gapped as Gapped
     from seqgan.estimators.straight_through import GumbelRao as GumbelRao
     from seqgan.estimators.straight_through import ReinMax as ReinMax
+    from seqgan.estimators.straight_through import ReinMaxRao as ReinMaxRao
     from seqgan.estimators.straight_through import ZeroTemperature as ZeroTemperature
     from seqgan.estimators.unordered_set import UnorderedSet as UnorderedSet
 

@@ -17,7 +17,9 @@ from seqgan.estimators.policy_gradient_config import (
 from seqgan.estimators.relaxed_config import (
     GappedConfig,
     GumbelRaoConfig,
+    RedgeConfig,
     ReinMaxConfig,
+    ReinMaxRaoConfig,
     SoftGumbelConfig,
     SoftmaxConfig,
     StraightThroughConfig,
@@ -227,7 +229,9 @@ AnyEstimatorConfig = Annotated[
     | GumbelRaoConfig
     | GappedConfig
     | ReinMaxConfig
+    | ReinMaxRaoConfig
     | ZeroTemperatureConfig
+    | RedgeConfig
     | RebarConfig
     | RelaxConfig
     | RaoBlackwellConfig

@@ -15,8 +15,9 @@ decoupled                the last two with a temperature τ_f of the forward pas
                          explores, below 1 it is near the argmax; τ stays the backward one.
                          At τ_f ≠ 1 critic and generator play for softmax(o_t/τ_f).
                          Deviation: τ_f is 1 by default, whatever τ is.
-gumbel_rao, gapped, reinmax, zero_temperature
+gumbel_rao, gapped, reinmax, reinmax_rao, zero_temperature
                          the same with a better Jacobian, given the sample: `straight_through.py`.
+redge                    y_t denoised from Gaussian noise in a few steps: `redge.py`.
 
 The gradient also flows through the tokens fed back to the generator (RelGAN's code cuts it there).
 The generator runs without dropout.

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from seqgan.core.numbers import Repeats, Temperature
 from seqgan.core.parts import Words
-from seqgan.core.schedule import TemperatureSchedule, constant
+from seqgan.core.schedule import Schedule, TemperatureSchedule, constant
 from seqgan.estimators.base_config import CriticEstimatorConfig
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ class ReinMaxConfig(RelaxedConfig):
     name: Literal["reinmax"] = "reinmax"
     temperature: TemperatureSchedule = constant(1.0)
     """Temperature τ, at least 1, by generator update; 1: second order, more: less variance."""
+    control_variate: bool = False
+    """Whether a row's slope is compared with the other rows' mean: less variance, the same mean."""
 
     @model_validator(mode="after")
     def _not_cold(self) -> Self:
@@ -136,7 +138,20 @@ class ReinMaxConfig(RelaxedConfig):
     def build_sampler(self) -> "Callable[[float], Sampler]":
         from seqgan.estimators.straight_through import ReinMax
 
-        return ReinMax
+        return lambda tau: ReinMax(tau, self.control_variate)
+
+
+class ReinMaxRaoConfig(RelaxedConfig):
+    """reinmax with part of its Jacobian averaged over Gumbel noise; not the mean of reinmax."""
+
+    name: Literal["reinmax_rao"] = "reinmax_rao"
+    samples: Repeats = 10
+    """Draws K of the noise that are averaged; memory grows with it."""
+
+    def build_sampler(self) -> "Callable[[float], Sampler]":
+        from seqgan.estimators.straight_through import ReinMaxRao
+
+        return lambda tau: ReinMaxRao(tau, self.samples)
 
 
 class ZeroTemperatureConfig(CriticEstimatorConfig):
@@ -151,3 +166,23 @@ class ZeroTemperatureConfig(CriticEstimatorConfig):
         from seqgan.estimators.straight_through import ZeroTemperature
 
         return Relaxed(space, lambda _: ZeroTemperature(), 0.0)
+
+
+class RedgeConfig(CriticEstimatorConfig):
+    """A row denoised from Gaussian noise in closed form; one step is straight_through (ReDGE)."""
+
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
+
+    name: Literal["redge"] = "redge"
+    steps: Repeats = 4
+    """Denoising steps, from pure noise down to `noise`."""
+    noise: Schedule[Annotated[float, Field(ge=1e-3, le=1)]] = constant(0.5)
+    """Level at which denoising ends, by generator update; lower: rows nearer to one-hot."""
+    hard: bool = True
+    """Whether a token is drawn from the row for critic and next step, or they read the row."""
+
+    def build_estimator(self, space: "SequenceSpace", network: "nn.Module | None") -> "Estimator":
+        from seqgan.estimators.redge import Redge
+        from seqgan.estimators.relaxed import Relaxed
+
+        return Relaxed(space, lambda noise: Redge(noise, self.steps, self.hard), self.noise)

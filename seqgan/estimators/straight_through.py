@@ -28,6 +28,27 @@ The trapezoid rule (Heun) where straight-through takes Euler's step. At τ = 1 t
 one column where the value is quadratic in the rows. τ > 1 trades this for less variance; below 1
 the paper advises against it. Deviation: their code also subtracts the gradient's mean over tokens.
 
+With `control_variate`, derived here, a row's slope g = ∇value is compared with a, the mean slope of
+the other rows, before it meets the Jacobian J_b above, whose mean over b is known:
+
+    J_b (g − a) + J̄ a,   J̄ = Σ_b π_b J_b = J(π_τ) + ½ (π − π_τ)(π − π_τ)ᵀ
+
+The mean stays exactly ReinMax's, in whole sequences too: a does not depend on the row's own b, and
+every way by which it reaches back through other rows has a factor J̄ − J_b of mean 0 which nothing
+else on that way depends on. (Up to the reward's own coupling of rows, e.g. by `mmd`.)
+
+`ReinMaxRao` (Wang & Bui 2026, *Beyond ReinMax: low-variance gradient estimators for discrete
+latent variables*) replaces the first Jacobian by Gumbel-Rao's at π' = (π + e_b)/2. The paper's text
+was not at hand; this is its equation 17 as the authors' code and a reimplementation have it:
+
+    2/K Σ_k ∂/∂o softmax((log π' + g_k)/τ) − ½ J(π),   log π' + g_k from `conditional_gumbels`
+
+Derived here: its mean is not ReinMax's. Given b ReinMax has no noise to average over, so nothing in
+it can be Rao-Blackwellized. As τ → 0 it is ½ (e_b − π)(e_b − π)ᵀ, which is ReinMax without its half
+of straight-through. Deviation: their ReinMax-CV, which adds η times (Gumbel-Rao − one draw of
+straight-through Gumbel) at π' to ReinMax, is not here. Given b ReinMax is a constant, so with noise
+drawn given b this only adds variance, whatever η is; with other noise it changes the mean.
+
 `ZeroTemperature` (Shekhovtsov 2023, *Cold analysis of Rao-Blackwellized straight-through
 Gumbel-softmax gradient estimator*, ZGR): Gumbel-Rao as τ → 0, and equal to ReinMax at τ = 1:
 
@@ -90,12 +111,18 @@ class GumbelRao:
         logp_RV = repeat_rows(logits_BV.float().log_softmax(-1), copies)
         still_RV = logp_RV.detach()
         ids_R = sample_categorical(still_RV.exp(), 1).flatten()
+        soft_RV = self.soft_rows(still_RV, ids_R, logp_RV - still_RV)
+        return Sampled(straight_through(ids_R, soft_RV), ids_R)
+
+    def soft_rows(self, logp_RV: Tensor, ids_R: Tensor, moves_RV: Tensor) -> Tensor:
+        """Mean of softmax((log p + g)/τ) over noise with argmax `ids_R`; `moves_RV` is 0 and has
+        the gradient of log p."""
         soft_RV = torch.zeros_like(logp_RV)
         for _ in range(self.samples):
-            noisy_RV = conditional_gumbels(still_RV, ids_R) + (logp_RV - still_RV)
+            noisy_RV = conditional_gumbels(logp_RV, ids_R) + moves_RV
             probs_RV = at_temperature(noisy_RV, self.temperature).softmax(-1)
             soft_RV = soft_RV + probs_RV / self.samples
-        return Sampled(straight_through(ids_R, soft_RV), ids_R)
+        return soft_RV
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +130,7 @@ class ReinMax:
     """The gradient is right to second order at temperature 1."""
 
     temperature: float = 1.0
+    control_variate: bool = False
 
     def __post_init__(self) -> None:
         check_sampling(self.temperature)
@@ -113,8 +141,42 @@ class ReinMax:
         probs_RV = still_RV.softmax(-1)
         ids_R = sample_categorical(probs_RV, 1).flatten()
         hard_RV = F.one_hot(ids_R, probs_RV.shape[-1])
-        between_RV = (at_temperature(still_RV, self.temperature).softmax(-1) + hard_RV) / 2
+        tempered_RV = at_temperature(still_RV, self.temperature).softmax(-1)
+        between_RV = (tempered_RV + hard_RV) / 2
         soft_RV = 2 * _with_slope(between_RV, logits_RV) - _with_slope(probs_RV, logits_RV) / 2
+        if self.control_variate and soft_RV.requires_grad:
+            away_RV, shift_RV = hard_RV - tempered_RV, probs_RV - tempered_RV
+            # J̄ − J_b, which the other rows' mean slope meets
+            control_RV = (
+                _with_slope(probs_RV, logits_RV)
+                + _along(shift_RV, logits_RV)
+                - _along(away_RV, logits_RV)
+            ) / 2
+            control_RV.register_hook(_mean_of_others)
+            soft_RV = soft_RV + control_RV
+        return Sampled(straight_through(ids_R, soft_RV), ids_R)
+
+
+@dataclass(frozen=True, slots=True)
+class ReinMaxRao:
+    """ReinMax with the Jacobian between token and distribution averaged over `samples` draws."""
+
+    temperature: float
+    samples: int
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature)
+        check_range(1, whole=True, samples=self.samples)
+
+    def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
+        logits_RV = repeat_rows(logits_BV.float(), copies)
+        still_RV = logits_RV.detach()
+        probs_RV = still_RV.softmax(-1)
+        ids_R = sample_categorical(probs_RV, 1).flatten()
+        between_RV = (probs_RV + F.one_hot(ids_R, probs_RV.shape[-1])) / 2
+        rao = GumbelRao(self.temperature, self.samples)
+        first_RV = rao.soft_rows(between_RV.log(), ids_R, logits_RV - still_RV)
+        soft_RV = 2 * first_RV - _with_slope(probs_RV, logits_RV) / 2
         return Sampled(straight_through(ids_R, soft_RV), ids_R)
 
 
@@ -135,3 +197,13 @@ class ZeroTemperature:
 def _with_slope(probs_RV: Tensor, logits_RV: Tensor) -> Tensor:
     """p ⊙ (o − p·o): linear in o, with the Jacobian diag p − p pᵀ for any fixed p."""
     return probs_RV * (logits_RV - (probs_RV * logits_RV).sum(-1, keepdim=True))
+
+
+def _along(way_RV: Tensor, logits_RV: Tensor) -> Tensor:
+    """w (w·o): linear in o, with the Jacobian w wᵀ."""
+    return way_RV * (way_RV * logits_RV).sum(-1, keepdim=True)
+
+
+def _mean_of_others(slope_RV: Tensor) -> Tensor:
+    """Of each row the mean of all other rows; 0 where there is no other."""
+    return (slope_RV.sum(0) - slope_RV) / max(1, len(slope_RV) - 1)

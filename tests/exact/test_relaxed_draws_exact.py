@@ -6,6 +6,7 @@ integral over noise.
 """
 
 from collections.abc import Callable
+from itertools import product
 from math import pi
 
 import pytest
@@ -27,8 +28,15 @@ from seqgan.core.types import SampleRequest, SequenceSpace
 from seqgan.decoding import GumbelSoftmax, Sampler, StraightThrough, sample, sample_categorical
 from seqgan.estimators.conditional_gumbel import conditional_gumbels
 from seqgan.estimators.config import AnyEstimatorConfig
+from seqgan.estimators.redge import Redge
 from seqgan.estimators.relaxed import Relaxed
-from seqgan.estimators.straight_through import Gapped, GumbelRao, ReinMax, ZeroTemperature
+from seqgan.estimators.straight_through import (
+    Gapped,
+    GumbelRao,
+    ReinMax,
+    ReinMaxRao,
+    ZeroTemperature,
+)
 
 Value = Callable[[Tensor], Tensor]
 Jacobian = Callable[[Tensor, int], Tensor]
@@ -116,6 +124,11 @@ def reinmax_jacobian(tau: float) -> Jacobian:
     return jacobian
 
 
+def half_darn_jacobian(logits_V: Tensor, b: int) -> Tensor:
+    away_V = torch.eye(len(logits_V))[b] - logits_V.softmax(0)
+    return torch.outer(away_V, away_V) / 2
+
+
 def gapped_jacobian(tau: float, gap: float) -> Jacobian:
     def jacobian(logits_V: Tensor, b: int) -> Tensor:
         top = float(logits_V.max())
@@ -131,13 +144,19 @@ DEFINED: dict[str, tuple[Sampler, Jacobian]] = {
     "reinmax": (ReinMax(1.0), reinmax_jacobian(1.0)),
     "reinmax τ=1.6": (ReinMax(1.6), reinmax_jacobian(1.6)),
     "zero_temperature": (ZeroTemperature(), zero_temperature_jacobian),
+    "redge of one step": (Redge(0.5, 1, hard=True), straight_through_jacobian),
+    "redge of full noise": (Redge(1.0, 3, hard=True), straight_through_jacobian),
     "gapped": (Gapped(0.7, 1.0), gapped_jacobian(0.7, 1.0)),
     "gapped by 0.4": (Gapped(1.3, 0.4), gapped_jacobian(1.3, 0.4)),
 }
 """Draws whose Jacobian the sample determines."""
 
 DRAWS: dict[str, Sampler] = {name: draw for name, (draw, _) in DEFINED.items()}
-DRAWS["gumbel_rao"] = GumbelRao(0.7, 3)
+DRAWS |= {
+    "gumbel_rao": GumbelRao(0.7, 3),
+    "reinmax_rao": ReinMaxRao(0.7, 3),
+    "reinmax with control": ReinMax(1.6, control_variate=True),
+}
 
 
 @pytest.mark.parametrize("name", DEFINED)
@@ -263,24 +282,25 @@ def value_with_slopes(x_BV: Tensor) -> Tensor:
     return (x_BV * SLOPE_VV[x_BV.detach().argmax(-1)]).sum(-1)
 
 
-def straight_through_gumbel_by_quadrature() -> Tensor:
-    """E[J(softmax((o + g)/τ)) ∇value(e_argmax)] over the two differences of three Gumbels.
+def gumbel_jacobians_by_quadrature(logits_V: Tensor) -> Tensor:
+    """E[J(softmax((o + g)/τ))/τ · 1(argmax (o + g) = b)] over the two differences of three Gumbels,
+    for each b: [b, 3, 3].
 
     P(g_0 − g_2 ≤ u, g_1 − g_2 ≤ v) = 1/(1 + e^−u + e^−v); its density is integrated on a grid.
     """
-    step = 0.02
+    step = 0.04
     line = torch.arange(-20, 20, step, dtype=torch.float64) + step / 2
-    total_V = torch.zeros(3, dtype=torch.float64)
+    total_bVV = torch.zeros(3, 3, 3, dtype=torch.float64)
     for u in line.split(200):
         u_R, v_R = (x.flatten() for x in torch.meshgrid(u, line, indexing="ij"))
         density_R = 2 * (-u_R - v_R).exp() / (1 + (-u_R).exp() + (-v_R).exp()).pow(3)
         noise_RV = torch.stack([u_R, v_R, torch.zeros_like(u_R)], 1)
-        noisy_RV = LOGITS_3.double() + noise_RV
+        noisy_RV = logits_V.double() + noise_RV
         soft_RV = (noisy_RV / TAU).softmax(-1)
-        slope_RV = SLOPE_VV.double()[noisy_RV.argmax(-1)]
-        centred_RV = slope_RV - (soft_RV * slope_RV).sum(-1, keepdim=True)
-        total_V += density_R @ (soft_RV * centred_RV) / TAU
-    return total_V * step**2
+        for b in range(3):
+            weighted_RV = soft_RV * (density_R * (noisy_RV.argmax(-1) == b))[:, None]
+            total_bVV[b] += weighted_RV.sum(0).diag() - weighted_RV.T @ soft_RV
+    return total_bVV * step**2 / TAU
 
 
 def gumbel_gradients(draw: Sampler, seed: int, rows: int = 200_000) -> Tensor:
@@ -290,7 +310,9 @@ def gumbel_gradients(draw: Sampler, seed: int, rows: int = 200_000) -> Tensor:
 
 @pytest.mark.parametrize("samples", [1, 5])
 def test_gumbel_rao_has_the_mean_of_straight_through_gumbel(samples) -> None:
-    expected_V = straight_through_gumbel_by_quadrature()
+    expected_V = torch.einsum(
+        "bij,bj->i", gumbel_jacobians_by_quadrature(LOGITS_3), SLOPE_VV.double()
+    )
     assert_mean_is(gumbel_gradients(GumbelRao(TAU, samples), 0), expected_V, relative=0.02)
     # The quadrature itself, against the estimator that needs no conditional noise.
     assert_mean_is(gumbel_gradients(GumbelSoftmax(TAU, hard=True), 1), expected_V, relative=0.02)
@@ -309,20 +331,102 @@ def test_gumbel_rao_has_less_variance_the_more_samples() -> None:
         assert variance[1] - variance[k] == pytest.approx(of_noise * (1 - 1 / k), rel=0.05)
 
 
-def test_gumbel_rao_tends_to_the_zero_temperature_jacobian() -> None:
+@pytest.mark.parametrize(
+    ("draw", "limit"),
+    [(GumbelRao, zero_temperature_jacobian), (ReinMaxRao, half_darn_jacobian)],
+)
+def test_averaged_noise_tends_to_a_limit_at_zero_temperature(draw, limit) -> None:
     """The mean Jacobian given each token, and how far a higher temperature is from it."""
     rows, size = 600_000, len(LOGITS_3)
 
     def given_token(tau: float) -> list[Tensor]:
         torch.manual_seed(0)
-        ids_R, jacobian_RVV = row_jacobians(GumbelRao(tau, 4), LOGITS_3, rows)
+        ids_R, jacobian_RVV = row_jacobians(draw(tau, 4), LOGITS_3, rows)
         return [jacobian_RVV[ids_R == b].flatten(1).double() for b in range(size)]
 
     cold, warm = given_token(0.02), given_token(2.0)
     for b in range(size):
-        limit_D = zero_temperature_jacobian(LOGITS_3, b).flatten().double()
+        limit_D = limit(LOGITS_3, b).flatten().double()
         assert_mean_is(cold[b], limit_D, relative=0.06, slack=0.02)
         assert (warm[b].mean(0) - limit_D).norm() > 0.2 * limit_D.norm()
+
+
+# ── ReinMax with less variance ────────────────────────────────────────────────────────────────
+
+
+def test_reinmax_rao_has_its_own_mean_by_quadrature() -> None:
+    """Σ_b π_b (2 J^GR_b(log π') − ½ J(π)) ∇value(e_b), π' = (π + e_b)/2; it is not ReinMax's."""
+    prob_V = LOGITS_3.softmax(0).double()
+    expected_V, reinmax_V = torch.zeros(3).double(), torch.zeros(3).double()
+    for b in range(3):
+        between_V = (prob_V + torch.eye(3)[b]) / 2
+        given_b_VV = gumbel_jacobians_by_quadrature(between_V.log())[b] / between_V[b]
+        jacobian_VV = 2 * given_b_VV - softmax_jacobian(prob_V) / 2
+        expected_V += prob_V[b] * jacobian_VV @ SLOPE_VV[b].double()
+        reinmax_V += prob_V[b] * reinmax_jacobian(1.0)(LOGITS_3, b).double() @ SLOPE_VV[b].double()
+    actual_RV = gumbel_gradients(ReinMaxRao(TAU, 2), 0)
+    assert_mean_is(actual_RV, expected_V, relative=0.02)
+    assert (expected_V - reinmax_V).norm() > 0.2 * reinmax_V.norm()
+
+
+def reinmax_variance(draw: Sampler) -> float:
+    return float(gumbel_gradients(draw, 0).var(0).sum())
+
+
+def test_reinmax_rao_and_the_control_variate_have_less_variance_than_reinmax() -> None:
+    plain = reinmax_variance(ReinMax())
+    assert reinmax_variance(ReinMaxRao(TAU, 10)) < 0.7 * plain
+    assert reinmax_variance(ReinMax(control_variate=True)) < 0.6 * plain
+    warm = reinmax_variance(ReinMax(1.6))
+    assert reinmax_variance(ReinMax(1.6, control_variate=True)) < 0.8 * warm
+
+
+@pytest.mark.parametrize("tau", [1.0, 1.6])
+def test_the_control_variate_by_loops(tau) -> None:
+    """J_b (g − a) + Σ_c π_c J_c a, a the other rows' mean slope."""
+    torch.manual_seed(0)
+    logits_RV = LOGITS_3.expand(5, -1).clone().requires_grad_()
+    drawn = ReinMax(tau, control_variate=True)(logits_RV, 1)
+    slope_RV = torch.randn(5, 3)
+    (actual_RV,) = torch.autograd.grad((drawn.x * slope_RV).sum(), logits_RV)
+    jacobian_VVV = torch.stack([reinmax_jacobian(tau)(LOGITS_3, b) for b in range(3)])
+    mean_VV = torch.einsum("b,bij->ij", LOGITS_3.softmax(0), jacobian_VVV)
+    for row, b in enumerate(drawn.ids_R.tolist()):
+        others_V = torch.stack([slope_RV[r] for r in range(5) if r != row]).mean(0)
+        expected_V = jacobian_VVV[b] @ (slope_RV[row] - others_V) + mean_VV @ others_V
+        torch.testing.assert_close(actual_RV[row], expected_V)
+
+
+def test_a_single_row_has_no_control_variate() -> None:
+    slopes = []
+    for control in (False, True):
+        torch.manual_seed(0)
+        _, slope_RV = row_gradients(ReinMax(1.3, control), LOGITS_3, 1, value_with_slopes)
+        slopes.append(slope_RV)
+    torch.testing.assert_close(*slopes)
+
+
+@pytest.mark.parametrize("tau", [1.0, 1.6])
+def test_the_control_variate_keeps_the_mean_of_whole_sequences(tau, monkeypatch) -> None:
+    """Summed over all pairs of sentences: the rows of a batch meet in each other's gradients."""
+    space = SequenceSpace(vocab_size=2, length=3)
+    generator = make_generator("gru", space)
+    ids_RT = sentences(space)
+    prob_R = log_probs(generator, ids_RT).sum(1).exp().detach()
+
+    def mean_gradient(control: bool) -> Tensor:
+        estimator = Relaxed(space, lambda tau: ReinMax(tau, control), tau)
+        total = torch.zeros(())
+        for first, second in product(range(len(ids_RT)), repeat=2):
+            columns = iter(ids_RT[[first, second]].unbind(1))
+            forced = lambda probs, copies, columns=columns: next(columns)  # noqa: E731
+            monkeypatch.setattr("seqgan.estimators.straight_through.sample_categorical", forced)
+            rollout = estimator.sample(generator, SampleRequest(2))
+            loss = estimator.loss(generator, rollout, lambda x, mask: curved_value(x)).loss
+            total = total + prob_R[first] * prob_R[second] * gradient(loss, generator)
+        return total
+
+    assert_same_vector(mean_gradient(control=True), mean_gradient(control=False))
 
 
 # ── Whole sequences ───────────────────────────────────────────────────────────────────────────
@@ -344,6 +448,10 @@ SETTINGS = {
         "samples": 3,
         "temperature": 0.7,
     },
+    "reinmax_rao": {"name": "reinmax_rao", "samples": 3, "temperature": 0.7},
+    "reinmax with control": {"name": "reinmax", "temperature": 1.6, "control_variate": True},
+    "redge of one step": {"name": "redge", "steps": 1},
+    "redge of full noise": {"name": "redge", "steps": 3, "noise": 1},
 }
 
 
@@ -443,7 +551,7 @@ def test_the_tokens_are_samples_of_the_softmax_exactly_one_hot(name) -> None:
     assert chi_square_is_plausible(drawn.ids_R.bincount(minlength=4), LOGITS_4.softmax(0))
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", [name for name in DRAWS if "control" not in name])
 def test_row_n_times_batch_plus_b_is_copy_n_of_row_b(name) -> None:
     """In the tokens, and in where the gradient goes."""
     torch.manual_seed(0)

@@ -35,6 +35,7 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
         )
     },
     "zero_temperature": {"name": "zero_temperature"},
+    "redge": {"name": "redge"},
     "score_function": {
         "name": "score_function",
         "baseline": {"name": "leave_one_out"},
