@@ -159,6 +159,14 @@ class LearnedBaseline(Baseline):
         return value_BT
 
 
+def flat_groups(returns_KGT: Tensor) -> Tensor:
+    """Share of groups (second dimension) whose K members have equal returns: compared with each
+    other they teach nothing. Differences below 1e-5 of the largest return are rounding errors."""
+    spread_GT = returns_KGT.amax(0) - returns_KGT.amin(0)
+    flat_G = spread_GT.flatten(1).amax(1) <= 1e-5 * returns_KGT.abs().max()
+    return flat_G.float().mean()
+
+
 def value_loss(value_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
     """Mean squared error of a learned value over the steps that count."""
     return masked_mean((value_BT - returns_BT).square(), mask_BT)

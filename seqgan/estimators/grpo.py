@@ -23,6 +23,7 @@ from seqgan.core.modes import frozen
 from seqgan.core.numbers import check_range
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest
 from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
+from seqgan.estimators.baselines import flat_groups
 from seqgan.estimators.ppo import ClippedUpdates
 from seqgan.estimators.rewards import total_reward
 
@@ -55,8 +56,10 @@ class Grpo(SequenceEstimator):
     ) -> Surrogate:
         with torch.no_grad(), frozen(generator):
             value_B = total_reward(reward, terms)(rollout.tokens, rollout.mask_BT)
-        advantage_B = self._compare(value_B)
+        groups = value_B.view(self.samples if self.samples > 1 else len(value_B), -1)
+        advantage_B = self._compare(groups)
         stats = {
+            "flat_groups": flat_groups(groups[..., None]),
             "return": value_B.mean(),
             "advantage_rms": advantage_B.square().mean().sqrt(),
             "length": rollout.mask_BT.sum(1).float().mean(),
@@ -66,12 +69,10 @@ class Grpo(SequenceEstimator):
         first = updates.surrogate(self.epochs)
         return replace(first, stats=stats | first.stats)
 
-    def _compare(self, value_B: Tensor) -> Tensor:
-        """`advantage_B`: each value against its group's."""
-        size = self.samples if self.samples > 1 else len(value_B)
-        groups = value_B.view(size, -1)
+    def _compare(self, groups: Tensor) -> Tensor:
+        """`advantage_B`: each value against its group's; groups are columns."""
         centred = groups - groups.mean(0)
         if self.normalised:
-            floor = (1e-5 * value_B.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)
+            floor = (1e-5 * groups.abs().max()).clamp(min=torch.finfo(torch.float32).tiny)
             centred = centred / (centred.square().mean(0).sqrt() + floor)
         return centred.flatten()

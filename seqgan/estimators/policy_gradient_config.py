@@ -49,8 +49,9 @@ class PolicyGradientConfig(CriticEstimatorConfig):
     """What is subtracted from a return to lower the variance of the gradient."""
     term_baseline: AnyBaselineConfig | None = None
     """The same for each reward of whole sentences beside the critic's; null: as `baseline`."""
-    whiten: bool = False
-    """Divide advantages by their standard deviation over the batch (biased: couples the batch)."""
+    whiten: bool | Literal["each"] = False
+    """Divide advantages by their standard deviation over the batch (biased: couples the batch);
+    each: those of each reward by their own, before the sum (GDPO)."""
     entropy_bonus: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the mean entropy of each step's distribution, in nats."""
 

@@ -10,7 +10,9 @@ sequences, so its gradient is that of E[R], not of R/T. Credit G: `credit.py`; b
   (`term_baseline`). With Wang & Lee (2018) the critic rewards each step and the reconstruction the
   sentence: A_t = (G_t − b_t) + Σ_k w_k (R_k − b_k).
 - `whiten` subtracts the batch mean of the advantages and divides by their standard deviation:
-  biased, since each sequence then scales the others' gradients.
+  biased, since each sequence then scales the others' gradients. `each` does so with every reward's
+  advantages before their weighted sum, so that none drowns in another's scale: GDPO (Liu et al.
+  2026). Deviations: the group is the batch; the sum is not normalised once more.
 - `entropy_bonus` β adds β · mean_t H(p(· | x_<t)), differentiated in each step's own distribution
   only, not in the choice of prefixes (as usual, Mnih 2016).
 
@@ -20,6 +22,7 @@ The generator samples and is differentiated without dropout: both have the same 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -31,7 +34,7 @@ from seqgan.core.plain import StateDict
 from seqgan.core.types import Generator, Reward, RewardTerm, Rollout, SampleRequest, Stats
 from seqgan.decoding import Greedy, sample, token_log_probs
 from seqgan.estimators.base import SequenceEstimator, Surrogate, hard_samples
-from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns, value_loss
+from seqgan.estimators.baselines import Baseline, LeaveOneOut, Returns, flat_groups, value_loss
 from seqgan.estimators.credit import Credit, RewardedRollout, SequenceCredit, sequence_returns
 
 
@@ -49,7 +52,7 @@ class ScoreFunction(SequenceEstimator):
     baseline: Baseline = field(default_factory=LeaveOneOut)
     term_baseline: Baseline | None = None
     samples: int = 1
-    whiten: bool = False
+    whiten: bool | Literal["each"] = False
     entropy_bonus: float = 0.0
 
     def __post_init__(self) -> None:
@@ -98,19 +101,25 @@ class ScoreFunction(SequenceEstimator):
             Returns(returns_BT, mask_BT, self.samples, value_BT, lambda: returns_of(greedy()))
         )
         parts = {"critic": (returns_BT - baseline_BT) * mask_BT}
+        if self.whiten == "each":
+            parts["critic"] = whiten(parts["critic"], mask_BT, returns_BT.abs().max())
         values: Stats = {}
         scale = returns_BT.abs().max()
         for term in terms:
             with torch.no_grad(), frozen(generator):
                 term_BT, extra_BT = self._term_advantage(rollout, greedy, term)
             values[term.name] = masked_mean(term_BT, mask_BT)
+            if self.whiten == "each":
+                extra_BT = whiten(extra_BT, mask_BT, term_BT.abs().max())
             parts[term.name] = term.weight * extra_BT * mask_BT
             scale = torch.maximum(scale, (term.weight * term_BT).abs().max())
         advantage_BT = torch.stack(list(parts.values())).sum(0)
-        if self.whiten:
+        if self.whiten is True:
             advantage_BT = whiten(advantage_BT, mask_BT, scale)
             parts = {"all": advantage_BT}
         stats = _stats(returns_BT, advantage_BT, rollout) | values
+        if self.samples > 1:
+            stats["flat_groups"] = flat_groups(returns_BT.unflatten(0, (self.samples, -1)))
         baseline_loss = None if value_BT is None else value_loss(value_BT, returns_BT, mask_BT)
         return Advantages(parts, advantage_BT, stats, baseline_loss)
 

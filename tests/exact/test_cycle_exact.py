@@ -260,18 +260,35 @@ def test_the_self_critical_baseline_is_the_value_of_the_greedy_sentence_for_the_
 
 
 @pytest.mark.parametrize("bonus", [0.0, 0.3])
-@pytest.mark.parametrize("whiten", [False, True])
-def test_parts_sum_to_the_loss(whiten: bool, bonus: float) -> None:
+@pytest.mark.parametrize("whiten", [False, True, "each"])
+def test_parts_sum_to_the_loss(whiten: bool | str, bonus: float) -> None:
     """A game takes the parts: what is in none of them teaches nobody."""
     space, generator = ENDING, Translator(ENDING)
     rollout = rollout_of(torch.tensor([[0, 2], [1, 1]]), space, SOURCES)
     estimator = estimator_of(space, LOO, term_baseline=SELF, whiten=whiten, entropy_bonus=bonus)
     found = estimator.loss(generator, rollout, SentenceReward(space), term_of(space, SOURCES))
-    rewards = {"all"} if whiten else {"critic", "cycle"}
+    rewards = {"all"} if whiten is True else {"critic", "cycle"}
     assert set(found.parts) == (rewards | {"entropy"} if bonus else rewards)
     assert torch.equal(torch.stack(list(found.parts.values())).sum(), found.loss)
     alone = estimator.loss(generator, rollout, SentenceReward(space))
     assert alone.parts == {}
+
+
+def test_each_reward_can_be_normalised_before_the_sum() -> None:
+    """Whatever its scale, a reward weighs as much as its weight says: GDPO."""
+    space, generator, sources = ENDING, Translator(ENDING), SOURCES[[0, 1, 0]]
+    rollout = rollout_of(torch.tensor([[0, 2], [1, 1], [2, 2]]), space, sources)
+    reward, term = SentenceReward(space), term_of(space, sources)
+    mask_BT = rollout.mask_BT
+    estimator = estimator_of(space, NONE, whiten="each")
+    found = estimator.loss(generator, rollout, reward, term)
+    logp_BT = log_probs(generator, rollout)
+    for name, value, weight in (("critic", reward, 1.0), ("cycle", term.reward, WEIGHT)):
+        value_BT = value(rollout.ids_BT, mask_BT)[:, None].expand(-1, 2)
+        counted = value_BT[mask_BT]
+        unit_BT = (value_BT - counted.mean()) / counted.std(correction=0)
+        expected = -(weight * unit_BT * mask_BT * logp_BT).sum(1).mean()
+        torch.testing.assert_close(found.parts[name], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_a_null_reward_replaces_the_critics_and_not_the_terms() -> None:

@@ -35,6 +35,7 @@ from seqgan.estimators.grpo import Grpo
 from seqgan.estimators.maligan import Maligan
 from seqgan.estimators.policy_gradient_config import PpoConfig, ScoreFunctionConfig
 from seqgan.estimators.ppo import Ppo
+from seqgan.estimators.score_function import ScoreFunction
 from seqgan.models.config import RnnGeneratorConfig
 
 CPU = torch.device("cpu")
@@ -268,6 +269,26 @@ def test_normalised_grpo_has_its_own_enumerated_expectation(space, size) -> None
     assert_same_vector(actual, expected_score(generator, space, size, weigh), 1e-2)
     unbiased = gradient(true_loss(generator, space, value_R), generator)
     assert points_elsewhere(actual, unbiased)
+
+
+@pytest.mark.parametrize("samples", [2, 1])
+@pytest.mark.parametrize("name", ["grpo", "score_function", "ppo"])
+def test_groups_of_equal_rewards_are_counted(name: str, samples: int) -> None:
+    """With two samples of three conditions rows b and 3 + b are a group; one is equal but for
+    rounding. A batch of one group is not flat; only GRPO has such a group."""
+    generator = make_generator("gru", FIXED)
+    rollout = rollout_of(sentences(FIXED)[[0, 3, 5, 7, 1, 2]], FIXED)
+    value_B = torch.tensor([2.0, 1.0, 3.0, 2.000001, 1.1, 4.0])
+    if name == "grpo":
+        estimator: ScoreFunction | Grpo = grpo(FIXED, samples=samples)
+    else:
+        config = {"score_function": ScoreFunctionConfig, "ppo": PpoConfig}[name]
+        estimator = config(name=name, samples=samples).build(FIXED, CPU)
+    stats = estimator.loss(generator, rollout, lambda *_: value_B).stats
+    if samples == 2:
+        assert float(stats["flat_groups"]) == pytest.approx(1 / 3)
+    else:
+        assert float(stats.get("flat_groups", -1)) == (0 if name == "grpo" else -1)
 
 
 def test_groups_are_blocks_of_the_same_condition() -> None:
