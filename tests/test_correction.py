@@ -75,9 +75,13 @@ def test_corrected_samples_are_those_of_python(
         assert share.startswith("note: 0.25 ")
 
 
-def test_corrected_text(finished_text_run: Path, capsys: Capture) -> None:
+def test_corrected_text(tmp_path: Path, capsys: Capture) -> None:
     """Needs the run folder only: the file that it was trained on is gone."""
-    out, _ = sampled(capsys, str(finished_text_run), "-n", "5", "--correct", "8")
+    data = text_data(tmp_path / "text")
+    data["data"] |= dict.fromkeys(("valid_path", "test_path"), data["data"]["path"])
+    run = train(tmp_path / "run", data)
+    (tmp_path / "text").unlink()
+    out, _ = sampled(capsys, str(run), "-n", "5", "--correct", "8")
     assert len(out) == 5
 
 
@@ -165,6 +169,7 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
         "real data",
     ]
     assert [row["selected"] for row in found["rows"]] == [True, False, False, False, False]
+    assert list(correction["samples"]) == ["generator", *labels[1:4]]
     assert correction["sentence"].startswith("the critic ")
     shown = capsys.readouterr().err
     assert command(["evaluate", str(run)]) == 0
@@ -184,6 +189,18 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
     assert found["rows"][0]["metrics"]["certificate"] == certificate.gain
     assert certificate.gain == correction["certificate"]["gain"]
     assert certificate.low < certificate.gain < certificate.high
+
+
+def test_too_few_held_out_sentences_are_said_to_be_too_few(tmp_path: Path, capsys: Capture) -> None:
+    run = train(tmp_path / "run", {**RESIDUAL, **text_data(tmp_path / "text")})
+    said = "too few held-out sentences to tell what the critic is worth: it takes at least 10"
+    shown = capsys.readouterr().err
+    assert shown.splitlines()[-1].startswith(said)
+    correction = json.loads((run / "evaluation.json").read_text())["correction"]
+    assert list(correction["samples"]) == ["generator", "distilled"]
+    assert all(line in shown for lines in correction["samples"].values() for line in lines)
+    with pytest.raises(UserError, match=said):
+        seqgan.open_run(run).certificate()
 
 
 def test_other_games_have_the_certificate_and_no_further_rows(

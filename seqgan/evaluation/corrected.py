@@ -50,6 +50,8 @@ FITTING = 1
 """Seed of the samples that a calibration is fitted to: others than those of the table."""
 LEAST_ACCEPTANCE = 0.02
 """With fewer of the generator's samples accepted, evaluation leaves out exact samples."""
+LEAST_HELD_OUT = 10
+"""Sentences that a calibration is fitted to and measured on at least."""
 SHOWN_BESIDE = 4
 SCORED_IN_TRAINING = 500
 """Held-out sentences, and as many samples, that a critic scores at most during training: its cost
@@ -183,7 +185,7 @@ def measure_worth(
     writer = Decoded(generator, evaluator.space, AS_TRAINED)
     fitted_to = Scored.of(critic, evaluator.draw(writer, "valid", samples, FITTING))
     held_out = Scored.of(critic, evaluator.draw(writer, "test", samples))
-    if min(len(part.d_real_N) for part in (fitted_to, held_out)) < 2:
+    if min(len(part.d_real_N) for part in (fitted_to, held_out)) < LEAST_HELD_OUT:
         return None
     calibration = fitted_to.calibrated(clip)
     f_real_N, f_fake_M = held_out.weights(calibration)

@@ -1,5 +1,7 @@
 """Tables on stdout, in a terminal or in a file."""
 
+from functools import partial
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,12 +47,13 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
         for lines in zip(*samples.values(), strict=True):
             table.add_row(*map(Text, lines))
         console.print(table)
-    facts = (
-        f"exact correction accepts {found['acceptance']:.3g} of the generator's samples; effective "
-        f"share of weighted samples {found['effective_share']:.3g}"
-    )
-    for line in (facts, found["sentence"]):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    if "acceptance" in found:
+        say(
+            f"exact correction accepts {found['acceptance']:.3g} of the generator's samples; "
+            f"effective share of weighted samples {found['effective_share']:.3g}"
+        )
+    say(found["sentence"])
 
 
 def print_probe(found: JsonObject) -> None:

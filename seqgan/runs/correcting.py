@@ -19,6 +19,7 @@ from seqgan.decoding.correction import Correction, Exact, OneOf, Rule, sample_co
 from seqgan.evaluation.base import DecodingSetting, Metrics
 from seqgan.evaluation.corrected import (
     AS_TRAINED,
+    LEAST_HELD_OUT,
     SHOWN_BESIDE,
     corrected_rows,
     critic_progress,
@@ -33,6 +34,10 @@ from seqgan.metrics.certificate import Certificate
 from seqgan.training.player import Player
 
 CORRECTION_FILE = "correction.json"
+_TOO_FEW = (
+    "too few held-out sentences to tell what the critic is worth: it takes at least "
+    f"{LEAST_HELD_OUT} for validation and {LEAST_HELD_OUT} for the test"
+)
 MOST_RIVALS = 1_000
 """Samples of which one is kept, at most."""
 _ELSEWHERE = ResidualGameConfig()
@@ -95,24 +100,26 @@ def evaluate_correction(
     generator: Generator,
     critic: Critic,
     step: int,
-) -> Corrected | None:
-    """Measure it, and write correction.json; None with too few sentences to do so.
+    others: dict[str, list[str]],
+) -> Corrected:
+    """Measure it, and write correction.json; with too few sentences to do so, only say that.
 
-    Rows are measured for game residual only: drawing them takes many times as long as the
-    generator's own row.
+    `others`: what other players have written, by label. Rows are measured for game residual only:
+    drawing them takes many times as long as the generator's own row.
     """
     game, samples = _game(experiment), experiment.evaluation.samples
     one_of = game.resample
     if game is _ELSEWHERE:
         samples = min(samples, _MEASURED_ELSEWHERE)
+    plain = evaluator.written(Decoded(generator, evaluator.space, AS_TRAINED), SHOWN_BESIDE)
+    written = {"generator": plain.lines, **others}
     worth = measure_worth(evaluator, generator, critic, samples, game.clip)
     if worth is None:
-        return None
+        return Corrected([], {"sentence": _TOO_FEW, "samples": written})
     rows = []
     if game is not _ELSEWHERE:
         rows = corrected_rows(evaluator, generator, critic, worth, samples, one_of)
     resampled = worth.resampled(one_of, experiment.evaluation.seed)
-    plain = evaluator.written(Decoded(generator, evaluator.space, AS_TRAINED), SHOWN_BESIDE)
     own = worth.critic
     found = {
         "sentence": critic_sentence(own.gain, own.low, own.high),
@@ -122,7 +129,7 @@ def evaluate_correction(
         "calibration": asdict(worth.calibration),
         "log_z": worth.log_z,
         **describe_worth(worth),
-        "samples": {"generator": plain.lines, **{row.label: row.lines for row in rows}},
+        "samples": {**written, **{row.label: row.lines for row in rows}},
     }
     _write(folder, worth.calibration, worth.log_z, step)
     return Corrected([table_row(row.label, row.metrics) for row in rows], found)
@@ -131,6 +138,8 @@ def evaluate_correction(
 def read_certificate(folder: Path, evaluation: JsonObject) -> Certificate:
     """The critic's own certificate in evaluation.json. Raises `UserError` where it has none."""
     found = evaluation.get("correction")
+    if isinstance(found, dict) and found.get("sentence") == _TOO_FEW:
+        raise UserError(f"{folder}: {_TOO_FEW}")
     if not isinstance(found, dict) or not isinstance(found.get("certificate"), dict):
         raise UserError(f"{folder}: has no certificate yet; run 'seqgan evaluate {folder}'")
     try:

@@ -19,6 +19,7 @@ from seqgan.core.saved_files import to_json, write_json
 from seqgan.core.types import Critic
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import CERTIFICATE, CRITIC_METRICS
+from seqgan.evaluation.corrected import SHOWN_BESIDE
 from seqgan.evaluation.select import evaluate, rounds, table_row
 from seqgan.evaluation.sheets import write_gif
 from seqgan.evaluation.task import Task
@@ -57,9 +58,9 @@ def evaluate_run(
         task = bar.add_task("evaluating", total=rounds(config, settings), note="")
         rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
         _write_sheets(folder, evaluator.sheets(generator))
-        others = _other_writers(experiment, data, state, device)
-        corrected = _correct(experiment, folder, data, generator, state, device)
-    if corrected:
+        others, written = _other_writers(experiment, data, state, device)
+        corrected = _correct(experiment, folder, data, generator, state, written, device)
+    if corrected and "certificate" in corrected.found:
         selected = next(row for row in rows if row["selected"])
         selected["metrics"] |= {name: corrected.found[name] for name in CRITIC_METRICS[:2]}
         selected["metrics"][CERTIFICATE] = corrected.found["certificate"]["gain"]
@@ -88,16 +89,17 @@ def evaluate_run(
 
 def _other_writers(
     experiment: Experiment, data: Task, state: StateDict, device: torch.device
-) -> list[JsonObject]:
-    """Rows of the players that write as the generator does."""
-    config, rows = experiment.evaluation, []
+) -> tuple[list[JsonObject], dict[str, list[str]]]:
+    """Rows of the players that write as the generator does, and a few samples of each."""
+    config, rows, written = experiment.evaluation, [], {}
     for name, label in OTHER_WRITERS.items():
         if name in state["players"]:
             writer = load_generator(experiment, data.space, state, device, name)
             setting = DecodingSetting(config.temperature)
             metrics = data.evaluator.generated(writer, "test", config.samples, setting)
             rows.append(table_row(label, metrics))
-    return rows
+            written[label] = list(data.evaluator.show(writer, setting).lines[:SHOWN_BESIDE])
+    return rows, written
 
 
 def _correct(
@@ -106,6 +108,7 @@ def _correct(
     data: Task,
     generator: Any,
     state: StateDict,
+    written: dict[str, list[str]],
     device: torch.device,
 ) -> Corrected | None:
     """The critic as a correction of the generator, where it can be one."""
@@ -114,8 +117,9 @@ def _correct(
         return None
     critic = load_critic(experiment, data.space, state, device)
     assert critic is not None, "there is a critic"
+    evaluator, step = data.evaluator, state["step"]
     return evaluate_correction(
-        experiment, folder, data.evaluator, generator, cast(Critic, critic), state["step"]
+        experiment, folder, evaluator, generator, cast(Critic, critic), step, written
     )
 
 

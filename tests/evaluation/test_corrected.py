@@ -216,7 +216,7 @@ class Lengths(Critic):
 def test_known_tokens_carry_the_whole_correction(tmp_path: Path) -> None:
     """It is credited to the end token, which is never `<unk>`."""
     lines = {"train": "a b\na b a b\n" * 20, "valid": "a b a b\n" * 9 + "a c\n"}
-    lines["test"] = "a b c d\n" * 3
+    lines["test"] = "a b c d\n" * 10
     for name, content in lines.items():
         (tmp_path / name).write_text(content)
     files: dict[str, Any] = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
