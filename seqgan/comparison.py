@@ -10,6 +10,7 @@ from seqgan.core.errors import UserError, as_path, refuse_string, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
+from seqgan.reporting.export import write_tables
 from seqgan.reporting.html import render_report
 from seqgan.reporting.measured import data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
@@ -39,7 +40,7 @@ class Comparison:
     """What came of a study."""
 
     report: Path
-    """report.html; beside it stands comparison.json."""
+    """report.html; beside it stand comparison.json, and table.csv and table.tex of its results."""
     failures: list[str]
     """One line for each run that failed."""
     arms: list[Arm]
@@ -93,6 +94,7 @@ def _run_and_report(
     _write_summary(arms, baseline, folder)
     report = folder / "report.html"
     write_text(report, render_report(study.name, arms, baseline, metrics))
+    write_tables(comparison_table(arms, metrics), folder / "table")
     return Comparison(report, failures, arms, baseline, metrics)
 
 

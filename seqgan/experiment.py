@@ -175,6 +175,11 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
     # Without files the configuration decides the data; files may move, with hashes in data.json.
     if not any(key.endswith("path") for key in flatten(started.data.model_dump())):
         _check_same(started, experiment, ["data"])
+    text_features = experiment.evaluation.text_features
+    if text_features.measure == "evaluate":
+        asked = text_features.model_copy(update={"measure": "always"})
+        evaluation = experiment.evaluation.model_copy(update={"text_features": asked})
+        experiment = experiment.model_copy(update={"evaluation": evaluation})
     return experiment
 
 

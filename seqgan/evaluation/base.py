@@ -93,6 +93,10 @@ class Evaluator(ABC, Generic[GeneratorT_contra]):
         """The settings to evaluate, the configured one first."""
         return [DecodingSetting(config.temperature)]
 
+    def control_settings(self) -> list[DecodingSetting]:
+        """Settings that are measured beside those, as controls that nothing selects."""
+        return []
+
     @abstractmethod
     def generated(
         self, generator: GeneratorT_contra, split: str, samples: int, setting: DecodingSetting

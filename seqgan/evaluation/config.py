@@ -1,6 +1,6 @@
 """Configuration of evaluation: how much is sampled, and which rule picks what is reported."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from seqgan.core.types import Batch, SequenceSpace
     from seqgan.evaluation.feature_extractor import FeatureExtractor
+    from seqgan.evaluation.text_extractor import TextExtractor
 
 Positive = Annotated[int, Field(gt=0)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a sentence with others
@@ -65,6 +67,40 @@ class FeatureExtractorConfig(Config):
         return cached_extractor(spec, x_NCHW, labels_NA, device)
 
 
+class TextFeaturesConfig(Config):
+    """The network that text is measured with, and when; see docs/text.md."""
+
+    measure: Literal["evaluate", "always", "never"] = "evaluate"
+    """When: by `seqgan evaluate` only, at the end of training too, or never. Validation during
+    training does without."""
+    path: str | None = None
+    """Hub id or folder of a `transformers` encoder; null: a language model is trained on the
+    training text."""
+    updates: Positive = 1_000
+    """Training updates of 32 sentences; of few sentences at most five epochs."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of its parameters and batches, the same for every run that is to be compared."""
+
+    def build(
+        self,
+        sentences: "Batch",
+        space: "SequenceSpace",
+        decode: "Callable[[list[int]], str]",
+        device: "torch.device",
+    ) -> "TextExtractor":
+        """The network for such training sentences, trained at most once on one machine."""
+        from seqgan.evaluation.text_extractor import (
+            Encoder,
+            LanguageModelSpec,
+            kept_language_model,
+        )
+
+        if self.path is not None:
+            return Encoder(self.path, decode, device)
+        spec = LanguageModelSpec(space.vocab_size, space.length, self.updates, self.seed)
+        return kept_language_model(spec, sentences)
+
+
 class SelectionConfig(Config):
     """A rule that picks what is reported, the same for every arm; it uses validation data only."""
 
@@ -103,6 +139,8 @@ class EvaluationConfig(Config):
     """Order of the n-gram model that scores translations; for two kinds of text."""
     feature_extractor: FeatureExtractorConfig = FeatureExtractorConfig()
     """The feature extractor of pictures."""
+    text_features: TextFeaturesConfig = TextFeaturesConfig()
+    """Measures of text on features of a network; for data of sentences."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1234
     """Seed of the generated sequences, the same in every evaluation."""
 

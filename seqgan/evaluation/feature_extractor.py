@@ -13,34 +13,31 @@ number it gives: `fid@cnn-1a2b3c4d`. Equal names mean equal networks, bit for bi
 
 Deviation from Gidaris et al.: each picture of a batch gets one random turn instead of all four.
 
-Training is repeatable on one machine: own seed, on the CPU, on one thread (with another number of
-threads sums round differently). Extractors are kept in `$SEQGAN_CACHE`, else in ~/.cache/seqgan,
-each under the hash of everything that it came from; damaged ones are trained again.
+Training is repeatable on one machine: own seed, on the CPU, on one thread. Extractors are kept by
+`extractor_store.py`.
 """
 
-import hashlib
-import inspect
-import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.core.progress import progress_bar
 from seqgan.core.rng import isolated
+from seqgan.evaluation.extractor_store import (
+    kept_network,
+    key_of,
+    one_thread,
+    parameters_hash,
+    rate_factor,
+)
 from seqgan.models.image.feature_net import FeatureNet
-from seqgan.training.checkpoint import load_tree, save_tree
 
 Kind = Literal["labels", "rotations", "random"]
 PREFIXES = {"labels": "cnn", "rotations": "rotnet", "random": "randconv"}
@@ -99,15 +96,6 @@ class FeatureExtractor:
             yield features.float().cpu(), [head.float().cpu() for head in heads]
 
 
-def parameters_hash(network: nn.Module) -> str:
-    """SHA-256 of all parameters and running statistics, as float32, in the order they have."""
-    digest = hashlib.sha256()
-    for value in network.state_dict().values():
-        if value.is_floating_point():  # the count of batches decides nothing
-            digest.update(value.detach().float().cpu().contiguous().numpy().data)
-    return digest.hexdigest()
-
-
 # ── Training ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -160,7 +148,7 @@ def _fit(
     labels_NA: Tensor | None,
     advance: Callable[[], None],
 ) -> None:
-    """Adam; its rate rises linearly for a tenth of the updates and falls to 0 behind them."""
+    """Adam, with `rate_factor`."""
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: rate_factor(k, spec.updates))
     for _ in range(spec.updates):
@@ -181,12 +169,6 @@ def _fit(
         advance()
 
 
-def rate_factor(update: int, updates: int) -> float:
-    """min((k + 1) / w, (U − k) / (U − w + 1)) at update k of U, with w = U/10."""
-    rising = max(1, updates // 10)
-    return min((update + 1) / rising, (updates - update) / (updates - rising + 1))
-
-
 def shifted(x_NCHW: Tensor, most: int = 2) -> Tensor:
     """The batch, moved as one by up to `most` pixels in x and y; the border is repeated."""
     height, width = x_NCHW.shape[-2:]
@@ -202,23 +184,7 @@ def turned(x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     return x_4NCHW[quarters_N, torch.arange(len(x_NCHW))], quarters_N[:, None]
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread inside the block."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 # ── The store ─────────────────────────────────────────────────────────────────────────────────
-
-
-def default_folder() -> Path:
-    base = os.environ.get("SEQGAN_CACHE")
-    return (Path(base) if base else Path.home() / ".cache" / "seqgan") / "feature_extractors"
 
 
 def cached_extractor(
@@ -230,17 +196,15 @@ def cached_extractor(
 ) -> FeatureExtractor:
     """The extractor of these pictures: the one kept in `folder` (None: `default_folder()`), or new.
 
-    Raises what `train_extractor` does. A folder that cannot be written costs time and nothing else.
+    Raises what `train_extractor` does.
     """
-    entry = (folder or default_folder()) / _key(spec, x_NCHW, labels_NA)
-    network = _stored(entry, spec)
-    if network is not None:
-        return FeatureExtractor(spec, network, device)
-    shutil.rmtree(entry, ignore_errors=True)  # a damaged one
-    extractor = _train_with_bar(spec, x_NCHW, labels_NA)
-    _store(entry, extractor)
-    # Another process may have been first: both go on with what is stored.
-    return FeatureExtractor(spec, _stored(entry, spec) or extractor.network, device)
+    network = kept_network(
+        key_of(spec, (FeatureExtractor, FeatureNet), x_NCHW, labels_NA),
+        lambda: FeatureNet(spec.channels, spec.heads),
+        lambda: _train_with_bar(spec, x_NCHW, labels_NA).network,
+        folder,
+    )
+    return FeatureExtractor(spec, network, device)
 
 
 def _train_with_bar(
@@ -252,44 +216,3 @@ def _train_with_bar(
     with progress_bar() as bar:
         task = bar.add_task("training the feature extractor", total=spec.updates, note="")
         return train_extractor(spec, x_NCHW, labels_NA, cpu, lambda: bar.advance(task))
-
-
-def _key(spec: ExtractorSpec, x_NCHW: Tensor, labels_NA: Tensor | None) -> str:
-    """Of everything that decides an extractor: its spec, pictures, labels, torch and this code."""
-    digest = hashlib.sha256(json.dumps([asdict(spec), torch.__version__]).encode())
-    for source in (__file__, inspect.getfile(FeatureNet)):
-        digest.update(Path(source).read_bytes())
-    for data in (x_NCHW, labels_NA):
-        if data is not None:
-            digest.update(str(tuple(data.shape)).encode())
-            digest.update(data.cpu().contiguous().numpy().data)
-    return digest.hexdigest()[:32]
-
-
-def _store(entry: Path, extractor: FeatureExtractor) -> None:
-    """Complete or not at all; what another process has stored meanwhile stays, and a disk that
-    cannot be written is no reason to stop."""
-    network = extractor.network
-    tree = {"parameters": dict(network.state_dict()), "sha256": parameters_hash(network)}
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=entry.parent) as own:
-            save_tree(tree, Path(own) / "extractor")
-            (Path(own) / "extractor").rename(entry)
-    except (OSError, SafetensorError):
-        return
-
-
-def _stored(entry: Path, spec: ExtractorSpec) -> FeatureNet | None:
-    """The network of an entry; None where it is missing or damaged."""
-    if not entry.is_dir():
-        return None
-    with isolated(spec.seed):  # a new network draws its parameters, and training must not notice
-        network = FeatureNet(spec.channels, spec.heads)
-    try:
-        tree = load_tree(entry)
-        network.load_state_dict(tree["parameters"])
-        intact = parameters_hash(network) == tree["sha256"]
-    except Exception:  # whatever is wrong with it, it can be made again
-        return None
-    return network if intact else None

@@ -34,9 +34,14 @@ def evaluate(
         metrics = evaluator.generated(generator, "test", config.samples, setting)
         rows.append(table_row(setting.label, metrics, setting, setting == chosen))
         advance()
+    for setting in _controls(evaluator, settings):
+        metrics = evaluator.generated(generator, "test", config.samples, setting)
+        rows.append(table_row(setting.label, metrics, setting))
+        advance()
     others = evaluator.baselines("test", config.samples)
     others["real data"] = evaluator.real("test", config.samples)
     rows += [table_row(label, metrics) for label, metrics in others.items()]
+    advance()
     return rows, evaluator.show(generator, chosen)
 
 
@@ -48,9 +53,21 @@ def table_row(
     return {"label": label, **drawn, "selected": selected, "metrics": metrics}
 
 
-def rounds(config: EvaluationConfig, settings: list[DecodingSetting]) -> int:
-    """How often `evaluate` measures the generator: a choice takes each setting twice."""
-    return len(settings) * (2 if _has_choice(config, settings) else 1)
+def rounds(
+    evaluator: Evaluator[GeneratorT_contra],
+    config: EvaluationConfig,
+    settings: list[DecodingSetting],
+) -> int:
+    """How often `evaluate` advances: a choice takes each setting twice; one round is for what is no
+    generator."""
+    times = 2 if _has_choice(config, settings) else 1
+    return len(settings) * times + len(_controls(evaluator, settings)) + 1
+
+
+def _controls(
+    evaluator: Evaluator[GeneratorT_contra], settings: list[DecodingSetting]
+) -> list[DecodingSetting]:
+    return [setting for setting in evaluator.control_settings() if setting not in settings]
 
 
 def _has_choice(config: EvaluationConfig, settings: list[DecodingSetting]) -> bool:

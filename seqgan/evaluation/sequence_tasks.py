@@ -2,6 +2,7 @@
 
 import torch
 
+from seqgan.core.batches import take
 from seqgan.core.types import Batch, SpacePair
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.lexicons import prior_logits
@@ -15,6 +16,7 @@ from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.prompted import PromptedTextEvaluator
 from seqgan.evaluation.task import Prompts, SequenceSets, Task, TaskSetup
 from seqgan.evaluation.text import TextEvaluator
+from seqgan.evaluation.text_features import TextFeatures
 from seqgan.evaluation.translation import TranslationEvaluator
 from seqgan.evaluation.translation_scores import TextScores
 
@@ -55,10 +57,32 @@ def text_task(setup: TaskSetup, corpus: Corpus) -> Task:
     return Task(
         corpus.space,
         (Stream(train, setup.batch_size, setup.seed),),
-        TextEvaluator(corpus, setup.device, evaluation.seed, evaluation.references),
+        TextEvaluator(
+            corpus,
+            setup.device,
+            evaluation.seed,
+            evaluation.references,
+            _text_features(setup, corpus),
+        ),
         {".": corpus.tokenizer},
         corpus.report,
         SequenceSets(train, valid),
+    )
+
+
+def _text_features(setup: TaskSetup, corpus: Corpus) -> TextFeatures | None:
+    """What measures the text at the end, where the configuration asks for it."""
+    config = setup.evaluation.text_features
+    if config.measure != "always":
+        return None
+    train, test = (Batch(split.ids_NT, split.mask_NT) for split in (corpus.train, corpus.test))
+    space, tokenizer = corpus.space, corpus.tokenizer
+    return TextFeatures(
+        lambda: config.build(train, space, tokenizer.decode, setup.device),
+        train,
+        take(test, slice(setup.evaluation.references)),
+        space.vocab_size,
+        tokenizer.unk_id,
     )
 
 

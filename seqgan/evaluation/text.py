@@ -11,6 +11,8 @@
     length           mean words per sample
     unknown          share of the samples' tokens that are `<unk>`
 
+With `features`, test data are measured by those of `text_features.py` too, which has control rows.
+
 All metrics count `<unk>` as one word, in samples, references and real data alike; `unk_rate` of
 every split is in `notes`.
 
@@ -26,22 +28,34 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.counts import unk_rates
-from seqgan.evaluation.base import Metrics, ShownLines
+from seqgan.evaluation.base import DecodingSetting, Metrics, ShownLines
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
+from seqgan.evaluation.text_features import TextFeatures
 from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
 from seqgan.metrics import diversity, exact_bleu
 from seqgan.metrics.corpus import Corpus as Words
+
+CONTROL_SETTINGS = [DecodingSetting(0.5), DecodingSetting(1.5)]
+"""Too sure of itself, and too random."""
 
 
 class TextEvaluator(WriterEvaluator):
     """Measures generators, and training sentences for the real-data row."""
 
-    def __init__(self, corpus: Corpus, device: torch.device, seed: int, references: int) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        device: torch.device,
+        seed: int,
+        references: int,
+        features: TextFeatures | None = None,
+    ) -> None:
         self.space = corpus.space
         self._corpus = corpus
         self._device = device
         self._seed = seed
         self._references = references
+        self._features = features
         self._unk_id = corpus.tokenizer.unk_id
         self._splits: dict[str, EncodedSplit] = {"valid": corpus.valid, "test": corpus.test}
         self._train = self._words(corpus.train.ids_NT, corpus.train.mask_NT)
@@ -81,10 +95,25 @@ class TextEvaluator(WriterEvaluator):
     def real(self, split: str, samples: int) -> Metrics:
         """Training sentences against the same references; they have no likelihood."""
         train = self._corpus.train
-        metrics = self._overlap(train.ids_NT[:samples], train.mask_NT[:samples], split)
+        metrics = self._overlap(
+            train.ids_NT[:samples], train.mask_NT[:samples], split, copies=False
+        )
         return metrics | {"in_train": None}  # 1 by construction
 
-    def _overlap(self, ids_NT: Tensor, mask_NT: Tensor, split: str) -> Metrics:
+    def control_settings(self) -> list[DecodingSetting]:
+        return [] if self._features is None else CONTROL_SETTINGS
+
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        if self._features is None:
+            return {}
+        rows: dict[str, Metrics] = {}
+        for name, sentences in self._features.controls(samples).items():
+            assert sentences.mask is not None, "sentences have masks"
+            rows[name] = self._overlap(sentences.x, sentences.mask, split)
+        return rows
+
+    def _overlap(self, ids_NT: Tensor, mask_NT: Tensor, split: str, copies: bool = True) -> Metrics:
+        """`copies`: whether nearness to the training sentences is measured."""
         sentences = self._words(ids_NT, mask_NT)
         real = self._splits[split]
         references = self._words(real.ids_NT[: self._references], real.mask_NT[: self._references])
@@ -99,7 +128,15 @@ class TextEvaluator(WriterEvaluator):
             "in_train": diversity.share_in_train(sentences, self._train),
             "length": diversity.mean_length(sentences),
             "unknown": unknown_share(ids_NT, mask_NT, self.space.end_id, self._unk_id),
+            **self._on_features(ids_NT, mask_NT, split, copies),
         }
+
+    def _on_features(self, ids_NT: Tensor, mask_NT: Tensor, split: str, copies: bool) -> Metrics:
+        if self._features is None or split != "test":
+            return {}
+        found = self._features.measure(Batch(ids_NT.cpu(), mask_NT.cpu()), copies)
+        self.notes |= self._features.notes
+        return found
 
     def _words(self, ids_NT: Tensor, mask_NT: Tensor) -> Words:
         return Words.from_masked(ids_NT.cpu().numpy(), mask_NT.cpu().numpy(), self.space.end_id)

@@ -16,6 +16,8 @@ from seqgan.core.errors import UserError
 from seqgan.core.progress import duration
 from seqgan.core.saved_files import check_output, write_text
 from seqgan.reporting.corrections import certificate_lines, correction_table
+from seqgan.reporting.export import write_tables
+from seqgan.reporting.frontier import frontier_table
 from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
@@ -117,6 +119,7 @@ def render_report(
         certificates=certificate_lines(arms),
         curves=[learning_curve(arms, metric) for metric in ordered],
         sweeps=sweep_figures(arms),
+        frontier=frontier_table(arms),
         samples=[(a, texts) for a in arms if (texts := _samples(a)) or not _picture_run(a)],
         galleries=galleries,
         pictures_note=pictures_note,
@@ -127,14 +130,15 @@ def render_report(
 
 
 def write_report(runs: list[Path], output: Path) -> None:
-    """Report on any run folders: runs that differ in their seed only become one arm."""
+    """Report on any run folders: runs that differ in their seed only become one arm. The table of
+    results is written beside the page too, as CSV and LaTeX."""
     if not runs:
         raise UserError("no run to report on; name at least one run folder")
     check_output(output)
     arms = group_runs([read_run(path) for path in runs])
     title = arms[0].label if len(arms) == 1 else f"Comparison of {len(arms)} arms"
-    page = render_report(title, arms)
-    write_text(output, page)
+    write_text(output, render_report(title, arms))
+    write_tables(comparison_table(arms, metric_names(arms)), output)
 
 
 def _summary_line(arms: list[Arm]) -> str:

@@ -38,7 +38,11 @@ INK = "#010203"  # stands for currentColor, which matplotlib does not know
 SIZE_INCHES = (5.6, 3.2)
 
 # Quality against diversity, or against coverage: what a temperature trades. x, then y.
-SWEEP_PAIRS = (("nll_oracle", "nll_test"), ("self_bleu_4", "bleu_4"))
+SWEEP_PAIRS = (
+    ("nll_oracle", "nll_test"),
+    ("self_bleu_4", "bleu_4"),
+    ("reverse_lm_score@trigram", "lm_score@trigram"),
+)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ def evaluate_run(
     generator = load_generator(experiment, data.space, state, device)
     settings = evaluator.settings(config, config.sweep)
     with progress_bar() as bar, autocast(device, experiment.train.precision):
-        task = bar.add_task("evaluating", total=rounds(config, settings), note="")
+        total = rounds(evaluator, config, settings)
+        task = bar.add_task("evaluating", total=total, note="")
         rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
         _write_sheets(folder, evaluator.sheets(generator))
         others, written = _other_writers(experiment, data, state, device)

@@ -13,12 +13,11 @@ import torch
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.evaluation import feature_extractor as module
+from seqgan.evaluation.extractor_store import parameters_hash, rate_factor
 from seqgan.evaluation.feature_extractor import (
     AT_ONCE,
     ExtractorSpec,
     cached_extractor,
-    parameters_hash,
-    rate_factor,
     shifted,
     train_extractor,
     turned,

@@ -78,7 +78,23 @@ def test_a_sweep_chooses_on_validation_data_and_reports_test_data(mode: str, cho
     assert [row["label"] for row in rows[3:]] == ["rule", "real data"]
     assert rows[-1]["metrics"]["samples"] == 7
     assert {samples for _, samples, _ in evaluator.asked} == {7}
-    assert moves == 6, "each setting on validation data, then on test data"
+    assert moves == 7, "each setting on validation data, then on test data; then all that is none"
+
+
+def test_controls_are_measured_once_and_selected_by_nothing() -> None:
+    class Controlled(Recorded):
+        def control_settings(self) -> list[DecodingSetting]:
+            return [DecodingSetting(0.5), DecodingSetting(2.0)]
+
+    config = EvaluationConfig(samples=7, temperature=0.5)
+    evaluator, moves = Controlled(VALUES), []
+    settings = evaluator.settings(config, False)
+    rows, _ = evaluate(evaluator, None, config, settings, lambda: moves.append(1))
+    assert [(row["temperature"], row["selected"]) for row in rows] == [
+        (0.5, True), (2.0, False), (None, False), (None, False),
+    ]  # fmt: skip
+    assert [split for split, *_ in evaluator.asked] == ["test", "test"]
+    assert len(moves) == rounds(evaluator, config, settings) == 3
 
 
 @pytest.mark.parametrize("values", [[None, 2.0, 1.0], [2.0, 1.0, None]], ids=str)
@@ -118,13 +134,13 @@ def test_a_sweep_says_from_its_start_how_long_it_takes(
     )
     settings = temperatures_and_nuclei(config, True)
     with progress.progress_bar() as bar:
-        task = bar.add_task("evaluating", total=rounds(config, settings), note="")
-        evaluate(Slow(VALUES), None, config, settings, lambda: bar.advance(task))
+        evaluator = Slow(VALUES)
+        total = rounds(evaluator, config, settings)
+        task = bar.add_task("evaluating", total=total, note="")
+        evaluate(evaluator, None, config, settings, lambda: bar.advance(task))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == (6 if metric else 3)
     assert lines[0].endswith(
-        "1 of 6, 40 s gone, about 3 min 20 s left"
-        if metric
-        else "1 of 3, 40 s gone, about 1 min 20 s left"
+        "1 of 7, 40 s gone, about 4 min left" if metric else "1 of 4, 40 s gone, about 2 min left"
     )
-    assert " left" not in lines[-1]
+    assert lines[-1].endswith(", about 40 s left"), "simple rules and real data are a round too"
