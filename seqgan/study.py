@@ -9,6 +9,7 @@
 
 An arm's `set` replaces nodes of the base configuration by dotted keys. How results are evaluated
 and selected is the same for every arm: `evaluation` can be set for the whole study only.
+An arm with `runs_of` and `row` trains nothing: it is another row of what those runs measured.
 No torch here: every run is a process of its own.
 """
 
@@ -20,7 +21,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Self
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, model_validator
@@ -61,6 +62,22 @@ class ArmConfig(Config):
     evaluation are those of the study's base. Null: the study's base itself."""
     set: JsonObject = {}
     """Dotted keys of the experiment and the values they take in this arm."""
+    runs_of: str | None = None
+    """Another arm, whose runs this one reports by the `row` below; nothing is trained for it. Null:
+    it has runs of its own."""
+    row: str | None = None
+    """With `runs_of`: the label of the row that stands for the arm, as `corrected (exact)`."""
+
+    @model_validator(mode="after")
+    def _row_of_other_runs(self) -> Self:
+        if (self.runs_of is None) != (self.row is None):
+            raise ValueError(f"arm '{self.name}': runs_of and row go together; set both or neither")
+        if self.runs_of is not None and (self.base is not None or self.set):
+            raise ValueError(
+                f"arm '{self.name}' reports the runs of '{self.runs_of}', so it has no base and "
+                "no set; remove them"
+            )
+        return self
 
 
 class StudyConfig(Config):
@@ -82,7 +99,7 @@ class StudyConfig(Config):
     """What is compared: variations of the base experiment."""
 
     @model_validator(mode="after")
-    def _names_fit(self) -> "StudyConfig":
+    def _names_fit(self) -> Self:
         names = [arm.name for arm in self.arms]
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
@@ -95,7 +112,13 @@ class StudyConfig(Config):
         if self.baseline is not None and self.baseline not in names:
             hint = did_you_mean(self.baseline, names)
             raise ValueError(f"baseline='{self.baseline}': no such arm{hint or ''}")
+        trained = [arm.name for arm in self.arms if arm.runs_of is None]
         for arm in self.arms:
+            if arm.runs_of is not None and arm.runs_of not in trained:
+                raise ValueError(
+                    f"arm '{arm.name}': runs_of='{arm.runs_of}': no such arm with runs of its own; "
+                    f"choose from: {', '.join(trained)}"
+                )
             unfair = [key for key in arm.set if key.split(".")[0] in ("evaluation", "seed", "run")]
             if unfair:
                 raise ValueError(
@@ -150,10 +173,11 @@ def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> 
     """Every run of the study, each configuration validated before anything is written."""
     shared = read_yaml((path.parent / study.base).resolve())
     _check_metrics(study, path, shared)
-    trees = {arm.name: _arm_tree(study, arm, shared, path, overrides) for arm in study.arms}
+    arms = [arm for arm in study.arms if arm.runs_of is None]
+    trees = {arm.name: _arm_tree(study, arm, shared, path, overrides) for arm in arms}
     runs = []
     for seed in study.seeds:  # seeds outermost: a broken-off study has whole comparisons
-        for arm in study.arms:
+        for arm in arms:
             run_folder = folder / arm.name / f"seed-{seed}"
             source = f"{path}: arm '{arm.name}'"
             overridden = trees[arm.name].copy()
@@ -335,8 +359,10 @@ def arms_of(study: StudyConfig, runs: list[PlannedRun]) -> list[Arm]:
     """The runs of each arm that have a folder, for tables and reports; without any, no arm."""
     arms = []
     for arm in study.arms:
-        folders = [run.folder for run in runs if run.arm == arm.name]
+        folders = [run.folder for run in runs if run.arm == (arm.runs_of or arm.name)]
         found = [read_run(path) for path in folders if (path / "run.json").exists()]
+        if arm.row is not None:
+            found = [run.by_row(arm.row) for run in found]
         if found:
             arms.append(Arm(arm.name, arm.label or arm.name, arm.null_arm, found))
     return arms

@@ -142,7 +142,7 @@ def write_report(runs: list[Path], output: Path) -> None:
 
 
 def _summary_line(arms: list[Arm]) -> str:
-    runs = [run for arm in arms for run in arm.runs]
+    runs = list({run.path: run for arm in arms for run in arm.runs}.values())
     seeds = {run.seed for run in runs}
     seconds = sum(run.last_line.get("seconds", 0) for run in runs)
     parts = [

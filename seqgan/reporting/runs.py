@@ -6,7 +6,7 @@ read: its last log line may be cut off, and its final evaluation is missing.
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -112,6 +112,21 @@ class Run:
     def decoding_rows(self) -> list[JsonObject]:
         """The generator's rows: several where decoding was swept."""
         return [row for row in self._rows if row.get("label") != REAL_DATA]
+
+    def by_row(self, label: str) -> "Run":
+        """The same run with another row, and its samples, in the place of the selected one, and
+        without what is about the generator alone: learning curves and sentences."""
+        bare = replace(self, evals=[], samples=[], pictures=Pictures(), effect=None)
+        if self.final is None:
+            return bare
+        samples = ((self.final.get("correction") or {}).get("samples") or {}).get(label, [])
+        rows = [
+            {**row, "selected": row["label"] == label}
+            for row in self._rows
+            if row["label"] in (label, REAL_DATA)
+        ]
+        final = {key: value for key, value in self.final.items() if key != "correction"}
+        return replace(bare, final={**final, "rows": rows, "warnings": []}, samples=samples)
 
     @cached_property
     def measured_on(self) -> str:
