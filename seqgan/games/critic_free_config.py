@@ -29,7 +29,7 @@ class MleGameConfig(AnyGameConfig):
 
     name: Literal["mle"] = "mle"
     loss: AnyLikelihoodConfig | None = None
-    """What takes the place of the likelihood; null: nothing."""
+    """What takes the place of the likelihood: {name: tailr}, gold, mixce or emo; null: nothing."""
     scheduled_sampling: ShareSchedule | None = None
     """Probability with which the generator reads its own token instead of the real one, by
     generator update (a baseline, not a likelihood). Null: real tokens only."""
