@@ -224,6 +224,9 @@ class CorrectedGenerator:
     n samples the rivals of Lawson's bound.
     """
 
+    normalised = False
+    """log Z is an estimate, and a bound is below the likelihood."""
+
     def __init__(
         self,
         generator: Generator,
@@ -231,8 +234,10 @@ class CorrectedGenerator:
         space: SequenceSpace,
         rule: Rule,
         f_fake_M: Tensor,
+        unk_id: int | None = None,
     ) -> None:
         self.rule = rule
+        self._unk_id = unk_id
         self._generator = generator
         self._correction = correction
         self._space = space
@@ -251,14 +256,22 @@ class CorrectedGenerator:
         """`logp_NT` in nats, in float64 on the CPU. For one of n samples each sentence's sum is a
         lower bound (Lawson et al. 2019), averaged over sets of n − 1 samples.
 
-        What the correction adds is credited to the last token of a sentence, so that sums per
-        sentence are right, and single tokens but the last are the generator's.
+        What the correction adds is credited to the last token of a sentence that is not `unk_id`,
+        so that sums per sentence are right with and without unknown tokens; all other tokens have
+        the generator's. A sentence that was cut ends without an end token, perhaps in `<unk>`.
         """
         assert batch.mask is not None, "sequences have masks"
         logp_NT = held_out_log_probs(self._generator, batch.x, batch.mask, cond=batch.cond)
-        last_N1 = batch.mask.sum(1, keepdim=True).cpu() - 1
+        last_N1 = self._last_known(batch.x.cpu(), batch.mask.cpu())
         added_N = self.log_ratio(self._correction.log_weight(self._generator, batch))
         return logp_NT.cpu().double().scatter_add(1, last_N1, added_N[:, None])
+
+    def _last_known(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
+        """Column [N, 1] of the last token that is not `unk_id`; of the last one where all are."""
+        column_T = torch.arange(1, ids_NT.shape[1] + 1)
+        known_NT = mask_NT if self._unk_id is None else mask_NT & (ids_NT != self._unk_id)
+        counted_NT = torch.where(known_NT.any(1, keepdim=True), known_NT, mask_NT)
+        return (counted_NT * column_T).argmax(1, keepdim=True)
 
     def log_ratio(self, f_N: Tensor) -> Tensor:
         """What the correction adds to the log-probability of whole sequences with log weights f."""

@@ -226,7 +226,9 @@ def corrected_rows(
         rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
     rows = []
     for label, rule in rules.items():
-        writer = CorrectedGenerator(generator, correction, evaluator.space, rule, worth.f_fake_M)
+        writer = CorrectedGenerator(
+            generator, correction, evaluator.space, rule, worth.f_fake_M, evaluator.unk_id
+        )
         writes = isinstance(rule, OneOf) or worth.acceptance >= LEAST_ACCEPTANCE
         draws = evaluator.draw(writer, "test", samples if writes else 0)
         if isinstance(rule, OneOf):

@@ -106,6 +106,8 @@ class OracleEvaluator(WriterEvaluator):
         assert logq_RT is not None, "the writer has a density"
         weight_R, logp_R = listing.log_weight_R.cpu(), listing.logp_R.cpu()
         logq_R = logq_RT.cpu().sum(1)
+        if not writer.normalised:
+            logq_R = logq_R - (logq_R + weight_R).logsumexp(0)
         return {
             "nll_oracle": _cross_entropy(logq_R + weight_R, logp_R) / self.space.length,
             "entropy": _cross_entropy(logq_R + weight_R, logq_R) / self.space.length,

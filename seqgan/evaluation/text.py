@@ -56,7 +56,7 @@ class TextEvaluator(WriterEvaluator):
         self._seed = seed
         self._references = references
         self._features = features
-        self._unk_id = corpus.tokenizer.unk_id
+        self.unk_id = self._unk_id = corpus.tokenizer.unk_id
         self._splits: dict[str, EncodedSplit] = {"valid": corpus.valid, "test": corpus.test}
         self._train = self._words(corpus.train.ids_NT, corpus.train.mask_NT)
         # BLEU and its like depend on the number of sentences: both rows have to have as many.

@@ -24,6 +24,11 @@ from seqgan.evaluation.config import SHOWN
 class Writer(Protocol):
     """Writes sentences and knows their likelihood."""
 
+    @property
+    def normalised(self) -> bool:
+        """Whether probabilities of all sequences sum to 1, rather than nearly."""
+        ...
+
     def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
         """So many sentences, a row for each of `cond` where there are prompts."""
         ...
@@ -40,6 +45,10 @@ class Decoded:
     generator: Generator
     space: SequenceSpace
     setting: DecodingSetting
+
+    @property
+    def normalised(self) -> bool:
+        return True
 
     def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
         draw = Ancestral(self.setting.temperature, top_p=self.setting.top_p)
@@ -83,6 +92,8 @@ class WriterEvaluator(Evaluator[Generator]):
     """Measures any writer of sentences."""
 
     space: SequenceSpace
+    unk_id: int | None = None
+    """The token that stands for all words that the vocabulary lacks; None: there is none."""
     settings = staticmethod(temperatures_and_nuclei)
 
     @abstractmethod

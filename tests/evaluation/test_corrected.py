@@ -82,8 +82,11 @@ def test_the_corrected_rows_divergence_is_the_generators_minus_the_certificate(l
     f_R = Correction(lab.critic, worth.calibration).log_weight(lab.generator, lab.everything)
     mean_f, log_z = float(lab.logp_R.exp() @ f_R), float((lab.logg_R + f_R).logsumexp(0))
     assert T * exact.metrics["kl_forward"] == pytest.approx(
-        T * plain["kl_forward"] - (mean_f - worth.log_z), rel=1e-4
+        T * plain["kl_forward"] - (mean_f - log_z), rel=1e-4
     )
+    assert abs(worth.log_z - log_z) > 1e-3  # by samples
+    logq_R = lab.logg_R + f_R - log_z
+    assert T * exact.metrics["entropy"] == pytest.approx(-float(logq_R.exp() @ logq_R), rel=1e-4)
     assert worth.corrected.low <= mean_f - log_z <= worth.corrected.high
     gain = worth.corrected.gain
     assert gain > 0.2
@@ -213,13 +216,17 @@ class Lengths(Critic):
         return Scores(mask.sum(1).float())
 
 
-def test_known_tokens_carry_the_whole_correction(tmp_path: Path) -> None:
-    """It is credited to the end token, which is never `<unk>`."""
+@pytest.mark.parametrize(("test", "tokens", "known"), [("a b c d", 5, 3), ("a b a b a c d", 6, 5)])
+def test_known_tokens_carry_the_whole_correction(
+    tmp_path: Path, test: str, tokens: int, known: int
+) -> None:
+    """A sentence that was cut has no end token, and here ends in `<unk>`."""
     lines = {"train": "a b\na b a b\n" * 20, "valid": "a b a b\n" * 9 + "a c\n"}
-    lines["test"] = "a b c d\n" * 10
+    lines["test"] = f"{test}\n" * 10
     for name, content in lines.items():
         (tmp_path / name).write_text(content)
     files: dict[str, Any] = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
+    files["overlong"] = "truncate"
     data = TextDataConfig(path=str(tmp_path / "train"), length=6, **files)
     experiment = tiny_experiment({"data": data.model_dump()})
     task = build_task(experiment, CPU)
@@ -232,7 +239,7 @@ def test_known_tokens_carry_the_whole_correction(tmp_path: Path) -> None:
     row = corrected_rows(evaluator, generator, Lengths(), worth, 40, 16)[0].metrics
     gain = worth.corrected.gain
     assert gain > 0.5
-    # Five tokens to a sentence with its end, two of them unknown.
-    assert row["nll_test"] == pytest.approx(plain["nll_test"] - gain / 5, rel=1e-5)
-    assert row["nll_known_test"] == pytest.approx(plain["nll_known_test"] - gain / 3, rel=1e-5)
+    assert row["nll_test"] == pytest.approx(plain["nll_test"] - gain / tokens, rel=1e-5)
+    expected = plain["nll_known_test"] - gain / known
+    assert row["nll_known_test"] == pytest.approx(expected, rel=1e-5)
     assert {"bleu_2", "self_bleu_2", "unknown"} <= row.keys()
