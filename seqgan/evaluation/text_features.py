@@ -40,7 +40,7 @@ from seqgan.evaluation.text_extractor import TextExtractor
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
 from seqgan.metrics.mauve import mauve
-from seqgan.metrics.memorisation import memorisation
+from seqgan.metrics.memorisation import compare_distances, nearest_distances
 from seqgan.metrics.ngram_lm import NgramModel
 from seqgan.metrics.two_sample import two_sample_test
 
@@ -83,7 +83,8 @@ class TextFeatures:
             **two_sample_test(real_NF, fake_NF),
         }
         if copies:
-            metrics |= memorisation(fake_NF, real_NF, self._train_features)
+            distance_N = nearest_distances(fake_NF, self._train_features)
+            metrics |= compare_distances(distance_N, self._reference_distances)
         logp_NT = self._extractor.log_probs(sentences)
         if logp_NT is not None:
             metrics["lm_score"] = self._per_known_token(-logp_NT.numpy(), sentences)
@@ -131,6 +132,11 @@ class TextFeatures:
     @cached_property
     def _train_features(self) -> Tensor:
         return self._extractor.features(self._train)
+
+    @cached_property
+    def _reference_distances(self) -> Tensor:
+        """Of the references to their nearest training sentences."""
+        return nearest_distances(self._reference_features, self._train_features)
 
     @cached_property
     def _reference_trigrams(self) -> NgramModel:

@@ -33,14 +33,19 @@ BLOCK = 2048
 
 
 def memorisation(fake_NF: Tensor, heldout_MF: Tensor, train_KF: Tensor) -> dict[str, float]:
-    """The three numbers, from features or flat pictures. Raises `ValueError` for an empty set.
+    """The three numbers, from features or flat pictures. Raises `ValueError` for an empty set."""
+    sets = fake_NF, heldout_MF
+    return compare_distances(*(nearest_distances(features, train_KF) for features in sets))
+
+
+def compare_distances(fake_distance_N: Tensor, heldout_distance_M: Tensor) -> dict[str, float]:
+    """The three numbers from the distances of both sets to their nearest training samples.
 
     The ratio is infinite, or NaN if both medians are 0, where most held-out samples are copies.
     """
     from scipy.stats import mannwhitneyu  # half a second that runs on text need not wait
 
-    fake_N = nearest_distances(fake_NF, train_KF).cpu().numpy()
-    heldout_M = nearest_distances(heldout_MF, train_KF).cpu().numpy()
+    fake_N, heldout_M = fake_distance_N.cpu().numpy(), heldout_distance_M.cpu().numpy()
     edge = np.quantile(heldout_M, NEAR_QUANTILE, method="lower")
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.median(fake_N) / np.median(heldout_M)

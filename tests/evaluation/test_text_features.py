@@ -206,6 +206,22 @@ def test_the_two_directions_are_not_mixed_up(model: LanguageModel) -> None:
     assert found["lm_score@trigram"] < found["reverse_lm_score@trigram"] - 1
 
 
+def test_what_does_not_change_between_rows_is_computed_once(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures, read = features(model), []
+
+    def counted(network: LanguageModel, batch: Batch) -> torch.Tensor:
+        read.append(len(batch.x))
+        return plain(network, batch)
+
+    plain = LanguageModel.features
+    monkeypatch.setattr(LanguageModel, "features", counted)
+    for seed in (3, 4):
+        measures.measure(sentences(60, seed), copies=True)
+    assert sorted(read) == [60, 60, 200, 300]
+
+
 def test_too_few_sentences_are_not_measured() -> None:
     def refuse() -> LanguageModel:
         raise AssertionError("no network is trained for nothing")
