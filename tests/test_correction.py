@@ -171,10 +171,14 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
     assert [row["selected"] for row in found["rows"]] == [True, False, False, False, False]
     assert list(correction["samples"]) == ["generator", *labels[1:4]]
     assert correction["sentence"].startswith("the critic ")
+    whole, own = (correction[name]["gain"] for name in ("corrected", "certificate"))
+    facts = f"({whole / 3:.3f} per token) below the generator's at T = 1, of which a power of its "
+    facts += f"own probability alone gives {whole - own:.3f}"
     shown = capsys.readouterr().err
     assert command(["evaluate", str(run)]) == 0
     for text in (shown, capsys.readouterr().out):
         assert text.splitlines()[-1] == correction["sentence"]
+        assert text.splitlines()[-3].endswith(facts)
         assert all(label in text for label in labels)
         for lines in correction["samples"].values():
             assert len(lines) == 4
@@ -189,6 +193,22 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
     assert found["rows"][0]["metrics"]["certificate"] == certificate.gain
     assert certificate.gain == correction["certificate"]["gain"]
     assert certificate.low < certificate.gain < certificate.high
+
+
+def test_a_checkpoint_before_the_critics_first_update_says_so_last(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """The generator does not change while the critic learns, so neither does its likelihood."""
+    stages = [{"repeat": 4, "phases": {"mle": 1}}, {"repeat": 4, "phases": {"critic": 1}}]
+    rule = {"evaluation.select": {"metric": "nll_valid"}, "train.eval_every": 4}
+    run = train(tmp_path / "run", {**RESIDUAL, "schedule": stages, **rule})
+    said = "its critic had not been trained at the reported checkpoint, which "
+    said += "evaluation.select.metric=nll_valid has picked; resume it with "
+    said += "evaluation.select.metric=null to report the last one"
+    assert capsys.readouterr().err.splitlines()[-1] == f"the critic corrects nothing: {said}"
+    assert said in refusal(capsys, "sample", str(run), "--correct", "exact")
+    assert command(["train", "--resume", str(run), "evaluation.select.metric=null"]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("the critic lowers held-out nll by")
 
 
 def test_too_few_held_out_sentences_are_said_to_be_too_few(tmp_path: Path, capsys: Capture) -> None:

@@ -166,6 +166,11 @@ class Worth:
         return float(log_mean_exp(self.f_fake_M))
 
     @property
+    def effective_samples(self) -> float:
+        """How many samples the weights leave effective."""
+        return self.corrected.effective_share * len(self.f_fake_M)
+
+    @property
     def acceptance(self) -> float:
         """Share of the generator's samples that exact sampling keeps."""
         return float((self.f_fake_M - self.calibration.limits[1]).exp().mean())

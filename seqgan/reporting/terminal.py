@@ -49,6 +49,14 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
         console.print(table)
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if "acceptance" in found:
+        whole, own = found["corrected"], found["certificate"]
+        half = (whole["high"] - whole["low"]) / 2
+        say(
+            f"the corrected generator's held-out nll is {whole['gain']:.3f} ± {half:.3f} nats per "
+            f"sentence ({whole['gain'] / whole['tokens']:.3f} per token) below the generator's at "
+            "T = 1, of which a power of its own probability alone gives "
+            f"{whole['gain'] - own['gain']:.3f}"
+        )
         say(
             f"exact correction accepts {found['acceptance']:.3g} of the generator's samples; "
             f"effective share of weighted samples {found['effective_share']:.3g}"

@@ -50,7 +50,13 @@ def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:
     """Why the critic of a checkpoint cannot correct its generator; None where it can."""
     reason = experiment.why_not_corrected
     if reason is None and state["players"]["critic"]["updates"] == 0:
-        return "its critic had not been trained at the reported checkpoint"
+        rule = experiment.evaluation.select.metric
+        picked = (
+            f", which evaluation.select.metric={rule} has picked; resume it with "
+            "evaluation.select.metric=null to report the last one"
+        )
+        found = "its critic had not been trained at the reported checkpoint"
+        return found + (picked if rule else "")
     return reason
 
 
@@ -122,7 +128,7 @@ def evaluate_correction(
     resampled = worth.resampled(one_of, experiment.evaluation.seed)
     own = worth.critic
     found = {
-        "sentence": critic_sentence(own.gain, own.low, own.high),
+        "sentence": critic_sentence(own.gain, own.low, own.high, worth.effective_samples),
         "certificate": asdict(own),
         "corrected": asdict(worth.corrected),
         "resampled": None if resampled is None else {"n": one_of, **asdict(resampled)},

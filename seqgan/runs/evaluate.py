@@ -112,9 +112,14 @@ def _correct(
     written: dict[str, list[str]],
     device: torch.device,
 ) -> Corrected | None:
-    """The critic as a correction of the generator, where it can be one."""
+    """The critic as a correction of the generator, where it can be one; in game residual, which is
+    about that, else why not."""
     (folder / CORRECTION_FILE).unlink(missing_ok=True)
-    if not isinstance(data.evaluator, WriterEvaluator) or why_not_corrected(experiment, state):
+    reason = why_not_corrected(experiment, state)
+    if reason is not None and experiment.game.name == "residual":
+        sentence = f"the critic corrects nothing: {reason}"
+        return Corrected([], {"sentence": sentence, "samples": written})
+    if reason is not None or not isinstance(data.evaluator, WriterEvaluator):
         return None
     critic = load_critic(experiment, data.space, state, device)
     assert critic is not None, "there is a critic"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seqgan.core.reported import PhaseEffect, ReportedCheckpoint
+from seqgan.core.reported import PhaseEffect, ReportedCheckpoint, critic_sentence
 
 END = ReportedCheckpoint(2200, 2200, finished=True, selected_by=None)
 
@@ -85,3 +85,25 @@ def test_an_infinite_value_comes_back_from_json() -> None:
     assert effect is not None
     assert effect.verdict == "better"
     assert str(effect) == "adversarial phase: kl_forward inf → 0.5"
+
+
+@pytest.mark.parametrize(
+    ("gain", "effective", "sentence"),
+    [
+        (0.139, 2_000, "lowers held-out nll by 0.139 ± 0.010 nats per sentence (95 %)"),
+        (-0.139, 2_000, "raises held-out nll by 0.139 ± 0.010 nats per sentence (95 %)"),
+        (
+            0.002,
+            2_000,
+            "lowers held-out nll by 0.002 ± 0.010 nats per sentence (95 %): not to be told from 0",
+        ),
+        (
+            0.139,
+            12.3,
+            "lowers held-out nll by 0.139 ± 0.010 nats per sentence (95 %); its weights leave only "
+            "12 effective samples, so that the gain may be lower",
+        ),
+    ],
+)
+def test_what_a_critic_is_worth(gain: float, effective: float, sentence: str) -> None:
+    assert critic_sentence(gain, gain - 0.01, gain + 0.01, effective) == f"the critic {sentence}"
