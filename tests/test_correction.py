@@ -20,7 +20,9 @@ import seqgan
 from seqgan.cli import run as command
 from seqgan.core.errors import UserError
 from seqgan.evaluation.config import CRITIC_METRICS
+from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.experiment import Experiment
+from seqgan.runs import correcting
 from seqgan.runs.correcting import CORRECTION_FILE
 
 Capture = pytest.CaptureFixture[str]
@@ -270,6 +272,32 @@ def test_curves_begin_when_the_critic_has_learned_and_select(tmp_path: Path) -> 
         assert gain is not None
     best = json.loads((folder / "checkpoints" / "best.json").read_text())
     assert best["value"] == max(curves[step][2] for step in (12, 16))
+
+
+def test_a_rule_cannot_select_the_critic_that_is_worth_least(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    path = write_config(tmp_path / "c.yaml", {"evaluation.select": {"metric": "certificate"}})
+    assert "picks the critic that is worth least" in refusal(capsys, "train", str(path))
+
+
+def test_at_another_temperature_few_more_samples_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the certificate, which is about temperature 1."""
+    drawn: list[tuple[float, int]] = []
+    draw = OracleEvaluator.draw
+
+    def noting(evaluator: Any, writer: Any, split: str, samples: int, seed: int = 0) -> Any:
+        if split == "valid" and seed == 0:
+            drawn.append((writer.setting.temperature, samples))
+        return draw(evaluator, writer, split, samples, seed)
+
+    monkeypatch.setattr(OracleEvaluator, "draw", noting)
+    monkeypatch.setattr(correcting, "SCORED_IN_TRAINING", 20)
+    cold = {"temperature": 0.5, "samples_during_training": 30}
+    train(tmp_path / "run", {"evaluation": cold})
+    assert drawn[-2:] == [(0.5, 30), (1.0, 20)]
 
 
 def test_a_rule_cannot_select_by_a_certificate_that_there_is_not(

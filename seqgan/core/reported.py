@@ -89,10 +89,13 @@ FEWEST_EFFECTIVE = 100
 50 of them, and where it fails the gain was too high."""
 
 
-def critic_sentence(gain: float, low: float, high: float, effective: float) -> str:
+def critic_sentence(
+    gain: float, low: float, high: float, effective: float, alpha_at_limit: bool = False
+) -> str:
     """What a critic is worth, by its certificate with the 95 % interval, in nats per sentence.
 
-    `effective`: how many samples the weights leave effective.
+    `effective`: how many samples the weights leave effective. `alpha_at_limit`: the logits are a
+    small part of a log density ratio, as those of a critic on shuffled labels are.
     """
     verb, sign = ("raises", -1) if high < 0 else ("lowers", 1)
     by = f"{sign * gain:.3f} ± {(high - low) / 2:.3f}"
@@ -102,4 +105,10 @@ def critic_sentence(gain: float, low: float, high: float, effective: float) -> s
         if effective < FEWEST_EFFECTIVE
         else ""
     )
-    return f"the critic {verb} held-out nll by {by} nats per sentence (95 %){doubt}{few}"
+    little = (
+        "; its logits are tiny (α is at its limit): it has learned little, and random features may "
+        "gain as much"
+        if alpha_at_limit and low > 0
+        else ""
+    )
+    return f"the critic {verb} held-out nll by {by} nats per sentence (95 %){doubt}{few}{little}"

@@ -145,6 +145,15 @@ class EvaluationConfig(Config):
     """Seed of the generated sequences, the same in every evaluation."""
 
     @model_validator(mode="after")
+    def _a_certificate_is_to_be_large(self) -> Self:
+        if self.select.metric == CERTIFICATE and self.select.mode == "min":
+            raise ValueError(
+                "select.mode=min: with select.metric=certificate it picks the critic that is worth "
+                "least; set select.mode to max"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _patience_waits_for_a_metric(self) -> Self:
         for field in ("select", "sweep_select"):
             rule = getattr(self, field)

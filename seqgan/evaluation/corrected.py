@@ -15,6 +15,7 @@ Everything is about the generator as it was trained, at temperature 1.
 """
 
 from dataclasses import dataclass, replace
+from math import isclose
 
 import torch
 from torch import Tensor
@@ -35,6 +36,7 @@ from seqgan.evaluation.base import DecodingSetting, Metrics
 from seqgan.evaluation.config import CERTIFICATE
 from seqgan.evaluation.writer import Decoded, Draws, WriterEvaluator
 from seqgan.metrics.certificate import (
+    MOST_ALPHA,
     Certificate,
     Gain,
     calibrate,
@@ -169,6 +171,11 @@ class Worth:
     def effective_samples(self) -> float:
         """How many samples the weights leave effective."""
         return self.corrected.effective_share * len(self.f_fake_M)
+
+    @property
+    def alpha_at_limit(self) -> bool:
+        """Whether a larger factor on the critic's logits would have been better on validation."""
+        return isclose(self.calibration.alpha, MOST_ALPHA)
 
     @property
     def acceptance(self) -> float:

@@ -43,7 +43,7 @@ _ERROR = 0.05
 """Probability with which a finite-sample bound may be wrong."""
 _ABOVE_CEILING = 0.01
 """Share of the validation sentences whose f is lowered to the ceiling."""
-_MOST_ALPHA = 2.0
+MOST_ALPHA = 2.0
 """A critic that has learned the log ratio has α ≈ 1, an overconfident one less. The tiny logits of
 one that has learned nothing are a random feature, of which a large α would make something."""
 _NEWTON_STEPS, _HALVINGS, _BISECTIONS = 50, 30, 80
@@ -106,7 +106,7 @@ def calibrate(
     scale_K = fake_MK.std(0, correction=0)
     scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)
     real_NK, fake_MK = real_NK / scale_K, fake_MK / scale_K
-    most = _MOST_ALPHA * float(scale_K[0])
+    most = MOST_ALPHA * float(scale_K[0])
     weights_K = torch.zeros(2, dtype=torch.float64)
     if use_critic:
         weights_K = _best_weights(real_NK, fake_MK, weights_K, torch.tensor([True, True]))

@@ -20,6 +20,7 @@ from seqgan.evaluation.base import DecodingSetting, Metrics
 from seqgan.evaluation.corrected import (
     AS_TRAINED,
     LEAST_HELD_OUT,
+    SCORED_IN_TRAINING,
     SHOWN_BESIDE,
     corrected_rows,
     critic_progress,
@@ -82,7 +83,8 @@ def measure_progress(
     if critic.updates == 0:
         return metrics
     if setting != AS_TRAINED:
-        draws = evaluator.draw(Decoded(generator, evaluator.space, AS_TRAINED), "valid", count)
+        as_trained = Decoded(generator, evaluator.space, AS_TRAINED)
+        draws = evaluator.draw(as_trained, "valid", min(count, SCORED_IN_TRAINING))
     with critic.evaluated() as network:
         return metrics | critic_progress(cast(Critic, network), draws, _game(experiment).clip)
 
@@ -128,7 +130,9 @@ def evaluate_correction(
     resampled = worth.resampled(one_of, experiment.evaluation.seed)
     own = worth.critic
     found = {
-        "sentence": critic_sentence(own.gain, own.low, own.high, worth.effective_samples),
+        "sentence": critic_sentence(
+            own.gain, own.low, own.high, worth.effective_samples, worth.alpha_at_limit
+        ),
         "certificate": asdict(own),
         "corrected": asdict(worth.corrected),
         "resampled": None if resampled is None else {"n": one_of, **asdict(resampled)},

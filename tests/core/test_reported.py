@@ -107,3 +107,10 @@ def test_an_infinite_value_comes_back_from_json() -> None:
 )
 def test_what_a_critic_is_worth(gain: float, effective: float, sentence: str) -> None:
     assert critic_sentence(gain, gain - 0.01, gain + 0.01, effective) == f"the critic {sentence}"
+
+
+def test_a_critic_of_tiny_logits_is_said_to_have_learned_little() -> None:
+    said = "it has learned little, and random features may gain as much"
+    assert critic_sentence(0.005, 0.003, 0.007, 2_000, alpha_at_limit=True).endswith(said)
+    assert said not in critic_sentence(0.005, 0.003, 0.007, 2_000)
+    assert said not in critic_sentence(0.001, -0.001, 0.003, 2_000, alpha_at_limit=True)

@@ -104,6 +104,14 @@ def test_the_corrected_rows_divergence_is_the_generators_minus_the_certificate(l
     assert all(len(row.lines) == 4 for row in (exact, one_of))
 
 
+def test_tiny_logits_have_the_largest_alpha(lab: Lab) -> None:
+    assert not lab.worth().alpha_at_limit
+    tiny = Logits(0.01 * lab.critic._logit_R)
+    found = measure_worth(lab.evaluator, lab.generator, tiny, 2_000, CLIP)
+    assert found is not None
+    assert found.alpha_at_limit
+
+
 def test_the_share_that_is_accepted_is_the_normaliser_below_the_ceiling(lab: Lab) -> None:
     worth = lab.worth()
     f_R = Correction(lab.critic, worth.calibration).log_weight(lab.generator, lab.everything)

@@ -286,7 +286,10 @@ def test_the_prompts_place_is_in_checkpoints(tmp_path: Path) -> None:
             },
             ["data.prompts", "game.name=mle", "leave it out"],
         ),
-        ({"game": {"name": "adversarial"}}, ["game.name=adversarial", "mle, residual, conditional"]),
+        (
+            {"game": {"name": "adversarial"}},
+            ["game.name=adversarial", "mle, residual, conditional"],
+        ),
     ],
     ids=["paired", "mle", "adversarial"],
 )
