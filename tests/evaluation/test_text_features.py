@@ -282,6 +282,18 @@ def test_evaluate_measures_features_and_training_does_not(text_run: Path) -> Non
     assert list(labelled(text_run)) == ["generator, T = 1", "real data"]
 
 
+def test_always_is_at_the_end_of_training_and_not_in_its_validation(tmp_path: Path) -> None:
+    data = text_data(tmp_path / "corpus.txt")
+    data["data"] |= {"test_fraction": 0.4, "valid_fraction": 0.1}
+    asked = {
+        "evaluation.text_features": {"measure": "always", "updates": 2},
+        "evaluation.samples_during_training": 32,
+    }
+    folder = train(tmp_path / "run", data | asked)
+    assert all(on_features(row) for row in labelled(folder).values())
+    assert "@" not in (folder / "metrics.jsonl").read_text()
+
+
 def test_a_sweep_measures_features_on_test_data_only(text_run: Path) -> None:
     changed = ["evaluation.text_features.updates=2", "evaluation.sweep_temperatures=[0.5,2.0]"]
     assert run(["evaluate", str(text_run), "--sweep", "evaluation.sweep_top_p=[]", *changed]) == 0
