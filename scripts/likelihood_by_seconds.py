@@ -1,8 +1,8 @@
 """Held-out likelihood of experiments on text after the same CPU seconds, side by side.
 
-Each experiment's first stage, which must be likelihood alone, is trained for the longest of
-`--seconds` or to its end. Seconds are of this process, on one thread; reading and measuring do not
-count. A line for each experiment, seed and time:
+Each experiment's first stage, which must be likelihood (and rollback), is trained for the longest
+of `--seconds` or to its end. Seconds are of this process, on one thread; reading and measuring do
+not count. A line for each experiment, seed and time:
 
     updates, nll_valid, nll_test, nll_known_test      as `seqgan evaluate` has them
 
@@ -31,6 +31,7 @@ from seqgan.decoding import held_out_log_probs
 from seqgan.evaluation.base import Metrics
 from seqgan.evaluation.known_tokens import held_out_nll
 from seqgan.experiment import Experiment, load_experiment
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
 
 
@@ -46,7 +47,7 @@ class Measured:
 def learning_curve(experiment: Experiment, seconds: list[float]) -> Iterator[Measured]:
     """Train by likelihood; measure after each of `seconds`, and where the first stage ends."""
     data, stage = experiment.data, experiment.schedule[0]
-    if set(stage.phases) != {"mle"}:
+    if not {"mle"} <= set(stage.phases) <= {"mle", "rollback"}:
         raise UserError(f"schedule.0.phases={stage.phases}: begin with a stage of mle alone")
     if not isinstance(data, SentenceFilesConfig):
         raise UserError(f"data.name={data.name}: give an experiment on text or huggingface")
@@ -54,16 +55,16 @@ def learning_curve(experiment: Experiment, seconds: list[float]) -> Iterator[Mea
     corpus = data.build_corpus()
     game = build_game(experiment, build_task(experiment, device), device)
     player = game.players["generator"]
-    spent, updates, last = 0.0, 0, stage.repeat * stage.phases["mle"]
+    spent, step, schedule = 0.0, 0, PhaseSchedule([stage])
     for limit in sorted(seconds):
-        while spent < limit and updates < last:
+        while spent < limit and (phase := schedule.phase(step)):
             begun = time.process_time()
-            for learner, loss, _ in game.updates("mle"):
+            for learner, loss, _ in game.updates(phase):
                 learner.update(loss)
             spent += time.process_time() - begun
-            updates += 1
-        yield Measured(spent, updates, _held_out(player, corpus, device))
-        if updates == last:
+            step += 1
+        yield Measured(spent, player.updates, _held_out(player, corpus, device))
+        if step == schedule.steps:
             return
 
 

@@ -84,10 +84,10 @@ def test_a_metric_of_another_name_has_to_stand_in_the_table(
 def test_configurations_are_read_under_their_new_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = configurations.record_shipped(tmp_path, CONFIG.parent.parent / "corpus")
-    assert before["starter.yaml"]["estimator"]["credit"] == {"name": "per_step", "discount": 0.9}
+    before = configurations.record_shipped(tmp_path, CONFIG.parent)
+    assert before["midsize.yaml"]["estimator"]["credit"] == {"name": "per_step", "discount": 0.5}
     after = copy.deepcopy(before)
-    after["starter.yaml"]["estimator"]["credit"] = {"name": "per_token", "gamma": 0.9}
+    after["midsize.yaml"]["estimator"]["credit"] = {"name": "per_token", "gamma": 0.5}
     lines, _ = found("configurations", before, after)
     assert len(lines) == 3
     assert lines[0].endswith("estimator.credit.name: 'per_step' → 'per_token'")
