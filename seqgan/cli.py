@@ -88,7 +88,10 @@ def evaluate(
     sweep: Annotated[bool, typer.Option(help="Sweep temperature and top-p.")] = False,
     device: Device = None,
 ) -> None:
-    """Evaluate the selected checkpoint on test data."""
+    """Evaluate the selected checkpoint on test data.
+
+    Of sentences also on features of a language model, and what the critic is worth as a correction.
+    """
     from seqgan.experiment import load_evaluated
 
     asked = [*(overrides or []), *(["evaluation.sweep=true"] if sweep else [])]
