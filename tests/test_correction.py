@@ -74,7 +74,7 @@ def test_corrected_samples_are_those_of_python(
     assert share.endswith("of the generator's samples were kept")
     assert out != sampled(capsys, str(finished_run), "-n", "30")[0]
     if correct == "4":
-        assert share.startswith("note: 0.25 ")
+        assert share.startswith("note: 25 % ")
 
 
 def test_corrected_text(tmp_path: Path, capsys: Capture) -> None:
@@ -223,6 +223,7 @@ def test_too_few_held_out_sentences_are_said_to_be_too_few(tmp_path: Path, capsy
     assert all(line in shown for lines in correction["samples"].values() for line in lines)
     with pytest.raises(UserError, match=said):
         seqgan.open_run(run).certificate()
+    assert said in refusal(capsys, "sample", str(run), "--correct", "exact")
 
 
 def test_other_games_have_the_certificate_and_no_further_rows(

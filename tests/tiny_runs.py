@@ -265,4 +265,5 @@ def same_weights(left: Path, right: Path) -> bool:
 def without_progress(err: str) -> list[str]:
     """The lines of stderr that say neither how far the work is nor what the critic is worth."""
     kinds = r" gone(, about .* left)?$|^exact correction accepts |^the critic (lowers|raises) "
+    kinds += "|^the corrected generator's held-out nll is "
     return [line for line in err.splitlines() if not re.search(kinds, line)]

@@ -15,7 +15,7 @@ Everything is about the generator as it was trained, at temperature 1.
 """
 
 from dataclasses import dataclass, replace
-from math import isclose
+from math import exp, isclose
 
 import torch
 from torch import Tensor
@@ -169,8 +169,11 @@ class Worth:
 
     @property
     def effective_samples(self) -> float:
-        """How many samples the weights leave effective."""
-        return self.corrected.effective_share * len(self.f_fake_M)
+        """How many samples the weights leave effective. On the samples of the fit the normaliser is
+        1; where these have less, what the weights favour was not sampled, and they count so much
+        less."""
+        missed = min(1.0, exp(self.log_z))
+        return self.corrected.effective_share * missed * len(self.f_fake_M)
 
     @property
     def alpha_at_limit(self) -> bool:

@@ -177,6 +177,7 @@ def read_calibration(folder: Path, step: int) -> Calibration:
     """The calibration of the checkpoint of this step. Raises `UserError` where there is none."""
     path, remedy = folder / CORRECTION_FILE, f"run 'seqgan evaluate {folder}'"
     if not path.exists():
+        _check_enough(folder)
         raise UserError(f"{folder}: has no correction yet; {remedy}")
     content = read_json_object(path, remedy)
     digest = content.pop("sha256", None)
@@ -186,6 +187,15 @@ def read_calibration(folder: Path, step: int) -> Calibration:
     if of_step != step:
         raise UserError(f"{path}: is of step {of_step}, not of the reported {step}; {remedy}")
     return Calibration(**content)
+
+
+def _check_enough(folder: Path) -> None:
+    """Raise `UserError` where an evaluation has found too few sentences for a correction."""
+    path = folder / "evaluation.json"
+    if path.exists():
+        found = read_json_object(path, "run 'seqgan evaluate' again").get("correction")
+        if isinstance(found, dict) and found.get("sentence") == _TOO_FEW:
+            raise UserError(f"{folder}: has no correction; {_TOO_FEW}")
 
 
 # ── Samples ───────────────────────────────────────────────────────────────────────────────────

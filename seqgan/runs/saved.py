@@ -176,7 +176,7 @@ class SavedRun:
         writer = self._corrected(space, correct)
         with self._drawing(seed):
             sampled = list(sample_sequences(writer.sample, space, rows, prompts))
-        note(f"{writer.acceptance:.3g} of the generator's samples were kept")
+        note(f"{100 * writer.acceptance:.3g} % of the generator's samples were kept")
         return sampled
 
     def _corrected(self, space: SequenceSpace, correct: str | int) -> CorrectedWriter:

@@ -1,5 +1,6 @@
 """The corrected generator in the table of an evaluation: against sums over all sequences."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,13 @@ def test_tiny_logits_have_the_largest_alpha(lab: Lab) -> None:
     found = measure_worth(lab.evaluator, lab.generator, tiny, 2_000, CLIP)
     assert found is not None
     assert found.alpha_at_limit
+
+
+def test_samples_that_miss_what_the_weights_favour_are_not_effective(lab: Lab) -> None:
+    worth = lab.worth()
+    assert worth.effective_samples > 100
+    missed = replace(worth, f_fake_M=torch.full_like(worth.f_fake_M, -CLIP))
+    assert missed.effective_samples < 1
 
 
 def test_the_share_that_is_accepted_is_the_normaliser_below_the_ceiling(lab: Lab) -> None:
