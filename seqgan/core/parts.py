@@ -129,6 +129,19 @@ class EstimatorPart(Part):
         """Raises `ValueError` where a batch leaves nothing to compare with."""
 
 
+@dataclass(frozen=True, slots=True)
+class CorrectionSettings:
+    """How evaluation corrects a game's generator by its critic."""
+
+    clip: float = 10.0
+    """Largest size of the log density ratio, in nats."""
+    resample: int = 16
+    """Samples of which one is kept."""
+    has_rows: bool = False
+    """Whether corrected generators have rows in the table; sampling them takes many times as long
+    as the generator's own row."""
+
+
 class GamePart(Part):
     """Configuration of a game."""
 
@@ -155,6 +168,11 @@ class GamePart(Part):
         """Those of `parts`, and what else a schedule with these phases needs; all others have to be
         null."""
         return self.parts
+
+    @property
+    def correction(self) -> CorrectionSettings:
+        """How its critic, where it is a log density ratio, corrects its generator."""
+        return CorrectionSettings()
 
     @property
     def played_directions(self) -> list[str]:

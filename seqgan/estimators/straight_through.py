@@ -158,15 +158,8 @@ class ReinMax:
 
 
 @dataclass(frozen=True, slots=True)
-class ReinMaxRao:
+class ReinMaxRao(GumbelRao):
     """ReinMax with the Jacobian between token and distribution averaged over `samples` draws."""
-
-    temperature: float
-    samples: int
-
-    def __post_init__(self) -> None:
-        check_sampling(self.temperature)
-        check_range(1, whole=True, samples=self.samples)
 
     def __call__(self, logits_BV: Tensor, copies: int) -> Sampled:
         logits_RV = repeat_rows(logits_BV.float(), copies)
@@ -174,8 +167,7 @@ class ReinMaxRao:
         probs_RV = still_RV.softmax(-1)
         ids_R = sample_categorical(probs_RV, 1).flatten()
         between_RV = (probs_RV + F.one_hot(ids_R, probs_RV.shape[-1])) / 2
-        rao = GumbelRao(self.temperature, self.samples)
-        first_RV = rao.soft_rows(between_RV.log(), ids_R, logits_RV - still_RV)
+        first_RV = self.soft_rows(between_RV.log(), ids_R, logits_RV - still_RV)
         soft_RV = 2 * first_RV - _with_slope(probs_RV, logits_RV) / 2
         return Sampled(straight_through(ids_R, soft_RV), ids_R)
 

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
+from seqgan.core.parts import (
+    CorrectionSettings,
+    DataPart,
+    EstimatorPart,
+    Modalities,
+    Need,
+    Needs,
+    Words,
+)
 from seqgan.games.base_config import AnyGameConfig, Weight
 
 if TYPE_CHECKING:
@@ -50,6 +58,10 @@ class ResidualGameConfig(AnyGameConfig):
 
     def parts_for(self, phases: Collection[str]) -> Words:
         return self.parts | ({"estimator"} if "generator" in phases else set())
+
+    @property
+    def correction(self) -> CorrectionSettings:
+        return CorrectionSettings(self.clip, self.resample, has_rows=True)
 
     @property
     def needs(self) -> Needs:

@@ -30,7 +30,6 @@ from seqgan.evaluation.corrected import (
 from seqgan.evaluation.select import table_row
 from seqgan.evaluation.writer import Decoded, WriterEvaluator
 from seqgan.experiment import Experiment
-from seqgan.games.residual_config import ResidualGameConfig
 from seqgan.metrics.certificate import Certificate
 from seqgan.training.player import Player
 
@@ -41,10 +40,8 @@ _TOO_FEW = (
 )
 MOST_RIVALS = 1_000
 """Samples of which one is kept, at most."""
-_ELSEWHERE = ResidualGameConfig()
-"""How other games' generators are corrected."""
-_MEASURED_ELSEWHERE = 2_000
-"""Samples of other games' generators that a certificate takes at most."""
+_MEASURED_WITHOUT_ROWS = 2_000
+"""Samples that a certificate takes at most in games whose corrected generators have no rows."""
 
 
 def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:
@@ -59,11 +56,6 @@ def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:
         found = "its critic had not been trained at the reported checkpoint"
         return found + (picked if rule else "")
     return reason
-
-
-def _game(experiment: Experiment) -> ResidualGameConfig:
-    game = experiment.game
-    return game if isinstance(game, ResidualGameConfig) else _ELSEWHERE
 
 
 # ── During training ───────────────────────────────────────────────────────────────────────────
@@ -85,8 +77,9 @@ def measure_progress(
     if setting != AS_TRAINED:
         as_trained = Decoded(generator, evaluator.space, AS_TRAINED)
         draws = evaluator.draw(as_trained, "valid", min(count, SCORED_IN_TRAINING))
+    clip = experiment.game.correction.clip
     with critic.evaluated() as network:
-        return metrics | critic_progress(cast(Critic, network), draws, _game(experiment).clip)
+        return metrics | critic_progress(cast(Critic, network), draws, clip)
 
 
 # ── Evaluation ────────────────────────────────────────────────────────────────────────────────
@@ -112,20 +105,19 @@ def evaluate_correction(
 ) -> Corrected:
     """Measure it, and write correction.json; with too few sentences to do so, only say that.
 
-    `others`: what other players have written, by label. Rows are measured for game residual only:
-    drawing them takes many times as long as the generator's own row.
+    `others`: what other players have written, by label. Rows are measured where the game has them.
     """
-    game, samples = _game(experiment), experiment.evaluation.samples
-    one_of = game.resample
-    if game is _ELSEWHERE:
-        samples = min(samples, _MEASURED_ELSEWHERE)
+    settings, samples = experiment.game.correction, experiment.evaluation.samples
+    one_of = settings.resample
+    if not settings.has_rows:
+        samples = min(samples, _MEASURED_WITHOUT_ROWS)
     plain = evaluator.written(Decoded(generator, evaluator.space, AS_TRAINED), SHOWN_BESIDE)
     written = {"generator": plain.lines, **others}
-    worth = measure_worth(evaluator, generator, critic, samples, game.clip)
+    worth = measure_worth(evaluator, generator, critic, samples, settings.clip)
     if worth is None:
         return Corrected([], {"sentence": _TOO_FEW, "samples": written})
     rows = []
-    if game is not _ELSEWHERE:
+    if settings.has_rows:
         rows = corrected_rows(evaluator, generator, critic, worth, samples, one_of)
     resampled = worth.resampled(one_of, experiment.evaluation.seed)
     own = worth.critic

@@ -112,11 +112,11 @@ def _correct(
     written: dict[str, list[str]],
     device: torch.device,
 ) -> Corrected | None:
-    """The critic as a correction of the generator, where it can be one; in game residual, which is
-    about that, else why not."""
+    """The critic as a correction of the generator, where it can be one; in games that are about
+    that, else why not."""
     (folder / CORRECTION_FILE).unlink(missing_ok=True)
     reason = why_not_corrected(experiment, state)
-    if reason is not None and experiment.game.name == "residual":
+    if reason is not None and experiment.game.correction.has_rows:
         sentence = f"the critic corrects nothing: {reason}"
         return Corrected([], {"sentence": sentence, "samples": written})
     if reason is not None or not isinstance(data.evaluator, WriterEvaluator):

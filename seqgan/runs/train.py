@@ -140,7 +140,7 @@ def _train(experiment: Experiment, folder: Path, data: Task, trainer: Trainer) -
         result = evaluate_run(experiment, folder, data)
         report_outcome(ReportedCheckpoint(**result["checkpoint"]), result)
         if result["correction"] is not None:
-            if experiment.game.name == "residual":
+            if experiment.game.correction.has_rows:
                 print_rows(result["rows"], stderr=True)
             print_correction(result["correction"], stderr=True)
         return
