@@ -80,6 +80,12 @@ AUTOENCODER: dict[str, Any] = {
     "estimator": None,
     "schedule": [{"repeat": 12, "phases": {"reconstruct": 1}}],
 }
+REGRESSION: dict[str, Any] = {
+    **AUTOENCODER,
+    "game": {"name": "regression", "codes": "fixed", "labels": True},
+    "encoder": None,
+    "schedule": [{"repeat": 12, "phases": {"regress": 1}}],
+}
 CYCLE: dict[str, Any] = {
     **PICTURES,
     "data": {
@@ -96,6 +102,7 @@ DIRECT = {
     "pictures": PICTURES,
     "conditional": CONDITIONAL,
     "autoencoder": AUTOENCODER,
+    "regression": REGRESSION,
     "cycle": CYCLE,
 }
 """One tiny experiment for each game on pictures and points."""

@@ -149,8 +149,6 @@ class GamePart(Part):
     """The data that it is played on."""
     phases: ClassVar[tuple[str, ...]]
     """The phases that a schedule can visit."""
-    conditional: ClassVar[bool] = False
-    """Whether the generator reads the labels of pictures."""
     fills_blanks: ClassVar[bool] = False
     """Whether generator and critic read a sentence with blanks before the sentence itself."""
     parts: ClassVar[Words] = frozenset()
@@ -163,6 +161,11 @@ class GamePart(Part):
     """Phases in which the generator learns from something else than real samples."""
     adversarial_name: ClassVar[str] = "adversarial phase"
     """What people call training from the first of them on."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator reads the labels of pictures."""
+        return False
 
     def parts_for(self, phases: Collection[str]) -> Words:
         """Those of `parts`, and what else a schedule with these phases needs; all others have to be

@@ -101,6 +101,15 @@ class Stream(_EpochStream):
         self._seed = seed
         self._prepare = prepare
 
+    @property
+    def size(self) -> int:
+        """Rows of the set."""
+        return len(self._data.x)
+
+    def in_step(self, x: Tensor) -> "Stream":
+        """Batches of other rows in this stream's order: row i comes when row i of this set does."""
+        return Stream(Batch(x), self.batch_size, self._seed)
+
     def _open(self, epoch: int) -> int:
         generator = np.random.Generator(np.random.PCG64([self._seed, epoch]))
         order = generator.permutation(len(self._data.x))

@@ -17,8 +17,8 @@ def picture_task(setup: TaskSetup, pictures: Pictures, detect: Detect | None) ->
     """Learn pictures of one kind, from their labels where `setup.conditional`."""
     if setup.conditional and not pictures.label_sizes:
         raise UserError(
-            "game.name=conditional: the pictures have no labels; name them in data.source, "
-            "or use game adversarial"
+            "data.source: the pictures have no labels, which the game's generator reads; name them "
+            "there, or use a game without labels (adversarial, or regression with labels=false)"
         )
     space = ArraySpace(pictures.shape, pictures.label_sizes if setup.conditional else ())
     labels_NA = pictures.train.labels_NA if setup.conditional else None

@@ -7,8 +7,9 @@ evidence bound in nats per sample up to the constant D log(σ√2π)  (Kingma & 
 learned; it decides how much detail the code has to carry. A sample is the decoder's mean.
 
 Without `variational` the code is μ(x) and the KL is left out: the classic autoencoder, whose codes
-need not be distributed like the noise that is decoded later. `code_noise` adds N(0, ·) noise to
-the code, which makes the decoder smooth around codes.
+need not be distributed like the noise that is decoded later. Noise N(0, ·) makes it robust:
+`code_noise` on the code makes the decoder smooth around codes; `input_noise` on what the encoder
+reads, with the clean x as the target, makes it restore x  (denoising, Vincent et al. 2008).
 """
 
 import torch
@@ -31,6 +32,7 @@ class AutoencodeGame:
         variational: bool = True,
         decoder_std: float = 0.1,
         code_noise: float = 0.0,
+        input_noise: float = 0.0,
     ) -> None:
         self.players: dict[str, Player[nn.Module]] = {"generator": autoencoder}
         self._player = autoencoder
@@ -38,11 +40,15 @@ class AutoencodeGame:
         self._variational = variational
         self._decoder_std = decoder_std
         self._code_noise = code_noise
+        self._input_noise = input_noise
 
     def updates(self, phase: str) -> Updates:
         autoencoder = self._player.module
         real = self._stream.next()
-        mean_BL, log_variance_BL = autoencoder.encode(real.x, real.cond)
+        read = real.x
+        if self._input_noise:
+            read = read + self._input_noise * torch.randn_like(read)
+        mean_BL, log_variance_BL = autoencoder.encode(read, real.cond)
         z_BL = mean_BL
         if self._variational:
             z_BL = z_BL + torch.exp(0.5 * log_variance_BL) * torch.randn_like(mean_BL)

@@ -13,6 +13,7 @@ from seqgan.games.critic_free_config import (
     DdoGameConfig,
     JsdganGameConfig,
     MleGameConfig,
+    RegressionGameConfig,
     RewardGameConfig,
 )
 from seqgan.games.cycle_config import CycleGameConfig, PairedGameConfig
@@ -30,6 +31,7 @@ GameConfig = Annotated[
     | InfillGameConfig
     | ConditionalGameConfig
     | AutoencodeGameConfig
+    | RegressionGameConfig
     | CycleGameConfig
     | PairedGameConfig,
     ByName(),

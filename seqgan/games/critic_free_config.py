@@ -68,6 +68,9 @@ class AutoencodeGameConfig(AnyGameConfig):
     """Standard deviation of the Gaussian around the decoder's output, in units of the data."""
     code_noise: Weight = 0.0
     """Standard deviation of noise on the codes while training; with `variational` leave it 0."""
+    input_noise: Weight = 0.0
+    """Standard deviation of noise on what the encoder reads while training, in units of the data;
+    the target stays clean (denoising)."""
 
     def build_generator(
         self,
@@ -86,8 +89,42 @@ class AutoencodeGameConfig(AnyGameConfig):
         from seqgan.games.autoencode import AutoencodeGame
 
         return AutoencodeGame(
-            parts.generator, parts.stream, self.variational, self.decoder_std, self.code_noise
+            parts.generator,
+            parts.stream,
+            self.variational,
+            self.decoder_std,
+            self.code_noise,
+            self.input_noise,
         )
+
+
+class RegressionGameConfig(AnyGameConfig):
+    """A generator alone, by squared error to real pictures from given codes: no critic judges."""
+
+    plays: ClassVar[Modalities] = frozenset({"pictures"})
+    phases: ClassVar[tuple[str, ...]] = ("regress",)
+
+    name: Literal["regression"] = "regression"
+    codes: Literal["fresh", "fixed"] = "fresh"
+    """The noise that a picture is regressed on. fresh: drawn anew at every update, so it tells
+    nothing, and the best output is the mean of all pictures with the same labels. fixed: drawn once
+    for each training picture."""
+    labels: bool = False
+    """Whether the generator reads the pictures' labels."""
+
+    @property
+    def conditional(self) -> bool:
+        return self.labels
+
+    def build(self, parts: "GameParts") -> "Game":
+        from seqgan.data.stream import Stream
+        from seqgan.games.regression import RegressionGame, fixed_codes
+
+        if self.codes == "fresh":
+            return RegressionGame(parts.generator, parts.stream)
+        stream = cast(Stream, parts.stream)
+        codes_NL = fixed_codes(parts.generator.module, stream.size, parts.seed)
+        return RegressionGame(parts.generator, stream, stream.in_step(codes_NL))
 
 
 def _check_scorer(scorer: str) -> str:

@@ -5,15 +5,26 @@ from typing import Any
 import pytest
 import torch
 from test_adversarial_game import changed, parameters, play, snapshot
-from tiny_runs import AUTOENCODER, CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, tiny_experiment
+from tiny_runs import (
+    AUTOENCODER,
+    CONDITIONAL,
+    CYCLE,
+    DIRECT,
+    PICTURES,
+    POINTS,
+    REGRESSION,
+    tiny_experiment,
+)
 from torch import Tensor
 
 from seqgan.assembly import build_game, build_task
 from seqgan.core.modes import frozen
+from seqgan.core.pictures import to_unit
 from seqgan.core.types import Batch, SampleRequest
 from seqgan.games.autoencode import kl_to_standard_normal
 from seqgan.games.mismatched import wrong_labels
 from seqgan.games.pool import Pool
+from seqgan.games.regression import fixed_codes
 from seqgan.objectives.config import DivergenceName
 
 CPU = torch.device("cpu")
@@ -37,8 +48,12 @@ def make_game(base: dict[str, Any], **overrides: Any) -> Any:
     return build_game(experiment, build_task(experiment, CPU, None), CPU)
 
 
+ALONE = {"autoencoder": "reconstruct", "regression": "regress"}
+"""The phase of the games without a critic."""
+
+
 def phases(name: str) -> tuple[str, ...]:
-    return ("reconstruct",) if name == "autoencoder" else ("critic", "generator")
+    return (ALONE[name],) if name in ALONE else ("critic", "generator")
 
 
 # ── Who moves ─────────────────────────────────────────────────────────────────────────────────
@@ -47,14 +62,13 @@ def phases(name: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("name", DIRECT)
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_in_each_phase_only_its_player_changes_buffers_included(name: str, penalty: str) -> None:
-    extra: dict[str, Any] = {} if name == "autoencoder" else {"penalties": PENALTIES[penalty]}
+    extra: dict[str, Any] = {} if name in ALONE else {"penalties": PENALTIES[penalty]}
     if name in ("pictures", "conditional"):
         extra |= DCGAN  # batch statistics and power iterations are buffers
     game = make_game(DIRECT[name], **extra)
-    movers = {"critic": "critic", "generator": "generator", "reconstruct": "generator"}
     for phase in phases(name) * 2:
         (((player, changes)),) = play(game, phase)
-        assert player.name == movers[phase]
+        assert player.name == ("critic" if phase == "critic" else "generator")
         for other, names in changes.items():
             assert bool(names) == (other == player.name), f"{phase}: {other} changed {names}"
 
@@ -291,6 +305,52 @@ def test_the_autoencoders_loss_is_the_evidence_bound() -> None:
     expected = error + kl_to_standard_normal(mean, log_variance).mean()
     torch.testing.assert_close(loss, expected)
     assert float(stats["kl"]) >= 0
+
+
+def test_noise_on_the_input_corrupts_what_is_encoded_and_not_the_target() -> None:
+    noisy = {"name": "autoencode", "variational": False, "input_noise": 0.7}
+    game = make_game(AUTOENCODER, game=noisy, train__batch_size=24)
+    module = game.players["generator"].module
+    position = game._stream.state_dict()
+    x = game._stream.next().x
+    game._stream.load_state_dict(position)
+    torch.manual_seed(3)
+    ((_, _, stats),) = game.updates("reconstruct")
+    torch.manual_seed(3)
+    code, _ = module.encode(x + 0.7 * torch.randn_like(x), None)
+    torch.testing.assert_close(stats["squared_error"], (module(code) - x).square().mean())
+
+
+def test_regression_on_fixed_codes_pairs_each_picture_with_its_own_in_every_epoch() -> None:
+    game = make_game(REGRESSION, train__batch_size=10)
+    module, stream = game.players["generator"].module, game._stream
+    codes_NL = fixed_codes(module, stream.size, seed=0)
+    pictures_NCHW = to_unit(stream._data.x)
+    for _ in range(8):  # more than three epochs of 24
+        before = stream.state_dict()
+        batch = stream.next()
+        stream.load_state_dict(before)
+        rows = [int((pictures_NCHW == x).flatten(1).all(1).nonzero()) for x in batch.x]
+        ((_, _, stats),) = game.updates("regress")
+        error = (module(codes_NL[rows], batch.cond) - batch.x).square().mean()
+        torch.testing.assert_close(stats["squared_error"], error)
+
+
+def test_regression_on_fresh_noise_makes_the_mean_of_all_that_is_possible() -> None:
+    """Half of the pictures are 1 and half −1 everywhere: the generator is near neither."""
+    fresh = {"name": "regression", "codes": "fresh"}
+    game = make_game(REGRESSION, game=fresh, players__generator={"lr": 3e-3}, train__batch_size=64)
+    half = torch.full((12, 3, 16, 16), 255, dtype=torch.uint8)
+    game._stream._data = Batch(torch.cat([half, 0 * half]))
+    errors = []
+    for _ in range(100):
+        for player, loss, stats in game.updates("regress"):
+            player.update(loss)
+            errors.append(float(stats["squared_error"]))
+    module = game.players["generator"].module
+    made = module(module.draw(50)).detach()
+    assert float(made.abs().max()) < 0.4
+    assert errors[-1] == pytest.approx(1, abs=0.05)  # the variance remains
 
 
 @pytest.mark.parametrize("variational", [True, False])
