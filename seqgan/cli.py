@@ -283,6 +283,26 @@ def config(
 
 
 @app.command()
+def lecture(
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="An idea's number.")] = None,
+    dir: Annotated[
+        Path | None, typer.Option(help="Of its trainings and pictures; default runs/lecture-N.")
+    ] = None,
+) -> None:
+    """Play an idea of the lectures: what it measures, and its picture. Without N: list them all."""
+    if number is None:
+        if dir is not None:
+            raise UserError(f"--dir={str(dir)!r}: is for one idea; give its number")
+        from seqgan.lectures.listing import list_lines
+
+        print("\n".join(list_lines()))
+        return
+    from seqgan.lectures.command import lecture_command
+
+    print("\n".join(lecture_command(number, dir)))
+
+
+@app.command()
 def score(
     hyp: Annotated[Path, typer.Option(help="Generated sentences, one per line.")],
     ref: Annotated[Path | None, typer.Option(help="Reference sentences.")] = None,
@@ -352,7 +372,7 @@ def _training_failure(error: Exception) -> int:
         if isinstance(error, NonFiniteError):
             return _fail(str(error), 1)
         if isinstance(error, Interrupted):
-            return _fail(f"{error}: saved; go on with train --resume", 128 + error.number)
+            return _fail(f"{error}: saved; {error.remedy}", 128 + error.number)
     if _is_about_memory(error):
         return _fail(
             "not enough memory; lower train.batch_size, the sizes of the networks (hidden, embed, "

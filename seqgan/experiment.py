@@ -109,6 +109,23 @@ class Experiment(Config):
         return self.game.trained_directions(phases)
 
 
+def holds_run_of(folder: Path, experiment: Experiment) -> bool:
+    """Whether the run folder was made of this configuration. Raises `UserError` for a damaged
+    one."""
+    config = folder / "config.yaml"
+    return validate(Experiment, read_run_config(config), str(config)) == experiment
+
+
+def is_evaluated(folder: Path) -> bool:
+    """Whether the run reached the end of its schedule and was evaluated there. A damaged result is
+    none: the run is resumed, which evaluates it again."""
+    path = folder / "evaluation.json"
+    try:
+        return path.exists() and bool(read_json_object(path, "")["finished"])
+    except (UserError, KeyError):
+        return False
+
+
 RESUMABLE = ("schedule", "train", "device", "evaluation", "run")
 """Branches of the configuration that may change when a run is resumed."""
 

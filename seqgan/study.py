@@ -40,8 +40,8 @@ from seqgan.core.errors import UserError, did_you_mean, terminate
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_metric
-from seqgan.core.saved_files import read_json_object, write_text
-from seqgan.experiment import Experiment, read_run_config
+from seqgan.core.saved_files import write_text
+from seqgan.experiment import Experiment, holds_run_of, is_evaluated
 from seqgan.reporting.runs import Arm, read_run
 from seqgan.training.phase_schedule import PhaseSchedule
 
@@ -216,10 +216,9 @@ def _set_all(tree: DictConfig, values: JsonObject, source: str) -> None:
 
 def is_finished(run: PlannedRun) -> bool:
     """Whether the run's result stands. Raises `UserError` if the folder is of another run."""
-    config = run.folder / "config.yaml"
-    if not config.exists():
+    if not (run.folder / "config.yaml").exists():
         return False
-    if validate(Experiment, read_run_config(config), str(config)) != run.experiment:
+    if not holds_run_of(run.folder, run.experiment):
         raise UserError(
             f"{run.folder}: holds a run with another configuration; move the study folder away, "
             "or choose another one with --dir"
@@ -324,13 +323,7 @@ def _last_line(path: Path) -> bytes:
 
 
 def run_done(run: PlannedRun) -> bool:
-    """Whether the run reached the end of its schedule and was evaluated there. A damaged result is
-    none: the run is resumed, which evaluates it again."""
-    path = run.folder / "evaluation.json"
-    try:
-        return path.exists() and bool(read_json_object(path, "")["finished"])
-    except (UserError, KeyError):
-        return False
+    return is_evaluated(run.folder)
 
 
 def _reap(active: list[_Process], failures: list[str]) -> list[_Process]:

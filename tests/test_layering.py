@@ -5,7 +5,8 @@
     translate, models, objectives, estimators, data, metrics, training, tasks 2
     games, evaluation, reporting                                      3
     compatibility, experiment, assembly, probe, runs, study, comparison 4
-    cli, study_child, __main__                                        5
+    lectures                                                          5
+    cli, study_child, __main__                                        6
 
 Packages of one rank do not know each other; at rank 2 they may read each other's `…config` modules,
 which are torch-free, and `tasks` builds on `data` and `metrics`. The methods `build…` of a `config`
@@ -39,7 +40,8 @@ RANKS = {
         *("compatibility", "experiment", "assembly", "probe"),
         *("runs", "study", "comparison"),
     ),
-    5: ("cli", "study_child", "__main__"),
+    5: ("lectures",),
+    6: ("cli", "study_child", "__main__"),
 }
 RANK = {room: rank for rank, rooms in RANKS.items() for room in rooms}
 
@@ -181,6 +183,7 @@ def test_a_package_imports_nothing_before_it_is_used(path: Path) -> None:
         ("reporting.html", "from seqgan.metrics import exact_bleu"),
         ("metrics.exact_bleu", "from seqgan import experiment"),
         ("runs.train", "from seqgan.cli import run"),
+        ("study", "from seqgan.lectures.stage import play"),
         ("evaluation.base", "from seqgan.nowhere import x"),
     ],
 )
@@ -245,6 +248,8 @@ from seqgan.cli import run
 from seqgan.study import load_study, plan
 folder = Path({str(tmp_path)!r})
 assert run(["config", {str(enumerable)!r}]) == 0
+assert run(["lecture"]) == 0
+assert run(["lecture", "99"]) == 2
 assert run(["train", {str(bad)!r}]) == 2
 assert run(["train", {str(clash)!r}]) == 2
 assert run(["train", {str(good)!r}, "seed=x"]) == 2

@@ -43,9 +43,10 @@ from seqgan.training.selection import Metrics, Selection
 class Interrupted(Exception):
     """SIGINT or SIGTERM came; the run is saved."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, remedy: str = "go on with train --resume") -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+        self.remedy = remedy
 
 
 @dataclass

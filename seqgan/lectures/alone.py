@@ -1,0 +1,5 @@
+"""Ideas on one player without the other."""
+
+from seqgan.lectures.idea import Idea
+
+IDEAS: tuple[Idea, ...] = ()

@@ -1,0 +1,5 @@
+"""Ideas on networks as generators, and on their noise."""
+
+from seqgan.lectures.idea import Idea
+
+IDEAS: tuple[Idea, ...] = ()

@@ -1,0 +1,59 @@
+"""An idea of the lectures: its text in both languages, and how it is played and measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqgan.lectures.stage import Stage
+
+
+@dataclass(frozen=True)
+class Said:
+    """A text in English and in Chinese, the course's language."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A measured number, and where the lectures say that it lies."""
+
+    what: str
+    """Such as "share of samples that go left"."""
+    value: float
+    at_least: float | None = None
+    at_most: float | None = None
+    """Without bounds: measured for the reader, nothing is expected."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the number is where it should be; NaN never is, unless nothing is expected."""
+        low, high = self.at_least, self.at_most
+        return (low is None or self.value >= low) and (high is None or self.value <= high)
+
+    @property
+    def expected(self) -> str:
+        """`0.3 to 0.7`, `at least 0.9`, `at most 2`; empty where nothing is expected."""
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None:
+            return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        if low is not None:
+            return f"at least {low:g}"
+        return "" if high is None else f"at most {high:g}"
+
+
+@dataclass(frozen=True)
+class Idea:
+    """A row of the lectures."""
+
+    number: int
+    """Its place in the course."""
+    title: Said
+    idea: Said
+    """Two sentences."""
+    equation: str
+    """One line of plain text."""
+    play: "Callable[[Stage], list[Finding]]"
+    """Trains and measures on a stage, draws its pictures there, and returns what was found."""
