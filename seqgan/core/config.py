@@ -208,6 +208,9 @@ def _describe_value(key: str, value: Any, indent: int) -> list[str]:
         return [f"{pad}{key}:", *describe(value, indent + 1)]
     value = value if plain is None else plain  # a schedule that is a plain number
     if isinstance(value, list) and any(isinstance(item, Config) for item in value):
+        items = [item.model_dump() if isinstance(item, Config) else item for item in value]
+        if not all(isinstance(item, dict) for item in items):  # schedules, some of them plain
+            return [f"{pad}{key}: {json.dumps(items)}"]
         lines = [f"{pad}{key}:"]
         for item in value:
             inner = describe(item, indent + 2)

@@ -102,6 +102,13 @@ def constant(value: float) -> Any:
     return Schedule[float](start=value, end=value)
 
 
+def as_schedule(value: float | Schedule[float]) -> Schedule[float]:
+    """A plain number as a schedule that never changes."""
+    schedule: Schedule[float] = value if isinstance(value, Schedule) else constant(value)
+    return schedule
+
+
 TemperatureSchedule = Schedule[Temperature]
 WeightSchedule = Schedule[Annotated[float, Field(ge=0)]]
+DecaySchedule = Schedule[Annotated[float, Field(ge=0, lt=1)]]
 ShareSchedule = Schedule[Annotated[float, Field(ge=0, le=1)]]

@@ -89,7 +89,8 @@ class AdversarialGame:
         generator = self.generator.player.module
         with torch.no_grad(), frozen(generator):
             fake = self.generator.estimator.sample(generator, SampleRequest(len(real.x), real.cond))
-        yield self.critic, *self.criterion.critic_loss(self.critic.module, real, fake)
+        critic = self.critic
+        yield critic, *self.criterion.critic_loss(critic.module, real, fake, critic.updates)
 
     def _update_generator(self) -> Updates:
         real = self.stream.next() if self._reads_real_samples() else None

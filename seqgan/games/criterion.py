@@ -26,8 +26,11 @@ class Criterion:
     of_sentences: bool = False
     """Whether the critic's loss takes one score per sample: of scores per step their mean."""
 
-    def critic_loss(self, critic: Critic, real: Batch, fake: Sample) -> tuple[Tensor, Stats]:
-        """The critic's loss with its penalties, a scalar, and statistics to log."""
+    def critic_loss(
+        self, critic: Critic, real: Batch, fake: Sample, update: int = 0
+    ) -> tuple[Tensor, Stats]:
+        """The critic's loss with its penalties at its update number `update`, a scalar, and
+        statistics to log."""
         real_scores, fake_scores = self._scores(critic, real), self._scores(critic, fake)
         stats = {
             "real_score": _mean(real_scores),
@@ -44,9 +47,11 @@ class Criterion:
             )
             stats["mismatched_score"] = _mean(wrong_scores)
         for penalty in self.penalties:
-            term = penalty.loss(critic, self.space, real, fake)
+            if update % penalty.every:
+                continue
+            term = penalty.loss(critic, self.space, real, fake, update)
             if term is not None:
-                loss = loss + term
+                loss = loss + penalty.every * term
                 stats[penalty.name] = term.detach()
         return loss, stats
 

@@ -159,7 +159,9 @@ class CycleGame:
         for direction in self._next_directions():
             domain = direction.target
             fake = domain.pool.exchange(self._fixed_translation(direction))
-            loss, found = domain.criterion.critic_loss(self._critic(domain), direction.real, fake)
+            loss, found = domain.criterion.critic_loss(
+                self._critic(domain), direction.real, fake, self._critics.updates
+            )
             losses.append(loss)
             stats |= _prefixed(domain, found)
         yield self._critics, torch.stack(losses).sum(), stats

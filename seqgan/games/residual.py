@@ -263,7 +263,8 @@ class ResidualGame:
             real, fake = self._compared(self._generator, self._stream.next())
         if self._shuffle_labels:
             real, fake = exchange_at_random(real, fake)
-        yield self._critic, *self._criterion.critic_loss(self._critic.module, real, fake)
+        critic = self._critic
+        yield critic, *self._criterion.critic_loss(critic.module, real, fake, critic.updates)
 
     def _compared(self, writer: Player[Generator], real: Batch) -> tuple[Batch, Batch]:
         """Real sentences, and as many fresh samples under their conditions."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from seqgan.objectives.divergences import Divergence as Divergence
     from seqgan.objectives.mmd import Mmd as Mmd
     from seqgan.objectives.penalties import R1 as R1
+    from seqgan.objectives.penalties import R2 as R2
     from seqgan.objectives.penalties import GradientPenalty as GradientPenalty
     from seqgan.objectives.penalties import Penalty as Penalty
     from seqgan.objectives.penalties import SpectralNorm as SpectralNorm

@@ -8,6 +8,7 @@ from pydantic import Field
 from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
 from seqgan.core.parts import Need, Needs, ObjectivePart, PenaltyPart, Words
+from seqgan.core.schedule import Schedule, constant
 
 if TYPE_CHECKING:
     from seqgan.objectives.base import Objective
@@ -36,8 +37,8 @@ class DivergenceConfig(ObjectiveConfig):
     """The generator's reward for a score d: the objective's own, or prob σ(d), log_prob log σ(d),
     logit d, centred 2σ(d)−1, ratio exp(d) = D/(1−D). Arms that are compared should share it."""
     paired: bool = False
-    """rsgan: the reward compares a generated sample with the real sample of the same condition
-    alone, not with all of the batch."""
+    """rsgan: the reward compares a generated sample with one real sample alone, that of the same
+    condition where there are conditions, not with all of the batch."""
 
     @property
     def compares_pairs(self) -> bool:
@@ -170,40 +171,59 @@ class WeightClipConfig(PenaltyConfig):
         return WeightClip(self.limit)
 
 
-class GradientPenaltyConfig(PenaltyConfig):
-    """weight · E(‖∇D(x̂)‖ − target)² on points between real and generated (WGAN-GP)."""
+PenaltyWeight = Schedule[Annotated[float, Field(gt=0)]]
+
+
+class _GradientTermConfig(PenaltyConfig):
+    """Base of penalties of the critic's gradient in its input."""
 
     needs: ClassVar[Needs] = (
         Need("objective", "a score to penalise", otherwise="use spectral_norm or weight_clip"),
     )
 
+    weight: PenaltyWeight = constant(1.0)
+    """Factor of the penalty in the critic's loss, by update of the critic; `r1` and `r2` halve it.
+    (γ of the papers.)"""
+    every: Repeats = 1
+    """Updates of the critic from one that is penalised to the next; the penalty is so many times as
+    large there. More is cheaper."""
+
+
+class GradientPenaltyConfig(_GradientTermConfig):
+    """weight · E(‖∇D(x̂)‖ − target)² on points between real and generated (WGAN-GP)."""
+
     name: Literal["gradient_penalty"] = "gradient_penalty"
-    weight: Annotated[float, Field(gt=0)] = 10.0
-    """Factor of the penalty in the critic's loss."""
+    weight: PenaltyWeight = constant(10.0)
+    """Factor of the penalty in the critic's loss, by update of the critic."""
     target: Annotated[float, Field(ge=0)] = 1.0
     """Norm of the gradient that is not penalised."""
 
     def build(self) -> "Penalty":
         from seqgan.objectives.penalties import GradientPenalty
 
-        return GradientPenalty(self.weight, self.target)
+        return GradientPenalty(self.weight, self.target, self.every)
 
 
-class R1Config(PenaltyConfig):
-    """weight/2 · E‖∇D(x)‖² at real sequences."""
-
-    needs: ClassVar[Needs] = (
-        Need("objective", "a score to penalise", otherwise="use spectral_norm or weight_clip"),
-    )
+class R1Config(_GradientTermConfig):
+    """weight/2 · E‖∇D(x)‖² at real samples."""
 
     name: Literal["r1"] = "r1"
-    weight: Annotated[float, Field(gt=0)] = 1.0
-    """Factor of the penalty in the critic's loss, before the half."""
 
     def build(self) -> "Penalty":
         from seqgan.objectives.penalties import R1
 
-        return R1(self.weight)
+        return R1(self.weight, self.every)
+
+
+class R2Config(_GradientTermConfig):
+    """weight/2 · E‖∇D(x)‖² at generated samples; R3GAN has `r1` and `r2`."""
+
+    name: Literal["r2"] = "r2"
+
+    def build(self) -> "Penalty":
+        from seqgan.objectives.penalties import R2
+
+        return R2(self.weight, self.every)
 
 
 class SpectralNormConfig(PenaltyConfig):
@@ -224,5 +244,5 @@ class SpectralNormConfig(PenaltyConfig):
 
 
 AnyPenaltyConfig = Annotated[
-    WeightClipConfig | GradientPenaltyConfig | R1Config | SpectralNormConfig, ByName()
+    WeightClipConfig | GradientPenaltyConfig | R1Config | R2Config | SpectralNormConfig, ByName()
 ]

@@ -2,6 +2,7 @@
 
 Gradient penalty (Gulrajani 2017):  λ E_b (‖∇_x D(x̂_b)‖₂ − c)²,  x̂ = ε x_r + (1 − ε) x_f
 R1 (Mescheder 2018):                λ/2 E_b ‖∇_x D(x_b)‖₂²  at real x
+R2 (Mescheder 2018):                the same at generated x; R3GAN (Huang 2024) has both
 Weight clipping (Arjovsky 2017):    w ← clamp(w, −c, c) after each critic update
 Spectral norm (Miyato 2018):        W ← W / σ_max(W), by power iteration
 
@@ -10,6 +11,9 @@ Token sequences enter as one-hot rows (`Space.continuous`). Both ends of a mixtu
 condition. Sequences of unequal length are mixed column by column, end tokens behind the end
 included; the mixture's mask is the union of the two. A per-step critic's score is its mean over the
 steps that count.
+
+The first three differentiate the critic twice, which costs more than the rest of its update. They
+can be lazy (Karras 2020): with `every` = k only each k-th update has the term, k times as large.
 """
 
 from typing import ClassVar
@@ -20,6 +24,7 @@ from torch.nn.utils import parametrizations
 
 from seqgan.core.budget import count_critic_calls
 from seqgan.core.modes import double_backward
+from seqgan.core.schedule import Schedule, as_schedule
 from seqgan.core.types import Critic, Sample, Space
 
 
@@ -29,6 +34,8 @@ class Penalty:
 
     name: ClassVar[str]
     """Name of the loss term in the log."""
+    every: int = 1
+    """The term is part of each so-manieth update's loss, and as many times as large there."""
 
     def prepare(self, critic: nn.Module) -> None:
         """Change the critic, in place, before it is first used."""
@@ -36,15 +43,30 @@ class Penalty:
     def after_step(self, critic: nn.Module) -> None:
         """Constrain the critic's weights, in place, after each of its updates."""
 
-    def loss(self, critic: Critic, space: Space, real: Sample, fake: Sample) -> Tensor | None:
-        """The term of the critic's loss, a scalar; None: there is none.
+    def loss(
+        self, critic: Critic, space: Space, real: Sample, fake: Sample, update: int = 0
+    ) -> Tensor | None:
+        """The term of the critic's loss at its update number `update`, a scalar; None: there is
+        none. It does not contain `every`.
 
         `fake` may hold several samples for each condition of `real`, block after block.
         """
         return None
 
 
-class GradientPenalty(Penalty):
+Weight = float | Schedule[float]
+"""Constant, or by update of the critic."""
+
+
+class _GradientTerm(Penalty):
+    """A term that depends on the critic's gradient in its input."""
+
+    def __init__(self, weight: Weight, every: int) -> None:
+        self.weight = as_schedule(weight)
+        self.every = every
+
+
+class GradientPenalty(_GradientTerm):
     """weight · E(‖∇D(x̂)‖ − target)² at mixtures of real and generated samples (WGAN-GP).
 
     loss = loss + GradientPenalty(weight=10.0).loss(critic, space, real, fake)
@@ -52,11 +74,13 @@ class GradientPenalty(Penalty):
 
     name = "gradient_penalty"
 
-    def __init__(self, weight: float = 10.0, target: float = 1.0) -> None:
-        self._weight = weight
+    def __init__(self, weight: Weight = 10.0, target: float = 1.0, every: int = 1) -> None:
+        super().__init__(weight, every)
         self._target = target
 
-    def loss(self, critic: Critic, space: Space, real: Sample, fake: Sample) -> Tensor:
+    def loss(
+        self, critic: Critic, space: Space, real: Sample, fake: Sample, update: int = 0
+    ) -> Tensor:
         """A scalar. Of several generated samples for a condition the first is mixed."""
         rows = slice(len(real.x))
         real_x, fake_x = space.continuous(real.x), space.continuous(fake.x[rows])
@@ -64,10 +88,10 @@ class GradientPenalty(Penalty):
         epsilon = torch.rand(len(real_x), *[1] * (real_x.dim() - 1), device=real_x.device)
         mixed = epsilon * real_x.detach() + (1 - epsilon) * fake_x.detach()
         norm_B = gradient_norm(critic, mixed, mask, real.cond)
-        return self._weight * (norm_B - self._target).square().mean()
+        return self.weight.at(update) * (norm_B - self._target).square().mean()
 
 
-class R1(Penalty):
+class R1(_GradientTerm):
     """weight/2 · E‖∇D(x)‖² at real samples.
 
     loss = loss + R1(weight=1.0).loss(critic, space, real, fake)
@@ -75,13 +99,33 @@ class R1(Penalty):
 
     name = "r1"
 
-    def __init__(self, weight: float = 1.0) -> None:
-        self._weight = weight
+    def __init__(self, weight: Weight = 1.0, every: int = 1) -> None:
+        super().__init__(weight, every)
 
-    def loss(self, critic: Critic, space: Space, real: Sample, fake: Sample) -> Tensor:
+    def loss(
+        self, critic: Critic, space: Space, real: Sample, fake: Sample, update: int = 0
+    ) -> Tensor:
         """A scalar; `fake` is not read."""
-        norm_B = gradient_norm(critic, space.continuous(real.x), real.mask, real.cond)
-        return 0.5 * self._weight * norm_B.square().mean()
+        return self._loss_at(critic, space, real, update)
+
+    def _loss_at(self, critic: Critic, space: Space, sample: Sample, update: int) -> Tensor:
+        norm_B = gradient_norm(critic, space.continuous(sample.x), sample.mask, sample.cond)
+        return 0.5 * self.weight.at(update) * norm_B.square().mean()
+
+
+class R2(R1):
+    """weight/2 · E‖∇D(x)‖² at generated samples.
+
+    loss = loss + R2(weight=1.0).loss(critic, space, real, fake)
+    """
+
+    name = "r2"
+
+    def loss(
+        self, critic: Critic, space: Space, real: Sample, fake: Sample, update: int = 0
+    ) -> Tensor:
+        """A scalar; `real` is not read."""
+        return self._loss_at(critic, space, fake, update)
 
 
 class WeightClip(Penalty):

@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seqgan.core.config import Config
-from seqgan.core.schedule import WeightSchedule
+from seqgan.core.schedule import DecaySchedule, WeightSchedule, constant
 
 Positive = Annotated[int, Field(gt=0)]
 Visits = Annotated[int, Field(gt=0, le=1_000_000)]
-Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class PlayerConfig(Config):
@@ -22,8 +21,12 @@ class PlayerConfig(Config):
     lr_decay: WeightSchedule | None = None
     """Factor on lr by update of this player, e.g. {start: 1, end: 0, after: 5000, steps: 5000};
     at 0 the player does not change. Null: always 1."""
-    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = [0.9, 0.999]
-    """Decay rates of the first and second moment; adam only."""
+    betas: Annotated[list[DecaySchedule], Field(min_length=2, max_length=2)] = [
+        constant(0.9),
+        constant(0.999),
+    ]
+    """Decay rates of the first and second moment, by update of this player, e.g. [0, {start: 0.9,
+    end: 0.99, steps: 2000}]; adam only."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Strength with which parameters are pulled towards 0; see `optimizer`."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
@@ -33,8 +36,10 @@ class PlayerConfig(Config):
 class GeneratorPlayerConfig(PlayerConfig):
     """The generator's, which is also sampled and evaluated."""
 
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Decay of an exponential moving average of the weights, which evaluation then uses."""
+    ema: DecaySchedule | None = None
+    """Decay of an exponential moving average of the weights, which evaluation then uses; by update
+    of this player, e.g. {start: 0, end: 0.999, steps: 1000}, so that early weights are forgotten.
+    Null: none."""
 
 
 class PlayersConfig(Config):

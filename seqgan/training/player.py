@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seqgan.core.errors import UserError
 from seqgan.core.modes import evaluating
 from seqgan.core.plain import StateDict
+from seqgan.core.schedule import Schedule, as_schedule
 from seqgan.training.config import PlayerConfig
 from seqgan.training.optimizer_state import load_optimizer
 
@@ -84,7 +85,7 @@ class Player(Generic[ModuleT_co]):
         module: ModuleT_co,
         config: PlayerConfig,
         after_step: Sequence[Callable[[], None]] = (),
-        ema: float | None = None,
+        ema: float | Schedule[float] | None = None,
     ) -> None:
         self.name = name
         self.module = module
@@ -94,7 +95,7 @@ class Player(Generic[ModuleT_co]):
         trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self._names, self._parameters = list(trainable), list(trainable.values())
         self._optimizer = _build_optimizer(config, self._parameters)
-        self._averaged = _Averaged(module, ema) if ema else None
+        self._averaged = None if ema is None else _Averaged(module, as_schedule(ema))
         device = self._parameters[0].device
         self._zero = torch.zeros((), device=device)
         self._bad_what, self._bad_update, self._bad_moment = (
@@ -105,7 +106,7 @@ class Player(Generic[ModuleT_co]):
 
     def update(self, loss: Tensor) -> Tensor:
         """Back-propagate, clip, step, `after_step`, averaging. Returns the norm of the gradient."""
-        self._set_rate()
+        self._set_rates()
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         norms_P, sizes_P = self._norms()
@@ -117,17 +118,18 @@ class Player(Generic[ModuleT_co]):
         for act in self._after_step:
             act()
         if self._averaged is not None:
-            self._averaged.update(self.module)
+            self._averaged.update(self.module, self.updates)
         self.updates += 1
         return norm
 
-    def _set_rate(self) -> None:
-        """The learning rate of this update; a Python number, so nothing waits for the device."""
-        if self._config.lr_decay is None:
-            return
-        factor = self._config.lr_decay.at(self.updates)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._config.lr * factor
+    def _set_rates(self) -> None:
+        """The learning rate and Adam's decay rates of this update; Python numbers, so nothing waits
+        for the device."""
+        config, (group,) = self._config, self._optimizer.param_groups
+        if config.lr_decay is not None:
+            group["lr"] = config.lr * config.lr_decay.at(self.updates)
+        if "betas" in group:
+            group["betas"] = _betas(config, self.updates)
 
     @torch.no_grad()
     def _norms(self) -> tuple[Tensor, Tensor]:
@@ -248,16 +250,23 @@ def _size(tensor: Tensor | None) -> str:
 class _Averaged(Generic[ModuleT]):
     """Exponential moving average of parameters; buffers are copied."""
 
-    def __init__(self, module: ModuleT, decay: float) -> None:
+    def __init__(self, module: ModuleT, decay: Schedule[float]) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, module: ModuleT) -> None:
+    def update(self, module: ModuleT, updates: int) -> None:
+        """Behind the player's update with the number `updates`, from 0."""
+        share = 1 - self._decay.at(updates)
         for mean, value in zip(self.module.parameters(), module.parameters(), strict=True):
-            mean.lerp_(value, 1 - self._decay)
+            mean.lerp_(value, share)
         for copied, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
             copied.copy_(buffer)
+
+
+def _betas(config: PlayerConfig, updates: int) -> tuple[float, float]:
+    first, second = config.betas
+    return first.at(updates), second.at(updates)
 
 
 def _build_optimizer(config: PlayerConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -266,7 +275,7 @@ def _build_optimizer(config: PlayerConfig, parameters: list[nn.Parameter]) -> to
         return torch.optim.AdamW(
             parameters,
             lr=config.lr,
-            betas=(config.betas[0], config.betas[1]),
+            betas=_betas(config, updates=0),
             weight_decay=config.weight_decay,
             fused=fused,
         )

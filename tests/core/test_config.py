@@ -265,7 +265,7 @@ def test_items_of_lists_are_named_by_index(key: str) -> None:
 def test_null_and_lists_are_values() -> None:
     experiment = overridden("players.critic.clip_norm=null", "players.critic.betas=[0.5, 0.9]")
     assert experiment.players.critic.clip_norm is None
-    assert experiment.players.critic.betas == [0.5, 0.9]
+    assert [beta.at(0) for beta in experiment.players.critic.betas] == [0.5, 0.9]
 
 
 TYPED = {
@@ -443,3 +443,11 @@ def test_every_field_is_in_the_print_out() -> None:
     experiment = tiny_experiment()
     printed = OmegaConf.to_container(OmegaConf.create("\n".join(describe(experiment))))
     assert printed == experiment.model_dump()
+
+
+def test_a_list_of_numbers_and_schedules_is_printed_as_it_is_read() -> None:
+    experiment = overridden("players.critic.betas=[0, {start: 0.9, end: 0.99, steps: 5}]")
+    printed = OmegaConf.create("\n".join(describe(experiment)))
+    again = validate(Experiment, OmegaConf.create(printed), "again")
+    assert again == experiment
+    assert again.players.critic.betas[1].at(5) == 0.99

@@ -100,6 +100,19 @@ def test_every_objective_works_with_every_penalty(name: str, objective: str) -> 
             player.raise_if_not_finite(1)
 
 
+@pytest.mark.parametrize("name", ["points", "cycle"])
+def test_a_lazy_penalty_counts_the_critics_own_updates(name: str) -> None:
+    """Not those of the generator in between, nor steps of the schedule."""
+    game = make_game(DIRECT[name], penalties=[{"name": "r1", "every": 2}])
+    found = []
+    for phase in ("critic", "generator", "critic", "critic", "generator"):
+        for player, loss, stats in game.updates(phase):
+            player.update(loss)
+            if phase == "critic":
+                found.append(any("r1" in key for key in stats))
+    assert found == [True, False, True]
+
+
 # ── Directions ────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seqgan.core.masks import mask_until_end
 from seqgan.core.modes import frozen
+from seqgan.core.schedule import Schedule
 from seqgan.core.types import ArraySpace, Batch, Scores, SequenceSpace
 from seqgan.games.criterion import Criterion
 from seqgan.models.config import (
@@ -19,7 +20,14 @@ from seqgan.models.config import (
     TransformerCriticConfig,
 )
 from seqgan.objectives.divergences import Divergence
-from seqgan.objectives.penalties import R1, GradientPenalty, SpectralNorm, WeightClip, gradient_norm
+from seqgan.objectives.penalties import (
+    R1,
+    R2,
+    GradientPenalty,
+    SpectralNorm,
+    WeightClip,
+    gradient_norm,
+)
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import Player
 
@@ -226,6 +234,61 @@ def test_r1_of_a_linear_critic_is_that_of_its_weight_and_trains_it() -> None:
     assert float(penalty.detach()) == pytest.approx(1.5 * 16, rel=1e-5)
     penalty.backward()
     torch.testing.assert_close(critic.weight.grad, 3.0 * critic.weight.detach())
+
+
+def test_r2_is_r1_at_generated_samples_under_their_conditions() -> None:
+    """D = ½‖x‖²: the squared norms are 25 and 1 at real samples, 4 and 0 at generated ones."""
+    seen: list[tuple[Any, Any]] = []
+
+    class Watching(Square):
+        def forward(self, x: Tensor, mask: Any = None, cond: Any = None) -> Scores:
+            seen.append((mask, cond))
+            return super().forward(x)
+
+    mask_B1, told_B1 = torch.ones(2, 1, dtype=torch.bool), torch.tensor([[1], [2]])
+    real = Batch(torch.tensor([[3.0, 4.0], [0.0, 1.0]]), cond=told_B1 + 5)
+    fake = Batch(torch.tensor([[2.0, 0.0], [0.0, 0.0]]), mask_B1, told_B1)
+    penalty = R2(weight=3.0).loss(Watching(), ArraySpace((2,)), real, fake)  # type: ignore[arg-type]
+    assert float(penalty.detach()) == pytest.approx(1.5 * (4 + 0) / 2)
+    ((mask, told),) = seen
+    assert torch.equal(mask, mask_B1)
+    assert torch.equal(told, told_B1)
+
+
+@pytest.mark.parametrize("penalty", [R1, R2, GradientPenalty])
+def test_a_weight_follows_its_schedule_by_update_of_the_critic(penalty: Any) -> None:
+    """γ from 8 to 2 by a factor within two updates: 8, 4, 2, 2."""
+    falling = Schedule[float](start=8.0, end=2.0, steps=2, shape="exponential")
+    critic, x = Linear((4,), 3.0), torch.randn(6, 4)
+    data = Batch(x), Batch(x)
+    space = ArraySpace((4,))
+    weighted = penalty(weight=falling)
+    terms = [float(weighted.loss(critic, space, *data, u).detach()) for u in range(4)]
+    assert [term / terms[-1] for term in terms] == pytest.approx([4, 2, 1, 1])
+
+
+def test_a_lazy_penalty_is_part_of_each_kth_update_and_k_times_as_large_there() -> None:
+    """So that its mean over updates is that of a penalty in every update."""
+    critic, space = Linear((4,), 3.0), ArraySpace((4,))
+    data = Batch(torch.randn(6, 4)), Batch(torch.randn(6, 4))
+    plain, usual, lazy = (
+        Criterion(Divergence("wgan"), penalties, space)
+        for penalties in ([], [R1(2.0), R2(4.0)], [R1(2.0, every=3), R2(4.0, every=2)])
+    )
+
+    def added(criterion: Criterion, update: int) -> tuple[float, set[str]]:
+        loss, stats = criterion.critic_loss(critic, *data, update)  # type: ignore[arg-type]
+        without, _ = plain.critic_loss(critic, *data, update)  # type: ignore[arg-type]
+        assert all(
+            float(stats[name]) == pytest.approx(9 * w) for name, w in WEIGHTS if name in stats
+        )
+        return float(loss - without), {"r1", "r2"} & set(stats)
+
+    WEIGHTS = [("r1", 1), ("r2", 2)]
+    found = [added(lazy, update) for update in range(6)]
+    assert [names for _, names in found] == [{"r1", "r2"}, set(), {"r2"}, {"r1"}, {"r2"}, set()]
+    total = sum(value for value, _ in found)
+    assert total == pytest.approx(6 * added(usual, 0)[0], rel=1e-4)
 
 
 def test_a_score_per_step_enters_as_its_mean_over_the_steps_that_count() -> None:

@@ -158,6 +158,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "penalties": [{"name": "spectral_norm"}],
         "players.generator": {"ema": 0.9},
     },
+    "lazy penalties and ramps": {
+        **PICTURES,
+        "objective": {"name": "rsgan", "paired": True},
+        "penalties": [
+            {"name": "r1", "weight": {"start": 2.0, "end": 0.5, "steps": 4}, "every": 2},
+            {"name": "r2", "every": 3},
+        ],
+        "players.generator": {"ema": {"start": 0.0, "end": 0.9, "steps": 5}},
+        "players.critic": {"betas": [0.0, {"start": 0.9, "end": 0.99, "steps": 4}]},
+    },
     # The pool of 12 is full after two of the six critic updates, and then exchanges.
     "cycle": {**DIRECT["cycle"], "train.batch_size": 6},
 }

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.schedule import WeightSchedule
+from seqgan.core.schedule import DecaySchedule, WeightSchedule
 from seqgan.training.config import PlayerConfig
 from seqgan.training.player import NonFiniteError, Player, raise_if_not_finite
 
@@ -84,6 +84,35 @@ def test_the_average_follows_its_formula_and_evaluation_uses_it() -> None:
         # Buffers are copied, not averaged: the mean of integers or of norms means nothing.
         assert torch.equal(averaged[1].running_mean, module[1].running_mean)
     assert module.training
+
+
+def test_the_decay_of_the_average_follows_its_schedule() -> None:
+    """0, .4, .8, .8: the first average is the first update's weights alone."""
+    module = linear()
+    ramp = DecaySchedule(start=0, end=0.8, steps=2)
+    player = Player("generator", module, sgd(), ema=ramp)
+    mean = torch.zeros(2, 3)
+    for decay in (0.0, 0.4, 0.8, 0.8):
+        player.update(loss_of(module, 1e-3))
+        mean = decay * mean + (1 - decay) * module.weight.detach()
+        with player.evaluated() as averaged:
+            torch.testing.assert_close(averaged.weight, mean)
+
+
+def test_adams_decay_rates_follow_their_schedules() -> None:
+    """With β₁ = 0 a step is rate · g / √(v̂), v̂ = v / (1 − Π β₂) where β₂ is constant; here it is
+    .5 in the first update and .75 afterwards, and torch divides by 1 − β₂^t of this update's."""
+    module = nn.Linear(1, 1, bias=False)
+    config = PlayerConfig(
+        lr=0.1, betas=[0, {"start": 0.5, "end": 0.75, "steps": 1}], clip_norm=None
+    )
+    player = Player("critic", module, config)
+    weight, square = float(module.weight.detach()), 0.0
+    for number, (beta, g) in enumerate([(0.5, 1.0), (0.75, -3.0), (0.75, 2.0)], start=1):
+        player.update(g * module.weight.sum())
+        square = beta * square + (1 - beta) * g**2
+        weight -= 0.1 * g / (square / (1 - beta**number)) ** 0.5
+        assert float(module.weight.detach()) == pytest.approx(weight, rel=1e-5)
 
 
 def test_without_an_average_evaluation_uses_the_network_itself_in_evaluation_mode() -> None:
