@@ -58,7 +58,7 @@ def _losses(stage: "Stage") -> list[Finding]:
 
     logits_N = torch.linspace(-22, 6, 113)
     slopes = {name: reward_gradients(name, logits_N) for name in ("minimax", "non_saturating")}
-    right = fooled_critic(20 if stage.quick else 150, 1)
+    right = fooled_critic(20 if stage.quick else 60, 1)
     wrong = fooled_critic(len(right), -1)
     figure, (left, sign) = panels(2, titles=("what teaches the generator", "the sign matters"))
     for colour, (name, slope_N) in zip(PALETTE, slopes.items(), strict=False):
