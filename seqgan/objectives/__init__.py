@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from seqgan.objectives.base import Objective as Objective
     from seqgan.objectives.classes import Classes as Classes
     from seqgan.objectives.divergences import Divergence as Divergence
+    from seqgan.objectives.f_divergences import FGan as FGan
     from seqgan.objectives.mmd import Mmd as Mmd
     from seqgan.objectives.penalties import R1 as R1
     from seqgan.objectives.penalties import R2 as R2

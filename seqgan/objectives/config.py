@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DivergenceName = Literal[
     "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
 ]
+FDivergenceName = Literal["kl", "reverse_kl", "pearson", "hellinger", "js", "gan"]
 RewardName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
@@ -63,6 +64,26 @@ class DivergenceConfig(ObjectiveConfig):
             "data", "true responses", "paired=true", "set it to false, or leave data.prompts out"
         )
         return (*model, real) if self.paired else model
+
+
+class FGanConfig(ObjectiveConfig):
+    """An f-divergence as a game of a critic that bounds it and a generator (f-GAN)."""
+
+    name: Literal["f_gan"] = "f_gan"
+    divergence: FDivergenceName = "kl"
+    """Divergence of the real distribution from the generated one: kl, reverse_kl, pearson,
+    hellinger, js, or gan, the minimax game; formulas in seqgan/objectives/f_divergences.py."""
+
+    def build(self) -> "Objective":
+        from seqgan.objectives.f_divergences import FGan
+
+        return FGan(self.divergence)
+
+    @property
+    def gives(self) -> Words:
+        words = {"a score to penalise", "rewards of single samples", "rewards with exact gradients"}
+        logistic = self.divergence in ("js", "gan")
+        return frozenset(words | ({"a logistic critic loss"} if logistic else set()))
 
 
 Width = Annotated[float, Field(gt=0)]
@@ -146,7 +167,8 @@ class ClassesConfig(ObjectiveConfig):
 
 
 AnyObjectiveConfig = Annotated[
-    DivergenceConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig, ByName()
+    DivergenceConfig | FGanConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
+    ByName(),
 ]
 
 
