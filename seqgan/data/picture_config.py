@@ -193,7 +193,8 @@ class PictureDataConfig(PictureSetConfig, DataPart):
     metrics: ClassVar[tuple[str, ...]] = (
         *("fid", "kid", "precision", "recall", "density", "coverage"),
         *("duplicates", "nearest_ratio", "copy_p_value"),
-        *("label_accuracy", "label_distance"),  # by the feature extractor, where there are labels
+        # By the feature extractor, where there are labels.
+        *("label_accuracy", "label_distance", "modes", "mode_kl", "inception_score"),
         *("valid_attributes", "attribute_distance"),  # by detectors, for cartoon faces
     )
     least_samples: ClassVar[int] = LEAST_NEIGHBOURS

@@ -80,9 +80,13 @@ class FeatureExtractor:
 
     def labels(self, x_NCHW: Tensor) -> Tensor:
         """The likeliest class of each label, `labels_NA`, on the CPU."""
+        return likeliest(self.log_probs(x_NCHW))
+
+    def log_probs(self, x_NCHW: Tensor) -> list[Tensor]:
+        """log p(class | picture), [N, classes], for each label, on the CPU."""
         assert self.reads_labels, "only feature extractors of labels read labels"
-        outputs = self._outputs(x_NCHW)
-        return torch.cat([torch.stack([h.argmax(1) for h in heads], 1) for _, heads in outputs])
+        blocks = [heads for _, heads in self._outputs(x_NCHW)]
+        return [torch.cat(head).log_softmax(1) for head in zip(*blocks, strict=True)]
 
     def accuracy(self, x_NCHW: Tensor, labels_NA: Tensor) -> list[float]:
         """Share of pictures whose label is read correctly, one number per label."""
@@ -94,6 +98,11 @@ class FeatureExtractor:
         for block in x_NCHW.split(AT_ONCE):
             features, heads = self.network(to_unit(block.to(self._device)))
             yield features.float().cpu(), [head.float().cpu() for head in heads]
+
+
+def likeliest(heads: list[Tensor]) -> Tensor:
+    """`labels_NA` of log-probabilities [N, classes], one table for each label."""
+    return torch.stack([head.argmax(1) for head in heads], 1)
 
 
 # ── Training ──────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,10 @@
                                  pictures and the true ones of the reference
     label_accuracy_NAME          share whose label, as the extractor reads it, is the generator's
                                  input (where labels are)
+    modes, mode_kl               combinations of labels that the extractor reads at least once, and
+                                 KL(their frequencies ‖ uniform), nats (metrics/modes.py)
+    inception_score              how sure and how varied the extractor's answers are, up to the
+                                 number of combinations (metrics/inception.py)
     valid_attributes, attribute_distance_NAME   cartoon faces only: read by rule, not by network
 
 A single label has no NAME. What the extractor measures carries its name (`fid@cnn-1a2b3c4d`): such
@@ -15,6 +19,7 @@ training pictures in the generated ones' place.
 """
 
 from collections.abc import Callable, Mapping
+from math import prod
 
 import torch
 from PIL.Image import Image
@@ -27,12 +32,14 @@ from seqgan.data.pictures import Pictures, PictureSet
 from seqgan.decoding import generate
 from seqgan.evaluation import sheets
 from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
-from seqgan.evaluation.feature_extractor import FeatureExtractor
+from seqgan.evaluation.feature_extractor import FeatureExtractor, likeliest
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
 from seqgan.metrics.histograms import total_variation
+from seqgan.metrics.inception import inception_score
 from seqgan.metrics.kernel import kernel_distance
 from seqgan.metrics.memorisation import memorisation, nearest_indices
+from seqgan.metrics.modes import class_coverage
 from seqgan.tasks.faces.detector import attribute_distances, valid_share
 
 SHOWN_PICTURES = 64
@@ -133,9 +140,13 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
     def _label_metrics(
         self, made_NCHW: Tensor, true_NA: Tensor, asked_NA: Tensor | None
     ) -> Metrics:
-        read_NA = self._extractor.labels(made_NCHW)
+        heads = self._extractor.log_probs(made_NCHW)
+        read_NA = likeliest(heads)
         names, sizes = self._pictures.label_names, self._pictures.label_sizes
-        metrics: Metrics = {}
+        metrics: Metrics = {
+            **class_coverage(combined_label(read_NA, sizes), prod(sizes)),
+            "inception_score": inception_score(heads),
+        }
         for column, (name, classes) in enumerate(zip(names, sizes, strict=True)):
             suffix = f"_{name}" if len(names) > 1 else ""
             distance = total_variation(read_NA[:, column], true_NA[:, column], classes)
@@ -238,3 +249,11 @@ def listed_labels(sizes: tuple[int, ...], rows: int) -> Tensor:
     combinations = torch.cartesian_prod(*[torch.arange(size) for size in sizes])
     combinations = combinations.view(-1, len(sizes))
     return combinations[torch.arange(rows) % len(combinations)]
+
+
+def combined_label(labels_NA: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """One class number for each combination of labels, the last label changing fastest: [N]."""
+    combined_N = torch.zeros_like(labels_NA[:, 0])
+    for label_N, size in zip(labels_NA.unbind(1), sizes, strict=True):
+        combined_N = combined_N * size + label_N
+    return combined_N

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from seqgan.metrics.diversity import mean_length as mean_length
     from seqgan.metrics.diversity import share_in_train as share_in_train
     from seqgan.metrics.diversity import unique_share as unique_share
+    from seqgan.metrics.earth_mover import earth_movers_distance as earth_movers_distance
     from seqgan.metrics.exact_bleu import bleu as bleu
     from seqgan.metrics.exact_bleu import self_bleu as self_bleu
     from seqgan.metrics.exact_bleu import sentence_bleu as sentence_bleu
     from seqgan.metrics.exact_bleu import sentence_self_bleu as sentence_self_bleu
     from seqgan.metrics.frechet import frechet_distance as frechet_distance
+    from seqgan.metrics.inception import inception_score as inception_score
     from seqgan.metrics.kernel import kernel_distance as kernel_distance
     from seqgan.metrics.mauve import mauve as mauve
     from seqgan.metrics.modes import mode_coverage as mode_coverage
     from seqgan.metrics.ngram_lm import NgramModel as NgramModel
     from seqgan.metrics.ngram_lm import unigram_kl as unigram_kl
+    from seqgan.metrics.sharpness import laplacian_variance as laplacian_variance
     from seqgan.metrics.translation import chrf as chrf
     from seqgan.metrics.translation import copied_share as copied_share
     from seqgan.metrics.translation import corpus_bleu as corpus_bleu

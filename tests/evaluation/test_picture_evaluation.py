@@ -17,7 +17,7 @@ from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import EvaluationConfig, FeatureExtractorConfig
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
-from seqgan.evaluation.pictures import PictureEvaluator, listed_labels
+from seqgan.evaluation.pictures import PictureEvaluator, combined_label, listed_labels
 from seqgan.evaluation.task import TaskSetup
 from seqgan.tasks.faces.config import FacesSourceConfig
 from seqgan.tasks.faces.detector import detect
@@ -107,6 +107,11 @@ def test_controls(pictures: Pictures, extractor: Any) -> None:
     assert real["valid_attributes"] > 0.97
     assert one["valid_attributes"] == 1.0  # one good face, over and over …
     assert one["label_distance_hair_colour"] > 0.3  # … and its distributions give it away
+    assert one["modes"] == 1
+    assert one["inception_score"] == pytest.approx(1)
+    assert one["mode_kl"] > 2 * real["mode_kl"]
+    assert real["modes"] > 50
+    assert real["inception_score"] > 20
     assert found["noise"]["valid_attributes"] == found["mean"]["valid_attributes"] == 0
     assert copier["duplicates"] == 1.0
     assert copier["nearest_ratio"] < 0.01
@@ -283,3 +288,9 @@ def test_a_hidden_message_is_lost_in_noise(kinds: Any) -> None:
     found = translated(kinds, hide, reveal)
     assert found["cycle_a"] < 0.01
     assert found["cycle_noisy_a"] > 3
+
+
+def test_combined_labels_count_every_combination_once() -> None:
+    sizes = (2, 3, 4)
+    combined = combined_label(listed_labels(sizes, 24), sizes)
+    assert combined.tolist() == list(range(24))

@@ -5,7 +5,7 @@ from math import exp, inf, log
 import pytest
 import torch
 
-from seqgan.metrics.modes import mode_coverage
+from seqgan.metrics.modes import class_coverage, mode_coverage
 
 CENTRES = torch.tensor([[0.0, 0], [10, 0], [0, 10], [10, 10]])
 
@@ -58,3 +58,21 @@ def test_the_real_mixture():
     assert found["modes"] == 4
     assert found["high_quality"] == pytest.approx(1 - exp(-4.5), abs=0.002)
     assert found["mode_kl"] < 1e-4
+
+
+def test_classes_by_hand():
+    """Shares ½, ¼, ¼, 0 of four classes."""
+    found = class_coverage(torch.tensor([0, 0, 1, 2]), 4)
+    assert found == {"modes": 3, "mode_kl": pytest.approx(log(4) - 1.5 * log(2))}
+    assert class_coverage(torch.arange(4), 4) == {"modes": 4, "mode_kl": 0}
+    assert class_coverage(torch.full((9,), 2), 4) == {"modes": 1, "mode_kl": pytest.approx(log(4))}
+    with pytest.raises(ValueError, match="empty"):
+        class_coverage(torch.tensor([], dtype=torch.long), 4)
+
+
+def test_the_floor_of_real_classes():
+    """26,000 samples of 1,000 classes: about 999/52,000."""
+    ids = torch.randint(1000, (26_000,), generator=torch.Generator().manual_seed(0))
+    found = class_coverage(ids, 1000)
+    assert found["modes"] == 1000
+    assert found["mode_kl"] == pytest.approx(999 / 52_000, rel=0.1)
