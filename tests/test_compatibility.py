@@ -61,6 +61,11 @@ def test_every_part_declares_itself_before_its_fields_are_known(field: str) -> N
             "give; use critic classes",
         ),
         (
+            {"critic": {"name": "mlp", "minibatch_std": True}},
+            "critic.minibatch_std=true needs samples of numbers, which data.name=oracle does not "
+            "give; set it to false",
+        ),
+        (
             {"estimator": None},
             "game.name=adversarial needs estimator; add it, or use game mle, jsdgan, ddo, dgsan",
         ),

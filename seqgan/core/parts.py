@@ -92,7 +92,7 @@ class DataPart(Part):
     @property
     def gives(self) -> Words:
         words = {"true responses", "one vocabulary", "a finite training set"}
-        words |= {"tokens"} if self.modality in SEQUENCES else set()
+        words |= {"tokens"} if self.modality in SEQUENCES else {"samples of numbers"}
         return frozenset(words | ({"prompts"} if self.modality == "prompted" else set()))
 
     @property

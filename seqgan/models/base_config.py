@@ -8,7 +8,15 @@ from pydantic import Field, model_validator
 from seqgan.core.config import Config
 from seqgan.core.errors import UserError
 from seqgan.core.numbers import Layers
-from seqgan.core.parts import SEQUENCES, CriticPart, GeneratorPart, Modalities, Part
+from seqgan.core.parts import (
+    SEQUENCES,
+    CriticPart,
+    GeneratorPart,
+    Modalities,
+    Need,
+    Needs,
+    Part,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +35,12 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+MINIBATCH_NEEDS: Needs = (
+    # Sequences are rewarded in copies and continuations, which are no batch to compare with.
+    Need("data", "samples of numbers", "minibatch_std=true", "set it to false"),
+)
 
 
 def arguments_of(config: Part, *but: str) -> dict[str, Any]:

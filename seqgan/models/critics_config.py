@@ -11,6 +11,7 @@ from seqgan.core.numbers import Layers
 from seqgan.core.parts import ARRAYS, SEQUENCES, Modalities, Need, Needs, Words
 from seqgan.models import critics
 from seqgan.models.base_config import (
+    MINIBATCH_NEEDS,
     CriticConfig,
     Fraction,
     HfFields,
@@ -36,6 +37,12 @@ class MlpCriticConfig(SequenceCriticConfig):
     """Units of each hidden layer."""
     layers: Layers = 2
     """Hidden layers, each followed by a leaky ReLU."""
+    minibatch_std: bool = False
+    """Give the last hidden layer how much the batch varies, against collapse; not of sequences."""
+
+    @property
+    def needs(self) -> Needs:
+        return MINIBATCH_NEEDS if self.minibatch_std else ()
 
     def build(self, space: "Space") -> "Critic":
         from seqgan.core.types import ArraySpace

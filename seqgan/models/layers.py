@@ -40,6 +40,20 @@ class Trunk(Protocol):
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
+def with_minibatch_std(x: Tensor) -> Tensor:
+    """One number more for each sample, the same for all: how much the batch varies (Karras 2018).
+
+        s = mean over features (and places) of the standard deviation over the batch
+
+    [B, F + 1] of [B, F], or maps [B, C + 1, H, W] of [B, C, H, W]. A batch of equal samples has
+    s = 0, which no critic overlooks: so a generator that makes one sample over and over is told.
+    The score of a sample then depends on those beside it; let a batch be real, or generated.
+    """
+    # A little more than 0 under the root, which has no slope there.
+    std = (x.var(0, correction=0) + 1e-8).sqrt().mean()
+    return torch.cat([x, std.expand(len(x), 1, *x.shape[2:])], 1)
+
+
 class TokenEmbedding(nn.Embedding):
     """A vector for each token; a point of the simplex gets the mean of its tokens' vectors."""
 

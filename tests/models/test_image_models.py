@@ -20,6 +20,7 @@ from seqgan.models.image.config import (
 )
 from seqgan.models.image.layers import DownConv, UpConv, pyramid
 from seqgan.models.image.translator import Warp
+from seqgan.models.layers import with_minibatch_std
 from seqgan.objectives.penalties import GradientPenalty, SpectralNorm
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
@@ -40,6 +41,11 @@ CRITICS = {
     "dcgan_layer": DcganCriticConfig(name="dcgan", width=4, norm="layer"),
     "resnet": ResnetCriticConfig(name="resnet", width=4),
     "patch": PatchCriticConfig(name="patch", width=4),
+}
+BATCH_CRITICS = {
+    "mlp": MlpCriticConfig(name="mlp", hidden=16, minibatch_std=True),
+    "dcgan": DcganCriticConfig(name="dcgan", width=4, minibatch_std=True),
+    "dcgan_layer": DcganCriticConfig(name="dcgan", width=4, norm="layer", minibatch_std=True),
 }
 TRANSLATOR = TranslatorConfig(name="translator", width=4, blocks=1)
 COND_BA = torch.tensor([[0, 1], [1, 0], [2, 1], [0, 0], [1, 1], [2, 0]])
@@ -476,3 +482,39 @@ def test_sizes_that_the_cycle_cannot_halve_are_refused() -> None:
         TRANSLATOR.build(ArraySpace((1, 30, 28)))
     with pytest.raises(UserError, match=r"critic\.layers=6"):
         PatchCriticConfig(name="patch", layers=6).build(ArraySpace((3, 32, 32)))
+
+
+# ── How much the batch varies ─────────────────────────────────────────────────────────────────
+
+
+def test_the_number_that_minibatch_std_adds_is_the_mean_deviation() -> None:
+    """Two features over a batch of two: deviations 1 and 3, mean 2. Maps get a map."""
+    x_BF = torch.tensor([[0.0, 5.0], [2.0, 11.0]])
+    added = with_minibatch_std(x_BF)
+    torch.testing.assert_close(added, torch.tensor([[0.0, 5.0, 2.0], [2.0, 11.0, 2.0]]))
+    maps = x_BF[:, :, None, None].expand(2, 2, 3, 3)
+    torch.testing.assert_close(with_minibatch_std(maps)[:, 2], torch.full((2, 3, 3), 2.0))
+
+
+@pytest.mark.parametrize("name", BATCH_CRITICS)
+def test_a_critic_with_minibatch_std_sees_that_a_batch_is_one_sample(name) -> None:
+    critic = build(BATCH_CRITICS[name], PICTURES)
+    torch.manual_seed(1)
+    varied = torch.randn(6, 3, 32, 32)
+    same = varied[:1].expand(6, -1, -1, -1).clone().requires_grad_()
+    alone = critic(varied, None, COND_BA[:1].expand(6, -1)).score[0]
+    together = critic(same, None, COND_BA[:1].expand(6, -1)).score
+    assert abs(float(alone.detach() - together[0].detach())) > 1e-4
+    (slope,) = torch.autograd.grad(together.sum(), same)
+    assert slope.isfinite().all()  # at no variance at all
+    plain = build(CRITICS[name], PICTURES)
+    assert float(plain(varied, None, COND_BA).score[0]) == pytest.approx(
+        float(plain(varied[:2], None, COND_BA[:2]).score[0]), abs=1e-5
+    )
+
+
+def test_the_penalty_of_a_critic_with_minibatch_std_can_be_differentiated() -> None:
+    critic = build(BATCH_CRITICS["dcgan"], PICTURES)
+    real, fake = (Batch(torch.randn(4, 3, 32, 32), cond=COND_BA[:4]) for _ in range(2))
+    GradientPenalty(10.0).loss(critic, PICTURES, real, fake).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in critic.trunk.parameters())

@@ -13,20 +13,31 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, Space
-from seqgan.models.layers import LabelProjection, Stack, score_in_chunks
+from seqgan.models.layers import LabelProjection, Stack, score_in_chunks, with_minibatch_std
 
 
 class MlpTrunk(Stack[nn.Linear]):
-    """`features_BF`: the last hidden layer, of samples [B, …] with `space.size` numbers each."""
+    """`features_BF`: the last hidden layer, of samples [B, …] with `space.size` numbers each.
 
-    def __init__(self, space: Space, hidden: int = 128, layers: int = 2) -> None:
+    With `minibatch_std` the last hidden layer also reads how much the batch varies.
+    """
+
+    def __init__(
+        self, space: Space, hidden: int = 128, layers: int = 2, minibatch_std: bool = False
+    ) -> None:
         widths = [space.size] + [hidden] * layers
-        super().__init__(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths))
+        sizes = list(pairwise(widths))
+        if minibatch_std:
+            sizes[-1] = (sizes[-1][0] + 1, sizes[-1][1])
+        super().__init__(nn.Linear(inputs, outputs) for inputs, outputs in sizes)
         self.features = hidden
+        self._minibatch_std = minibatch_std
 
     def forward(self, x: Tensor) -> Tensor:
         features_BF = x.flatten(1)
-        for layer in self:
+        for position, layer in enumerate(self, start=1):
+            if self._minibatch_std and position == len(self):
+                features_BF = with_minibatch_std(features_BF)
             features_BF = F.leaky_relu(layer(features_BF), 0.2)
         return features_BF
 
@@ -34,16 +45,20 @@ class MlpTrunk(Stack[nn.Linear]):
 class MlpCritic(Critic):
     """A perceptron: `score_B` and `features_BF` of whole samples, all T columns of sequences.
 
+    See `MlpTrunk` for `minibatch_std`.
+
     MlpCritic(ArraySpace((2,)), hidden=64)(x_BD).score
     """
 
     counts_from_first = False
 
-    def __init__(self, space: Space, hidden: int = 128, layers: int = 2) -> None:
+    def __init__(
+        self, space: Space, hidden: int = 128, layers: int = 2, minibatch_std: bool = False
+    ) -> None:
         super().__init__()
         self.space = space
         self.features = hidden
-        self.layers = MlpTrunk(space, hidden, layers)
+        self.layers = MlpTrunk(space, hidden, layers, minibatch_std)
         self.readout = nn.Linear(hidden, 1)
         self.projection = LabelProjection(space.label_sizes, hidden)
 

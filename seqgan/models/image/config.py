@@ -145,9 +145,11 @@ class DcganCriticConfig(PictureCriticConfig):
     """Feature maps of the first layer; twice as many at each smaller size."""
     norm: Literal["none", "layer"] = "none"
     """Normalisation of each layer but the first, sample by sample."""
+    minibatch_std: bool = False
+    """Give the last layer how much the batch varies, against collapse."""
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
-        return critics.DcganTrunk(space, self.width, self.norm)
+        return critics.DcganTrunk(space, **arguments_of(self))
 
 
 class ResnetCriticConfig(PictureCriticConfig):

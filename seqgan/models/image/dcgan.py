@@ -27,6 +27,7 @@ from seqgan.models.image.layers import (
     normalisation,
     pyramid,
 )
+from seqgan.models.layers import with_minibatch_std
 
 
 class DcganGenerator(PyramidGenerator):
@@ -57,23 +58,38 @@ class DcganGenerator(PyramidGenerator):
 
 
 class DcganTrunk(nn.Module):
-    """`features_BF` of pictures of 28, 32 or 64 pixels."""
+    """`features_BF` of pictures of 28, 32 or 64 pixels.
 
-    def __init__(self, space: ArraySpace, width: int = 32, norm: Norm = "none") -> None:
+    With `minibatch_std` the last layer also reads how much the batch varies.
+    """
+
+    def __init__(
+        self,
+        space: ArraySpace,
+        width: int = 32,
+        norm: Norm = "none",
+        minibatch_std: bool = False,
+    ) -> None:
         super().__init__()
         start, halvings = pyramid(space)
+        self._minibatch_std = minibatch_std
         widths = [space.shape[0]] + [width * 2**power for power in range(halvings)]
         layers: list[nn.Module] = []
         for position, (inputs, outputs) in enumerate(pairwise(widths)):
-            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
+            more = minibatch_std and position == halvings - 1
+            layers.append(nn.Conv2d(inputs + more, outputs, 4, stride=2, padding=1))
             if position:
                 layers.append(normalisation(norm, outputs))
             layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers)
+        self._last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
         self.features = widths[-1] * start**2
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).flatten(1)
+        if not self._minibatch_std:
+            return self.layers(x).flatten(1)
+        maps = self.layers[: self._last](x)
+        return self.layers[self._last :](with_minibatch_std(maps)).flatten(1)
 
 
 def _transposed(inputs: int, outputs: int, bias: bool) -> nn.Module:
