@@ -8,6 +8,7 @@ import torch
 
 from seqgan.core.device import resolve_device
 from seqgan.core.errors import UserError
+from seqgan.core.generators import CriticSearch
 from seqgan.core.parts import DataPart
 from seqgan.core.rng import seed_everything
 from seqgan.core.types import Space, SpacePair
@@ -54,10 +55,14 @@ def build_task(experiment: Experiment, device: torch.device, run: Path | None = 
 
 def build_generating_module(experiment: Experiment, space: Space | SpacePair) -> Any:
     """What the player `generator` trains, freshly initialised on the CPU: one network, a decoder
-    with its encoder, or two translators."""
-    return experiment.game.build_generator(
+    with its encoder, two translators, or a search with its critic."""
+    module = experiment.game.build_generator(
         space, experiment.generator, experiment.critic, experiment.encoder
     )
+    if isinstance(module, CriticSearch):
+        for penalty in experiment.penalties:
+            penalty.build().prepare(module.critic)
+    return module
 
 
 def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game:

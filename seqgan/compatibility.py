@@ -85,6 +85,8 @@ def why_not_corrected(parts: Parts) -> str | None:
     generator; None where they are."""
     if parts.critic is None or parts.objective is None:
         return "it has no critic"
+    if "a search of the critic" in parts.generator.gives:
+        return "the generator is a search of that very critic"
     if parts.data.modality != "sentences":
         return "only sentences without prompts can be corrected"
     if parts.game.fills_blanks:
@@ -115,7 +117,8 @@ def _fits(part: Part, parts: Parts) -> bool:
     if isinstance(part, CriticPart):
         return modality in part.accepts
     if isinstance(part, GeneratorPart):
-        return modality in part.makes
+        of_game = {need.word for need in part.needs if need.of == "game"}
+        return modality in part.makes and of_game <= parts.game.gives
     return not isinstance(part, DataPart | GamePart)
 
 
@@ -163,11 +166,15 @@ def _check_networks(parts: Parts) -> None:
     """Every network can make or read the samples of the data."""
     for field in ("generator", "critic", "encoder"):
         part = getattr(parts, field)
-        if part is not None and not _fits(part, parts):
+        if part is not None and not _reads_or_makes(part, parts.data):
             raise ValueError(
                 f"{field}.name={part.name} does not fit data.name={parts.data.name}; "
                 f"choose from: {_choose(field, lambda other: _fits(other, parts))}"
             )
+
+
+def _reads_or_makes(part: CriticPart | GeneratorPart, data: DataPart) -> bool:
+    return data.modality in (part.makes if isinstance(part, GeneratorPart) else part.accepts)
 
 
 def _check_start(parts: Parts) -> None:

@@ -1,11 +1,12 @@
 """Generators that offer some callers more than token-by-token sampling."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from seqgan.core.types import Generator, State, StepOut
+from seqgan.core.types import Batch, Critic, Generator, Rollout, State, StepOut
 
 
 class ParallelGenerator(Generator):
@@ -59,3 +60,40 @@ class ManagedGenerator(Generator):
     @abstractmethod
     def sync_critic_features(self, critic: nn.Module) -> None:
         """Read the features of this critic from now on, as it is now."""
+
+
+class CriticSearch(nn.Module, ABC):
+    """A generator whose only weights are a critic's: it searches for what that scores highly."""
+
+    critic: Critic
+    """Whoever trains it changes what is found."""
+    most_rows: int | None = None
+    """Samples that one call of `mine` can look for; None: any number."""
+
+    @abstractmethod
+    def random_samples(self, rows: int) -> Batch:
+        """Samples where a search would begin that knows nothing."""
+
+    @abstractmethod
+    def mine(self, rows: int) -> Batch:
+        """What a search of the critic as it is now finds. Searches that go on from what earlier
+        ones have found remember it in buffers."""
+
+
+class SentenceSearch(CriticSearch, Generator):
+    """Finds whole sentences. There is no next token, hence no density."""
+
+    has_density = False
+
+    @abstractmethod
+    def write(self, rows: int, choose: Callable[[Tensor], Tensor]) -> Rollout:
+        """Sentences; `choose` draws one column of each row of logits [R, K]: [R]."""
+
+    def start(self, batch: int, cond: Tensor | None = None) -> StepOut:
+        raise TypeError(f"{type(self).__name__} has no next token")
+
+    def step(self, x: Tensor, state: State) -> StepOut:
+        raise TypeError(f"{type(self).__name__} has no next token")
+
+    def forward(self, tokens: Tensor, cond: Tensor | None = None) -> Tensor:
+        raise TypeError(f"{type(self).__name__} has no next token")

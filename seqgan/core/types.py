@@ -249,6 +249,8 @@ class Generator(nn.Module, ABC):
     vocab_size: int
     keeps_columns: bool = False
     """Whether it writes as many columns as its condition has, also behind the last end token."""
+    has_density: bool = True
+    """Whether `forward` says how likely its sentences are."""
 
     @abstractmethod
     def start(self, batch: int, cond: Tensor | None = None) -> StepOut:

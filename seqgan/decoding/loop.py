@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.core.budget import count_tokens
-from seqgan.core.generators import ParallelGenerator
+from seqgan.core.generators import ParallelGenerator, SentenceSearch
 from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import repeat_rows, take_rows, tree_cat
 from seqgan.core.types import DirectGenerator, Generator, Rollout, SequenceSpace, State, StepOut
@@ -146,6 +146,8 @@ def sample(
     if isinstance(generator, ParallelGenerator):
         assert cond is not None, "a parallel generator translates"
         return _sample_at_once(generator, space, sampler, cond)
+    if isinstance(generator, SentenceSearch):
+        return generator.write(rows, lambda logits_RK: sampler(logits_RK, 1).ids_R)
     if cond is None:  # every row starts alike, so one row of logits serves them all
         entry = PrefixBatch(0, generator.start(1), copies=rows)
     else:

@@ -21,16 +21,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqgan.core.enumeration import MAX_ENUMERATED, all_sequences
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Rollout, SequenceSpace
 from seqgan.evaluation.base import Metrics, OracleDensity, ShownLines
 from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
-from seqgan.metrics.divergence import (
-    MAX_ENUMERATED,
-    all_sequences,
-    exact_divergences,
-    sampled_divergences,
-)
+from seqgan.metrics.divergence import exact_divergences, sampled_divergences
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Decoded:
         return sample(self.generator, self.space, rows, draw, cond)
 
     def log_probs(self, batch: Batch) -> Tensor | None:
-        if self.setting.top_p < 1:
+        if self.setting.top_p < 1 or not self.generator.has_density:
             return None
         assert batch.mask is not None, "sentences have masks"
         temperature, cond = self.setting.temperature, batch.cond

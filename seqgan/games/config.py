@@ -8,6 +8,7 @@ from seqgan.games.adversarial_config import (
     ConditionalGameConfig,
     InfillGameConfig,
 )
+from seqgan.games.critic_alone_config import CriticAloneGameConfig
 from seqgan.games.critic_free_config import (
     AutoencodeGameConfig,
     DdoGameConfig,
@@ -30,6 +31,7 @@ GameConfig = Annotated[
     | AdversarialGameConfig
     | InfillGameConfig
     | ConditionalGameConfig
+    | CriticAloneGameConfig
     | AutoencodeGameConfig
     | RegressionGameConfig
     | CycleGameConfig

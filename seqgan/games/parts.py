@@ -119,12 +119,13 @@ class GameParts:
         """A further player, which starts as the generator does."""
         return Player(name, copy.deepcopy(self.generator.module), config, ema=config.ema)
 
-    def build_critic_player(self, critic: ModuleT) -> Player[ModuleT]:
-        """The player of a critic, or of several, which the constraints act on from now on.
+    def build_critic_player(self, critic: ModuleT, prepared: bool = False) -> Player[ModuleT]:
+        """The player of a critic, or of several, which the constraints act on from now on, unless
+        it is `prepared` for them.
 
         A generator that reads the critic's features gets them now and after each update.
         """
-        for penalty in self.penalties:
+        for penalty in () if prepared else self.penalties:
             penalty.prepare(critic)
         after_step = [partial(penalty.after_step, critic) for penalty in self.penalties]
         if isinstance(self.generator.module, ManagedGenerator):

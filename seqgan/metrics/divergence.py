@@ -15,15 +15,6 @@ from math import log
 import torch
 from torch import Tensor
 
-MAX_ENUMERATED = 70_000
-"""Sequences that are still listed: V = 8, T = 5 are 32,768."""
-
-
-def all_sequences(vocab_size: int, length: int) -> Tensor:
-    """`ids_RT`: every sequence, in lexicographic order; R = V^T."""
-    tokens = [torch.arange(vocab_size)] * length
-    return torch.cartesian_prod(*tokens).view(-1, length)
-
 
 def exact_divergences(logp_R: Tensor, logq_R: Tensor) -> dict[str, float]:
     """KL in both directions and JSD, per sequence, from log-probabilities of all sequences."""

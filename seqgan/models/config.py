@@ -33,6 +33,12 @@ from seqgan.models.image.config import (
     ResnetGeneratorConfig,
     TranslatorConfig,
 )
+from seqgan.models.searches.config import (
+    ExhaustiveSearchConfig,
+    GibbsSearchConfig,
+    GridSearchConfig,
+    LangevinSearchConfig,
+)
 from seqgan.models.seq2seq.config import EncoderDecoderConfig, LexiconConfig, PointerConfig
 
 AnyGeneratorConfig = Annotated[
@@ -48,7 +54,11 @@ AnyGeneratorConfig = Annotated[
     | TranslatorConfig
     | LexiconConfig
     | PointerConfig
-    | EncoderDecoderConfig,
+    | EncoderDecoderConfig
+    | GridSearchConfig
+    | LangevinSearchConfig
+    | ExhaustiveSearchConfig
+    | GibbsSearchConfig,
     ByName(),
 ]
 

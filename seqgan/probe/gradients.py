@@ -36,12 +36,12 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.budget import Budget, counting
+from seqgan.core.enumeration import MAX_ENUMERATED, all_sequences
 from seqgan.core.masks import mask_until_end
 from seqgan.core.rng import isolated
 from seqgan.core.types import Generator, Reward, Rollout, SampleRequest, SequenceSpace
 from seqgan.decoding import token_log_probs
 from seqgan.estimators.base import Estimator, Surrogate, hard_samples
-from seqgan.metrics.divergence import MAX_ENUMERATED, all_sequences
 
 GROUPS = 20
 """Groups of batches that the jackknife leaves out in turn."""

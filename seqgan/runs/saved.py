@@ -314,6 +314,11 @@ class SavedRun:
         if direction is not None:
             raise UserError(f"direction={direction!r}: this run does not translate; leave it out")
         sources = SourceReader(tokenizer, space) if space.conditional else None
+        if not self.generator.has_density:
+            raise UserError(
+                f"{self.folder}: generator {self.experiment.generator.name} finds sentences by "
+                "search, which gives them no likelihood; call run.critic(ids, mask)"
+            )
         blanks = self.experiment.game.fills_blanks
         return Scorer(self.generator, self.critic, space, tokenizer, sources, blanks)
 

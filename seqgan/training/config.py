@@ -47,9 +47,10 @@ class PlayersConfig(Config):
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
     """Updated in every phase except critic, copy_critic, distill, snapshot and language_model; in
-    game residual in phase mle only."""
+    game residual in phase mle only; in game critic_alone never, since its weights are the
+    critic's."""
     critic: PlayerConfig = PlayerConfig()
-    """Updated in the phase critic."""
+    """Updated in the phase critic; in game critic_alone also in real."""
     language_model: PlayerConfig = PlayerConfig()
     """For `game.fluency_weight`; updated in the phase language_model."""
     baseline: PlayerConfig = PlayerConfig()

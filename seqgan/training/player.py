@@ -122,6 +122,12 @@ class Player(Generic[ModuleT_co]):
         self.updates += 1
         return norm
 
+    def follow(self) -> None:
+        """Count an update that another player has made of the weights that both have."""
+        if self._averaged is not None:
+            self._averaged.update(self.module, self.updates)
+        self.updates += 1
+
     def _set_rates(self) -> None:
         """The learning rate and Adam's decay rates of this update; Python numbers, so nothing waits
         for the device."""

@@ -10,6 +10,7 @@ from tiny_runs import tiny_experiment
 from torch import Tensor
 
 from seqgan.assembly import build_generating_module, build_task
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Generator, StepOut
 from seqgan.data.oracle_config import ConditionalOracleConfig
@@ -17,7 +18,6 @@ from seqgan.evaluation import oracle as oracle_module
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.writer import Decoded
-from seqgan.metrics.divergence import all_sequences
 from seqgan.models.oracles import ConditionalOracle
 
 CPU = torch.device("cpu")

@@ -10,6 +10,7 @@ from tiny_runs import tiny_experiment
 from torch import Tensor
 
 from seqgan.assembly import build_generating_module, build_task
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.types import Batch, Critic, Generator, Scores
 from seqgan.data.corpus_config import TextDataConfig
 from seqgan.decoding import sequence_log_probs
@@ -27,7 +28,6 @@ from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.text import TextEvaluator
 from seqgan.evaluation.writer import Decoded
 from seqgan.metrics.certificate import Certificate
-from seqgan.metrics.divergence import all_sequences
 
 CPU = torch.device("cpu")
 V, T = 4, 3

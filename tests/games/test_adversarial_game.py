@@ -10,12 +10,12 @@ from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
 from seqgan.assembly import build_game, build_task
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.types import Scores
 from seqgan.decoding import sequence_log_probs
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mle import likelihood_loss
 from seqgan.games.trust_region import divergence
-from seqgan.metrics.divergence import all_sequences
 from seqgan.training.player import Player
 
 CPU = torch.device("cpu")

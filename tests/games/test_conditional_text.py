@@ -21,13 +21,14 @@ from torch import Tensor, nn
 
 from seqgan.assembly import build_game, build_task
 from seqgan.cli import run
+from seqgan.core.enumeration import all_sequences
 from seqgan.data.oracle_config import ConditionalOracleConfig
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import Greedy, sample
 from seqgan.experiment import load_experiment, load_run
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.mismatched import wrong_prompts
-from seqgan.metrics.divergence import all_sequences, exact_divergences
+from seqgan.metrics.divergence import exact_divergences
 from seqgan.runs import sampling
 from seqgan.runs.folder import read_prompts, read_space
 from seqgan.runs.outcome import open_reported

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seqgan.assembly import build_game, build_task
 from seqgan.core.budget import Budget, counting
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, SequenceSpace
 from seqgan.games.ebft import (
@@ -29,7 +30,6 @@ from seqgan.games.ebft import (
     whitening,
 )
 from seqgan.games.mle import likelihood_loss
-from seqgan.metrics.divergence import all_sequences
 from seqgan.models.config import RnnGeneratorConfig, TransformerGeneratorConfig
 
 CPU = torch.device("cpu")

@@ -9,6 +9,7 @@ from tiny_runs import tiny_experiment
 from torch import Tensor, nn
 
 from seqgan.assembly import build_game, build_task
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.errors import UserError
 from seqgan.core.types import Batch, Critic, Generator, Scores, SequenceSpace
 from seqgan.decoding import sequence_log_probs
@@ -28,7 +29,7 @@ from seqgan.metrics.certificate import (
     certificate,
     certificate_difference,
 )
-from seqgan.metrics.divergence import all_sequences, exact_divergences
+from seqgan.metrics.divergence import exact_divergences
 from seqgan.objectives.divergences import Divergence
 
 CPU = torch.device("cpu")

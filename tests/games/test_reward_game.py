@@ -11,11 +11,11 @@ from torch import Tensor
 
 from seqgan.assembly import build_game, build_task
 from seqgan.core.budget import Budget, counting
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.errors import UserError
 from seqgan.games.reward import RewardGame
 from seqgan.metrics.bleu_reward import BleuReward, BleuScorer
 from seqgan.metrics.corpus import Corpus
-from seqgan.metrics.divergence import all_sequences
 from seqgan.metrics.exact_bleu import sentence_bleu
 
 CPU = torch.device("cpu")

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqgan.metrics.divergence import all_sequences, exact_divergences, sampled_divergences
+from seqgan.core.enumeration import all_sequences
+from seqgan.metrics.divergence import exact_divergences, sampled_divergences
 
 
 def exact(p: list[float], q: list[float]) -> dict[str, float]:

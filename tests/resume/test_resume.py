@@ -29,6 +29,11 @@ from seqgan.training.trainer import Trainer
 
 SPECTRAL = {"penalties": [{"name": "spectral_norm"}]}
 NO_CRITIC = dict.fromkeys(("critic", "objective", "estimator"))
+CRITIC_ALONE = {
+    "game": {"name": "critic_alone"},
+    "estimator": None,
+    "schedule": [{"repeat": 6, "phases": {"mine": 1, "critic": 1}}],
+}
 VARIANTS: dict[str, dict[str, Any]] = {
     "moving average": {
         "estimator": {"name": "score_function", "baseline": {"name": "moving_average"}}
@@ -151,6 +156,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "estimator": {"name": "ppo"},
     },
     **{name: tree for name, tree in DIRECT.items() if name != "cycle"},
+    "critic alone on pictures": {
+        **PICTURES,
+        **CRITIC_ALONE,
+        "generator": {"name": "langevin", "steps": 2, "buffer": 10},
+        "players.generator": {"ema": 0.8},
+        **SPECTRAL,
+    },
+    "critic alone on sentences": {
+        **CRITIC_ALONE,
+        "game": {"name": "critic_alone", "pool": 10},
+        "generator": {"name": "gibbs", "steps": 2, "buffer": 10},
+    },
     "batch norm and spectral norm": {
         **PICTURES,
         "generator": {"name": "dcgan", "latent": 3, "width": 4},
