@@ -18,6 +18,7 @@ from enumeration import (
 )
 from torch import Tensor
 
+from seqgan.core.budget import Budget, counting
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import DirectGenerator, SequenceSpace
 from seqgan.decoding import (
@@ -288,6 +289,43 @@ def test_rows_keep_their_order_and_their_state_across_lanes(name) -> None:
         for time in range(entry.time, 5):
             block = columns[time - 1].ids_R[450 * joined : 450 * (joined + 1)]
             assert torch.equal(block.view(copies, 150), alone[:, time].expand(copies, 150))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("name", GENERATORS)
+def test_rows_that_have_ended_leave_and_keep_their_place(name) -> None:
+    """Greedy continuations again, of which many end on the way while others still join."""
+    space = SequenceSpace(vocab_size=4, length=8, end_id=1)
+    generator = make_generator(name, space)
+    torch.manual_seed(1)
+    ids_BT = torch.randint(4, (300, 8))
+    outs = prefix_states(generator, ids_BT)
+    going_on_B = torch.rand(300) < 0.6
+    entries = [PrefixBatch(t, outs[t], 1, going_on_B) for t in (1, 3, 4)]
+    with torch.no_grad(), counting(budget := Budget()):
+        columns = list(decode(generator, entries, 8, Greedy(), 1))
+    for joined, entry in enumerate(entries):
+        alone, alive_B = ids_BT.clone(), going_on_B.clone()
+        for time in range(entry.time, 8):
+            with torch.no_grad():
+                chosen_B = step_logits(generator, alone)[:, time].argmax(-1)
+            alone[:, time] = torch.where(alive_B, chosen_B, 1)
+            block = slice(300 * joined, 300 * (joined + 1))
+            assert torch.equal(columns[time - 1].ids_R[block], alone[:, time])
+            assert torch.equal(columns[time - 1].x[block], alone[:, time])
+            assert torch.equal(columns[time - 1].alive_R[block], alive_B)
+            alive_B &= alone[:, time] != 1
+    assert budget.tokens < 0.9 * sum(len(column.ids_R) for column in columns)
+
+
+def test_a_batch_may_end_before_its_last_column() -> None:
+    space = SequenceSpace(vocab_size=4, length=6, end_id=1)
+    generator = make_generator("gru", space)
+    entry = PrefixBatch(2, generator.start(200), alive_B=torch.zeros(200, dtype=torch.bool))
+    with torch.no_grad():
+        columns = list(decode(generator, [entry], 6, Ancestral(), 1))
+    assert [column.ids_R.tolist() for column in columns] == [[1] * 200] * 4
+    assert not any(bool(column.alive_R.any()) for column in columns)
 
 
 # ── Masks ─────────────────────────────────────────────────────────────────────────────────────

@@ -6,8 +6,8 @@ Code that writes tokens or calls a critic counts them here, and `counting` adds 
         ...                      # budget.tokens, budget.critic_calls grow
 
 Counts are integers taken from shapes, so no device is waited for. Columns of rows that have ended
-count too, since they cost as much. A backward pass through a critic adds nothing to its forward
-pass. Teacher-forced passes write nothing and are not counted.
+count too where they are computed, since they cost as much. A backward pass through a critic adds
+nothing to its forward pass. Teacher-forced passes write nothing and are not counted.
 """
 
 from collections.abc import Iterator

@@ -6,6 +6,8 @@ Everything that writes sequences goes through `decode`. What differs is the samp
 Rows may join late. Monte-Carlo rollouts (SeqGAN) continue every prefix of a sentence; each prefix
 enters at its own column from the state cached there, so that nothing is decoded twice and all
 prefixes advance in one batch. Rows stay in the order in which they joined.
+
+On a CPU, rows of a large batch that have ended leave it, and cost nothing any more.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,12 +21,16 @@ from torch import Tensor
 from seqgan.core.budget import count_tokens
 from seqgan.core.generators import ParallelGenerator, SentenceSearch
 from seqgan.core.masks import mask_until_end
-from seqgan.core.tree import repeat_rows, take_rows, tree_cat
+from seqgan.core.tree import gather_rows, repeat_rows, take_rows, tree_cat
 from seqgan.core.types import DirectGenerator, Generator, Rollout, SequenceSpace, State, StepOut
 from seqgan.decoding.samplers import Sampled, Sampler
 
 _BLOCK_LOGITS = 1_300_000
 """Logits of a block of rows on a CPU: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
+_FEW_ROWS = 64
+"""A block of so many rows costs hardly less with fewer of them."""
+_MOST_GOING_ON = 0.75
+"""Ended rows leave a block where at most this share of it goes on: taking the others costs too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class _RowBlock(NamedTuple):
     state: State
     alive_R: Tensor
     goes_on_R: Tensor
+    place_R: Tensor
+    """Where its rows stand among all that have joined."""
 
 
 def decode(
@@ -73,46 +81,88 @@ def decode(
     waiting = {entry.time: entry for entry in entries}
     limit = _block_rows(entries[0].out.logits_BV)
     blocks: list[_RowBlock] = []
+    joined = 0
     for time in range(entries[0].time, length):
         blocks = [_advance(generator, block, sampler, end_id) for block in blocks]
         if time in waiting:
-            _join(blocks, _enter(waiting[time], sampler, end_id), limit)
-        column = Column(
-            torch.cat([block.x for block in blocks]),
-            torch.cat([block.ids_R for block in blocks]),
-            torch.cat([block.alive_R for block in blocks]),
-        )
-        count_tokens(len(column.ids_R))
-        yield column
+            new = _enter(waiting[time], joined, sampler, end_id)
+            joined += len(new.ids_R)
+            _join(blocks, new, limit)
+        count_tokens(sum(len(block.ids_R) for block in blocks))
+        yield _column(blocks, joined, end_id)
+        blocks = _without_ended(blocks, limit)
 
 
-def _enter(entry: PrefixBatch, sampler: Sampler, end_id: int | None) -> _RowBlock:
+def _enter(entry: PrefixBatch, joined: int, sampler: Sampler, end_id: int | None) -> _RowBlock:
     sampled = sampler(entry.out.logits_BV, entry.copies)
+    rows, device = len(sampled.ids_R), sampled.ids_R.device
     if entry.alive_B is None:
         alive_R = torch.ones_like(sampled.ids_R, dtype=torch.bool)
     else:
         alive_R = entry.alive_B.repeat(entry.copies)
-    return _mask_finished(sampled, repeat_rows(entry.out.state, entry.copies), alive_R, end_id)
+    state = repeat_rows(entry.out.state, entry.copies)
+    place_R = torch.arange(joined, joined + rows, device=device)
+    return _mask_finished(sampled, state, alive_R, place_R, end_id)
 
 
 def _advance(
     generator: Generator, block: _RowBlock, sampler: Sampler, end_id: int | None
 ) -> _RowBlock:
     out = generator.step(block.x, block.state)
-    return _mask_finished(sampler(out.logits_BV, 1), out.state, block.goes_on_R, end_id)
+    sampled = sampler(out.logits_BV, 1)
+    return _mask_finished(sampled, out.state, block.goes_on_R, block.place_R, end_id)
+
+
+def _column(blocks: list[_RowBlock], joined: int, end_id: int | None) -> Column:
+    """All rows that have joined; those that have left hold the end token."""
+    x, ids_R, alive_R, place_R = (
+        torch.cat([block.x for block in blocks]),
+        torch.cat([block.ids_R for block in blocks]),
+        torch.cat([block.alive_R for block in blocks]),
+        torch.cat([block.place_R for block in blocks]),
+    )
+    if len(ids_R) == joined:
+        return Column(x, ids_R, alive_R)
+    assert end_id is not None, "only rows that have ended leave"
+    ids_R = ids_R.new_full((joined,), end_id).index_copy(0, place_R, ids_R)
+    alive_R = alive_R.new_zeros(joined).index_copy(0, place_R, alive_R)
+    return Column(ids_R, ids_R, alive_R)
+
+
+def _without_ended(blocks: list[_RowBlock], limit: int) -> list[_RowBlock]:
+    """The blocks without rows that have ended, where that saves work."""
+    shorter = [_going_on(block) for block in blocks]
+    if all(len(one.ids_R) == len(other.ids_R) for one, other in zip(shorter, blocks, strict=True)):
+        return blocks
+    together: list[_RowBlock] = []
+    for block in shorter:
+        _join(together, block, limit)
+    return together
+
+
+def _going_on(block: _RowBlock) -> _RowBlock:
+    """The rows that go on, at least one row; relaxed tokens and a GPU keep all."""
+    rows = len(block.ids_R)
+    if rows <= _FEW_ROWS or block.x.device.type != "cpu" or block.x.is_floating_point():
+        return block
+    going_on_R = block.goes_on_R.nonzero()[:, 0]
+    if len(going_on_R) > _MOST_GOING_ON * rows:
+        return block
+    kept_R = going_on_R if len(going_on_R) else torch.zeros(1, dtype=torch.long)
+    return _RowBlock(*gather_rows(tuple(block), kept_R))
 
 
 def _mask_finished(
-    sampled: Sampled, state: State, alive_R: Tensor, end_id: int | None
+    sampled: Sampled, state: State, alive_R: Tensor, place_R: Tensor, end_id: int | None
 ) -> _RowBlock:
     """Replace what was drawn behind an end by the end token."""
     if end_id is None:
-        return _RowBlock(sampled.x, sampled.ids_R, state, alive_R, alive_R)
+        return _RowBlock(sampled.x, sampled.ids_R, state, alive_R, alive_R, place_R)
     x = ids_R = sampled.ids_R.masked_fill(~alive_R, end_id)
     if sampled.x.is_floating_point():
         end_1V = F.one_hot(torch.full_like(ids_R[:1], end_id), sampled.x.shape[-1])
         x = torch.where(alive_R[:, None], sampled.x, end_1V.to(sampled.x.dtype))
-    return _RowBlock(x, ids_R, state, alive_R, alive_R & (ids_R != end_id))
+    return _RowBlock(x, ids_R, state, alive_R, alive_R & (ids_R != end_id), place_R)
 
 
 def _block_rows(logits_BV: Tensor) -> int:

@@ -1,11 +1,12 @@
 """What a critic learns, and what it rewards: the objective with everything that comes with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import join
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Batch, Critic, Sample, Scores, Space, Stats
 from seqgan.games.critics import CriticReward, score
@@ -31,7 +32,7 @@ class Criterion:
     ) -> tuple[Tensor, Stats]:
         """The critic's loss with its penalties at its update number `update`, a scalar, and
         statistics to log."""
-        real_scores, fake_scores = self._scores(critic, real), self._scores(critic, fake)
+        real_scores, fake_scores = self._compare(critic, real, fake)
         stats = {
             "real_score": _mean(real_scores),
             "fake_score": _mean(fake_scores),
@@ -40,7 +41,7 @@ class Criterion:
         if self.mismatched is None:
             loss = self.objective.critic_loss(real_scores, fake_scores)
         else:
-            wrong_scores = self._scores(critic, self.mismatched.batch(real))
+            wrong_scores = score(critic, self.mismatched.batch(real))
             share = self.mismatched.share
             loss = self.objective.critic_loss(
                 real_scores, fake_scores, wrong_scores, shares=(1 - share, share)
@@ -55,13 +56,14 @@ class Criterion:
                 stats[penalty.name] = term.detach()
         return loss, stats
 
-    def _scores(self, critic: Critic, sample: Sample) -> Scores:
-        scores = score(critic, sample)
-        return (
-            replace(scores, score=scores.per_sample(), mask_BT=None)
-            if self.of_sentences
-            else scores
-        )
+    def _compare(self, critic: Critic, real: Batch, fake: Sample) -> tuple[Scores, Scores]:
+        """Scores of real and generated samples. Sentences are read in one pass, which costs a
+        recurrent critic a third less than two; pictures in two, for batch normalisation."""
+        if not self.of_sentences:
+            return score(critic, real), score(critic, fake)
+        both = join([real, Batch(fake.x, fake.mask, fake.cond)])
+        score_B = score(critic, both).per_sample()
+        return Scores(score_B[: len(real.x)]), Scores(score_B[len(real.x) :])
 
     def reward(self, critic: Critic, real: Batch | None, cond: Tensor | None) -> CriticReward:
         """The reward of samples that are made under the conditions `cond`.

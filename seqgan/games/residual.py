@@ -66,6 +66,7 @@ from seqgan.decoding.log_probs import held_out_log_probs
 from seqgan.estimators.base import hard_samples
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.criterion import Criterion
+from seqgan.games.drawn_ahead import DrawnAhead
 from seqgan.games.mle import real_loss
 from seqgan.metrics.certificate import Calibration, calibrate
 from seqgan.training.game import Updates
@@ -218,6 +219,9 @@ class ResidualGame:
         self._shuffle_labels = shuffle_labels
         self._rollback = rollback
         self._policy = policy
+        device = next(critic.module.parameters()).device
+        writers: list[Player[Generator]] = [fold.player for fold in folds] or [generator]
+        self._drawn_ahead = {player.name: DrawnAhead(space, device) for player in writers}
         self._phases: dict[str, Callable[[], Updates]] = {
             "mle": self._update_likelihood,
             "rollback": self._roll_back,
@@ -232,6 +236,8 @@ class ResidualGame:
 
     def stateful(self) -> dict[str, Stateful]:
         parts: dict[str, Stateful] = {"stream": self._stream}
+        if not self._space.conditional:
+            parts |= {f"{name}_drawn": drawn for name, drawn in self._drawn_ahead.items()}
         for fold in self._folds:
             parts |= {
                 f"{fold.player.name}_own": fold.own,
@@ -246,6 +252,7 @@ class ResidualGame:
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
 
     def _update_likelihood(self) -> Updates:
+        self._forget_samples()
         yield self._generator, *real_loss(self._generator.module, self._stream.next())
         for fold in self._folds:
             yield fold.player, *real_loss(fold.player.module, fold.own.next())
@@ -253,6 +260,7 @@ class ResidualGame:
     def _roll_back(self) -> Updates:
         assert self._rollback is not None, "the game was built for this phase"
         self._rollback.visit()
+        self._forget_samples()
         yield from ()
 
     def _update_critic(self) -> Updates:
@@ -268,9 +276,16 @@ class ResidualGame:
 
     def _compared(self, writer: Player[Generator], real: Batch) -> tuple[Batch, Batch]:
         """Real sentences, and as many fresh samples under their conditions."""
+        rows = len(real.x)
         with writer.evaluated() as generator:
-            fake = hard_samples(generator, self._space, SampleRequest(len(real.x), real.cond))
+            if not self._space.conditional:
+                return real, self._drawn_ahead[writer.name].take(generator, rows)
+            fake = hard_samples(generator, self._space, SampleRequest(rows, real.cond))
         return real, Batch(fake.ids_BT, fake.mask_BT, fake.cond)
+
+    def _forget_samples(self) -> None:
+        for drawn in self._drawn_ahead.values():
+            drawn.forget()
 
     def _copy_critic(self) -> Updates:
         with self._generator.evaluated() as generator:

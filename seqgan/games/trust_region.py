@@ -22,9 +22,11 @@ decisions are taken for such. W is in the units of the reward, or of its deviati
 import copy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from seqgan.core.masks import longest
 from seqgan.core.modes import evaluating
@@ -68,19 +70,63 @@ def divergence(
     """A loss whose gradient estimates that of KL(generator ‖ reference), by samples of the
     generator, and an estimate of the divergence itself, in nats per sentence without gradient."""
     columns = longest(rollout.mask_BT)
-    ids_BT, mask_BT = rollout.ids_BT[:, :columns], rollout.mask_BT[:, :columns]
+    mask_BT = rollout.mask_BT[:, :columns]
+    rows_R = _rows_that_count(mask_BT)
     with torch.no_grad():
-        logr_BTV = _log_probs(reference, rollout, columns)
+        reference_RV = _logits(reference, rollout, columns, rows_R)
     with evaluating(generator):
-        logp_BTV = _log_probs(generator, rollout, columns)
-    kl_BT = (logp_BTV.exp() * (logp_BTV - logr_BTV)).sum(-1) * mask_BT
-    logp_BT = logp_BTV.gather(-1, ids_BT[..., None])[..., 0] * mask_BT
+        logits_RV = _logits(generator, rollout, columns, rows_R)
+    ids_R = rollout.ids_BT[:, :columns].flatten()
+    ids_R = ids_R if rows_R is None else ids_R[rows_R]
+    of_rows: tuple[Tensor, Tensor] = _StepDivergence.apply(logits_RV, reference_RV, ids_R)  # type: ignore[no-untyped-call]
+    kl_BT, logp_BT = (_in_place(value_R, rows_R, mask_BT) for value_R in of_rows)
     surrogate_BT = kl_BT + logp_BT * later_steps(kl_BT.detach())
     return surrogate_BT.sum(1).mean(), kl_BT.detach().sum(1).mean()
 
 
-def _log_probs(generator: Generator, rollout: Rollout, columns: int) -> Tensor:
-    """`logp_BTV` of every token in the first columns."""
+def _rows_that_count(mask_BT: Tensor) -> Tensor | None:
+    """The tokens of sentences among all B·T; None: all. A GPU would wait for their number."""
+    return mask_BT.flatten().nonzero()[:, 0] if mask_BT.device.type == "cpu" else None
+
+
+def _logits(generator: Generator, rollout: Rollout, columns: int, rows_R: Tensor | None) -> Tensor:
+    """`logits_RV` of the tokens in the first columns, or of those that count."""
     hidden = generator.hidden(rollout.ids_BT, rollout.cond)
-    shorter = replace(hidden, h_BTH=hidden.h_BTH[:, :columns])
-    return shorter.logits().float().log_softmax(-1)
+    h_RH = hidden.h_BTH[:, :columns].flatten(0, 1)
+    return replace(hidden, h_BTH=h_RH if rows_R is None else h_RH[rows_R]).logits().float()
+
+
+def _in_place(value_R: Tensor, rows_R: Tensor | None, mask_BT: Tensor) -> Tensor:
+    """`value_BT`, 0 behind the ends."""
+    if rows_R is None:
+        return value_R.view(mask_BT.shape) * mask_BT
+    return value_R.new_zeros(mask_BT.numel()).index_copy(0, rows_R, value_R).view(mask_BT.shape)
+
+
+class _StepDivergence(torch.autograd.Function):
+    """k = KL(π ‖ ρ) of each row and log π(x), from logits z of π and those of ρ:
+
+        ∂k/∂z_v = π_v (log π_v − log ρ_v − k)        ∂ log π(x)/∂z_v = 1[v = x] − π_v
+
+    The chain rule through two tensors of logarithms would keep and fill three times as many.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits_RV: Tensor, reference_RV: Tensor, ids_R: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        logp_RV = logits_RV.log_softmax(-1)
+        logp_R = logp_RV.gather(-1, ids_R[:, None])[:, 0]
+        ratio_RV = reference_RV.log_softmax(-1).neg_().add_(logp_RV)
+        p_RV = logp_RV.exp_()
+        kl_R = torch.linalg.vecdot(p_RV, ratio_RV)
+        ctx.save_for_backward(p_RV, ratio_RV, kl_R, ids_R)
+        return kl_R, logp_R
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_kl_R: Tensor, of_logp_R: Tensor) -> tuple[Tensor, None, None]:
+        p_RV, ratio_RV, kl_R, ids_R = ctx.saved_tensors
+        shift_R = of_kl_R * kl_R + of_logp_R
+        slope_RV = (ratio_RV * of_kl_R[:, None]).sub_(shift_R[:, None]).mul_(p_RV)
+        return slope_RV.scatter_add_(-1, ids_R[:, None], of_logp_R[:, None]), None, None

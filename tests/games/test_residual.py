@@ -15,8 +15,9 @@ from seqgan.core.types import Batch, Critic, Generator, Scores, SequenceSpace
 from seqgan.decoding import sequence_log_probs
 from seqgan.decoding.correction import critic_logits
 from seqgan.evaluation.task import Task
-from seqgan.games import residual
+from seqgan.games import drawn_ahead, residual
 from seqgan.games.criterion import Criterion
+from seqgan.games.drawn_ahead import DrawnAhead
 from seqgan.games.residual import (
     Distillation,
     ResidualGame,
@@ -86,7 +87,7 @@ def test_players_exist_where_the_schedule_visits_their_phases() -> None:
     only_critic = [{"repeat": 1, "phases": {"mle": 1, "critic": 1}}]
     game, _ = make({"schedule": only_critic})
     assert set(game.players) == {"generator", "critic"}
-    assert set(game.stateful()) == {"stream"}
+    assert set(game.stateful()) == {"stream", "generator_drawn"}
     game, _ = make({"schedule": only_critic, "game.cross_fit": True})
     assert set(game.players) == {"generator", "critic", "fold_1", "fold_2"}
     assert visit(game, "mle") == {"generator", "fold_1", "fold_2"}
@@ -104,8 +105,8 @@ def test_the_critic_reads_the_generator_that_is_evaluated(monkeypatch: pytest.Mo
         assert not generator.training
         return sampled(generator, *arguments)
 
-    sampled = residual.hard_samples
-    monkeypatch.setattr(residual, "hard_samples", spy)
+    sampled = drawn_ahead.hard_samples
+    monkeypatch.setattr(drawn_ahead, "hard_samples", spy)
     visit(game, "critic")
     with game.players["generator"].evaluated() as averaged:
         assert seen == [averaged]
@@ -161,6 +162,20 @@ def test_the_loss_is_of_the_logit_of_the_sentence() -> None:
     d_real, d_fake = torch.tensor([1.5, 1.0]), torch.tensor([0.0, 0.0])
     expected = nn.functional.softplus(-d_real).mean() + nn.functional.softplus(d_fake).mean()
     torch.testing.assert_close(loss, expected)
+
+
+def test_samples_of_a_former_generator_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were drawn ahead, when likelihood or a rollback changes the generator."""
+    monkeypatch.setattr(drawn_ahead, "ONE_BY_ONE", 0)
+    rounds: list[dict[str, Any]] = [{"repeat": 2, "phases": {"mle": 2, "rollback": 1, "critic": 1}}]
+    for changing in ("mle", "rollback"):
+        game, _ = make({"schedule": rounds})
+        drawn = game.stateful()["generator_drawn"]
+        assert isinstance(drawn, DrawnAhead)
+        visit(game, "critic")
+        assert drawn.state_dict()["taken"] == 1
+        visit(game, changing)
+        assert drawn.state_dict() == {"taken": 0, "left": None}
 
 
 def test_folds_read_halves_and_the_critic_the_other_one() -> None:

@@ -190,6 +190,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _drawing_ahead_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few updates of a critic make samples of the next ones part of a checkpoint."""
+    monkeypatch.setattr("seqgan.games.drawn_ahead.ONE_BY_ONE", 1)
+
+
 class Killed(BaseException):
     """Ends a run in-process as SIGKILL would: nothing of ours runs after it."""
 
