@@ -16,6 +16,7 @@ from seqgan.evaluation.task import Task, TaskSetup, TranslationSetup
 from seqgan.experiment import Experiment
 from seqgan.games.parts import GameData, GameParts
 from seqgan.training.game import Game
+from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
 
 
@@ -90,7 +91,7 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
         players=experiment.players,
         estimator=experiment.estimator,
         build_oracle=partial(data.build_oracle, device),
-        phases=frozenset(phase for stage in experiment.schedule for phase in stage.phases),
+        visits=PhaseSchedule(experiment.schedule).visits(),
         seed=experiment.seed,
         batch_size=experiment.train.batch_size,
         device=device,

@@ -71,6 +71,18 @@ PICTURES: dict[str, Any] = {
 }
 """Twelve steps on cartoon faces of 16 × 16 pixels, with the perceptrons of the toys."""
 CONDITIONAL: dict[str, Any] = {**PICTURES, "game": {"name": "conditional"}}
+GROWING: dict[str, Any] = {
+    **PICTURES,
+    "game": {"name": "growing", "fade": 3},
+    "generator": {"name": "growing", "latent": 3, "width": 2, "start": 4},
+    "critic": {"name": "growing", "width": 2, "start": 4},
+    "players.generator": {"ema": 0.8},
+    "schedule": [
+        {"repeat": 1, "phases": {"critic": 1, "generator": 1}},
+        {"repeat": 2, "phases": {"grow": 1, "critic": 2, "generator": 2}},
+    ],
+}
+"""Twelve steps on faces that grow from 4 to 16 pixels."""
 AUTOENCODER: dict[str, Any] = {
     **PICTURES,
     "game": {"name": "autoencode"},

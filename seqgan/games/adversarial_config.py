@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
+from seqgan.core.errors import UserError
+from seqgan.core.numbers import Repeats
 from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
 from seqgan.core.schedule import ShareSchedule
 from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
@@ -182,6 +184,48 @@ class ConditionalGameConfig(_EvolvingGameConfig):
         # Made once: a list that becomes a tensor on a GPU makes the step wait.
         sizes_A = torch.tensor(sizes, dtype=torch.long, device=parts.device)
         return Mismatched(self.mismatched, partial(wrong_labels, sizes_A=sizes_A))
+
+
+class GrowingGameConfig(AnyGameConfig):
+    """A generator against a critic, both of which get layers for larger pictures (progressive
+    GAN)."""
+
+    plays: ClassVar[Modalities] = frozenset({"pictures"})
+    phases: ClassVar[tuple[str, ...]] = ("grow", "critic", "generator")
+    parts: ClassVar[Words] = CRITIC_PARTS
+    family: ClassVar[str] = "adversarial"
+    adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    gives: ClassVar[Words] = frozenset(
+        {"generated samples", "no mismatched pairs", "a single objective", "growth"}
+    )
+    needs: ClassVar[Needs] = (Need("generator", "stages"), Need("critic", "stages"))
+
+    name: Literal["growing"] = "growing"
+    fade: Repeats = 200
+    """Updates of the generator in which the layers of the phase `grow` are faded in."""
+
+    def build(self, parts: "GameParts") -> "Game":
+        from seqgan.core.growing import Growing, growing_parts
+        from seqgan.games.growing import GrowingGame, LimitedStream
+
+        generator = parts.generator.module
+        assert isinstance(generator, Growing)
+        game = parts.build_adversarial(parts.space, LimitedStream(parts.stream, generator), 0, 0)
+        (trunk,) = growing_parts(game.critic.module)
+        _check_stages(generator.sizes, trunk.sizes, parts.visits["grow"])
+        return GrowingGame(game, self.fade)
+
+
+def _check_stages(generator: tuple[int, ...], critic: tuple[int, ...], visits: int) -> None:
+    """Both have the same sizes, and no more growth is scheduled than there is."""
+    if generator != critic:
+        raise UserError(f"critic.start={critic[0]}: generator.start={generator[0]}; set both alike")
+    if visits > len(generator) - 1:
+        raise UserError(
+            f"schedule: visits the phase 'grow' {visits} times, but pictures grow from "
+            f"{generator[0]} to {generator[-1]} pixels in {len(generator) - 1} visits; remove the "
+            "others, or start smaller"
+        )
 
 
 class InfillGameConfig(_CriticGameConfig):

@@ -6,6 +6,7 @@ from seqgan.core.extensions import ByName
 from seqgan.games.adversarial_config import (
     AdversarialGameConfig,
     ConditionalGameConfig,
+    GrowingGameConfig,
     InfillGameConfig,
 )
 from seqgan.games.critic_alone_config import CriticAloneGameConfig
@@ -32,6 +33,7 @@ GameConfig = Annotated[
     | InfillGameConfig
     | ConditionalGameConfig
     | CriticAloneGameConfig
+    | GrowingGameConfig
     | AutoencodeGameConfig
     | RegressionGameConfig
     | CycleGameConfig

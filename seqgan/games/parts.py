@@ -1,6 +1,7 @@
 """What the configuration of a game builds the game from, and the parts that several games share."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -69,8 +70,8 @@ class GameParts:
     players: PlayersConfig
     build_oracle: Callable[[], Oracle]
     """Makes the oracle that the data are drawn from; raises `TypeError` where they are not."""
-    phases: frozenset[str]
-    """Those that the schedule visits."""
+    visits: Counter[str]
+    """How often the schedule visits each phase."""
     seed: int
     batch_size: int
     device: torch.device

@@ -95,10 +95,10 @@ class ResidualGameConfig(AnyGameConfig):
             parts.stream,
             space,
             self._build_folds(parts) if self.cross_fit else (),
-            self._build_distillation(parts) if "distill" in parts.phases else None,
+            self._build_distillation(parts) if "distill" in parts.visits else None,
             self.shuffle_labels,
-            Rollback(parts.generator, parts.held_out) if "rollback" in parts.phases else None,
-            self._build_policy(parts, critic) if "generator" in parts.phases else None,
+            Rollback(parts.generator, parts.held_out) if "rollback" in parts.visits else None,
+            self._build_policy(parts, critic) if "generator" in parts.visits else None,
         )
 
     def _build_policy(self, parts: "GameParts", critic: "Player[Critic]") -> "AdversarialGame":

@@ -27,6 +27,8 @@ from seqgan.models.generators_config import (
 from seqgan.models.image.config import (
     DcganCriticConfig,
     DcganGeneratorConfig,
+    GrowingCriticConfig,
+    GrowingGeneratorConfig,
     MlpGeneratorConfig,
     PatchCriticConfig,
     ResnetCriticConfig,
@@ -51,6 +53,7 @@ AnyGeneratorConfig = Annotated[
     | MlpGeneratorConfig
     | DcganGeneratorConfig
     | ResnetGeneratorConfig
+    | GrowingGeneratorConfig
     | TranslatorConfig
     | LexiconConfig
     | PointerConfig
@@ -76,6 +79,7 @@ AnyCriticConfig = Annotated[
     | HfCriticConfig
     | DcganCriticConfig
     | ResnetCriticConfig
+    | GrowingCriticConfig
     | PatchCriticConfig,
     ByName(),
 ]

@@ -5,6 +5,7 @@ A step is one visit of one phase. `[{repeat: 120, phases: {mle: 1}}, {repeat: 20
 one generator update: 1,320 steps. The phase follows from the step alone.
 """
 
+from collections import Counter
 from collections.abc import Collection
 
 from seqgan.training.config import StageConfig
@@ -30,6 +31,13 @@ class PhaseSchedule:
                 return visits[step % len(visits)]
             step -= repeat * len(visits)
         return None
+
+    def visits(self) -> Counter[str]:
+        """How often each phase is visited."""
+        total: Counter[str] = Counter()
+        for repeat, visits in self._stages:
+            total.update({phase: repeat * times for phase, times in Counter(visits).items()})
+        return total
 
     def first_visit(self, phases: Collection[str]) -> int | None:
         """The step that visits one of these phases first; None where no step does."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
+from seqgan.core.growing import grow_to_fit
 from seqgan.core.modes import evaluating
 from seqgan.core.plain import StateDict
 from seqgan.core.schedule import Schedule, as_schedule
@@ -92,8 +93,7 @@ class Player(Generic[ModuleT_co]):
         self.updates = 0
         self._config = config
         self._after_step = after_step
-        trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        self._names, self._parameters = list(trainable), list(trainable.values())
+        self._names, self._parameters = _trainable(module)
         self._optimizer = _build_optimizer(config, self._parameters)
         self._averaged = None if ema is None else _Averaged(module, as_schedule(ema))
         device = self._parameters[0].device
@@ -210,6 +210,19 @@ class Player(Generic[ModuleT_co]):
         for own in (self.module, *([] if self._averaged is None else [self._averaged.module])):
             own.load_state_dict(module.state_dict())
 
+    def rebuild(self) -> None:
+        """Take in parameters that the network has got since. Those that were there before keep
+        their optimizer's state and their averages; the others start with none, and with their own
+        values."""
+        state: dict[Tensor, StateDict] = self._optimizer.state
+        self._names, self._parameters = _trainable(self.module)
+        self._optimizer = _build_optimizer(self._config, self._parameters)
+        for parameter in self._parameters:
+            if parameter in state:
+                self._optimizer.state[parameter] = state[parameter]
+        if self._averaged is not None:
+            self._averaged.rebuild(self.module)
+
     @contextmanager
     def evaluated(self) -> Iterator[ModuleT_co]:
         """The network for evaluation: averaged weights where there are any, dropout off."""
@@ -229,6 +242,8 @@ class Player(Generic[ModuleT_co]):
 
     def load_state_dict(self, state: StateDict) -> None:
         load_weights(self.module, state["module"], self.name)
+        if _trainable(self.module)[0] != self._names:  # it has grown
+            self.rebuild()
         load_optimizer(self._optimizer, state["optimizer"])
         self.updates = state["updates"]
         if self._averaged is not None:
@@ -236,7 +251,9 @@ class Player(Generic[ModuleT_co]):
 
 
 def load_weights(module: nn.Module, weights: dict[str, Tensor], player: str) -> None:
-    """Load a network's weights. Raises `UserError` where they are those of another network."""
+    """Load a network's weights; one that grows gets the layers that they have. Raises `UserError`
+    where they are those of another network."""
+    grow_to_fit(module, weights)
     wanted = module.state_dict()
     for name in (*wanted, *weights):
         has, needs = weights.get(name), wanted.get(name)
@@ -268,6 +285,20 @@ class _Averaged(Generic[ModuleT]):
             mean.lerp_(value, share)
         for copied, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
             copied.copy_(buffer)
+
+    def rebuild(self, module: ModuleT) -> None:
+        """Take in what the network has got since, with its present values."""
+        means = dict(self.module.named_parameters())
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        for name, parameter in self.module.named_parameters():
+            if name in means:
+                parameter.data.copy_(means[name])
+
+
+def _trainable(module: nn.Module) -> tuple[list[str], list[nn.Parameter]]:
+    """Names and parameters that are learned."""
+    found = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    return list(found), list(found.values())
 
 
 def _betas(config: PlayerConfig, updates: int) -> tuple[float, float]:

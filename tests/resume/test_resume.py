@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tiny_runs import (
     DIRECT,
+    GROWING,
     PICTURES,
     assert_same_run,
     assert_same_tree,
@@ -185,6 +186,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "players.generator": {"ema": {"start": 0.0, "end": 0.9, "steps": 5}},
         "players.critic": {"betas": [0.0, {"start": 0.9, "end": 0.99, "steps": 4}]},
     },
+    "growing": GROWING,
     # The pool of 12 is full after two of the six critic updates, and then exchanges.
     "cycle": {**DIRECT["cycle"], "train.batch_size": 6},
 }

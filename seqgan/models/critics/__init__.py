@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqgan.models.critics.rnn import RnnCritic as RnnCritic
     from seqgan.models.critics.transformer import TransformerCritic as TransformerCritic
     from seqgan.models.image.dcgan import DcganTrunk as DcganTrunk
+    from seqgan.models.image.growing import GrowingTrunk as GrowingTrunk
     from seqgan.models.image.layers import PictureCritic as PictureCritic
     from seqgan.models.image.resnet import ResnetTrunk as ResnetTrunk
     from seqgan.models.image.translator import PatchTrunk as PatchTrunk

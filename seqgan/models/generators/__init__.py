@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqgan.models.generators.transformer import TransformerGenerator as TransformerGenerator
     from seqgan.models.image.autoencoder import Autoencoder as Autoencoder
     from seqgan.models.image.dcgan import DcganGenerator as DcganGenerator
+    from seqgan.models.image.growing import GrowingGenerator as GrowingGenerator
     from seqgan.models.image.mlp import MlpGenerator as MlpGenerator
     from seqgan.models.image.resnet import ResnetGenerator as ResnetGenerator
     from seqgan.models.image.translator import Translator as Translator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from seqgan.core.numbers import Layers
-from seqgan.core.parts import PICTURES, Modalities, Words
+from seqgan.core.parts import PICTURES, Modalities, Need, Needs, Words
 from seqgan.models import critics, generators
 from seqgan.models.base_config import CriticConfig, GeneratorConfig, Positive, arguments_of
 
@@ -87,6 +87,23 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
         return generators.ResnetGenerator(space, **arguments_of(self))
 
 
+class GrowingGeneratorConfig(_FromNoiseConfig):
+    """Convolutions that get further layers for larger pictures in the phase `grow`."""
+
+    makes: ClassVar[Modalities] = frozenset({"pictures"})
+    gives: ClassVar[Words] = frozenset({"stages"})
+    needs: ClassVar[Needs] = (Need("game", "growth", otherwise="use game growing"),)
+
+    name: Literal["growing"] = "growing"
+    width: Positive = 16
+    """Feature maps at full size; twice as many at each smaller size."""
+    start: Positive = 8
+    """Height and width in pixels of the first pictures; each growth doubles them."""
+
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
+        return generators.GrowingGenerator(space, **arguments_of(self))
+
+
 class TranslatorConfig(ArrayGeneratorConfig):
     """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
 
@@ -161,6 +178,22 @@ class ResnetCriticConfig(PictureCriticConfig):
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
         return critics.ResnetTrunk(space, self.width)
+
+
+class GrowingCriticConfig(PictureCriticConfig):
+    """Convolutions that get further layers for larger pictures in the phase `grow`."""
+
+    gives: ClassVar[Words] = frozenset({"features", "stages"})
+    needs: ClassVar[Needs] = (Need("game", "growth", otherwise="use game growing"),)
+
+    name: Literal["growing"] = "growing"
+    width: Positive = 16
+    """Feature maps at full size; twice as many at each smaller size."""
+    start: Positive = 8
+    """Height and width in pixels of the first pictures, as in the generator."""
+
+    def build_trunk(self, space: "ArraySpace") -> "Trunk":
+        return critics.GrowingTrunk(space, self.width, self.start)
 
 
 class PatchCriticConfig(PictureCriticConfig):
