@@ -146,7 +146,7 @@ def _check_game(parts: Parts) -> None:
 
 
 def _check_schedule(parts: Parts) -> None:
-    known = parts.game.phases
+    known, given = parts.game.phases, parts.data.gives | parts.game.gives
     for position, stage in enumerate(parts.schedule):
         for phase in stage.phases:
             if phase not in known:
@@ -155,7 +155,7 @@ def _check_schedule(parts: Parts) -> None:
                     f"schedule[{position}].phases has '{phase}', which game.name="
                     f"{parts.game.name} does not know{hint} it has: {', '.join(known)}"
                 )
-            if phase == "mle" and "tokens" not in parts.data.gives:
+            if phase == "mle" and not {"tokens", "a likelihood of pairs"} & given:
                 raise ValueError(
                     f"schedule[{position}].phases has 'mle', but pictures and points have no "
                     "likelihood here; use game autoencode for a generator alone"

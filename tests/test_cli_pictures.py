@@ -46,7 +46,9 @@ def test_runs_leave_what_is_documented(runs: dict[str, Path]) -> None:
         "pictures": {"samples", "interpolation", "latent", "neighbours"},
         "conditional": {"samples", "interpolation", "latent", "neighbours"},
         "autoencoder": {"samples", "interpolation", "latent", "neighbours"},
+        "regression": {"samples", "interpolation", "latent", "neighbours"},
         "cycle": {"translation"},
+        "paired": {"translation"},
     }
     for name, folder in runs.items():
         assert {path.stem for path in (folder / "pictures").iterdir()} == sheets[name]
@@ -54,7 +56,7 @@ def test_runs_leave_what_is_documented(runs: dict[str, Path]) -> None:
             assert min(Image.open(path).size) > 40
         shown = sorted(path.name for path in (folder / "samples").glob("updates-*.png"))
         # Every evaluation (steps 0, 4, 8, 12) and the generator's first and third update.
-        steps_an_update = 1 if name == "autoencoder" else 2
+        steps_an_update = 1 if name in ("autoencoder", "regression") else 2
         expected = sorted({*(step // steps_an_update for step in (0, 4, 8, 12)), 1, 3})
         assert shown == [f"updates-{updates:08d}.png" for updates in expected]
         with Image.open(folder / "samples" / "progress.gif") as gif:

@@ -109,6 +109,16 @@ CYCLE: dict[str, Any] = {
     "generator": {"name": "translator", "width": 4, "blocks": 1},
     "critic": {"name": "patch", "width": 4, "layers": 1},
 }
+PAIRED: dict[str, Any] = {
+    **CYCLE,
+    "data": {
+        "name": "paired_pictures",
+        "a": {"name": "edges"},
+        "b": {"source": _FACES, "size": 16},
+    },
+    "game": {"name": "paired"},
+    "generator": {"name": "unet", "width": 4, "halvings": 2},
+}
 DIRECT = {
     "points": POINTS,
     "pictures": PICTURES,
@@ -116,6 +126,7 @@ DIRECT = {
     "autoencoder": AUTOENCODER,
     "regression": REGRESSION,
     "cycle": CYCLE,
+    "paired": PAIRED,
 }
 """One tiny experiment for each game on pictures and points."""
 

@@ -154,9 +154,9 @@ class GamePart(Part):
     parts: ClassVar[Words] = frozenset()
     """Which of critic, objective, estimator and encoder take part in every phase."""
     family: ClassVar[str] = ""
-    """How rewards reach the generator: `adversarial` (a critic reads its samples), `infill` (a
-    critic reads hard tokens only), `reward` (one number per sample) or `cycle` (rewards pass
-    through a translation); empty in games without estimator."""
+    """How rewards reach the generator: `adversarial` (a critic reads its samples), `paired` (it
+    reads translations), `infill` (it reads hard tokens only), `reward` (one number per sample) or
+    `cycle` (rewards pass through a translation); empty in games without estimator."""
     adversarial_phases: ClassVar[Words] = frozenset()
     """Phases in which the generator learns from something else than real samples."""
     adversarial_name: ClassVar[str] = "adversarial phase"

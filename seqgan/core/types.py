@@ -22,7 +22,7 @@ serves everything calls them `x`. Conditions, where there are any, are class lab
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal, Protocol
 
@@ -73,17 +73,23 @@ class SequenceSpace:
         """One-hot rows of ids; rows pass through. Critics can be differentiated in the result."""
         return x if x.is_floating_point() else F.one_hot(x, self.vocab_size).float()
 
+    def given(self, source: "Space") -> "SequenceSpace":
+        """These sequences, each with one of `source`, of the same tokens, as its condition."""
+        assert isinstance(source, SequenceSpace), "sequences are read beside sequences"
+        return replace(self, prompt=source.length)
+
 
 @dataclass(frozen=True, slots=True)
 class ArraySpace:
     """Samples of fixed shape: pictures (C, H, W) in [-1, 1], or points (D,) without bounds.
 
     `label_sizes` has the number of classes of each label that is a condition: (10,) for digits;
-    empty where samples have none.
+    empty where samples have none. `source` is the shape (C, H, W) of a picture that is a condition.
     """
 
     shape: tuple[int, ...]
     label_sizes: tuple[int, ...] = ()
+    source: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -93,7 +99,7 @@ class ArraySpace:
     @property
     def conditional(self) -> bool:
         """Whether samples have a condition."""
-        return bool(self.label_sizes)
+        return bool(self.label_sizes or self.source)
 
     @property
     def bounded(self) -> bool:
@@ -103,6 +109,17 @@ class ArraySpace:
     def continuous(self, x: Tensor) -> Tensor:
         """The samples themselves."""
         return x
+
+    @property
+    def stacked(self) -> "ArraySpace":
+        """What a critic of pictures reads: where a picture is the condition, its channels stand
+        behind those of the sample."""
+        return replace(self, shape=(self.shape[0] + sum(self.source[:1]), *self.shape[1:]))
+
+    def given(self, source: "Space") -> "ArraySpace":
+        """These pictures, each with one of `source` as its condition."""
+        assert isinstance(source, ArraySpace), "pictures are read beside pictures"
+        return replace(self, source=source.shape)
 
 
 Space = SequenceSpace | ArraySpace

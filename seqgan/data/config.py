@@ -5,6 +5,7 @@ from typing import Annotated
 from seqgan.core.extensions import ByName
 from seqgan.data.corpus_config import HuggingFaceDataConfig, TextDataConfig
 from seqgan.data.oracle_config import ConditionalOracleConfig, OracleDataConfig
+from seqgan.data.paired_pictures_config import PairedPicturesConfig
 from seqgan.data.picture_config import PictureDataConfig, UnpairedPicturesConfig
 from seqgan.data.points_config import PointsDataConfig
 from seqgan.data.prompted_config import PromptedTextConfig
@@ -21,6 +22,7 @@ DataConfig = Annotated[
     | PointsDataConfig
     | PictureDataConfig
     | UnpairedPicturesConfig
+    | PairedPicturesConfig
     | CipherDataConfig
     | EventsDataConfig
     | UnpairedTextConfig

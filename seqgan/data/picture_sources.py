@@ -27,12 +27,14 @@ from seqgan.data.idx_files import IMAGES, LABELS, find_idx, is_idx, parse_idx
 class RawSplit:
     """`count` pictures, each with the place it stands at: bytes [H, W] or [H, W, 3].
 
-    `labels_NA` is long, a column for each kind of label, or None.
+    `labels_NA` is long, a column for each kind of label, or None. `names` are the files', without
+    folder and ending, or None: pictures of one name in two folders are a pair.
     """
 
     count: int
     pictures: Iterable[tuple[str, np.ndarray]]
     labels_NA: np.ndarray | None
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +223,9 @@ def read_folder(folder: Path, labels: bool, field: str) -> RawPictures:
     paths = list_pictures(folder)
     as_bytes = Bytes(lambda: map(read_picture, paths))
     pictures = ((str(path), as_bytes(read_picture(path))) for path in paths)
+    stems = tuple(path.relative_to(folder).with_suffix("").as_posix() for path in paths)
     if not labels:
-        splits = {"train": RawSplit(len(paths), pictures, None)}
+        splits = {"train": RawSplit(len(paths), pictures, None, stems)}
         return RawPictures(str(folder), splits, {}, as_bytes)
     loose = [path for path in paths if path.parent == folder]
     if loose:
@@ -233,7 +236,7 @@ def read_folder(folder: Path, labels: bool, field: str) -> RawPictures:
     names = sorted({path.parent.name for path in paths})
     number = {name: index for index, name in enumerate(names)}
     labels_NA = np.array([[number[path.parent.name]] for path in paths])
-    splits = {"train": RawSplit(len(paths), pictures, labels_NA)}
+    splits = {"train": RawSplit(len(paths), pictures, labels_NA, stems)}
     return RawPictures(str(folder), splits, {"class": len(names)}, as_bytes)
 
 

@@ -20,6 +20,7 @@ Decisions
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,6 +66,11 @@ class Pictures:
     valid: PictureSet
     test: PictureSet
     report: JsonObject
+    names: tuple[str, ...] | None = None
+    """Of the source's training pictures before they are cut; None where they have none."""
+
+
+SPLITS = ("extractor", "train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,32 @@ def load_pictures(
     report = _report(splits, shape, raw.labels)
     if raw.as_bytes is not None and raw.as_bytes.bits:
         report["bits"] = raw.as_bytes.bits  # of files of 16; 'transform' scales by them
-    return Pictures(shape, tuple(raw.labels), tuple(raw.labels.values()), **splits, report=report)
+    return Pictures(
+        shape,
+        tuple(raw.labels),
+        tuple(raw.labels.values()),
+        **splits,
+        report=report,
+        names=raw.splits["train"].names,
+    )
+
+
+def sketched(pictures: Pictures, sketch: Callable[[Tensor], Tensor]) -> Pictures:
+    """What `sketch` makes of all splits, bytes of the same shape, with the same labels."""
+
+    def made_of(split: PictureSet) -> PictureSet:
+        return PictureSet(sketch(split.x_NCHW), split.labels_NA)
+
+    splits = {name: made_of(getattr(pictures, name)) for name in SPLITS}
+    labels = dict(zip(pictures.label_names, pictures.label_sizes, strict=True))
+    return Pictures(
+        pictures.shape,
+        pictures.label_names,
+        pictures.label_sizes,
+        **splits,
+        report=_report(splits, pictures.shape, labels),
+        names=pictures.names,
+    )
 
 
 def _cut(
@@ -235,7 +266,7 @@ def _report(
     keys = {name: _picture_keys(split) for name, split in splits.items()}
     train_keys = set(keys["train"])
     report: JsonObject = {"shape": list(shape), "labels": labels}
-    for name in ("extractor", "train", "valid", "test"):
+    for name in SPLITS:
         report[name] = {
             "pictures": len(keys[name]),
             "duplicates": len(keys[name]) - len(set(keys[name])),

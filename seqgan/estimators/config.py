@@ -174,7 +174,7 @@ class PathwiseConfig(CriticEstimatorConfig):
     """Back-propagate through the sample itself: for pictures and points."""
 
     accepts: ClassVar[Modalities] = ARRAYS
-    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle", "paired"})
 
     name: Literal["pathwise"] = "pathwise"
 

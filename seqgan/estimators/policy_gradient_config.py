@@ -121,7 +121,7 @@ class PolicyGradientConfig(CriticEstimatorConfig):
 class ScoreFunctionConfig(PolicyGradientConfig):
     """REINFORCE and its relatives: reward times the gradient of the log-probability."""
 
-    games: ClassVar[Words] = frozenset({"adversarial", "infill", "reward", "cycle"})
+    games: ClassVar[Words] = frozenset({"adversarial", "infill", "reward", "cycle", "paired"})
 
     name: Literal["score_function"] = "score_function"
 

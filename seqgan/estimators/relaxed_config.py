@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class RelaxedConfig(CriticEstimatorConfig):
     """Base of the estimators whose sampler has a temperature."""
 
-    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle", "paired"})
 
     temperature: TemperatureSchedule = constant(0.7)
     """Temperature τ of the softmax that is differentiated, by generator update."""
@@ -157,7 +157,7 @@ class ReinMaxRaoConfig(RelaxedConfig):
 class ZeroTemperatureConfig(CriticEstimatorConfig):
     """The limit of gumbel_rao at temperature 0, in closed form: equals reinmax at temperature 1."""
 
-    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle", "paired"})
 
     name: Literal["zero_temperature"] = "zero_temperature"
 
@@ -171,7 +171,7 @@ class ZeroTemperatureConfig(CriticEstimatorConfig):
 class RedgeConfig(CriticEstimatorConfig):
     """A row denoised from Gaussian noise in closed form; one step is straight_through (ReDGE)."""
 
-    games: ClassVar[Words] = frozenset({"adversarial", "cycle"})
+    games: ClassVar[Words] = frozenset({"adversarial", "cycle", "paired"})
 
     name: Literal["redge"] = "redge"
     steps: Repeats = 4

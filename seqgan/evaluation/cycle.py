@@ -131,11 +131,15 @@ class CycleEvaluator(Evaluator[Translators]):
     def sheets(self, generators: Translators) -> dict[str, Image]:
         return {"translation": self.show(generators, DecodingSetting()).image}
 
-    @torch.no_grad()
     def _translate(self, generator: DirectGenerator, x_NCHW: Tensor) -> Tensor:
-        """Float pictures on the CPU."""
-        blocks = [block.to(self._device) for block in x_NCHW.split(AT_ONCE)]
-        return torch.cat([generator.translate(x).float().cpu() for x in blocks])
+        return translated(generator, x_NCHW, self._device)
+
+
+@torch.no_grad()
+def translated(generator: DirectGenerator, x_NCHW: Tensor, device: torch.device) -> Tensor:
+    """What a translator makes of float pictures, on the CPU."""
+    blocks = [block.to(device) for block in x_NCHW.split(AT_ONCE)]
+    return torch.cat([generator.translate(x).float().cpu() for x in blocks])
 
 
 def _translators(

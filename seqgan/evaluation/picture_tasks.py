@@ -9,6 +9,7 @@ from seqgan.data.pictures import Pictures
 from seqgan.data.stream import Stream
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.feature_extractor import FeatureExtractor
+from seqgan.evaluation.paired_pictures import MeasuredDirection, PairedPicturesEvaluator
 from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.task import Task, TaskSetup
 
@@ -45,6 +46,30 @@ def picture_pair_task(
     )
     report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
     evaluator = CycleEvaluator(a, b, setup.device, setup.evaluation.seed)
+    return Task(SpacePair(space, space), streams, evaluator, report=report)
+
+
+def paired_pictures_task(
+    setup: TaskSetup, kinds: tuple[Pictures, Pictures], detects: tuple[Detect | None, Detect | None]
+) -> Task:
+    """Translate between two kinds of pictures of which row i of one belongs to row i of the
+    other."""
+    space, game = ArraySpace(kinds[0].shape), setup.translation
+    directions = []
+    for name in game.directions:
+        source, target = "ab".index(name[0]), "ab".index(name[-1])
+        pictures = kinds[target]
+        measured = MeasuredPictures(
+            name[-1], pictures, _extractor(setup, pictures), detects[target]
+        )
+        directions.append(MeasuredDirection(kinds[source], measured))
+    seeds = (setup.seed, setup.seed) if game.paired else (2 * setup.seed, 2 * setup.seed + 1)
+    streams = tuple(
+        _stream(setup, pictures.train.x_NCHW, None, seed)
+        for pictures, seed in zip(kinds, seeds, strict=True)
+    )
+    report = {name: pictures.report for name, pictures in zip("ab", kinds, strict=True)}
+    evaluator = PairedPicturesEvaluator(directions, setup.device)
     return Task(SpacePair(space, space), streams, evaluator, report=report)
 
 

@@ -265,6 +265,11 @@ class InfillGameConfig(_CriticGameConfig):
         network = cast("Generator", generator.build(with_blanks(space)))
         return InfillingGenerator(network, space)
 
+    def build_critic(self, space: Any, critic: CriticConfig) -> "nn.Module":
+        from seqgan.models.infilling import with_blanks
+
+        return critic.build(with_blanks(space))
+
     def build(self, parts: "GameParts") -> "Game":
         from seqgan.data.blanks import BlankingStream
         from seqgan.models.infilling import with_blanks

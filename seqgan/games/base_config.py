@@ -46,6 +46,10 @@ class AnyGameConfig(GamePart):
         """
         return generator.build(space, critic)
 
+    def build_critic(self, space: Any, critic: CriticConfig) -> "nn.Module":
+        """What the player `critic` trains, freshly initialised on the CPU."""
+        return critic.build(space)
+
     def build(self, parts: "GameParts") -> "Game":
         """The game of these parts."""
         raise NotImplementedError

@@ -18,8 +18,9 @@ from seqgan.games.critic_free_config import (
     RegressionGameConfig,
     RewardGameConfig,
 )
-from seqgan.games.cycle_config import CycleGameConfig, PairedGameConfig
+from seqgan.games.cycle_config import CycleGameConfig
 from seqgan.games.ebft_config import EbftGameConfig
+from seqgan.games.paired_config import PairedGameConfig
 from seqgan.games.residual_config import ResidualGameConfig
 
 GameConfig = Annotated[

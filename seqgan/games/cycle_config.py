@@ -1,16 +1,16 @@
-"""Configuration of the games of two domains: cycle and paired."""
+"""Configuration of the cycle game."""
 
 from collections.abc import Collection, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, Words
 from seqgan.core.schedule import WeightSchedule, constant
 from seqgan.data.noise_config import NoiseConfig, WordNoiseConfig
-from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
-from seqgan.models.base_config import CriticConfig, GeneratorConfig
+from seqgan.games.base_config import CRITIC_PARTS, Weight
+from seqgan.games.translation_config import DirectionName, TranslationGameConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,30 +19,8 @@ if TYPE_CHECKING:
     from seqgan.training.game import Game
     from seqgan.training.player import Player
 
-DirectionName = Literal["a2b", "b2a"]
 
-
-class _TranslationGameConfig(AnyGameConfig):
-    """Two translators are the player `generator`."""
-
-    directions: Annotated[list[DirectionName], Field(min_length=1)] = ["a2b", "b2a"]
-    """Directions that are trained."""
-
-    @property
-    def played_directions(self) -> list[str]:
-        return [*self.directions]
-
-    def build_generator(
-        self,
-        space: Any,
-        generator: GeneratorConfig,
-        critic: CriticConfig | None = None,
-        encoder: CriticConfig | None = None,
-    ) -> "nn.ModuleDict":
-        return generator.build_pair(space)
-
-
-class CycleGameConfig(_TranslationGameConfig):
+class CycleGameConfig(TranslationGameConfig):
     """Two generators that translate between two kinds of samples, and a critic for each kind."""
 
     plays: ClassVar[Modalities] = frozenset({"picture_pair", "text_pair"})
@@ -173,15 +151,13 @@ class CycleGameConfig(_TranslationGameConfig):
     def build(self, parts: "GameParts") -> "Game":
         from torch import nn
 
-        from seqgan.core.types import DirectGenerator
         from seqgan.games.cycle import CycleGame, Domain, Weights
         from seqgan.games.pool import Pool
-        from seqgan.games.translation import mean_absolute_difference, nats_per_token
+        from seqgan.games.translation import distance_of
 
         spaces = {"a": parts.space_pair.a, "b": parts.space_pair.b}
         critics = nn.ModuleDict({name: parts.build_critic(spaces[name]) for name in spaces})
-        translator = parts.generator.module["a2b"]
-        makes_pictures = isinstance(translator, DirectGenerator)
+        distance = distance_of(parts.generator.module["a2b"])
         a, b = (
             Domain(
                 name,
@@ -189,7 +165,7 @@ class CycleGameConfig(_TranslationGameConfig):
                 Pool(self.pool),
                 parts.build_criterion(spaces[name]),
                 parts.build_estimator(spaces[name]),
-                mean_absolute_difference if makes_pictures else nats_per_token,
+                distance,
                 noise,
             )
             for name, stream, noise in zip(
@@ -224,23 +200,3 @@ class CycleGameConfig(_TranslationGameConfig):
         a, b = parts.space_pair.a, parts.space_pair.b
         models = nn.ModuleDict({"a": config.build(a), "b": config.build(b)})
         return Player("language_model", models.to(parts.device), parts.players.language_model)
-
-
-class PairedGameConfig(_TranslationGameConfig):
-    """Translators alone, by likelihood of true pairs (`data.aligned`): the supervised ceiling."""
-
-    plays: ClassVar[Modalities] = frozenset({"text_pair"})
-    phases: ClassVar[tuple[str, ...]] = ("mle",)
-    needs: ClassVar[Needs] = (Need("data", "training rows that are pairs"),)
-    pairs_rows: ClassVar[bool] = True
-
-    name: Literal["paired"] = "paired"
-
-    def trained_directions(self, phases: Collection[str]) -> list[str]:
-        return sorted(set(self.directions))
-
-    def build(self, parts: "GameParts") -> "Game":
-        from seqgan.games.paired import PairedGame
-
-        a, b = parts.data.streams
-        return PairedGame(parts.generator, a, b, self.directions)

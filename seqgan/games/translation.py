@@ -1,7 +1,6 @@
 """How well one sample is recovered from another by a translator, of pictures or of sequences."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -9,16 +8,36 @@ from seqgan.core.masks import longest, mean_per_row
 from seqgan.core.types import Batch, DirectGenerator, Generator, Sample
 from seqgan.decoding import token_log_probs
 
-Distance = Callable[[Any, Tensor, Sample], Tensor]
-"""`distance(generator, given, target)`: [B], how badly `target` is recovered from `given`."""
+
+class Distance(Protocol):
+    """How badly `target` is recovered from `given`: [B].
+
+    `made` is what the generator has made of `given`, where that is known already.
+    """
+
+    def __call__(
+        self, generator: Any, given: Tensor, target: Sample, made: Sample | None = None
+    ) -> Tensor: ...
 
 
-def mean_absolute_difference(generator: DirectGenerator, given: Tensor, target: Sample) -> Tensor:
+def distance_of(translator: nn.Module) -> Distance:
+    """That of what a translator makes: both are negative log-likelihoods, of tokens or, up to a
+    factor and a constant, of numbers with Laplace noise."""
+    makes_pictures = isinstance(translator, DirectGenerator)
+    return mean_absolute_difference if makes_pictures else nats_per_token
+
+
+def mean_absolute_difference(
+    generator: DirectGenerator, given: Tensor, target: Sample, made: Sample | None = None
+) -> Tensor:
     """For pictures: |generator(given) − target| averaged over a picture's numbers: [B]."""
-    return (generator.translate(given) - target.x).abs().flatten(1).mean(1)
+    x = generator.translate(given) if made is None else made.x
+    return (x - target.x).abs().flatten(1).mean(1)
 
 
-def nats_per_token(generator: Generator, given: Tensor, target: Sample) -> Tensor:
+def nats_per_token(
+    generator: Generator, given: Tensor, target: Sample, made: Sample | None = None
+) -> Tensor:
     """For sequences: −log p(target | given) averaged over the tokens of the target: [B]."""
     assert target.mask is not None, "sequences have masks"
     logp_BT = token_log_probs(generator, target.x, target.mask, cond=given)

@@ -34,6 +34,7 @@ from seqgan.models.image.config import (
     ResnetCriticConfig,
     ResnetGeneratorConfig,
     TranslatorConfig,
+    UNetConfig,
 )
 from seqgan.models.searches.config import (
     ExhaustiveSearchConfig,
@@ -55,6 +56,7 @@ AnyGeneratorConfig = Annotated[
     | ResnetGeneratorConfig
     | GrowingGeneratorConfig
     | TranslatorConfig
+    | UNetConfig
     | LexiconConfig
     | PointerConfig
     | EncoderDecoderConfig

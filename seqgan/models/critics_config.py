@@ -47,6 +47,8 @@ class MlpCriticConfig(SequenceCriticConfig):
     def build(self, space: "Space") -> "Critic":
         from seqgan.core.types import ArraySpace
 
+        if isinstance(space, ArraySpace) and space.source:
+            return critics.PictureCritic(self.build_trunk(space.stacked), space)
         if isinstance(space, ArraySpace):
             return critics.MlpCritic(space, **arguments_of(self))
         return super().build(space)

@@ -126,7 +126,8 @@ def read_space(folder: Path) -> Space | SpacePair:
 
 def _space(tree: JsonObject) -> Space:
     if "shape" in tree:
-        return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]))
+        source = tuple(tree.get("source", ()))
+        return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]), source)
     return SequenceSpace(**tree)
 
 

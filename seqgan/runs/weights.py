@@ -5,9 +5,8 @@ from torch import nn
 
 from seqgan.assembly import build_generating_module
 from seqgan.core.plain import StateDict
-from seqgan.core.types import SequenceSpace, Space, SpacePair
+from seqgan.core.types import Space, SpacePair
 from seqgan.experiment import Experiment
-from seqgan.models.infilling import with_blanks
 from seqgan.training.player import load_weights
 
 
@@ -32,7 +31,7 @@ def load_generator(
 def load_critic(
     experiment: Experiment, space: Space | SpacePair, state: StateDict, device: torch.device
 ) -> nn.Module | None:
-    """The player `critic` of a checkpoint, of a cycle a `ModuleDict` of two, `a` and `b`; None in
+    """The player `critic` of a checkpoint, of two domains a `ModuleDict`, `a` and `b`; None in
     games without a critic.
 
     Raises `UserError` if the configuration describes another one.
@@ -40,14 +39,7 @@ def load_critic(
     player = state["players"].get("critic")
     if player is None or experiment.critic is None:
         return None
-    critic: nn.Module
-    if isinstance(space, SpacePair):
-        sides = {"a": space.a, "b": space.b}
-        critic = nn.ModuleDict({name: experiment.critic.build(s) for name, s in sides.items()})
-    else:
-        if experiment.game.fills_blanks and isinstance(space, SequenceSpace):
-            space = with_blanks(space)
-        critic = experiment.critic.build(space)
+    critic = experiment.game.build_critic(space, experiment.critic)
     for penalty in experiment.penalties:
         penalty.build().prepare(critic)  # spectral norm renames weights
     load_weights(critic, player["module"], "critic")

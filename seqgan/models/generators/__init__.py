@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seqgan.models.image.mlp import MlpGenerator as MlpGenerator
     from seqgan.models.image.resnet import ResnetGenerator as ResnetGenerator
     from seqgan.models.image.translator import Translator as Translator
+    from seqgan.models.image.unet import UNet as UNet
     from seqgan.models.infilling import InfillingGenerator as InfillingGenerator
     from seqgan.models.prompted import PromptedGenerator as PromptedGenerator
     from seqgan.models.seq2seq.lexicon import Lexicon as Lexicon

@@ -104,10 +104,19 @@ class GrowingGeneratorConfig(_FromNoiseConfig):
         return generators.GrowingGenerator(space, **arguments_of(self))
 
 
-class TranslatorConfig(ArrayGeneratorConfig):
-    """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
+class _TranslatorConfig(ArrayGeneratorConfig):
+    """Base of those that make a picture of a picture of the same shape."""
 
     makes: ClassVar[Modalities] = frozenset({"picture_pair"})
+
+    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
+        from torch import nn
+
+        return nn.ModuleDict({"a2b": self.build(pair.b), "b2a": self.build(pair.a)})
+
+
+class TranslatorConfig(_TranslatorConfig):
+    """A picture to a picture: strided convolutions, residual blocks, as many upsamplings."""
 
     name: Literal["translator"] = "translator"
     width: Positive = 16
@@ -130,10 +139,20 @@ class TranslatorConfig(ArrayGeneratorConfig):
     def build_network(self, space: "ArraySpace") -> "DirectGenerator":
         return generators.Translator(space, **arguments_of(self))
 
-    def build_pair(self, pair: "SpacePair") -> "nn.ModuleDict":
-        from torch import nn
 
-        return nn.ModuleDict({"a2b": self.build(pair.a), "b2a": self.build(pair.a)})
+class UNetConfig(_TranslatorConfig):
+    """A picture to a picture: what is fine passes by the small middle (pix2pix)."""
+
+    name: Literal["unet"] = "unet"
+    width: Positive = 16
+    """Feature maps at full size; twice as many at each smaller size, at most 8 times."""
+    halvings: Annotated[int, Field(ge=1, le=6)] = 3
+    """Times that height and width are halved on the way in, and doubled on the way out."""
+    norm: Literal["instance", "none"] = "instance"
+    """Normalisation of each hidden layer over the pixels of one feature map."""
+
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
+        return generators.UNet(space, **arguments_of(self))
 
 
 class PictureCriticConfig(CriticConfig):
@@ -147,7 +166,7 @@ class PictureCriticConfig(CriticConfig):
         from seqgan.core.types import ArraySpace
 
         assert isinstance(space, ArraySpace), f"{self.name} reads pictures"
-        return critics.PictureCritic(self.build_trunk(space), space)
+        return critics.PictureCritic(self.build_trunk(space.stacked), space)
 
     @abstractmethod
     def build_trunk(self, space: "ArraySpace") -> "Trunk":

@@ -8,6 +8,7 @@ take 16 products for a pixel of the small picture instead of 36.
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -75,7 +76,8 @@ class PictureCritic(Critic):
     """A trunk, a read-out, a projection of labels: wᵀ f(x) + b + Σ_a ⟨embed_a(label_a), f(x)⟩.
 
     `score_B` and `features_BF` of pictures [B, C, H, W] under labels [B, A], if there are any
-    (Miyato & Koyama 2018).
+    (Miyato & Koyama 2018). Where the condition is a picture, the trunk reads both as one of twice
+    as many channels, f([x; source]) (Isola et al. 2017): make it for `space.stacked`.
 
         PictureCritic(DcganTrunk(space, width=16), space)(x_BCHW).score
     """
@@ -86,11 +88,15 @@ class PictureCritic(Critic):
         self.features = trunk.features
         self.readout = nn.Linear(trunk.features, 1)
         self.projection = LabelProjection(space.label_sizes, trunk.features)
+        self._reads_source = bool(space.source)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         return score_in_chunks(self._score, x, cond)
 
     def _score(self, x: Tensor, cond: Tensor | None) -> Scores:
+        if self._reads_source:
+            assert cond is not None, "made to read a picture beside the sample"
+            x = torch.cat([x, cond], 1)
         features_BF = self.trunk(x)
         score_B = self.readout(features_BF)[:, 0]
         return Scores(self.projection(score_B, features_BF, cond), features_BF=features_BF)
