@@ -32,6 +32,7 @@ from seqgan.decoding import (
     prefix_states,
     sample,
     sample_categorical,
+    sample_scored,
     sequence_log_probs,
     token_log_probs,
 )
@@ -394,6 +395,24 @@ def test_cached_steps_equal_the_forward_pass(name) -> None:
     changed_BT[:, 3] = (changed_BT[:, 3] + 1) % 5
     assert torch.equal(generator(changed_BT)[:, :4], forward[:, :4])
     assert not torch.allclose(generator(changed_BT)[:, 4:], forward[:, 4:])
+
+
+@pytest.mark.parametrize("space", BOTH.values(), ids=BOTH)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_samples_know_their_own_density(name, space) -> None:
+    generator = make_generator(name, space)
+    with torch.no_grad():
+        rollout, logp_B = sample_scored(generator, space, 300)
+    expected_B = sequence_log_probs(generator, rollout.ids_BT, rollout.mask_BT)
+    torch.testing.assert_close(logp_B, expected_B)
+
+
+def test_the_density_of_a_token_is_that_of_what_it_is_drawn_from() -> None:
+    logits_BV = torch.tensor([[0.0, 1.0, 3.0, 2.0]])
+    drawn = Ancestral(temperature=0.5, top_k=2, scored=True)(logits_BV, 50)
+    logp_V = torch.tensor([6.0, 4.0]).log_softmax(0)
+    assert drawn.logp_R is not None
+    torch.testing.assert_close(drawn.logp_R, logp_V[drawn.ids_R - 2])
 
 
 def test_samples_and_densities_speak_of_the_same_distribution() -> None:

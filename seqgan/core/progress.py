@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -27,8 +27,10 @@ PACE = 60.0
 
 T = TypeVar("T")
 
+AnyProgress: TypeAlias = "Progress | ProgressLines"
 
-def progress_bar(transient: bool = False) -> "Progress | ProgressLines":
+
+def progress_bar(transient: bool = False) -> AnyProgress:
     """What every longer piece of work shows; a `transient` bar leaves nothing behind it."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seqgan.decoding.loop import generate as generate
     from seqgan.decoding.loop import prefix_states as prefix_states
     from seqgan.decoding.loop import sample as sample
+    from seqgan.decoding.loop import sample_scored as sample_scored
     from seqgan.decoding.samplers import Ancestral as Ancestral
     from seqgan.decoding.samplers import Greedy as Greedy
     from seqgan.decoding.samplers import GumbelSoftmax as GumbelSoftmax

@@ -34,8 +34,7 @@ from seqgan.core.types import (
     SequenceSpace,
 )
 from seqgan.decoding.log_probs import held_out_log_probs, sequence_log_probs
-from seqgan.decoding.loop import generate, sample
-from seqgan.decoding.samplers import Ancestral
+from seqgan.decoding.loop import generate, sample_scored
 
 _BLOCK_ROWS = 2_048
 """Samples that are drawn and scored at once."""
@@ -76,10 +75,15 @@ class Correction:
     critic: Critic
     calibration: Calibration
 
-    def log_weight(self, generator: Generator | DirectGenerator, sample: Sample) -> Tensor:
-        """`f_B` of samples, in float64 on the CPU; the generator is to be in evaluation mode."""
-        logg_B = None
-        if self.calibration.beta != 0:
+    def log_weight(
+        self,
+        generator: Generator | DirectGenerator,
+        sample: Sample,
+        logg_B: Tensor | None = None,
+    ) -> Tensor:
+        """`f_B` of samples, in float64 on the CPU; the generator is to be in evaluation mode.
+        `logg_B`: their log-probabilities, where they are known already."""
+        if self.calibration.beta != 0 and logg_B is None:
             assert isinstance(generator, Generator), "only sequences have a density"
             assert sample.mask is not None, "sequences have masks"
             logg_B = sequence_log_probs(generator, sample.x, sample.mask, cond=sample.cond)
@@ -105,15 +109,18 @@ def sample_corrected(
     rows: int,
     rule: Rule,
     cond: Tensor | None = None,
+    advance: Callable[[int], None] = lambda proposed: None,
 ) -> CorrectedSamples:
     """Draw `rows` sequences of G_f, one for each row of `cond` where there is one.
 
-    Raises `UserError` where rejection keeps next to nothing.
+    `advance` is told how many samples of the generator have been drawn on the way. Raises
+    `UserError` where rejection keeps next to nothing.
     """
 
-    def propose(count: int, cond: Tensor | None) -> Batch:
-        rollout = sample(generator, space, count, Ancestral(), cond)
-        return Batch(rollout.ids_BT, rollout.mask_BT, cond)
+    def propose(count: int, cond: Tensor | None) -> Proposed:
+        rollout, logg_B = sample_scored(generator, space, count, cond)
+        advance(count)
+        return Batch(rollout.ids_BT, rollout.mask_BT, cond), logg_B
 
     kept, acceptance = _draw(generator, correction, propose, rows, rule, cond)
     assert kept.mask is not None, "sequences have masks"
@@ -129,14 +136,17 @@ def generate_corrected(
 ) -> tuple[Tensor, float]:
     """The same of a direct generator: samples, and the share of the generator's that were kept."""
 
-    def propose(count: int, cond: Tensor | None) -> Batch:
-        return Batch(generate(generator, count, cond=cond), None, cond)
+    def propose(count: int, cond: Tensor | None) -> Proposed:
+        return Batch(generate(generator, count, cond=cond), None, cond), None
 
     kept, acceptance = _draw(generator, correction, propose, rows, rule, cond)
     return kept.x, acceptance
 
 
-Propose = Callable[[int, Tensor | None], Batch]
+Proposed = tuple[Batch, Tensor | None]
+"""Samples of the generator, and their log-probabilities `logg_B` where they have any."""
+
+Propose = Callable[[int, Tensor | None], Proposed]
 """So many samples of the generator, under conditions where there are any."""
 
 
@@ -152,8 +162,9 @@ def _draw(
     def weighed(copies: int, wanted: int, cond: Tensor | None) -> tuple[Batch, Tensor]:
         """Copies of a batch, block after block, and `f_KB` of them."""
         repeated = None if cond is None else cond.repeat(copies, *[1] * (cond.dim() - 1))
-        proposed = propose(copies * wanted, repeated)
-        return proposed, correction.log_weight(generator, proposed).view(copies, wanted)
+        proposed, logg_B = propose(copies * wanted, repeated)
+        f_B = correction.log_weight(generator, proposed, logg_B)
+        return proposed, f_B.view(copies, wanted)
 
     if isinstance(rule, Exact):
         ceiling = correction.calibration.limits[1]
@@ -221,7 +232,7 @@ class CorrectedGenerator:
     """G_f as a sampler and a likelihood, to be measured like a generator.
 
     `f_fake_M` are the log weights of fresh samples of the generator. They give log Z, or for one of
-    n samples the rivals of Lawson's bound.
+    n samples the rivals of Lawson's bound. `advance` is that of `sample_corrected`.
     """
 
     normalised = False
@@ -235,8 +246,10 @@ class CorrectedGenerator:
         rule: Rule,
         f_fake_M: Tensor,
         unk_id: int | None = None,
+        advance: Callable[[int], None] = lambda proposed: None,
     ) -> None:
         self.rule = rule
+        self._advance = advance
         self._unk_id = unk_id
         self._generator = generator
         self._correction = correction
@@ -245,8 +258,9 @@ class CorrectedGenerator:
 
     def draw(self, rows: int, cond: Tensor | None = None) -> CorrectedSamples:
         """Samples with their acceptance rate."""
-        correction, space = self._correction, self._space
-        return sample_corrected(self._generator, correction, space, rows, self.rule, cond)
+        return sample_corrected(
+            self._generator, self._correction, self._space, rows, self.rule, cond, self._advance
+        )
 
     def sample(self, rows: int, cond: Tensor | None = None) -> Rollout:
         """`rows` sequences, one for each row of `cond` where there is one."""

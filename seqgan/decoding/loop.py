@@ -23,7 +23,7 @@ from seqgan.core.generators import ParallelGenerator, SentenceSearch
 from seqgan.core.masks import mask_until_end
 from seqgan.core.tree import gather_rows, repeat_rows, take_rows, tree_cat
 from seqgan.core.types import DirectGenerator, Generator, Rollout, SequenceSpace, State, StepOut
-from seqgan.decoding.samplers import Sampled, Sampler
+from seqgan.decoding.samplers import Ancestral, Sampled, Sampler
 
 _BLOCK_LOGITS = 1_300_000
 """Logits of a block of rows on a CPU: 256 rows at V = 5,000 stay in cache, 1,024 rows do not."""
@@ -52,6 +52,8 @@ class Column:
     ids_R: Tensor
     alive_R: Tensor
     """True where this token is part of the sentence (the end token included)."""
+    logp_R: Tensor | None = None
+    """Log-probability of this token in nats, 0 behind the end; None: the sampler gives none."""
 
 
 class _RowBlock(NamedTuple):
@@ -64,6 +66,7 @@ class _RowBlock(NamedTuple):
     goes_on_R: Tensor
     place_R: Tensor
     """Where its rows stand among all that have joined."""
+    logp_R: Tensor | None = None
 
 
 def decode(
@@ -115,18 +118,17 @@ def _advance(
 
 def _column(blocks: list[_RowBlock], joined: int, end_id: int | None) -> Column:
     """All rows that have joined; those that have left hold the end token."""
-    x, ids_R, alive_R, place_R = (
-        torch.cat([block.x for block in blocks]),
-        torch.cat([block.ids_R for block in blocks]),
-        torch.cat([block.alive_R for block in blocks]),
-        torch.cat([block.place_R for block in blocks]),
+    x, ids_R, alive_R, logp_R, place_R = tree_cat(
+        [(block.x, block.ids_R, block.alive_R, block.logp_R, block.place_R) for block in blocks]
     )
     if len(ids_R) == joined:
-        return Column(x, ids_R, alive_R)
+        return Column(x, ids_R, alive_R, logp_R)
     assert end_id is not None, "only rows that have ended leave"
     ids_R = ids_R.new_full((joined,), end_id).index_copy(0, place_R, ids_R)
     alive_R = alive_R.new_zeros(joined).index_copy(0, place_R, alive_R)
-    return Column(ids_R, ids_R, alive_R)
+    if logp_R is not None:
+        logp_R = logp_R.new_zeros(joined).index_copy(0, place_R, logp_R)
+    return Column(ids_R, ids_R, alive_R, logp_R)
 
 
 def _without_ended(blocks: list[_RowBlock], limit: int) -> list[_RowBlock]:
@@ -156,13 +158,16 @@ def _mask_finished(
     sampled: Sampled, state: State, alive_R: Tensor, place_R: Tensor, end_id: int | None
 ) -> _RowBlock:
     """Replace what was drawn behind an end by the end token."""
+    logp_R = sampled.logp_R
     if end_id is None:
-        return _RowBlock(sampled.x, sampled.ids_R, state, alive_R, alive_R, place_R)
+        return _RowBlock(sampled.x, sampled.ids_R, state, alive_R, alive_R, place_R, logp_R)
     x = ids_R = sampled.ids_R.masked_fill(~alive_R, end_id)
     if sampled.x.is_floating_point():
         end_1V = F.one_hot(torch.full_like(ids_R[:1], end_id), sampled.x.shape[-1])
         x = torch.where(alive_R[:, None], sampled.x, end_1V.to(sampled.x.dtype))
-    return _RowBlock(x, ids_R, state, alive_R, alive_R & (ids_R != end_id), place_R)
+    goes_on_R = alive_R & (ids_R != end_id)
+    logp_R = None if logp_R is None else logp_R.masked_fill(~alive_R, 0)
+    return _RowBlock(x, ids_R, state, alive_R, goes_on_R, place_R, logp_R)
 
 
 def _block_rows(logits_BV: Tensor) -> int:
@@ -198,12 +203,36 @@ def sample(
         return _sample_at_once(generator, space, sampler, cond)
     if isinstance(generator, SentenceSearch):
         return generator.write(rows, lambda logits_RK: sampler(logits_RK, 1).ids_R)
+    return _rollout(_sampled_columns(generator, space, rows, sampler, cond), cond)
+
+
+def sample_scored(
+    generator: Generator, space: SequenceSpace, rows: int, cond: Tensor | None = None
+) -> tuple[Rollout, Tensor]:
+    """Ancestral samples and their log-probabilities `logp_B` in nats, which cost hardly more than
+    the samples alone; `sequence_log_probs` would read them once more."""
+    assert not isinstance(generator, ParallelGenerator | SentenceSearch), "no token by token"
+    columns = _sampled_columns(generator, space, rows, Ancestral(scored=True), cond)
+    logp_B = torch.stack([_present(column.logp_R) for column in columns], 1).sum(1)
+    return _rollout(columns, cond), logp_B
+
+
+def _present(logp_R: Tensor | None) -> Tensor:
+    assert logp_R is not None, "the sampler was asked for it"
+    return logp_R
+
+
+def _sampled_columns(
+    generator: Generator, space: SequenceSpace, rows: int, sampler: Sampler, cond: Tensor | None
+) -> list[Column]:
     if cond is None:  # every row starts alike, so one row of logits serves them all
         entry = PrefixBatch(0, generator.start(1), copies=rows)
     else:
         entry = PrefixBatch(0, generator.start(rows, cond))
-    decoded = decode(generator, [entry], space.length, sampler, space.end_id)
-    columns = _until_all_ended(decoded, space)
+    return _until_all_ended(decode(generator, [entry], space.length, sampler, space.end_id), space)
+
+
+def _rollout(columns: list[Column], cond: Tensor | None) -> Rollout:
     ids_BT = torch.stack([column.ids_R for column in columns], 1)
     relaxed = columns[0].x.is_floating_point()
     tokens = torch.stack([column.x for column in columns], 1) if relaxed else ids_BT

@@ -27,6 +27,8 @@ class Sampled:
 
     x: Tensor  # ids_R, or simplex_RV
     ids_R: Tensor
+    logp_R: Tensor | None = None
+    """Log-probability of the decision, in nats, where the sampler was asked for it."""
 
 
 class Sampler(Protocol):
@@ -37,11 +39,15 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ancestral:
-    """Sample from softmax(logits / temperature), cut to the top-k or the top-p nucleus."""
+    """Sample from softmax(logits / temperature), cut to the top-k or the top-p nucleus.
+
+    `scored`: also say how likely each token was.
+    """
 
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float = 1.0
+    scored: bool = False
 
     def __post_init__(self) -> None:
         check_sampling(self.temperature, self.top_p)
@@ -55,8 +61,12 @@ class Ancestral:
         probs_BV = logits_BV.softmax(-1)
         if self.top_p < 1:
             probs_BV = keep_top_p(probs_BV, self.top_p)
-        ids_R = sample_categorical(probs_BV, copies).flatten()
-        return Sampled(ids_R, ids_R)
+        ids_NB = sample_categorical(probs_BV, copies)
+        ids_R = ids_NB.flatten()
+        if not self.scored:
+            return Sampled(ids_R, ids_R)
+        chosen_NB = probs_BV.gather(1, ids_NB.T).T / probs_BV.sum(1)
+        return Sampled(ids_R, ids_R, chosen_NB.log().flatten())
 
 
 @dataclass(frozen=True, slots=True)

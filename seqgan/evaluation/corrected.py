@@ -14,6 +14,7 @@ fitted to validation sentences, and the certificate is that of test sentences an
 Everything is about the generator as it was trained, at temperature 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import exp, isclose
 
@@ -230,27 +231,48 @@ def corrected_rows(
     worth: Worth,
     samples: int,
     one_of: int,
+    advance: Callable[[int], None] = lambda proposed: None,
 ) -> list[CorrectedRow]:
     """Exact samples, where enough of the generator's are accepted, and 1 of n.
 
-    The likelihood of 1 of n is its lower bound, so that of divergences it has none.
+    The likelihood of 1 of n is its lower bound, so that of divergences it has none. `advance` is
+    told how many samples of the generator have been drawn, of about `proposals`.
     """
-    correction = Correction(critic, worth.calibration)
-    rules: dict[str, Rule] = {"corrected (exact)": Exact()}
-    if len(worth.f_fake_M) >= 2 * (one_of - 1):
-        rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
-    rows = []
-    for label, rule in rules.items():
+    correction, rows = Correction(critic, worth.calibration), []
+    for label, rule in _rules(worth, one_of).items():
         writer = CorrectedGenerator(
-            generator, correction, evaluator.space, rule, worth.f_fake_M, evaluator.unk_id
+            generator, correction, evaluator.space, rule, worth.f_fake_M, evaluator.unk_id, advance
         )
-        writes = isinstance(rule, OneOf) or worth.acceptance >= LEAST_ACCEPTANCE
+        writes = _writes(worth, rule)
         draws = evaluator.draw(writer, "test", samples if writes else 0)
         if isinstance(rule, OneOf):
             draws = replace(draws, logp_fake_NT=None)
         lines = evaluator.written(writer, SHOWN_BESIDE).lines if writes else []
         rows.append(CorrectedRow(label, evaluator.measure(draws, "test"), list(lines)))
     return rows
+
+
+def proposals(worth: Worth, samples: int, one_of: int) -> int:
+    """About how many samples of the generator the corrected rows take."""
+    per_sample = {
+        rule: rule.n if isinstance(rule, OneOf) else 1 / worth.acceptance
+        for rule in _rules(worth, one_of).values()
+        if _writes(worth, rule)
+    }
+    return round((samples + SHOWN_BESIDE) * sum(per_sample.values()))
+
+
+def _rules(worth: Worth, one_of: int) -> dict[str, Rule]:
+    """The samplers that are measured, by the labels of their rows."""
+    rules: dict[str, Rule] = {"corrected (exact)": Exact()}
+    if len(worth.f_fake_M) >= 2 * (one_of - 1):
+        rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
+    return rules
+
+
+def _writes(worth: Worth, rule: Rule) -> bool:
+    """Whether the samples can be had: next to none may be accepted."""
+    return isinstance(rule, OneOf) or worth.acceptance >= LEAST_ACCEPTANCE
 
 
 def describe_worth(worth: Worth) -> JsonObject:

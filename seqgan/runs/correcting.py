@@ -4,6 +4,7 @@ correction.json, which samples are drawn by afterwards. See docs/run-folder.md."
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from seqgan.core.density_ratio import Calibration
 from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject, StateDict
+from seqgan.core.progress import AnyProgress
 from seqgan.core.reported import critic_sentence
 from seqgan.core.saved_files import read_json_object, to_json, write_json
 from seqgan.core.types import Critic, Generator, Rollout, SequenceSpace
@@ -26,6 +28,7 @@ from seqgan.evaluation.corrected import (
     critic_progress,
     describe_worth,
     measure_worth,
+    proposals,
 )
 from seqgan.evaluation.select import table_row
 from seqgan.evaluation.writer import Decoded, WriterEvaluator
@@ -102,10 +105,12 @@ def evaluate_correction(
     critic: Critic,
     step: int,
     others: dict[str, list[str]],
+    bar: AnyProgress,
 ) -> Corrected:
     """Measure it, and write correction.json; with too few sentences to do so, only say that.
 
-    `others`: what other players have written, by label. Rows are measured where the game has them.
+    `others`: what other players have written, by label. Rows are measured where the game has them,
+    as `bar` shows.
     """
     settings, samples = experiment.game.correction, experiment.evaluation.samples
     one_of = settings.resample
@@ -118,7 +123,12 @@ def evaluate_correction(
         return Corrected([], {"sentence": _TOO_FEW, "samples": written})
     rows = []
     if settings.has_rows:
-        rows = corrected_rows(evaluator, generator, critic, worth, samples, one_of)
+        task = bar.add_task(
+            "sampling with the critic", total=proposals(worth, samples, one_of), note=""
+        )
+        rows = corrected_rows(
+            evaluator, generator, critic, worth, samples, one_of, partial(bar.advance, task)
+        )
     resampled = worth.resampled(one_of, experiment.evaluation.seed)
     own = worth.critic
     found = {

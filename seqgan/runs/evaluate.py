@@ -1,7 +1,8 @@
 """Evaluation of a run on test data: the rows of evaluation.json, and sheets of pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from seqgan.assembly import build_device, build_task
 from seqgan.core.device import autocast
 from seqgan.core.picture_files import save_picture
 from seqgan.core.plain import JsonObject, StateDict
-from seqgan.core.progress import progress_bar
+from seqgan.core.progress import AnyProgress, progress_bar
 from seqgan.core.renamed import upgrade_budget
 from seqgan.core.reported import OTHER_WRITERS
 from seqgan.core.saved_files import to_json, write_json
@@ -55,12 +56,12 @@ def evaluate_run(
     generator = load_generator(experiment, data.space, state, device)
     settings = evaluator.settings(config, config.sweep)
     with progress_bar() as bar, autocast(device, experiment.train.precision):
-        total = rounds(evaluator, config, settings)
-        task = bar.add_task("evaluating", total=total, note="")
-        rows, shown = evaluate(evaluator, generator, config, settings, lambda: bar.advance(task))
+        total = rounds(evaluator, config, settings) + len(_other_writers(state))
+        advance = partial(bar.advance, bar.add_task("evaluating", total=total, note=""))
+        rows, shown = evaluate(evaluator, generator, config, settings, advance)
         _write_sheets(folder, evaluator.sheets(generator))
-        others, written = _other_writers(experiment, data, state, device)
-        corrected = _correct(experiment, folder, data, generator, state, written, device)
+        others, written = _measure_others(experiment, data, state, device, advance)
+        corrected = _correct(experiment, folder, data, generator, state, written, device, bar)
     if corrected and "certificate" in corrected.found:
         selected = next(row for row in rows if row["selected"])
         selected["metrics"] |= {name: corrected.found[name] for name in CRITIC_METRICS[:2]}
@@ -88,18 +89,27 @@ def evaluate_run(
     return to_json(result)
 
 
-def _other_writers(
-    experiment: Experiment, data: Task, state: StateDict, device: torch.device
+def _other_writers(state: StateDict) -> dict[str, str]:
+    """The players that write as the generator does, and their labels."""
+    return {name: label for name, label in OTHER_WRITERS.items() if name in state["players"]}
+
+
+def _measure_others(
+    experiment: Experiment,
+    data: Task,
+    state: StateDict,
+    device: torch.device,
+    advance: Callable[[], None],
 ) -> tuple[list[JsonObject], dict[str, list[str]]]:
-    """Rows of the players that write as the generator does, and a few samples of each."""
+    """Rows of the other writers, and a few samples of each; `advance` after each."""
     config, rows, written = experiment.evaluation, [], {}
-    for name, label in OTHER_WRITERS.items():
-        if name in state["players"]:
-            writer = load_generator(experiment, data.space, state, device, name)
-            setting = DecodingSetting(config.temperature)
-            metrics = data.evaluator.generated(writer, "test", config.samples, setting)
-            rows.append(table_row(label, metrics))
-            written[label] = list(data.evaluator.show(writer, setting).lines[:SHOWN_BESIDE])
+    for name, label in _other_writers(state).items():
+        writer = load_generator(experiment, data.space, state, device, name)
+        setting = DecodingSetting(config.temperature)
+        metrics = data.evaluator.generated(writer, "test", config.samples, setting)
+        rows.append(table_row(label, metrics))
+        written[label] = list(data.evaluator.show(writer, setting).lines[:SHOWN_BESIDE])
+        advance()
     return rows, written
 
 
@@ -111,6 +121,7 @@ def _correct(
     state: StateDict,
     written: dict[str, list[str]],
     device: torch.device,
+    bar: AnyProgress,
 ) -> Corrected | None:
     """The critic as a correction of the generator, where it can be one; in games that are about
     that, else why not."""
@@ -125,7 +136,7 @@ def _correct(
     assert critic is not None, "there is a critic"
     evaluator, step = data.evaluator, state["step"]
     return evaluate_correction(
-        experiment, folder, evaluator, generator, cast(Critic, critic), step, written
+        experiment, folder, evaluator, generator, cast(Critic, critic), step, written, bar
     )
 
 

@@ -23,6 +23,7 @@ from seqgan.evaluation.corrected import (
     corrected_rows,
     critic_progress,
     measure_worth,
+    proposals,
 )
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.text import TextEvaluator
@@ -147,6 +148,13 @@ def test_the_calibration_is_fitted_to_other_samples_than_those_it_is_measured_on
     assert measured is not None
     assert fitted is not None
     assert not torch.equal(measured.x, fitted.x)
+
+
+def test_a_bar_is_told_of_the_samples_that_the_rows_take(lab: Lab) -> None:
+    worth, told = lab.worth(), list[int]()
+    corrected_rows(lab.evaluator, lab.generator, lab.critic, worth, 1_000, 16, told.append)
+    assert sum(told) == pytest.approx(proposals(worth, 1_000, 16), rel=0.1)
+    assert len(told) > 5
 
 
 def test_exact_samples_are_left_out_where_next_to_none_would_be_accepted(
