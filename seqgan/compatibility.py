@@ -68,6 +68,7 @@ def check_parts(parts: Parts) -> None:
     _check_schedule(parts)
     _check_networks(parts)
     _check_start(parts)
+    _check_likelihood(parts)
     _check_estimator(parts)
     _check_penalties(parts)
     fields = ("game", "data", "generator", "critic", "objective", "estimator")
@@ -193,6 +194,30 @@ def _check_start(parts: Parts) -> None:
         raise ValueError(
             f"critic.from_generator={str(bool(starts)).lower()} and the schedule's phase "
             "'copy_critic', which copies the layers, go together; set both, or neither"
+        )
+
+
+def _check_likelihood(parts: Parts) -> None:
+    """A critic that is a language model learns in a phase of its own."""
+    critic = parts.critic
+    is_model = critic is not None and "a likelihood of its own" in critic.gives
+    visited = "critic_mle" in parts.phases
+    if is_model and "critic_mle" not in parts.game.phases:
+        games = _choose("game", lambda game: "critic_mle" in game.phases)
+        raise ValueError(
+            f"critic.name={critic.name} learns by likelihood, which game.name={parts.game.name} "
+            f"has no phase for; use another critic, or game {games}"
+        )
+    if is_model and (not visited or "critic" in parts.phases):
+        raise ValueError(
+            f"critic.name={critic.name} learns by likelihood; let the schedule visit 'critic_mle' "
+            "in place of 'critic'"
+        )
+    if visited and not is_model:
+        models = _choose("critic", lambda other: "a likelihood of its own" in other.gives)
+        raise ValueError(
+            f"schedule visits 'critic_mle', which teaches critic {models}; visit 'critic' in its "
+            "place, or use that critic"
         )
 
 

@@ -350,6 +350,8 @@ class Critic(nn.Module, ABC):
     counts_from_first: bool = True
     """Whether a row has to begin in the first column, as for positions or a state. With False,
     masked columns in front change no score, or only whole rows are read."""
+    is_likelihood: bool = False
+    """Whether the score is a log-likelihood of the sample, not a logit of its being real."""
     filled_in_front: bool = False
     """Whether rows have masked columns in front; a prompted critic sets it."""
 

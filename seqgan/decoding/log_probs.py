@@ -75,6 +75,17 @@ def sequence_log_probs(
     return held_out_log_probs(generator, ids_BT, mask_BT, temperature, cond).sum(1)
 
 
+def soft_log_probs(
+    generator: Generator, tokens: Tensor, mask_BT: Tensor, cond: Tensor | None = None
+) -> Tensor:
+    """`logp_B` of ids [B, T] or of simplices [B, T, V], Σ_t Σ_v x_tv log G(v | x_<t). Keeps
+    gradients."""
+    if not tokens.is_floating_point():
+        return token_log_probs(generator, tokens, mask_BT, cond=cond).sum(1)
+    logp_BTV = generator.hidden(tokens, cond).logits().log_softmax(-1)
+    return ((tokens * logp_BTV).sum(-1) * mask_BT).sum(1)
+
+
 @torch.no_grad()
 def held_out_log_probs(
     generator: Generator,

@@ -3,7 +3,8 @@
 During training, on validation sentences and the samples that are measured anyway:
 
     critic_accuracy     share of sentences on the right side of 0, real and generated half each
-    critic_calibration  expected calibration error of σ(logit) as the probability of being real
+    critic_calibration  expected calibration error of σ(logit) as the probability of being real;
+                        of a critic whose score is a likelihood both are those of f
     certificate         by how many nats per sentence the critic lowers the held-out negative
                         log-likelihood, over what a power of the generator's own probability does
 
@@ -72,6 +73,8 @@ class Scored:
     logg_fake_M: Tensor
     tokens: float
     """Mean tokens per held-out sentence."""
+    is_likelihood: bool
+    """Whether the critic's scores are log-likelihoods, not logits."""
 
     @classmethod
     def of(cls, critic: Critic, draws: Draws, most: int | None = None) -> "Scored":
@@ -82,7 +85,7 @@ class Scored:
         assert real.mask is not None, "sentences have masks"
         d_real_N, d_fake_M = (critic_logits(critic, part).cpu() for part in (real, fake))
         tokens = float(real.mask.sum(1).float().mean())
-        return cls(d_real_N, logg_real_N, d_fake_M, logg_fake_M, tokens)
+        return cls(d_real_N, logg_real_N, d_fake_M, logg_fake_M, tokens, critic.is_likelihood)
 
     def half(self, first: int) -> "Scored":
         """Every second sentence and sample, from number `first` on."""
@@ -91,7 +94,7 @@ class Scored:
             (self.d_real_N[rows], self.logg_real_N[rows]),
             (self.d_fake_M[rows], self.logg_fake_M[rows]),
         )
-        return Scored(*real, *fake, self.tokens)
+        return Scored(*real, *fake, self.tokens, self.is_likelihood)
 
     def calibrated(self, clip: float, use_critic: bool = True) -> Calibration:
         """Fitted to these."""
@@ -135,15 +138,25 @@ def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate
 def critic_progress(critic: Critic, draws: Draws, clip: float) -> Metrics:
     """See the module's docstring."""
     scored = Scored.of(critic, draws, SCORED_IN_TRAINING)
-    gain = None
-    if min(len(scored.d_real_N), len(scored.d_fake_M)) >= 4:
-        halves = scored.half(0), scored.half(1)
-        gains = [critics_own(halves[1 - k], halves[k], clip).gain for k in (0, 1)]
-        gain = sum(gains) / 2
+    if min(len(scored.d_real_N), len(scored.d_fake_M)) < 4:
+        return {CERTIFICATE: None} | ({} if scored.is_likelihood else _as_classifier(scored))
+    ways = ((scored.half(1), scored.half(0)), (scored.half(0), scored.half(1)))
+    gains = [critics_own(fitted_to, held_out, clip).gain for fitted_to, held_out in ways]
+    if not scored.is_likelihood:
+        return _as_classifier(scored) | {CERTIFICATE: sum(gains) / 2}
+    found = [_as_classifier(held_out, fitted_to.calibrated(clip)) for fitted_to, held_out in ways]
+    means = {name: (found[0][name] + found[1][name]) / 2 for name in found[0]}
+    return means | {CERTIFICATE: sum(gains) / 2}
+
+
+def _as_classifier(scored: Scored, calibration: Calibration | None = None) -> dict[str, float]:
+    """Of logits, or of f."""
+    logits = scored.d_real_N, scored.d_fake_M
+    if calibration is not None:
+        logits = scored.weights(calibration)
     return {
-        "critic_accuracy": critic_accuracy(scored.d_real_N, scored.d_fake_M),
-        "critic_calibration": calibration_error(scored.d_real_N, scored.d_fake_M),
-        CERTIFICATE: gain,
+        "critic_accuracy": critic_accuracy(*logits),
+        "critic_calibration": calibration_error(*logits),
     }
 
 
@@ -278,9 +291,9 @@ def _writes(worth: Worth, rule: Rule) -> bool:
 def describe_worth(worth: Worth) -> JsonObject:
     """For evaluation.json."""
     scored = worth.scored
+    calibration = worth.calibration if scored.is_likelihood else None
     return {
-        "critic_accuracy": critic_accuracy(scored.d_real_N, scored.d_fake_M),
-        "critic_calibration": calibration_error(scored.d_real_N, scored.d_fake_M),
+        **_as_classifier(scored, calibration),
         "acceptance": worth.acceptance,
         "effective_share": worth.corrected.effective_share,
     }

@@ -93,8 +93,7 @@ class AdversarialGame:
         yield critic, *self.criterion.critic_loss(critic.module, real, fake, critic.updates)
 
     def _update_generator(self) -> Updates:
-        real = self.stream.next() if self._reads_real_samples() else None
-        yield from self.generator_updates(self.criterion, real, self.next_conditions(real))
+        yield from self.generator_updates(self.criterion, *self.next_batch())
 
     def _copy_critic(self) -> Updates:
         self.critic.module.start_from(self.generator.player.module)
@@ -136,6 +135,11 @@ class AdversarialGame:
         assert real is not None, "the likelihood is that of real samples"
         loss, stats = real_loss(self.generator.player.module, real)
         return self._mle_weight * loss, {"nll_train": loss.detach()} | stats
+
+    def next_batch(self) -> tuple[Batch | None, Tensor | None]:
+        """Real samples, where a generator's update needs any, and the conditions of its samples."""
+        real = self.stream.next() if self._reads_real_samples() else None
+        return real, self.next_conditions(real)
 
     def next_conditions(self, real: Batch | None) -> Tensor | None:
         """What the next samples are made under: prompts without responses, else those of `real`."""

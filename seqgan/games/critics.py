@@ -32,7 +32,7 @@ class CriticReward:
         self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
     ) -> Tensor:
         count_critic_calls(len(x))
-        cond = _copies(self.cond, len(x))
+        cond = copies(self.cond, len(x))
         if shared is None:
             scores = self.critic(x, mask, cond)
         else:
@@ -43,12 +43,12 @@ class CriticReward:
     def actions(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """See `ActionReward`. For critics that give `q_BTV`."""
         count_critic_calls(len(ids_BT))
-        scores = self.critic(ids_BT, mask_BT, _copies(self.cond, len(ids_BT)))
+        scores = self.critic(ids_BT, mask_BT, copies(self.cond, len(ids_BT)))
         assert scores.q_BTV is not None, "the critic scores no other tokens"
         return self.objective.reward(Scores(scores.q_BTV))
 
 
-def _copies(cond: Tensor | None, rows: int) -> Tensor | None:
+def copies(cond: Tensor | None, rows: int) -> Tensor | None:
     """Conditions of a batch for `rows` copies of it, block after block."""
     if cond is None or len(cond) == rows:
         return cond

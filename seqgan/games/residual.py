@@ -3,13 +3,14 @@
     G_f(x) = G(x) · e^{f(x)} / Z,     f(x) = clip(α·d(x) + β·log G(x) + c, −B, b)
 
     phase mle          generator (and the folds): likelihood of real sentences
+    phase critic_mle   critic: likelihood of real sentences, where the critic is a language model
     phase rollback     generator ← its weights at the visit with the best validation likelihood
     phase critic       critic: −log σ(d(x)) on real sentences, −log(1 − σ(d(x))) on fresh samples of
                        the generator, plus penalties; the generator stays as it is
     phase copy_critic  critic ← the generator's layers; nothing is learned
     phase distill      distilled: likelihood of samples of G_f, each 1 of n samples of the generator
-    phase generator    policy: raises the critic's reward of its samples, within a trust region
-                       around the generator (`trust_region.py`); a learned baseline follows it
+    phase generator    policy: raises f of its samples, within a trust region around the generator
+                       (`trust_region.py`); a learned baseline follows it
 
 Deng et al. 2020, *Residual energy-based models for text generation*; Bakhtin et al. 2021, *Residual
 energy-based models for text*. The loss is noise-contrastive estimation with G as the noise: at its
@@ -24,17 +25,21 @@ every update (theirs are a fixed set). f is calibrated and clipped. Parshakova e
 rejection, or weight samples of the generator, here 1 of n is kept by its weight; `distilled` starts
 as a copy of the generator, theirs from scratch.
 
+The critic may also be a language model that reads the other way
+(`models/critics/language_model.py`): it needs no samples to learn from, and calibration makes of
+its likelihood and the generator's a product of experts.
+
 Cross-fitting (`folds`): a generator that knows its training set by heart looks too good on it. Each
 fold is a generator of its own, taught one half of the training set; the critic compares the half
 that a fold has not read with that fold's samples. Chernozhukov et al. 2018 call this cross-fitting;
 neither paper does it.
 
 `policy` starts as the generator is at the first visit of its phase, and learns as in an adversarial
-game. With the logit as reward and a trust region of weight 1 its optimum is G · e^d, which is G_f
-but for calibration.
+game, with f in place of the objective's reward. With a trust region of weight 1 its optimum is G_f.
 
 `shuffle_labels` is a control: real and generated sentences change places at random, so that the
-critic can learn nothing. A critic of rate 0 is `players.critic.lr=0`.
+critic can learn nothing; a language model reads samples of the generator in place of real
+sentences. A critic of rate 0 is `players.critic.lr=0`.
 
 The generator that samples is the one that is evaluated: without dropout, with averaged weights
 where there are any.
@@ -48,7 +53,9 @@ import torch
 from torch import Tensor, nn
 
 from seqgan.core.batches import join, take
+from seqgan.core.budget import count_critic_calls
 from seqgan.core.errors import UserError
+from seqgan.core.modes import frozen
 from seqgan.core.plain import StateDict
 from seqgan.core.types import (
     Batch,
@@ -56,16 +63,19 @@ from seqgan.core.types import (
     Generator,
     Sample,
     SampleRequest,
+    Scores,
     SequenceSpace,
+    SharedPrefix,
     Stateful,
 )
 from seqgan.data.stream import Batches, Stream
 from seqgan.decoding import Ancestral, sample, sequence_log_probs
 from seqgan.decoding.correction import Correction, OneOf, critic_logits, sample_corrected
-from seqgan.decoding.log_probs import held_out_log_probs
+from seqgan.decoding.log_probs import held_out_log_probs, soft_log_probs
 from seqgan.estimators.base import hard_samples
 from seqgan.games.adversarial import AdversarialGame
 from seqgan.games.criterion import Criterion
+from seqgan.games.critics import copies
 from seqgan.games.drawn_ahead import DrawnAhead
 from seqgan.games.mle import real_loss
 from seqgan.metrics.certificate import Calibration, calibrate
@@ -140,45 +150,75 @@ class Rollback:
         self._best.load_state_dict(state["best"])
 
 
-class Distillation:
-    """A copy of the generator that learns from samples of the corrected one.
+class FirstCalibration:
+    """The calibration of the critic on the validation set, as it is when it is first asked for."""
 
-    At the first visit it takes over the generator's weights, and the correction is calibrated on
-    the validation set. Both stay.
-    """
-
-    def __init__(
-        self,
-        player: Player[Generator],
-        held_out: Batch,
-        space: SequenceSpace,
-        clip: float,
-        resample: int,
-    ) -> None:
-        self.player = player
-        self.calibration: Calibration | None = None
+    def __init__(self, held_out: Batch, space: SequenceSpace, clip: float) -> None:
+        self.found: Calibration | None = None
         self._held_out = held_out
         self._space = space
         self._clip = clip
-        self._resample = resample
 
-    def draw(self, generator: Generator, critic: Critic, rows: int, cond: Tensor | None) -> Batch:
-        """`rows` corrected samples; both networks are to be in evaluation mode."""
-        if self.calibration is None:
-            self.player.start_from(generator)
-            self.calibration = calibrate_on(
-                self._held_out, generator, critic, self._space, self._clip
-            )
-        correction, rule = Correction(critic, self.calibration), OneOf(self._resample)
-        rollout = sample_corrected(generator, correction, self._space, rows, rule, cond).rollout
-        return Batch(rollout.ids_BT, rollout.mask_BT, cond)
+    def correction(self, generator: Generator, critic: Critic) -> Correction:
+        """By networks in evaluation mode."""
+        if self.found is None:
+            self.found = calibrate_on(self._held_out, generator, critic, self._space, self._clip)
+        return Correction(critic, self.found)
 
     def state_dict(self) -> StateDict:
-        return {"calibration": None if self.calibration is None else asdict(self.calibration)}
+        return {"calibration": None if self.found is None else asdict(self.found)}
 
     def load_state_dict(self, state: StateDict) -> None:
         kept = state["calibration"]
-        self.calibration = None if kept is None else Calibration(**kept)
+        self.found = None if kept is None else Calibration(**kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """A copy of the generator that learns from samples of the corrected one, each 1 of `resample`.
+    It takes over the generator's weights at its first visit."""
+
+    player: Player[Generator]
+    resample: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionReward:
+    """f as a reward: differentiable in the samples, `Reward` in `core/types.py`.
+
+    Where the calibration has a power of the generator's density, that of points of the simplex is
+    Σ_t Σ_v x_tv log G(v | x_<t).
+    """
+
+    generator: Generator
+    correction: Correction
+    cond: Tensor | None
+
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, shared: SharedPrefix | None = None
+    ) -> Tensor:
+        """`f_B` of rows, which may be copies of the batch."""
+        assert mask is not None, "sequences have masks"
+        count_critic_calls(len(x))
+        cond = copies(self.cond, len(x))
+        calibration = self.correction.calibration
+        d_B = self.correction.critic(x, mask, cond).per_sample().float()
+        f_B = calibration.alpha * d_B + calibration.offset
+        if calibration.beta != 0:
+            f_B = f_B + calibration.beta * soft_log_probs(self.generator, x, mask, cond)
+        return f_B.clamp(*calibration.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionCriterion:
+    """Takes the objective's place in a policy's update: the reward is f."""
+
+    generator: Generator
+    correction: Correction
+
+    def reward(self, critic: Critic, real: Batch | None, cond: Tensor | None) -> CorrectionReward:
+        """The reward of samples that are made under the conditions `cond`."""
+        return CorrectionReward(self.generator, self.correction, cond)
 
 
 class ResidualGame:
@@ -195,6 +235,7 @@ class ResidualGame:
         criterion: Criterion,
         stream: Batches,
         space: SequenceSpace,
+        calibration: FirstCalibration,
         folds: Sequence[Fold] = (),
         distillation: Distillation | None = None,
         shuffle_labels: bool = False,
@@ -214,6 +255,7 @@ class ResidualGame:
         self._criterion = criterion
         self._stream = stream
         self._space = space
+        self._calibration = calibration
         self._folds = folds
         self._distillation = distillation
         self._shuffle_labels = shuffle_labels
@@ -224,6 +266,7 @@ class ResidualGame:
         self._drawn_ahead = {player.name: DrawnAhead(space, device) for player in writers}
         self._phases: dict[str, Callable[[], Updates]] = {
             "mle": self._update_likelihood,
+            "critic_mle": self._update_critics_likelihood,
             "rollback": self._roll_back,
             "critic": self._update_critic,
             "copy_critic": self._copy_critic,
@@ -243,8 +286,8 @@ class ResidualGame:
                 f"{fold.player.name}_own": fold.own,
                 f"{fold.player.name}_unread": fold.unread,
             }
-        if self._distillation is not None:
-            parts["distillation"] = self._distillation
+        if self._distillation is not None or self._policy is not None:
+            parts["calibration"] = self._calibration
         if self._rollback is not None:
             parts["rollback"] = self._rollback
         return parts if self._policy is None else parts | self._policy.stateful()
@@ -256,6 +299,13 @@ class ResidualGame:
         yield self._generator, *real_loss(self._generator.module, self._stream.next())
         for fold in self._folds:
             yield fold.player, *real_loss(fold.player.module, fold.own.next())
+
+    def _update_critics_likelihood(self) -> Updates:
+        real = self._stream.next()
+        read = self._samples(self._generator, real) if self._shuffle_labels else real
+        scores: Scores = self._critic.module(read.x, read.mask, read.cond)
+        assert read.mask is not None, "sequences have masks"
+        yield self._critic, -scores.score.sum() / read.mask.sum(), {}
 
     def _roll_back(self) -> Updates:
         assert self._rollback is not None, "the game was built for this phase"
@@ -276,12 +326,15 @@ class ResidualGame:
 
     def _compared(self, writer: Player[Generator], real: Batch) -> tuple[Batch, Batch]:
         """Real sentences, and as many fresh samples under their conditions."""
+        return real, self._samples(writer, real)
+
+    def _samples(self, writer: Player[Generator], real: Batch) -> Batch:
         rows = len(real.x)
         with writer.evaluated() as generator:
             if not self._space.conditional:
-                return real, self._drawn_ahead[writer.name].take(generator, rows)
+                return self._drawn_ahead[writer.name].take(generator, rows)
             fake = hard_samples(generator, self._space, SampleRequest(rows, real.cond))
-        return real, Batch(fake.ids_BT, fake.mask_BT, fake.cond)
+        return Batch(fake.ids_BT, fake.mask_BT, fake.cond)
 
     def _forget_samples(self) -> None:
         for drawn in self._drawn_ahead.values():
@@ -295,19 +348,27 @@ class ResidualGame:
     def _distill(self) -> Updates:
         distillation = self._distillation
         assert distillation is not None, "the game was built for this phase"
-        rows = self._stream.batch_size
+        rows, rule = self._stream.batch_size, OneOf(distillation.resample)
         cond = self._stream.next().cond if self._space.conditional else None
         with self._generator.evaluated() as generator, self._critic.evaluated() as critic:
-            samples = distillation.draw(generator, critic, rows, cond)
+            if distillation.player.updates == 0:
+                distillation.player.start_from(generator)
+            correction = self._calibration.correction(generator, critic)
+            kept = sample_corrected(generator, correction, self._space, rows, rule, cond).rollout
+        samples = Batch(kept.ids_BT, kept.mask_BT, cond)
         yield distillation.player, *real_loss(distillation.player.module, samples)
 
     def _update_policy(self) -> Updates:
-        assert self._policy is not None, "the game was built for this phase"
-        player = self._policy.generator.player
-        if player.updates == 0:
-            with self._generator.evaluated() as generator:
-                player.start_from(generator)
-        yield from self._policy.updates("generator")
+        policy = self._policy
+        assert policy is not None, "the game was built for this phase"
+        with self._generator.evaluated() as generator, self._critic.evaluated() as critic:
+            if policy.generator.player.updates == 0:
+                policy.generator.player.start_from(generator)
+            correction = self._calibration.correction(generator, critic)
+        with frozen(generator), frozen(critic):
+            yield from policy.generator_updates(
+                CorrectionCriterion(generator, correction), *policy.next_batch()
+            )
 
 
 @torch.no_grad()

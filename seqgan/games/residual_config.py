@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from seqgan.training.player import Player
 
 
+CRITIC_PHASES = ("critic", "critic_mle")
+"""Phases that teach the critic."""
+
+
 class ResidualGameConfig(AnyGameConfig):
     """A generator by likelihood, and a critic that learns its log density ratio to real text: a
     correction of the generator, with a certificate of what it is worth."""
@@ -31,6 +35,7 @@ class ResidualGameConfig(AnyGameConfig):
     plays: ClassVar[Modalities] = frozenset({"sentences", "prompted"})
     phases: ClassVar[tuple[str, ...]] = (
         "mle",
+        "critic_mle",
         "rollback",
         "copy_critic",
         "critic",
@@ -48,8 +53,8 @@ class ResidualGameConfig(AnyGameConfig):
     """Train two more generators, each on one half of the training set; the critic compares the half
     that one has not read with its samples. For generators that know the training set by heart."""
     shuffle_labels: bool = False
-    """Exchange real and generated sentences of the critic's batches at random: a control, in which
-    the critic can learn nothing."""
+    """Exchange real and generated sentences of the critic's batches at random, or let a language
+    model as critic read samples for real sentences: a control, in which it can learn nothing."""
     resample: Annotated[int, Field(gt=0, le=1_000)] = 16
     """Samples of the generator, of which phase `distill` keeps one by the critic."""
     reference_kl: Weight = 1.0
@@ -72,11 +77,21 @@ class ResidualGameConfig(AnyGameConfig):
     def check_schedule(
         self, phases: Sequence[str], data: DataPart, estimator: EstimatorPart | None
     ) -> None:
-        if "distill" in phases and "critic" not in phases[: phases.index("distill")]:
-            raise ValueError(
-                "schedule visits 'distill' before 'critic', whose correction it distils; put a "
-                "stage with critic in front of it"
-            )
+        taught = next((i for i, phase in enumerate(phases) if phase in CRITIC_PHASES), len(phases))
+        for phase, use in (("distill", "it distils"), ("generator", "the policy learns from")):
+            if phase in phases[:taught]:
+                raise ValueError(
+                    f"schedule visits '{phase}' before the critic learns, whose correction {use}; "
+                    "put a stage with critic or critic_mle in front of it"
+                )
+        if "generator" in phases and estimator is not None:
+            parts = {"scores of every step", "scores of every next token"}
+            if any(need.of == "critic" and need.word in parts for need in estimator.needs):
+                raise ValueError(
+                    "the policy of game residual is rewarded for whole sentences, which "
+                    f"estimator.name={estimator.name} with these fields cannot use; use credit "
+                    "sequence or rollout"
+                )
         if self.cross_fit and "mle" not in phases:
             raise ValueError(
                 "game.cross_fit=true, but no stage of the schedule has phase 'mle', which teaches "
@@ -84,7 +99,7 @@ class ResidualGameConfig(AnyGameConfig):
             )
 
     def build(self, parts: "GameParts") -> "ResidualGame":
-        from seqgan.games.residual import ResidualGame, Rollback
+        from seqgan.games.residual import FirstCalibration, ResidualGame, Rollback
 
         space = parts.sequence_space
         critic = parts.build_critic_player(parts.build_critic(space))
@@ -94,6 +109,7 @@ class ResidualGameConfig(AnyGameConfig):
             parts.build_criterion(space, of_sentences=True),
             parts.stream,
             space,
+            FirstCalibration(parts.held_out, space, self.clip),
             self._build_folds(parts) if self.cross_fit else (),
             self._build_distillation(parts) if "distill" in parts.visits else None,
             self.shuffle_labels,
@@ -128,5 +144,4 @@ class ResidualGameConfig(AnyGameConfig):
 
         config = parts.players.distilled or parts.players.generator
         player = parts.build_copy("distilled", config)
-        held_out, space = parts.held_out, parts.sequence_space
-        return Distillation(player, held_out, space, self.clip, self.resample)
+        return Distillation(player, self.resample)

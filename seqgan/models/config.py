@@ -9,6 +9,7 @@ from seqgan.models.critics_config import (
     CnnCriticConfig,
     CoOccurrenceCriticConfig,
     HfCriticConfig,
+    LanguageModelCriticConfig,
     LocalCriticConfig,
     MlpCriticConfig,
     PairwiseCriticConfig,
@@ -77,6 +78,7 @@ AnyCriticConfig = Annotated[
     | PairwiseCriticConfig
     | LocalCriticConfig
     | CoOccurrenceCriticConfig
+    | LanguageModelCriticConfig
     | ClassesCriticConfig
     | HfCriticConfig
     | DcganCriticConfig

@@ -275,6 +275,32 @@ class CoOccurrenceCriticConfig(SequenceCriticConfig):
         return critics.CoOccurrenceCritic(space, self.width)
 
 
+class LanguageModelCriticConfig(SequenceCriticConfig):
+    """A second likelihood model, which reads backwards: the log-likelihood of the sentence."""
+
+    accepts: ClassVar[Modalities] = frozenset({"sentences"})
+    gives: ClassVar[Words] = frozenset({"a likelihood of its own"})
+
+    name: Literal["language_model"] = "language_model"
+    direction: Literal["backward", "forward"] = "backward"
+    """From the last word to the first, or like the generator, a control."""
+    cell: Literal["lstm", "gru"] = "lstm"
+    """The recurrent cell."""
+    embed: Positive = 64
+    """Width of the token embedding."""
+    hidden: Positive = 64
+    """Width of the recurrent state."""
+    layers: Layers = 1
+    """Recurrent layers, each reading the one below."""
+    dropout: Fraction = 0.0
+    """Probability of zeroing an entry of the embedding and of each layer's output."""
+    tied: bool = False
+    """Let the read-out use the vectors of the embedding."""
+
+    def build_network(self, space: "SequenceSpace") -> "Critic":
+        return critics.LanguageModelCritic(space, **arguments_of(self))
+
+
 class HfCriticConfig(HfFields, SequenceCriticConfig):
     """A network of the `transformers` library with a read-out of its own: a score per sequence."""
 

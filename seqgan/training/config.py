@@ -46,11 +46,11 @@ class PlayersConfig(Config):
     """One entry per player; phases that update the same player share its optimizer."""
 
     generator: GeneratorPlayerConfig = GeneratorPlayerConfig()
-    """Updated in every phase except critic, copy_critic, distill, grow, snapshot and
-    language_model; in game residual in phase mle only; in game critic_alone never, since its
+    """Updated in every phase except critic, critic_mle, copy_critic, distill, grow, snapshot
+    and language_model; in game residual in phase mle only; in game critic_alone never, since its
     weights are the critic's."""
     critic: PlayerConfig = PlayerConfig()
-    """Updated in the phase critic; in game critic_alone also in real."""
+    """Updated in the phases critic and critic_mle; in game critic_alone also in real."""
     language_model: PlayerConfig = PlayerConfig()
     """For `game.fluency_weight`; updated in the phase language_model."""
     baseline: PlayerConfig = PlayerConfig()

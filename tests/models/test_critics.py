@@ -12,6 +12,7 @@ from seqgan.models.base_config import CriticConfig
 from seqgan.models.config import (
     CnnCriticConfig,
     CoOccurrenceCriticConfig,
+    LanguageModelCriticConfig,
     LocalCriticConfig,
     MlpCriticConfig,
     PairwiseCriticConfig,
@@ -31,6 +32,9 @@ CONFIGS: dict[str, CriticConfig] = {
         name="relgan", representations=3, embed=2, widths=[1, 2, 5], filters=[6, 5, 7], hidden=8
     ),
     "co_occurrence": CoOccurrenceCriticConfig(name="co_occurrence", width=8),
+    "language_model": LanguageModelCriticConfig(
+        name="language_model", embed=4, hidden=8, dropout=0.2
+    ),
     "lstm": RnnCriticConfig(name="rnn", cell="lstm", embed=4, hidden=8, layers=2, dropout=0.2),
     "gru": RnnCriticConfig(name="rnn", cell="gru", embed=4, hidden=8, dropout=0.2),
     "summary": TransformerCriticConfig(name="transformer", width=8, heads=2, dropout=0.2),
@@ -44,7 +48,7 @@ CONFIGS: dict[str, CriticConfig] = {
     "pairwise": PairwiseCriticConfig(name="pairwise", embed=4, channels=2, hidden=16),
 }
 PER_STEP = ["lstm", "gru", "causal", "started", "started causal"]
-WITH_DROPOUT = ["cnn", "relgan", "summary", *PER_STEP]
+WITH_DROPOUT = ["cnn", "language_model", "relgan", "summary", *PER_STEP]
 
 
 def build(name: str) -> nn.Module:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from seqgan.models.critics.cnn import CnnCritic as CnnCritic
     from seqgan.models.critics.co_occurrence import CoOccurrenceCritic as CoOccurrenceCritic
     from seqgan.models.critics.hf import HfCritic as HfCritic
+    from seqgan.models.critics.language_model import LanguageModelCritic as LanguageModelCritic
     from seqgan.models.critics.local import LocalCritic as LocalCritic
     from seqgan.models.critics.mlp import MlpCritic as MlpCritic
     from seqgan.models.critics.pairwise import PairwiseCritic as PairwiseCritic
