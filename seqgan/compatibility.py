@@ -200,8 +200,10 @@ def _check_start(parts: Parts) -> None:
 def _check_likelihood(parts: Parts) -> None:
     """A critic that is a language model learns in a phase of its own."""
     critic = parts.critic
-    is_model = critic is not None and "a likelihood of its own" in critic.gives
     visited = "critic_mle" in parts.phases
+    if critic is None:
+        return
+    is_model = "a likelihood of its own" in critic.gives
     if is_model and "critic_mle" not in parts.game.phases:
         games = _choose("game", lambda game: "critic_mle" in game.phases)
         raise ValueError(

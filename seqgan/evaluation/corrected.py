@@ -144,12 +144,15 @@ def critic_progress(critic: Critic, draws: Draws, clip: float) -> Metrics:
     gains = [critics_own(fitted_to, held_out, clip).gain for fitted_to, held_out in ways]
     if not scored.is_likelihood:
         return _as_classifier(scored) | {CERTIFICATE: sum(gains) / 2}
-    found = [_as_classifier(held_out, fitted_to.calibrated(clip)) for fitted_to, held_out in ways]
-    means = {name: (found[0][name] + found[1][name]) / 2 for name in found[0]}
-    return means | {CERTIFICATE: sum(gains) / 2}
+    pairs = [held_out.weights(fitted_to.calibrated(clip)) for fitted_to, held_out in ways]
+    return {
+        "critic_accuracy": sum(critic_accuracy(*pair) for pair in pairs) / 2,
+        "critic_calibration": sum(calibration_error(*pair) for pair in pairs) / 2,
+        CERTIFICATE: sum(gains) / 2,
+    }
 
 
-def _as_classifier(scored: Scored, calibration: Calibration | None = None) -> dict[str, float]:
+def _as_classifier(scored: Scored, calibration: Calibration | None = None) -> Metrics:
     """Of logits, or of f."""
     logits = scored.d_real_N, scored.d_fake_M
     if calibration is not None:

@@ -21,7 +21,7 @@ some samples may be real sentences (`demonstrations.py`).
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -36,6 +36,13 @@ from seqgan.games.surrogate import FurtherLoss, Learner, surrogate_updates
 from seqgan.games.trust_region import TrustRegion
 from seqgan.training.game import Updates
 from seqgan.training.player import Player
+
+
+class Rewarding(Protocol):
+    """What gives the reward of a generator's update: the criterion, or what takes its place."""
+
+    def reward(self, critic: Critic, real: Batch | None, cond: Tensor | None) -> Reward:
+        """The reward of samples that are made under the conditions `cond`."""
 
 
 class AdversarialGame:
@@ -100,7 +107,7 @@ class AdversarialGame:
         yield from ()
 
     def generator_updates(
-        self, criterion: Criterion, real: Batch | None, cond: Tensor | None
+        self, criterion: Rewarding, real: Batch | None, cond: Tensor | None
     ) -> Updates:
         """Updates from one batch of samples, made under `cond`, that raise the criterion's reward.
 
@@ -112,7 +119,7 @@ class AdversarialGame:
         with frozen(critic):
             samples = estimator.sample(generator, SampleRequest(self.stream.batch_size, cond))
             further = self._further_losses(generator, samples, real)
-            reward: Reward = criterion.reward(critic, real, cond)
+            reward = criterion.reward(critic, real, cond)
             if self._demonstrations is not None:
                 assert real is not None, "demonstrations are real samples"
                 samples, reward = self._demonstrations.mix(samples, real, reward)

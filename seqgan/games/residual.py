@@ -202,8 +202,8 @@ class CorrectionReward:
         count_critic_calls(len(x))
         cond = copies(self.cond, len(x))
         calibration = self.correction.calibration
-        d_B = self.correction.critic(x, mask, cond).per_sample().float()
-        f_B = calibration.alpha * d_B + calibration.offset
+        scores: Scores = self.correction.critic(x, mask, cond)
+        f_B = calibration.alpha * scores.per_sample().float() + calibration.offset
         if calibration.beta != 0:
             f_B = f_B + calibration.beta * soft_log_probs(self.generator, x, mask, cond)
         return f_B.clamp(*calibration.limits)

@@ -448,7 +448,7 @@ def test_with_shuffled_labels_it_reads_the_generators_samples() -> None:
         (
             {"objective": {"name": "wgan"}},
             "game.name=residual needs a logistic critic loss, which objective.name=wgan does not "
-            "give; use objective minimax, non_saturating",
+            "give; use objective minimax, non_saturating, f_gan with divergence=js",
         ),
         (
             {"schedule": [{"repeat": 1, "phases": {"mle": 1, "distill": 1, "critic": 1}}]},

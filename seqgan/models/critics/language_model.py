@@ -57,13 +57,14 @@ class LanguageModelCritic(SequenceCritic):
         return Scores(soft_log_probs(self.reader, tokens, mask_BT))
 
 
-def reversed_sentences(tokens: Tensor, mask_BT: Tensor, end_id: int) -> Tensor:
+def reversed_sentences(tokens: Tensor, mask_BT: Tensor, end_id: int | None) -> Tensor:
     """The same sentences with their words in reverse order: ids [B, T] or simplices [B, T, V].
 
-    An end token stays behind the words, and what is behind the end stays where it is.
+    An end token, where there are any, stays behind the words, and what is behind it where it is.
     """
     ids_BT = tokens.argmax(-1) if tokens.is_floating_point() else tokens
-    words_B1 = (mask_BT & (ids_BT != end_id)).sum(1, keepdim=True)
+    is_word_BT = mask_BT if end_id is None else mask_BT & (ids_BT != end_id)
+    words_B1 = is_word_BT.sum(1, keepdim=True)
     column_1T = torch.arange(ids_BT.shape[1], device=ids_BT.device)[None]
     source_BT = torch.where(column_1T < words_B1, words_B1 - 1 - column_1T, column_1T)
     if tokens.is_floating_point():
