@@ -92,6 +92,11 @@ class ResidualGameConfig(AnyGameConfig):
                     f"estimator.name={estimator.name} with these fields cannot use; use credit "
                     "sequence or rollout"
                 )
+        if self.cross_fit and "critic_mle" in phases:
+            raise ValueError(
+                "game.cross_fit=true trains a classifier on samples of two further generators, and "
+                "the schedule's phase 'critic_mle' a language model; set it to false"
+            )
         if self.cross_fit and "mle" not in phases:
             raise ValueError(
                 "game.cross_fit=true, but no stage of the schedule has phase 'mle', which teaches "

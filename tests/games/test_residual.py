@@ -471,6 +471,11 @@ def test_with_shuffled_labels_it_reads_the_generators_samples() -> None:
             "in place of 'critic'",
         ),
         (
+            {"critic": BACKWARD, "schedule": CRITIC_MLE, "game.cross_fit": True},
+            "game.cross_fit=true trains a classifier on samples of two further generators, and "
+            "the schedule's phase 'critic_mle' a language model; set it to false",
+        ),
+        (
             {"schedule": CRITIC_MLE},
             "schedule visits 'critic_mle', which teaches critic language_model; visit 'critic' in "
             "its place, or use that critic",
@@ -499,6 +504,7 @@ def test_with_shuffled_labels_it_reads_the_generators_samples() -> None:
         "distill first",
         "rewards of steps",
         "language model taught as a classifier",
+        "language model and folds",
         "classifier taught as a language model",
         "language model elsewhere",
         "folds untaught",
