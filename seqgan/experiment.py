@@ -103,6 +103,11 @@ class Experiment(Config):
         return why_not_corrected(self._parts)
 
     @property
+    def is_control(self) -> bool:
+        """Whether the generator's rewards are replaced by some without information."""
+        return getattr(self.estimator, "reward", "critic") != "critic"
+
+    @property
     def trained_directions(self) -> list[str]:
         """The translators that the schedule teaches; empty in games without translators."""
         phases = {phase for stage in self.schedule for phase in stage.phases}

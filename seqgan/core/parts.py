@@ -255,6 +255,11 @@ class ObjectivePart(Part):
         return False
 
     @property
+    def separates_at_zero(self) -> bool:
+        """Whether the critic learns to score real samples above 0 and generated ones below."""
+        return "a logistic critic loss" in self.gives
+
+    @property
     def least_batch(self) -> int:
         """Samples in a batch, so that each has others to be compared with."""
         return 1

@@ -45,6 +45,10 @@ class DivergenceConfig(ObjectiveConfig):
     def compares_pairs(self) -> bool:
         return self.paired
 
+    @property
+    def separates_at_zero(self) -> bool:
+        return super().separates_at_zero or self.name == "hinge"
+
     def build(self) -> "Objective":
         from seqgan.objectives.divergences import Divergence
 

@@ -19,7 +19,7 @@ from seqgan.reporting.corrections import certificate_lines, correction_table
 from seqgan.reporting.export import write_tables
 from seqgan.reporting.frontier import frontier_table
 from seqgan.reporting.measured import data_marks, data_warnings
-from seqgan.reporting.outcomes import checkpoint_warnings, effect_lines
+from seqgan.reporting.outcomes import alarm_warnings, checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
 from seqgan.reporting.runs import Arm, Run, arm_config, group_runs, read_run
 from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
@@ -167,6 +167,7 @@ def _warnings(arms: list[Arm], recorded: list[str], primary: list[str]) -> list[
         *_seed_warnings(arms),
         *data_warnings(arms),
         *checkpoint_warnings(arms),
+        *alarm_warnings(arms),
         *_mixed_arms(arms),
         *_differing(runs, "selection rule", _selection_rule),
         *_differing(runs, "hardware", partial(_info, key="hardware")),

@@ -20,6 +20,20 @@ def checkpoint_warnings(arms: list[Arm]) -> list[str]:
                 )
             for sentence in said:
                 seeds_of.setdefault(f"{arm.label}: {sentence}", []).append(run.seed)
+    return _with_seeds(seeds_of)
+
+
+def alarm_warnings(arms: list[Arm]) -> list[str]:
+    """A line for each arm and player that seemed to have stopped, of unfinished runs too."""
+    seeds_of: dict[str, list[int]] = {}
+    for arm in arms:
+        for run in arm.runs:
+            for sentence in run.alarms:
+                seeds_of.setdefault(f"{arm.label}: {sentence}", []).append(run.seed)
+    return _with_seeds(seeds_of)
+
+
+def _with_seeds(seeds_of: dict[str, list[int]]) -> list[str]:
     return [
         f"{line} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})."
         for line, seeds in seeds_of.items()

@@ -76,6 +76,8 @@ class Run:
     """What `final` was measured on; None where an earlier version evaluated the run."""
     effect: PhaseEffect | None = None
     """What the adversarial phase did to the selection metric, where there are both."""
+    alarms: list[str] = field(default_factory=list)
+    """What seemed to have stopped while it was trained."""
 
     @property
     def seed(self) -> int:
@@ -184,10 +186,10 @@ def read_run(path: Path) -> Run:
     config = _read_config(path)
     info = read_json_object(path / "run.json", "restore it from a copy of the run, or run it again")
     lines = path / "metrics.jsonl"
-    train, evals, damaged = read_run_lines(lines)
-    if damaged:  # a killed process leaves one half-written
-        warn(f"{lines}: {damaged} damaged line{'s' * (damaged > 1)} left out")
-    _rename(config, evals)
+    log = read_run_lines(lines)
+    if log.damaged:  # a killed process leaves one half-written
+        warn(f"{lines}: {log.damaged} damaged line{'s' * (log.damaged > 1)} left out")
+    _rename(config, log.evals)
     evaluation = path / "evaluation.json"
     final = None
     if evaluation.exists():
@@ -202,7 +204,12 @@ def read_run(path: Path) -> Run:
     data, space = (_read_optional(path / name) for name in ("data.json", "space.json"))
     data = upgrade_report(data)
     outcome = _read_outcome(final or {}, evaluation)
-    return Run(path, config, info, train, evals, final, samples, pictures, data, space, *outcome)
+    alarms = [line["sentence"] for line in log.alarms]
+    return Run(
+        *(path, config, info, log.train, log.evals, final, samples, pictures, data, space),
+        *outcome,
+        alarms=alarms,
+    )
 
 
 def _read_outcome(

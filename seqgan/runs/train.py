@@ -40,6 +40,7 @@ from seqgan.runs.folder import (
 from seqgan.runs.messages import log_data_report, report_outcome, report_warnings
 from seqgan.runs.outcome import open_reported, selection_rule, training_outcome
 from seqgan.runs.saved import SavedRun
+from seqgan.training.alarms import Alarms
 from seqgan.training.game import Game
 from seqgan.training.phase_schedule import PhaseSchedule
 from seqgan.training.player import Player
@@ -132,6 +133,22 @@ def _trainer(
         selection_rule(experiment),
         partial(measure, experiment, game.players, data, device),
         None if experiment.probe is None else experiment.probe.every,
+        _alarms(experiment),
+    )
+
+
+def _alarms(experiment: Experiment) -> Alarms | None:
+    """What watches that neither player stops; None where the generator's rewards are a control
+    without information."""
+    if experiment.is_control:
+        return None
+    objective, players = experiment.objective, experiment.players
+    rates = {"generator": players.generator.lr, "critic": players.critic.lr}
+    return Alarms(
+        PhaseSchedule(experiment.schedule),
+        experiment.game.adversarial_phases,
+        objective is not None and objective.separates_at_zero,
+        [name for name, rate in rates.items() if rate == 0],
     )
 
 

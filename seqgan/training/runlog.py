@@ -69,7 +69,7 @@ def _step(line: JsonObject) -> float:
 
 def read_evaluations(path: Path) -> list[JsonObject]:
     """The evaluations of a log, in order; infinite metrics are numbers again."""
-    _, found, _ = read_run_lines(path)
+    found = read_run_lines(path).evals
     for line in found:
         values = line["metrics"].items()
         line["metrics"] = {k: None if v is None else float(v) for k, v in values}

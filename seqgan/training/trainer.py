@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -31,6 +31,7 @@ from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_statistic
 from seqgan.core.rng import rng_state, set_rng_state
 from seqgan.core.types import Stats
+from seqgan.training.alarms import Alarms
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.config import TrainConfig
 from seqgan.training.game import Game, Updates
@@ -67,6 +68,8 @@ class Trainer:
     probe: Callable[[], JsonObject] = dict
     """What `seqgan probe` measures, at the present parameters."""
     probe_every: int | None = None
+    alarms: Alarms | None = None
+    """What may say that a player has stopped; None: nothing does."""
     step: int = 0
     seconds: float = 0.0
     budget: Budget = field(default_factory=Budget)
@@ -195,8 +198,12 @@ class Trainer:
         means: list[float] = []
         if names:  # there are none after steps without an update (phase snapshot)
             means = torch.stack([self._sums[name] / self._counts[name] for name in names]).tolist()
-        log.write({"kind": "train", **self._position(), **dict(zip(names, means, strict=True))})
+        line = {"kind": "train", **self._position(), **dict(zip(names, means, strict=True))}
+        log.write(line)
         self._sums, self._counts = {}, {}
+        for alarm in () if self.alarms is None else self.alarms.read(line):
+            warn(f"{alarm.sentence} (step {self.step})")
+            log.write({"kind": "alarm", **self._position(), **asdict(alarm)})
 
     def _show(self) -> None:
         self._wait()
@@ -257,6 +264,7 @@ class Trainer:
             "players": {name: p.state_dict() for name, p in self.game.players.items()},
             "game": {name: part.state_dict() for name, part in self.game.stateful().items()},
             "statistics": {"sums": self._sums, "counts": self._counts},
+            "alarms": None if self.alarms is None else self.alarms.state_dict(),
             "rng": rng_state(),
         }
 
@@ -276,6 +284,8 @@ class Trainer:
         sums, counts = state["statistics"]["sums"], state["statistics"]["counts"]
         self._sums = {new_statistic(name): value.to(self.device) for name, value in sums.items()}
         self._counts = {new_statistic(name): count for name, count in counts.items()}
+        if self.alarms is not None and state.get("alarms") is not None:
+            self.alarms.load_state_dict(state["alarms"])
         set_rng_state(state["rng"])
 
     def restore(self) -> None:
