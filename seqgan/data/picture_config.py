@@ -12,6 +12,7 @@ from seqgan.core.numbers import Fraction, Positive, Seed
 from seqgan.core.parts import DataPart, Modality
 from seqgan.data.picture_source_config import PictureSourceConfig
 from seqgan.data.points_config import LEAST_NEIGHBOURS
+from seqgan.tasks.corner.config import CornerSourceConfig
 from seqgan.tasks.digits.config import DigitsSourceConfig
 from seqgan.tasks.faces.config import FacesSourceConfig
 
@@ -111,6 +112,7 @@ class FolderSourceConfig(PictureSourceConfig):
 SourceConfig = Annotated[
     FacesSourceConfig
     | DigitsSourceConfig
+    | CornerSourceConfig
     | NpzSourceConfig
     | IdxSourceConfig
     | HuggingFacePicturesConfig

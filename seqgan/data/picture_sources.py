@@ -7,7 +7,7 @@ together. Classes are whole numbers 0 … K−1, each of which some training pic
 `field` is where the source's configuration stands, such as `data.source`; messages name it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,38 @@ class RawPictures:
     splits: dict[str, RawSplit]
     labels: dict[str, int]
     as_bytes: Bytes | None = None
+
+
+# ── Drawn in code ─────────────────────────────────────────────────────────────────────────────
+
+
+Drawn = tuple[np.ndarray, np.ndarray]
+"""Bytes [N, H, W] or [N, H, W, 3], and the labels [N, A]."""
+
+
+def draw_splits(
+    kind: str,
+    counts: dict[str, int],
+    seed: int,
+    draw: Callable[[int, int, int], Drawn],
+    labels: dict[str, int],
+    field: str,
+) -> RawPictures:
+    """So many pictures of each split. `draw` makes that number from two seeds, which come from
+    SeedSequence([seed, the split's place]).
+
+    `field` is where the pictures stand in the configuration. Raises what `draw` does.
+    """
+    splits = {}
+    for place, (name, count) in enumerate(counts.items()):
+        first, second = np.random.SeedSequence([seed, place]).generate_state(2).tolist()
+        try:
+            x_N, labels_NA = draw(count, first, second)
+        except UserError as error:
+            raise UserError(f"{field}: {error}") from error
+        pictures = [(f"{name} {kind} {row}", x) for row, x in enumerate(x_N)]
+        splits[name] = RawSplit(count, pictures, labels_NA)
+    return RawPictures(f"{field}.source", splits, labels)
 
 
 # ── Arrays in an .npz file ────────────────────────────────────────────────────────────────────

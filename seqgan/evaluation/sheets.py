@@ -171,3 +171,16 @@ def plane(generate: Generate, z0_L: Tensor, u_L: Tensor, v_L: Tensor, side: int)
     b, a = torch.meshgrid(steps, steps, indexing="ij")
     z_BL = z0_L + a.reshape(-1, 1) * u_L + b.reshape(-1, 1) * v_L
     return generate(z_BL)
+
+
+@torch.no_grad()
+def sliders(
+    generate: Generate, z0_L: Tensor, directions_KL: Tensor, steps: int, reach: float = 3.0
+) -> Tensor:
+    """Samples at z0 + t·u for each direction u, t evenly from -`reach` to `reach`, in one batch.
+
+    Row by row for `grid(..., columns=steps)`: one direction a row.
+    """
+    t_T = torch.linspace(-reach, reach, steps, dtype=z0_L.dtype, device=z0_L.device)
+    z_KTL = z0_L + t_T[None, :, None] * directions_KL[:, None, :]
+    return generate(z_KTL.flatten(0, 1))

@@ -17,6 +17,7 @@ from seqgan.evaluation.sheets import (
     plane,
     scatter,
     slerp,
+    sliders,
     write_gif,
 )
 
@@ -192,6 +193,13 @@ def test_plane_covers_both_directions_row_by_row():
     torch.testing.assert_close(z[1, 1], z0)
     torch.testing.assert_close(z[0, :, 0], torch.tensor([0.5, 1.0, 1.5]))  # left to right
     torch.testing.assert_close(z[:, 0, 1], torch.tensor([-1.0, 1.0, 3.0]))  # top to bottom
+
+
+def test_sliders_move_along_one_direction_a_row():
+    z0, directions = torch.tensor([1.0, 1.0]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    z = sliders(as_pictures, z0, directions, steps=3, reach=2).view(2, 3, 2)
+    torch.testing.assert_close(z[0], torch.tensor([[-1.0, 1.0], [1.0, 1.0], [3.0, 1.0]]))
+    torch.testing.assert_close(z[1], torch.tensor([[1.0, -3.0], [1.0, 1.0], [1.0, 5.0]]))
 
 
 def test_walks_keep_no_gradient():

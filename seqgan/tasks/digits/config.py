@@ -33,7 +33,7 @@ class DigitsSourceConfig(PictureSourceConfig):
 
     def build(self, size: int | None, field: str) -> "RawPictures":
         """The digits of all splits; `size` is their height and width, 16 where it is left open."""
-        from seqgan.tasks.digits.drawing import DEFAULT_SIZE, draw_splits
+        from seqgan.tasks.digits.drawing import DEFAULT_SIZE, draw_pictures
 
         counts = {
             "extractor": self.extractor,
@@ -41,4 +41,4 @@ class DigitsSourceConfig(PictureSourceConfig):
             "valid": self.valid,
             "test": self.test,
         }
-        return draw_splits(counts, size or DEFAULT_SIZE, self.seed, field)
+        return draw_pictures(counts, size or DEFAULT_SIZE, self.seed, field)

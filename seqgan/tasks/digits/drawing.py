@@ -11,12 +11,11 @@ down). Besides, every control point is off by a normal deviate, so no two digits
 same labels and seed give the same digits at every size.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.data.picture_sources import RawPictures, RawSplit
+from seqgan.data.picture_sources import Drawn, RawPictures, draw_splits
 from seqgan.tasks.digits.glyphs import GLYPHS, control_points, segments
 
 UNITS = 16
@@ -39,22 +38,15 @@ _CHUNK = 2**22
 """Numbers (pixels × pieces of strokes) in one step of drawing."""
 
 
-def draw_splits(counts: dict[str, int], size: int, seed: int, field: str) -> RawPictures:
-    """So many digits of each split, with seeds from SeedSequence([seed, its place]).
+def draw_pictures(counts: dict[str, int], size: int, seed: int, field: str) -> RawPictures:
+    """So many digits of each split; see `draw_splits`. Raises what `draw_digits` does."""
 
-    `field` is where the pictures stand in the configuration. Raises what `draw_digits` does.
-    """
-    splits = {}
-    for place, (name, count) in enumerate(counts.items()):
-        seeds = np.random.SeedSequence([seed, place]).generate_state(2).tolist()
-        labels_N, styles_NK = sample_digits(count, seeds[0])
-        try:
-            x_NCHW = draw_digits(labels_N, styles_NK, size, seeds[1])
-        except UserError as error:
-            raise UserError(f"{field}: {error}") from error
-        pictures = [(f"{name} digit {row}", x_HW) for row, x_HW in enumerate(x_NCHW[:, 0].numpy())]
-        splits[name] = RawSplit(count, pictures, labels_N[:, None].numpy())
-    return RawPictures(f"{field}.source", splits, {"class": len(GLYPHS)})
+    def draw(count: int, labels_seed: int, strokes_seed: int) -> Drawn:
+        labels_N, styles_NK = sample_digits(count, labels_seed)
+        x_N1HW = draw_digits(labels_N, styles_NK, size, strokes_seed)
+        return x_N1HW[:, 0].numpy(), labels_N[:, None].numpy()
+
+    return draw_splits("digit", counts, seed, draw, {"class": len(GLYPHS)}, field)
 
 
 def sample_digits(count: int, seed: int) -> tuple[Tensor, Tensor]:

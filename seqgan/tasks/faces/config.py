@@ -35,7 +35,7 @@ class FacesSourceConfig(PictureSourceConfig):
 
     def build(self, size: int | None, field: str) -> "RawPictures":
         """The faces of all splits; `size` is their height and width, 32 where it is left open."""
-        from seqgan.tasks.faces.drawing import DEFAULT_SIZE, draw_splits
+        from seqgan.tasks.faces.drawing import DEFAULT_SIZE, draw_pictures
 
         counts = {
             "extractor": self.extractor,
@@ -43,7 +43,7 @@ class FacesSourceConfig(PictureSourceConfig):
             "valid": self.valid,
             "test": self.test,
         }
-        return draw_splits(counts, size or DEFAULT_SIZE, self.palette, self.seed, field)
+        return draw_pictures(counts, size or DEFAULT_SIZE, self.palette, self.seed, field)
 
     def build_detector(self) -> "Detect":
         from functools import partial

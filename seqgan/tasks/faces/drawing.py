@@ -14,12 +14,11 @@ A face is not its mirror image (fringe, lights in the eyes): do not flip faces t
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from seqgan.core.errors import UserError
-from seqgan.data.picture_sources import RawPictures, RawSplit
+from seqgan.data.picture_sources import Drawn, RawPictures, draw_splits
 from seqgan.tasks.faces import anatomy
 from seqgan.tasks.faces.anatomy import ATTRIBUTES, LABEL_SIZES, PALETTES, UNITS, Blob, Palette, both
 
@@ -32,26 +31,18 @@ DEFAULT_SIZE = 32
 """Height and width of faces where the configuration leaves it open."""
 
 
-def draw_splits(
+def draw_pictures(
     counts: dict[str, int], size: int, palette: str, seed: int, field: str
 ) -> RawPictures:
-    """So many faces of each split, with seeds from SeedSequence([seed, its place]).
+    """So many faces of each split; see `draw_splits`. Raises what `draw_faces` does."""
 
-    `field` is where the pictures stand in the configuration. Raises what `draw_faces` does.
-    """
-    splits = {}
-    for place, (name, count) in enumerate(counts.items()):
-        labels_seed, faces_seed = np.random.SeedSequence([seed, place]).generate_state(2).tolist()
+    def draw(count: int, labels_seed: int, faces_seed: int) -> Drawn:
         labels_NA = sample_labels(count, labels_seed)
-        try:
-            x_NCHW = draw_faces(labels_NA, size, palette, faces_seed)
-        except UserError as error:
-            raise UserError(f"{field}: {error}") from error
-        x_NHWC = x_NCHW.permute(0, 2, 3, 1).numpy()
-        pictures = [(f"{name} face {row}", x_HWC) for row, x_HWC in enumerate(x_NHWC)]
-        splits[name] = RawSplit(count, pictures, labels_NA.numpy())
+        x_NCHW = draw_faces(labels_NA, size, palette, faces_seed)
+        return x_NCHW.permute(0, 2, 3, 1).numpy(), labels_NA.numpy()
+
     labels = {attribute.name: size for attribute, size in zip(ATTRIBUTES, LABEL_SIZES, strict=True)}
-    return RawPictures(f"{field}.source", splits, labels)
+    return draw_splits("face", counts, seed, draw, labels, field)
 
 
 def sample_labels(count: int, seed: int) -> Tensor:
