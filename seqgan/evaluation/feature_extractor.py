@@ -88,12 +88,6 @@ class FeatureExtractor:
         blocks = [heads for _, heads in self._outputs(x_NCHW)]
         return [torch.cat(head).log_softmax(1) for head in zip(*blocks, strict=True)]
 
-    def label_probabilities(self, x_NCHW: Tensor) -> list[Tensor]:
-        """p(class | picture) of each label: `prob_NK`, one tensor per label, on the CPU."""
-        assert self.reads_labels, "only feature extractors of labels read labels"
-        outputs = [heads for _, heads in self._outputs(x_NCHW)]
-        return [torch.cat(blocks).softmax(1) for blocks in zip(*outputs, strict=True)]
-
     def accuracy(self, x_NCHW: Tensor, labels_NA: Tensor) -> list[float]:
         """Share of pictures whose label is read correctly, one number per label."""
         right_NA = self.labels(x_NCHW) == labels_NA.cpu()

@@ -2,9 +2,12 @@
 
 MODULES = (
     "generators",
+    "futures",
+    "latent",
     "adversaries",
     "alone",
     "codes",
+    "pixels",
     "divergences",
     "modes",
     "conditions",

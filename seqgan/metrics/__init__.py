@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from seqgan.metrics.frechet import frechet_distance as frechet_distance
     from seqgan.metrics.inception import inception_score as inception_score
     from seqgan.metrics.kernel import kernel_distance as kernel_distance
+    from seqgan.metrics.linear import linear_probe as linear_probe
+    from seqgan.metrics.linear import principal_components as principal_components
     from seqgan.metrics.mauve import mauve as mauve
     from seqgan.metrics.modes import mode_coverage as mode_coverage
     from seqgan.metrics.ngram_lm import NgramModel as NgramModel

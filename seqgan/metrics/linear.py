@@ -3,9 +3,9 @@
     probe    y ≈ wᵀz + b by least squares,   R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²  on rows not fitted
     PCA      x̂ = m + Vᵀ V (x − m),   V: the k leading eigenvectors of the covariance, as rows
 
-w is the direction in which y rises fastest. R² is 1 where z says everything, 0 where it says no more
-than the mean, and below 0 where the fit does not carry over. No linear encoder and decoder with k
-numbers between them have a smaller mean squared error on the fitted rows than PCA.
+w is the direction in which y rises fastest. R² is 1 where z says everything, 0 where it says no
+more than the mean, and below 0 where the fit does not carry over. No linear encoder and decoder
+with k numbers between them have a smaller mean squared error on the fitted rows than PCA.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ class LinearProbe:
 
     def unit_direction(self) -> Tensor:
         """The direction of length 1, `[L]` in single precision, in which the quantity rises."""
-        return (self.weights_L / self.weights_L.norm()).float()
+        direction_L: Tensor = self.weights_L / self.weights_L.norm()
+        return direction_L.float()
 
 
 def linear_probe(z_NL: Tensor, y_N: Tensor) -> LinearProbe:
@@ -56,7 +57,8 @@ class PrincipalComponents:
 
     def encode(self, x_ND: Tensor) -> Tensor:
         """`code_NK`."""
-        return (x_ND.double() - self.mean_D) @ self.basis_KD.T
+        code_NK: Tensor = (x_ND.double() - self.mean_D) @ self.basis_KD.T
+        return code_NK
 
     def decode(self, code_NK: Tensor) -> Tensor:
         """`x_ND`, double precision."""

@@ -73,7 +73,11 @@ def save_png(figure: Figure, path: Path) -> None:
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg), "made by panels()"
     canvas.draw()
-    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    few = drawn.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    save_picture(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()), path)
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture, such as a sheet of samples, with few colours."""
+    few = picture.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     with replacing(path) as file:
         few.save(file, "PNG", optimize=True)

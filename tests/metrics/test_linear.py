@@ -14,7 +14,9 @@ def normal(*shape):
 def test_a_probe_finds_an_exact_relation():
     z_NL = normal(100, 3)
     probe = linear_probe(z_NL, 2 * z_NL[:, 0] - z_NL[:, 2] + 5)
-    torch.testing.assert_close(probe.weights_L, torch.tensor([2.0, 0, -1]).double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        probe.weights_L, torch.tensor([2.0, 0, -1]).double(), atol=1e-5, rtol=0
+    )
     assert probe.offset == pytest.approx(5, abs=1e-5)
     assert probe.r2 == pytest.approx(1)
     torch.testing.assert_close(probe.unit_direction(), torch.tensor([2.0, 0, -1]) / 5**0.5)
