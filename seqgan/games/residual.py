@@ -4,7 +4,8 @@
 
     phase mle          generator (and the folds): likelihood of real sentences
     phase critic_mle   critic: likelihood of real sentences, where the critic is a language model
-    phase rollback     generator ← its weights at the visit with the best validation likelihood
+    phase rollback     generator, and a language model as critic ← their weights at the visit with
+                       the best validation likelihood
     phase critic       critic: −log σ(d(x)) on real sentences, −log(1 − σ(d(x))) on fresh samples of
                        the generator, plus penalties; the generator stays as it is
     phase copy_critic  critic ← the generator's layers; nothing is learned
@@ -48,6 +49,7 @@ where there are any.
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -121,24 +123,23 @@ def build_folds(
 
 
 class Rollback:
-    """Keeps the generator that validation sentences were likeliest under at the visits so far, and
-    goes back to it from one that is worse. The optimizer stays as it is."""
+    """Keeps the weights that validation sentences were likeliest under at the visits so far, and
+    goes back to them from worse ones. The optimizer stays as it is."""
 
-    def __init__(self, player: Player[Generator], held_out: Batch) -> None:
+    def __init__(self, player: Player[Any], log_likelihood: Callable[[Any], Tensor]) -> None:
+        """`log_likelihood` of the validation set, by a network in evaluation mode."""
         self._player = player
-        self._held_out = held_out
+        self._log_likelihood = log_likelihood
         self._best = copy.deepcopy(player.module).requires_grad_(False)
         self._lowest: float | None = None
 
     def visit(self) -> None:
         """Measures the weights that are evaluated."""
-        x, mask, cond = self._held_out.x, self._held_out.mask, self._held_out.cond
-        assert mask is not None, "sequences have masks"
-        with self._player.evaluated() as generator:
-            nll = -float(held_out_log_probs(generator, x, mask, cond=cond).sum())
+        with self._player.evaluated() as network:
+            nll = -float(self._log_likelihood(network).sum())
             if self._lowest is None or nll < self._lowest:
                 self._lowest = nll
-                self._best.load_state_dict(generator.state_dict())
+                self._best.load_state_dict(network.state_dict())
                 return
         self._player.start_from(self._best)
 
@@ -239,7 +240,7 @@ class ResidualGame:
         folds: Sequence[Fold] = (),
         distillation: Distillation | None = None,
         shuffle_labels: bool = False,
-        rollback: Rollback | None = None,
+        rollbacks: Sequence[Rollback] = (),
         policy: AdversarialGame | None = None,
     ) -> None:
         shrink_readout(critic.module)
@@ -259,7 +260,7 @@ class ResidualGame:
         self._folds = folds
         self._distillation = distillation
         self._shuffle_labels = shuffle_labels
-        self._rollback = rollback
+        self._rollbacks = rollbacks
         self._policy = policy
         device = next(critic.module.parameters()).device
         writers: list[Player[Generator]] = [fold.player for fold in folds] or [generator]
@@ -288,8 +289,7 @@ class ResidualGame:
             }
         if self._distillation is not None or self._policy is not None:
             parts["calibration"] = self._calibration
-        if self._rollback is not None:
-            parts["rollback"] = self._rollback
+        parts |= {f"rollback_{i}": rollback for i, rollback in enumerate(self._rollbacks)}
         return parts if self._policy is None else parts | self._policy.stateful()
 
     # ── Phases ────────────────────────────────────────────────────────────────────────────────
@@ -308,8 +308,8 @@ class ResidualGame:
         yield self._critic, -scores.score.sum() / read.mask.sum(), {}
 
     def _roll_back(self) -> Updates:
-        assert self._rollback is not None, "the game was built for this phase"
-        self._rollback.visit()
+        for rollback in self._rollbacks:
+            rollback.visit()
         self._forget_samples()
         yield from ()
 
@@ -380,6 +380,18 @@ def shrink_readout(critic: Critic) -> None:
             module.weight.mul_(_SHRINK)
             if module.bias is not None:
                 module.bias.mul_(_SHRINK)
+
+
+def build_rollbacks(
+    generator: Player[Generator], critic: Player[Critic], held_out: Batch
+) -> list[Rollback]:
+    """Of the generator, and of a critic that is a language model."""
+    x, mask, cond = held_out.x, held_out.mask, held_out.cond
+    assert mask is not None, "sequences have masks"
+    found = [Rollback(generator, lambda network: held_out_log_probs(network, x, mask, cond=cond))]
+    if critic.module.is_likelihood:
+        found.append(Rollback(critic, lambda network: critic_logits(network, held_out)))
+    return found
 
 
 def calibrate_on(

@@ -104,7 +104,7 @@ class ResidualGameConfig(AnyGameConfig):
             )
 
     def build(self, parts: "GameParts") -> "ResidualGame":
-        from seqgan.games.residual import FirstCalibration, ResidualGame, Rollback
+        from seqgan.games.residual import FirstCalibration, ResidualGame, build_rollbacks
 
         space = parts.sequence_space
         critic = parts.build_critic_player(parts.build_critic(space))
@@ -118,7 +118,9 @@ class ResidualGameConfig(AnyGameConfig):
             self._build_folds(parts) if self.cross_fit else (),
             self._build_distillation(parts) if "distill" in parts.visits else None,
             self.shuffle_labels,
-            Rollback(parts.generator, parts.held_out) if "rollback" in parts.visits else None,
+            build_rollbacks(parts.generator, critic, parts.held_out)
+            if "rollback" in parts.visits
+            else (),
             self._build_policy(parts, critic) if "generator" in parts.visits else None,
         )
 

@@ -328,12 +328,28 @@ def test_rollback_returns_to_the_best_validation_likelihood(ema: float | None) -
     assert held_out_nll(game, task) == pytest.approx(better)
 
 
+def test_rollback_returns_to_the_best_language_model_too() -> None:
+    schedule = [{"repeat": 2, "phases": {"mle": 1, "critic_mle": 1, "rollback": 1}}]
+    game, task = make({"critic": BACKWARD, "schedule": schedule})
+    assert task.sequences is not None
+    visit(game, "critic_mle", 10)
+    visit(game, "rollback")
+    network = game.players["critic"].module
+    assert isinstance(network, Critic)
+    best = critic_logits(network, task.sequences.held_out)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(torch.randn_like(weight))
+    assert visit(game, "rollback") == {"critic"}
+    torch.testing.assert_close(critic_logits(network, task.sequences.held_out), best)
+
+
 def test_a_checkpoint_holds_the_best_weights() -> None:
     game, task = make(ROLLBACK)
     visit(game, "mle", 10)
     visit(game, "rollback")
     other, _ = make(ROLLBACK)
-    kept, loaded = game.stateful()["rollback"], other.stateful()["rollback"]
+    kept, loaded = game.stateful()["rollback_0"], other.stateful()["rollback_0"]
     loaded.load_state_dict(kept.state_dict())
     visit(other, "rollback")
     assert held_out_nll(other, task) == pytest.approx(held_out_nll(game, task))

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from seqgan.core.enumeration import all_sequences
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import SequenceSpace
 from seqgan.decoding import sequence_log_probs
-from seqgan.core.enumeration import all_sequences
 from seqgan.models.critics import LanguageModelCritic
 from seqgan.models.critics.language_model import reversed_sentences
 
