@@ -83,6 +83,7 @@ def build_game(experiment: Experiment, task: Task, device: torch.device) -> Game
             train=None if task.sequences is None else task.sequences.train,
             held_out=None if task.sequences is None else task.sequences.held_out,
             tokenizer=task.tokenizers.get("."),
+            wrong_conditions=task.wrong_conditions,
         ),
         generator=Player("generator", module.to(device), config, ema=config.ema),
         critic=experiment.critic,

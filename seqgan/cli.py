@@ -147,6 +147,10 @@ def sample(
         str | None,
         typer.Option(metavar="exact|N", help="As the critic corrects them: exactly, or 1 of N."),
     ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Caption of all pictures, such as 'long blue hair, glasses'."),
+    ] = None,
     device: Device = None,
 ) -> None:
     """Write samples of a run, one per line; pictures as one sheet. Prints the name of a file."""
@@ -157,7 +161,7 @@ def sample(
     from seqgan.runs.sample_output import write_samples
 
     format = format or ("png" if experiment.data.modality == "pictures" else "text")
-    asked = n, temperature, top_p, seed, format, output, correct
+    asked = n, temperature, top_p, seed, format, output, correct, prompt
     print("\n".join(write_samples(_open(experiment, run), *asked)))
 
 

@@ -109,6 +109,10 @@ class DataPart(Part):
         """The distribution that the data are drawn from, where its density is known."""
         raise TypeError(f"data {self.name} are not drawn from an oracle")
 
+    def build_captions(self) -> Any:
+        """How its labels are said in words (`data.captions.Captions`); None where they are not."""
+        return None
+
 
 class EstimatorPart(Part):
     """Configuration of a gradient estimator."""

@@ -85,11 +85,13 @@ class ArraySpace:
 
     `label_sizes` has the number of classes of each label that is a condition: (10,) for digits;
     empty where samples have none. `source` is the shape (C, H, W) of a picture that is a condition.
+    `caption` is (words of the vocabulary, columns) of one in words.
     """
 
     shape: tuple[int, ...]
     label_sizes: tuple[int, ...] = ()
     source: tuple[int, ...] = ()
+    caption: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -99,7 +101,7 @@ class ArraySpace:
     @property
     def conditional(self) -> bool:
         """Whether samples have a condition."""
-        return bool(self.label_sizes or self.source)
+        return bool(self.label_sizes or self.source or self.caption)
 
     @property
     def bounded(self) -> bool:

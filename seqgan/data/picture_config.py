@@ -17,6 +17,7 @@ from seqgan.tasks.digits.config import DigitsSourceConfig
 from seqgan.tasks.faces.config import FacesSourceConfig
 
 if TYPE_CHECKING:
+    from seqgan.data.captions import Captions
     from seqgan.data.picture_sources import RawPictures
     from seqgan.data.pictures import Pictures
     from seqgan.evaluation.pictures import Detect
@@ -198,16 +199,33 @@ class PictureDataConfig(PictureSetConfig, DataPart):
         # By the feature extractor, where there are labels.
         *("label_accuracy", "label_distance", "modes", "mode_kl", "inception_score"),
         *("valid_attributes", "attribute_distance"),  # by detectors, for cartoon faces
+        "caption_match",  # by either, for captions
     )
     least_samples: ClassVar[int] = LEAST_NEIGHBOURS
 
     name: Literal["pictures"] = "pictures"
+    captions: bool = False
+    """In a game with labels, say some of each picture's labels in words instead: a caption such as
+    'long blue hair, glasses'. Source faces."""
 
     def build(self, setup: "TaskSetup") -> "Task":
         from seqgan.evaluation.picture_tasks import picture_task
 
+        captions = self.build_captions() if setup.conditional else None
         pictures = self.build_pictures(least=self.least_samples)
-        return picture_task(setup, pictures, self.build_detector())
+        return picture_task(setup, pictures, self.build_detector(), captions)
+
+    def build_captions(self) -> "Captions | None":
+        """How the labels are said in words, where they are."""
+        if not self.captions:
+            return None
+        found = self.source.build_captions()
+        if found is None:
+            raise UserError(
+                f"data.captions=true: nobody has put the labels of source {self.source.name} into "
+                "words; use source faces, or set it to false"
+            )
+        return found
 
 
 class UnpairedPicturesConfig(DataPart):

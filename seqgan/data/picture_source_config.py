@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from seqgan.core.parts import Part
 
 if TYPE_CHECKING:
+    from seqgan.data.captions import Captions
     from seqgan.data.picture_sources import RawPictures
     from seqgan.evaluation.pictures import Detect
 
@@ -24,6 +25,10 @@ class PictureSourceConfig(Part):
         `field` is where the set's configuration stands, for messages. Raises `UserError` for what
         cannot be used.
         """
+
+    def build_captions(self) -> "Captions | None":
+        """How labels are said in words, where that can be done."""
+        return None
 
     def build_detector(self) -> "Detect | None":
         """Rules that read labels off pixels in colour, where there are any."""

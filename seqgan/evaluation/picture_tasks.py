@@ -5,8 +5,10 @@ from torch import Tensor
 from seqgan.core.errors import UserError
 from seqgan.core.pictures import to_unit
 from seqgan.core.types import ArraySpace, Batch, SpacePair
+from seqgan.data.captions import Captions
 from seqgan.data.pictures import Pictures
 from seqgan.data.stream import Stream
+from seqgan.evaluation.conditions import Conditions, space_of
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.feature_extractor import FeatureExtractor
 from seqgan.evaluation.paired_pictures import MeasuredDirection, PairedPicturesEvaluator
@@ -14,20 +16,30 @@ from seqgan.evaluation.pictures import Detect, PictureEvaluator
 from seqgan.evaluation.task import Task, TaskSetup
 
 
-def picture_task(setup: TaskSetup, pictures: Pictures, detect: Detect | None) -> Task:
-    """Learn pictures of one kind, from their labels where `setup.conditional`."""
+def picture_task(
+    setup: TaskSetup, pictures: Pictures, detect: Detect | None, captions: Captions | None = None
+) -> Task:
+    """Learn pictures of one kind, where `setup.conditional` from their labels, or their captions
+    where there are any."""
     if setup.conditional and not pictures.label_sizes:
         raise UserError(
             "data.source: the pictures have no labels, which the game's generator reads; name them "
             "there, or use a game without labels (adversarial, or regression with labels=false)"
         )
-    space = ArraySpace(pictures.shape, pictures.label_sizes if setup.conditional else ())
-    labels_NA = pictures.train.labels_NA if setup.conditional else None
+    space = space_of(pictures, captions, setup.conditional)
     evaluator = PictureEvaluator(
-        pictures, space, _extractor(setup, pictures), detect, setup.device, setup.evaluation.seed
+        pictures,
+        space,
+        _extractor(setup, pictures),
+        detect,
+        setup.device,
+        setup.evaluation.seed,
+        captions,
     )
-    stream = _stream(setup, pictures.train.x_NCHW, labels_NA, setup.seed)
-    return Task(space, (stream,), evaluator, report=pictures.report)
+    told = Conditions(space, captions).of(pictures.train)
+    stream = _stream(setup, pictures.train.x_NCHW, told, setup.seed)
+    wrong = None if captions is None else captions.wrong
+    return Task(space, (stream,), evaluator, report=pictures.report, wrong_conditions=wrong)
 
 
 def picture_pair_task(

@@ -11,6 +11,7 @@
                                  KL(their frequencies ‖ uniform), nats (metrics/modes.py)
     inception_score              how sure and how varied the extractor's answers are, up to the
                                  number of combinations (metrics/inception.py)
+    caption_match                share of what captions ask for that is read in the pictures
     valid_attributes, attribute_distance_NAME   cartoon faces only: read by rule, not by network
 
 A single label has no NAME. What the extractor measures carries its name (`fid@cnn-1a2b3c4d`): such
@@ -28,10 +29,12 @@ from torch import Tensor
 from seqgan.core.pictures import to_bytes
 from seqgan.core.rng import isolated
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.data.pictures import Pictures, PictureSet
+from seqgan.data.captions import Captions
+from seqgan.data.pictures import Pictures
 from seqgan.decoding import generate
 from seqgan.evaluation import sheets
 from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
+from seqgan.evaluation.conditions import Conditions, caption_match
 from seqgan.evaluation.feature_extractor import FeatureExtractor, likeliest
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
@@ -64,8 +67,10 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         detect: Detect | None,
         device: torch.device,
         seed: int,
+        captions: Captions | None = None,
     ) -> None:
         self.space = space
+        self._conditions = Conditions(space, captions)
         self._pictures = pictures
         self._extractor = extractor
         self._detect = detect
@@ -87,7 +92,7 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         """Metrics of a generator, whose input labels are those of the reference."""
         # Distances depend on the number of pictures: both rows have to have as many.
         rows = min(samples, len(self._pictures.train.x_NCHW))
-        asked_NA = self._asked(self._splits[split], rows)
+        asked_NA = self._conditions.of(self._splits[split], rows)
         made = self._sample(generator, rows, setting, asked_NA)
         fake_NF, real_NF = self._extractor.features(made), self._features_of(split)
         copies = memorisation(fake_NF, real_NF, self._features_of("train"))
@@ -97,7 +102,7 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         """Training pictures in the generator's place."""
         train = self._pictures.train
         x_NCHW, features_NF = train.x_NCHW[:samples], self._features_of("train")[:samples]
-        return self._measure(x_NCHW, features_NF, split, self._asked(train, len(x_NCHW)))
+        return self._measure(x_NCHW, features_NF, split, self._conditions.of(train, len(x_NCHW)))
 
     def show(self, generator: DirectGenerator, setting: DecodingSetting) -> ShownSheet:
         """A grid from the same noise at every call; with labels one column per class."""
@@ -132,7 +137,17 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         if self._detect is not None:
             assert reference.labels_NA is not None, "faces have labels"
             metrics |= _attribute_metrics(self._detect(made_NCHW), reference.labels_NA)
-        return metrics
+        return metrics | self._caption_match(made_NCHW, asked_NA)
+
+    def _caption_match(self, made_NCHW: Tensor, asked: Tensor | None) -> Metrics:
+        """By the detector where there is one, else by the extractor."""
+        captions = self._conditions.captions
+        if captions is None or asked is None:
+            return {}
+        if self._detect is not None:
+            return {"caption_match": caption_match(captions, asked, self._detect(made_NCHW))}
+        read_NA = self._extractor.labels(made_NCHW)
+        return self._by_extractor({"caption_match": caption_match(captions, asked, read_NA)})
 
     def _by_extractor(self, metrics: Mapping[str, float | None]) -> Metrics:
         return {f"{name}@{self._extractor.name}": value for name, value in metrics.items()}
@@ -151,7 +166,7 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
             suffix = f"_{name}" if len(names) > 1 else ""
             distance = total_variation(read_NA[:, column], true_NA[:, column], classes)
             metrics[f"label_distance{suffix}"] = distance
-            if asked_NA is not None:
+            if asked_NA is not None and self.space.label_sizes:
                 right_N = read_NA[:, column] == asked_NA[:, column]
                 metrics[f"label_accuracy{suffix}"] = float(right_N.float().mean())
         return metrics
@@ -172,13 +187,6 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
 
     # ── Drawing ───────────────────────────────────────────────────────────────────────────────
 
-    def _asked(self, reference: PictureSet, rows: int) -> Tensor | None:
-        """The labels of the reference, repeated, where labels are the generator's input."""
-        if not self.space.label_sizes:
-            return None
-        assert reference.labels_NA is not None, "a space with labels has labelled pictures"
-        return reference.labels_NA[torch.arange(rows) % len(reference.labels_NA)]
-
     def _sample(
         self,
         generator: DirectGenerator,
@@ -191,7 +199,7 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
             return to_bytes(generate(generator, rows, setting.temperature, asked_NA))
 
     def _shown_labels(self, rows: int) -> Tensor | None:
-        return listed_labels(self.space.label_sizes, rows) if self.space.label_sizes else None
+        return self._conditions.listed(rows)
 
     def _grid(self, generator: DirectGenerator, setting: DecodingSetting) -> Image:
         sizes = self.space.label_sizes
@@ -242,13 +250,6 @@ def _attribute_metrics(read_NA: Tensor, true_NA: Tensor) -> Metrics:
         **{f"attribute_distance_{name}": value for name, value in distances.items()},
         "attribute_distance": max(distances.values()),
     }
-
-
-def listed_labels(sizes: tuple[int, ...], rows: int) -> Tensor:
-    """`labels_NA`: every combination in turn, the last label changing fastest, over and over."""
-    combinations = torch.cartesian_prod(*[torch.arange(size) for size in sizes])
-    combinations = combinations.view(-1, len(sizes))
-    return combinations[torch.arange(rows) % len(combinations)]
 
 
 def combined_label(labels_NA: Tensor, sizes: tuple[int, ...]) -> Tensor:

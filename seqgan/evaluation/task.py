@@ -56,6 +56,9 @@ class Task:
     prompts: Prompts | None = None
     noises: tuple[Noise | None, Noise | None] = (None, None)
     """Of two kinds of text, the noise on sentences of a and of b."""
+    wrong_conditions: Callable[[Tensor], Tensor] | None = None
+    """From the conditions of a batch to others that do not fit its samples, where the data know
+    better than the game."""
     priors: dict[str, Tensor] = field(default_factory=dict)
     """By direction (a2b, b2a) the logits [V_source, V_target] that a lexicon starts from."""
 

@@ -157,8 +157,8 @@ class ConditionalGameConfig(_EvolvingGameConfig):
 
     name: Literal["conditional"] = "conditional"
     mismatched: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of (real sample, wrong label or prompt) in the critic's loss on fakes; the rest is
-    generated. 0: there are no such pairs."""
+    """Share of (real sample, wrong label, prompt or caption) in the critic's loss on fakes; the
+    rest is generated. 0: there are no such pairs."""
 
     @property
     def gives(self) -> Words:
@@ -178,6 +178,8 @@ class ConditionalGameConfig(_EvolvingGameConfig):
 
         from seqgan.games.mismatched import Mismatched, wrong_labels, wrong_prompts
 
+        if parts.data.wrong_conditions is not None:
+            return Mismatched(self.mismatched, parts.data.wrong_conditions)
         sizes = parts.space.label_sizes
         if not sizes:
             return Mismatched(self.mismatched, wrong_prompts)

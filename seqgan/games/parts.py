@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import torch
+from torch import Tensor
 
 from seqgan.core.generators import ManagedGenerator
 from seqgan.core.types import Batch, Critic, SequenceSpace, Space, SpacePair
@@ -50,6 +51,9 @@ class GameData:
     """The validation set, of sequences of one kind."""
     tokenizer: Tokenizer | None = None
     """That of text of one kind."""
+    wrong_conditions: Callable[[Tensor], Tensor] | None = None
+    """From the conditions of a batch to others that do not fit its samples, where the data know
+    better than the game."""
 
 
 @dataclass(frozen=True, slots=True)

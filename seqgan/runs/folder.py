@@ -126,8 +126,8 @@ def read_space(folder: Path) -> Space | SpacePair:
 
 def _space(tree: JsonObject) -> Space:
     if "shape" in tree:
-        source = tuple(tree.get("source", ()))
-        return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]), source)
+        conditions = (tuple(tree.get(name, ())) for name in ("source", "caption"))
+        return ArraySpace(tuple(tree["shape"]), tuple(tree["label_sizes"]), *conditions)
     return SequenceSpace(**tree)
 
 

@@ -25,20 +25,22 @@ def write_samples(
     format: str,
     output: Path | None,
     correct: str | None = None,
+    prompt: str | None = None,
 ) -> list[str]:
     """Lines for stdout: samples, or the path of the file that was written.
 
     `format` is text, ids or jsonl; png for pictures. Without `output` a sheet of pictures goes into
-    the run folder, and all else is returned. For `correct` see `SavedRun.sample`.
+    the run folder, and all else is returned. For `correct` and `prompt` see `SavedRun.sample`.
     """
     space = run.space
     if not isinstance(space, SpacePair):
         _check_format(space, format, output)
     if isinstance(space, SequenceSpace):
+        run.refuse_prompt(prompt)
         sampled = run.sample_sequences(rows, temperature, top_p, seed, correct)
         lines = [_format(format, sequence, run.tokenizer) for sequence in sampled]
         return _lines_or_file(lines, output)
-    x = run.sample(rows, temperature, top_p, seed, correct)
+    x = run.sample(rows, temperature, top_p, seed, correct, prompt)
     assert isinstance(x, Tensor), "samples of arrays"
     assert isinstance(space, ArraySpace), "a run that translates samples nothing"
     if not space.bounded:

@@ -20,13 +20,14 @@ from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.rng import isolated
 from seqgan.core.saved_files import read_json_object
-from seqgan.core.types import SequenceSpace, Space, SpacePair
+from seqgan.core.types import ArraySpace, SequenceSpace, Space, SpacePair
+from seqgan.data.captions import Captions
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import generate
 from seqgan.decoding.correction import Correction
 from seqgan.evaluation.base import DecodingSetting
-from seqgan.evaluation.pictures import listed_labels
+from seqgan.evaluation.conditions import listed_conditions
 from seqgan.evaluation.writer import Decoded
 from seqgan.experiment import Experiment, check_direction, load_evaluated, load_run
 from seqgan.metrics.certificate import Certificate
@@ -132,12 +133,15 @@ class SavedRun:
         top_p: float = 1.0,
         seed: int = 0,
         correct: str | int | None = None,
+        prompt: str | None = None,
     ) -> list[str] | list[list[int]] | Tensor:
         """`rows` samples, the same for the same seed.
 
         Of text: strings; of an oracle: ids, up to and including the end token. A run that answers
         prompts answers `prompts`, from the first on. Of pictures: float [rows, C, H, W] in [-1, 1],
-        on the run's device; where they have labels every combination in turn. Of points: [rows, 2].
+        on the run's device; where they have labels every combination in turn, and where they have
+        captions all under `prompt`, such as "long blue hair, glasses", or each under one of its
+        own. Of points: [rows, 2].
 
         `correct` draws from the generator as its critic corrects it, once the run is evaluated:
         "exact", or a number of samples of which the critic keeps one.
@@ -145,7 +149,8 @@ class SavedRun:
         if not isinstance(self.space, SequenceSpace):
             if correct is not None:
                 raise self._not_corrected()
-            return self.sample_arrays(rows, temperature, top_p, seed)
+            return self.sample_arrays(rows, temperature, top_p, seed, prompt)
+        self.refuse_prompt(prompt)
         sampled = self.sample_sequences(rows, temperature, top_p, seed, correct)
         if self.tokenizer is None:
             return [sequence.ids for sequence in sampled]
@@ -204,17 +209,53 @@ class SavedRun:
         return read_certificate(self.folder, found)
 
     def sample_arrays(
-        self, rows: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+        self,
+        rows: int,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        prompt: str | None = None,
     ) -> Tensor:
         """Samples of a run on pictures or points."""
         check_sampling(temperature, top_p, rows, seed)
         if top_p != 1:
             raise UserError(f"top_p={top_p}: is for sequences; pictures have a temperature")
-        sizes = self._sampled_space().label_sizes
-        labels_NA = listed_labels(sizes, rows) if sizes else None
+        conditions = self.conditions(rows, prompt)
         generator = self.generator
         with self._drawing(seed):
-            return generate(generator, rows, temperature, labels_NA)
+            return generate(generator, rows, temperature, conditions)
+
+    def conditions(self, rows: int, prompt: str | None = None) -> Tensor | None:
+        """What `rows` pictures are made under: `labels_NA`, or ids of captions; None without.
+
+        Raises `UserError` for a prompt that this run cannot read.
+        """
+        space, captions = self._sampled_space(), self.captions
+        if prompt is None:
+            assert isinstance(space, ArraySpace), "samples of sequences have a method of their own"
+            return listed_conditions(space, captions, rows)
+        if captions is None:
+            raise UserError(
+                f"prompt={prompt!r}: this run was not trained on captions; train with "
+                "game.name=conditional data.captions=true, or leave it out"
+            )
+        return captions.encode(prompt).expand(rows, -1)
+
+    def refuse_prompt(self, prompt: str | None) -> None:
+        """Raises `UserError` where a run on sequences is given one."""
+        if prompt is not None:
+            raise UserError(
+                f"prompt={prompt!r}: is for pictures with captions; 'seqgan transform' answers "
+                "prompts in words"
+            )
+
+    @property
+    def captions(self) -> Captions | None:
+        """How this run's captions are written and read; None where it has none."""
+        space, data = self.space, self.experiment.data
+        has_captions = isinstance(space, ArraySpace) and space.caption
+        captions: Captions | None = data.build_captions() if has_captions else None
+        return captions
 
     def _sampled_space(self) -> Space:
         if isinstance(self.space, SpacePair):

@@ -14,10 +14,11 @@ from seqgan.core.types import ArraySpace, DirectGenerator
 from seqgan.data.picture_config import PictureDataConfig, PictureSetConfig, UnpairedPicturesConfig
 from seqgan.data.pictures import Pictures
 from seqgan.evaluation.base import DecodingSetting
+from seqgan.evaluation.conditions import listed_labels
 from seqgan.evaluation.config import EvaluationConfig, FeatureExtractorConfig
 from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.feature_extractor import ExtractorSpec, cached_extractor
-from seqgan.evaluation.pictures import PictureEvaluator, combined_label, listed_labels
+from seqgan.evaluation.pictures import PictureEvaluator, combined_label
 from seqgan.evaluation.task import TaskSetup
 from seqgan.tasks.faces.config import FacesSourceConfig
 from seqgan.tasks.faces.detector import detect

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgan.core.types import Critic, Scores, Space
-from seqgan.models.layers import LabelProjection, Stack, score_in_chunks, with_minibatch_std
+from seqgan.models.conditions import projection
+from seqgan.models.layers import Stack, score_in_chunks, with_minibatch_std
 
 
 class MlpTrunk(Stack[nn.Linear]):
@@ -60,7 +61,7 @@ class MlpCritic(Critic):
         self.features = hidden
         self.layers = MlpTrunk(space, hidden, layers, minibatch_std)
         self.readout = nn.Linear(hidden, 1)
-        self.projection = LabelProjection(space.label_sizes, hidden)
+        self.projection = projection(space, hidden)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
         return score_in_chunks(self._score, x, mask, cond)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.layers import LabelEmbeddings, Trunk
+from seqgan.models.conditions import beside
+from seqgan.models.layers import Trunk
 
 
 class Autoencoder(DirectGenerator):
@@ -27,7 +28,7 @@ class Autoencoder(DirectGenerator):
         self.latent, self.noise = decoder.latent, decoder.noise
         self.decoder = decoder
         self.trunk = trunk
-        self.labels = LabelEmbeddings(space.label_sizes)
+        self.labels = beside(space)
         self.code = nn.Linear(trunk.features + self.labels.width, 2 * decoder.latent)
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, Critic, DirectGenerator, Scores
-from seqgan.models.layers import LabelEmbeddings, LabelProjection, Trunk, score_in_chunks
+from seqgan.models.conditions import beside, projection
+from seqgan.models.layers import Trunk, score_in_chunks
 
 Norm = Literal["batch", "layer", "instance", "none"]
 
@@ -64,7 +65,7 @@ class PyramidGenerator(DirectGenerator):
         self.latent, self.noise = latent, noise
         start, _ = pyramid(space)
         self.start_shape = (maps, start, start)
-        self.labels = LabelEmbeddings(space.label_sizes)
+        self.labels = beside(space)
         self.project = nn.Linear(latent + self.labels.width, maps * start**2)
 
     def forward(self, z_BL: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -87,7 +88,7 @@ class PictureCritic(Critic):
         self.trunk = trunk
         self.features = trunk.features
         self.readout = nn.Linear(trunk.features, 1)
-        self.projection = LabelProjection(space.label_sizes, trunk.features)
+        self.projection = projection(space, trunk.features)
         self._reads_source = bool(space.source)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:

@@ -12,7 +12,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.layers import LabelEmbeddings, Stack
+from seqgan.models.conditions import beside
+from seqgan.models.layers import Stack
 
 
 class MlpGenerator(DirectGenerator):
@@ -33,7 +34,7 @@ class MlpGenerator(DirectGenerator):
         super().__init__()
         self.space = space
         self.latent, self.noise = latent, noise
-        self.labels = LabelEmbeddings(space.label_sizes)
+        self.labels = beside(space)
         widths = [latent + self.labels.width] + [hidden] * layers
         self.layers = Stack[nn.Linear](
             nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)

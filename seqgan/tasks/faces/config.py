@@ -8,6 +8,7 @@ from seqgan.core.numbers import Seed
 from seqgan.data.picture_source_config import PictureSourceConfig
 
 if TYPE_CHECKING:
+    from seqgan.data.captions import Captions
     from seqgan.data.picture_sources import RawPictures
     from seqgan.evaluation.pictures import Detect
 
@@ -44,6 +45,11 @@ class FacesSourceConfig(PictureSourceConfig):
             "test": self.test,
         }
         return draw_pictures(counts, size or DEFAULT_SIZE, self.palette, self.seed, field)
+
+    def build_captions(self) -> "Captions":
+        from seqgan.tasks.faces.captions import CAPTIONS
+
+        return CAPTIONS
 
     def build_detector(self) -> "Detect":
         from functools import partial
