@@ -128,6 +128,9 @@ class PairedPicturesConfig(DataPart):
     def build(self, setup: "TaskSetup") -> "Task":
         from seqgan.evaluation.picture_tasks import paired_pictures_task
 
+        return paired_pictures_task(setup, self.build_pairs(), (None, self.b.build_detector()))
+
+    def build_pairs(self) -> "tuple[Pictures, Pictures]":
+        """Pictures of a and of b, row for row. Raises `UserError` for those that cannot be used."""
         b = self.b.build_pictures("data.b")
-        a = self.a.build_partners(self.b, b)
-        return paired_pictures_task(setup, (a, b), (None, self.b.build_detector()))
+        return self.a.build_partners(self.b, b), b
