@@ -55,6 +55,9 @@ class ArmConfig(Config):
     """A short name for folders; `baseline` refers to it."""
     label: str | None = None
     """What tables call it; null: its name."""
+    group: str | None = None
+    """What the arm is a setting of, as an objective with one of several learning rates: arms of a
+    group become one box in the report, beside those of other groups. Null: nothing."""
     null_arm: bool = False
     """A control that should not learn; marked in tables and plots."""
     base: str | None = None
@@ -357,5 +360,5 @@ def arms_of(study: StudyConfig, runs: list[PlannedRun]) -> list[Arm]:
         if arm.row is not None:
             found = [run.by_row(arm.row) for run in found]
         if found:
-            arms.append(Arm(arm.name, arm.label or arm.name, arm.null_arm, found))
+            arms.append(Arm(arm.name, arm.label or arm.name, arm.null_arm, found, arm.group or ""))
     return arms

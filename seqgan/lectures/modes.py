@@ -1,5 +1,110 @@
-"""Ideas on what a generator leaves out, and on scores of its samples."""
+"""Ideas on what a generator leaves out."""
 
-from seqgan.lectures.idea import Idea
+from typing import TYPE_CHECKING
 
-IDEAS: tuple[Idea, ...] = ()
+from seqgan.lectures.idea import Finding, Idea, Said
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from seqgan.lectures.stage import Stage
+    from seqgan.runs.saved import SavedRun
+
+# ── 27: mode collapse ─────────────────────────────────────────────────────────────────────────
+
+RING = "lectures/27_ring.yaml"
+STACKED = "lectures/27_stacked.yaml"
+CURES: dict[str, tuple[str, ...]] = {
+    "no cure": (),
+    "R1": ("penalties=[{name: r1, weight: 1.0}]",),
+    "minibatch std": ("critic.minibatch_std=true",),
+}
+"""Overrides of both files."""
+FEW_PICTURES = tuple(
+    f"data.source.{split}=200" for split in ("train", "extractor", "valid", "test")
+)
+
+
+def measured(run: "SavedRun", row: int = 0) -> dict[str, float]:
+    """The metrics of a finished run by their names without the extractor's; row 1: real data."""
+    from seqgan.core.metric_names import base
+    from seqgan.core.saved_files import read_json_object
+
+    found = read_json_object(run.folder / "evaluation.json", "run the lecture again")
+    return {base(name): value for name, value in found["rows"][row]["metrics"].items()}
+
+
+def _collapse(stage: "Stage") -> list[Finding]:
+    from seqgan.data.points import Mixture
+    from seqgan.reporting.panels import PALETTE, panels, save_png
+
+    rings = {
+        name: stage.train(RING, *cure, name=f"ring-{_slug(name)}") for name, cure in CURES.items()
+    }
+    stacks = {
+        name: stage.train(STACKED, *cure, name=f"stacked-{_slug(name)}", quick=FEW_PICTURES)
+        for name, cure in CURES.items()
+    }
+    modes = {name: measured(run) for name, run in rings.items()}
+    digits = {name: measured(run) for name, run in stacks.items()}
+    figure, axes = panels(3, 2, width=2.7, height=2.7)
+    centres_K2 = Mixture("ring", 0.05).centres_K2
+    for panel, (name, run) in zip(axes, rings.items(), strict=False):
+        points_N2 = run.sample_arrays(600)
+        panel.plot(*points_N2.T, "o", color=PALETTE[0], markersize=2, alpha=0.5)
+        panel.plot(*centres_K2.T, "x", color=PALETTE[3], markersize=6)
+        panel.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[], yticks=[], aspect="equal")
+        panel.set_title(f"{name}: {modes[name]['modes']:.0f} of 8 modes", fontsize=10)
+    for panel, (name, run) in zip(axes[3:], stacks.items(), strict=True):
+        _show_samples(panel, run)
+        panel.set_title(f"{name}: {digits[name]['modes']:.0f} of 1,000 modes", fontsize=10)
+    save_png(figure, stage.picture("collapse"))
+    real = measured(stacks["R1"], row=1)
+    return [
+        Finding("ring, no cure: modes of 8", modes["no cure"]["modes"], at_most=7),
+        Finding("ring, R1: modes of 8", modes["R1"]["modes"], 8, 8),
+        Finding("ring, minibatch std: modes of 8", modes["minibatch std"]["modes"], 8, 8),
+        Finding("stacked digits, real: modes of 1,000", real["modes"]),
+        Finding("stacked digits, no cure: modes", digits["no cure"]["modes"]),
+        Finding(
+            "stacked digits, R1: modes more than without",
+            digits["R1"]["modes"] - digits["no cure"]["modes"],
+            at_least=100,
+        ),
+        Finding("stacked digits, no cure: KL to uniform", digits["no cure"]["mode_kl"]),
+        Finding(
+            "stacked digits, R1: KL less than without",
+            digits["no cure"]["mode_kl"] - digits["R1"]["mode_kl"],
+            at_least=0.1,
+        ),
+    ]
+
+
+def _slug(name: str) -> str:
+    return name.replace(" ", "-").lower()
+
+
+def _show_samples(panel: "Axes", run: "SavedRun", rows: int = 25, columns: int = 5) -> None:
+    from seqgan.reporting.panels import show_pictures
+
+    show_pictures(panel, run.sample_arrays(rows), columns)
+
+
+COLLAPSE = Idea(
+    27,
+    Said("Mode collapse and mode dropping", "mode collapse 與 mode dropping"),
+    Said(
+        "A generator may repeat a few samples that the critic does not know yet, or leave whole "
+        "modes out while every single sample looks real. Where modes can be counted this is seen: "
+        "eight Gaussians, or 1,000 triples of digits; a gradient penalty or a critic that sees how "
+        "much a batch varies prevents it.",
+        "生成器可能只重複少數判別器還不認得的樣本，也可能漏掉整塊資料，而每一張單獨看起來都像"
+        "真的。"
+        "能夠數出 mode 的資料（八個高斯、一千種三位數字）就看得出來，gradient penalty "
+        "或讓判別器看到整批樣本的差異可以避免。",
+    ),
+    "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",
+    _collapse,
+)
+
+IDEAS: tuple[Idea, ...] = (COLLAPSE,)

@@ -22,6 +22,7 @@ from seqgan.reporting.measured import data_marks, data_warnings
 from seqgan.reporting.outcomes import alarm_warnings, checkpoint_warnings, effect_lines
 from seqgan.reporting.plots import arm_styles, curve_metrics, learning_curve, sweep_figures
 from seqgan.reporting.runs import Arm, Run, arm_config, group_runs, read_run
+from seqgan.reporting.spread import spread_figures
 from seqgan.reporting.statistics import SEEDS_FOR_AN_INTERVAL
 from seqgan.reporting.tables import (
     NULL_MARK,
@@ -117,6 +118,7 @@ def render_report(
         effects=effect_lines(arms),
         corrections=correction_table(arms, primary),
         certificates=certificate_lines(arms),
+        spreads=spread_figures(arms, primary),
         curves=[learning_curve(arms, metric) for metric in ordered],
         sweeps=sweep_figures(arms),
         frontier=frontier_table(arms),

@@ -81,14 +81,14 @@ def learning_curve(arms: list[Arm], metric: str) -> Figure:
     styles = arm_styles(arms)
     curves = {arm.name: _curve(arm, metric) for arm in arms}
     drawn = [summary for curve in curves.values() for summary in curve.values()]
-    figure, axes = _new_figure("generator updates")
+    figure, axes = new_figure("generator updates")
     for name, curve in curves.items():
         _draw_curve(axes, curve, styles[name])
     _scale_y(axes, [summary.mean for summary in drawn if summary.mean is not None])
     absent = [arm.label for arm in arms if not curves[arm.name]]
     reason = "Not drawn, for want of a point where every seed is finite"
     note = f"{reason}: {', '.join(absent)}." if absent else ""
-    return Figure(metric, _to_svg(figure, metric), note)
+    return Figure(metric, to_svg(figure, metric), note)
 
 
 def _curve(arm: Arm, metric: str) -> dict[int, Summary]:
@@ -142,7 +142,7 @@ def _sweep(arms: list[Arm], x_metric: str, y_metric: str) -> Figure | None:
     points = {arm.name: _sweep_points(arm, x_metric, y_metric) for arm in arms}
     if all(len(by_setting) < 2 for by_setting in points.values()):
         return None
-    figure, axes = _new_figure(x_metric)
+    figure, axes = new_figure(x_metric)
     axes.set_ylabel(y_metric)
     for name, by_setting in points.items():
         _draw_sweep(axes, by_setting, styles[name])
@@ -150,7 +150,7 @@ def _sweep(arms: list[Arm], x_metric: str, y_metric: str) -> Figure | None:
         "Lines join temperatures (labelled at their ends), triangles are top-p settings, "
         "rings the selected decoding; means over seeds."
     )
-    return Figure(f"{y_metric} against {x_metric}", _to_svg(figure, x_metric + y_metric), note)
+    return Figure(f"{y_metric} against {x_metric}", to_svg(figure, x_metric + y_metric), note)
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,8 @@ def _draw_sweep(axes: Axes, points: dict[tuple[float, float], _Point], style: St
             )
 
 
-def _new_figure(x_label: str) -> tuple[MplFigure, Axes]:
+def new_figure(x_label: str) -> tuple[MplFigure, Axes]:
+    """A figure whose ink follows the page, and its axes."""
     figure = MplFigure(figsize=SIZE_INCHES, layout="constrained")
     FigureCanvasSVG(figure)
     figure.patch.set_visible(False)
@@ -234,7 +235,7 @@ def _scale_y(axes: Axes, values: list[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
 
 
-def _to_svg(figure: MplFigure, salt: str) -> str:
+def to_svg(figure: MplFigure, salt: str) -> str:
     """The `<svg>` element alone; another salt for each figure keeps ids of one page apart."""
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": salt}
     no_metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}

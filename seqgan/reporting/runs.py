@@ -163,6 +163,8 @@ class Arm:
     null: bool
     """A null arm learns from a reward without information: what it reaches is chance."""
     runs: list[Run]
+    group: str = ""
+    """What the arm is a setting of, in a study that compares settings; empty: nothing."""
 
     @property
     def finished(self) -> list[Run]:

@@ -76,3 +76,11 @@ def test_the_floor_of_real_classes():
     found = class_coverage(ids, 1000)
     assert found["modes"] == 1000
     assert found["mode_kl"] == pytest.approx(999 / 52_000, rel=0.1)
+
+
+def test_controls_that_leave_classes_out():
+    """A constant generator, and one of seven of ten classes."""
+    constant = class_coverage(torch.full((700,), 3), 10)
+    assert constant == {"modes": 1, "mode_kl": pytest.approx(log(10))}
+    seven = class_coverage(torch.arange(700) % 7, 10)
+    assert seven == {"modes": 7, "mode_kl": pytest.approx(log(10 / 7))}

@@ -127,3 +127,17 @@ def test_as_a_source_of_pictures() -> None:
     assert larger.shape == (1, 28, 28)
     with pytest.raises(UserError, match=r"data: size = 8: digits have a size of at least 12"):
         PictureSetConfig(source=source, size=8).build_pictures()
+
+
+def test_stacked_digits_have_one_in_each_colour() -> None:
+    source = DigitsSourceConfig(train=400, extractor=40, valid=40, test=40, stacked=True)
+    pictures = PictureSetConfig(source=source).build_pictures()
+    assert pictures.shape == (3, 16, 16)
+    assert pictures.label_names == ("red", "green", "blue")
+    assert pictures.label_sizes == (10, 10, 10)
+    labels_NA = pictures.train.labels_NA
+    assert labels_NA.unique(dim=0).shape[0] > 250
+    single = PictureSetConfig(source=source.model_copy(update={"stacked": False, "train": 1_200}))
+    plain = single.build_pictures().train
+    assert torch.equal(plain.labels_NA.view(400, 3), labels_NA)
+    assert torch.equal(plain.x_NCHW.view(400, 3, 16, 16), pictures.train.x_NCHW)

@@ -28,6 +28,9 @@ class DigitsSourceConfig(PictureSourceConfig):
     """Validation digits."""
     test: Digits = 5_000
     """Test digits."""
+    stacked: bool = False
+    """Three digits in a picture, one in red, one in green and one in blue, each with its label:
+    1,000 combinations to count modes by (stacked MNIST)."""
     seed: Seed = 0
     """Seed of the digits."""
 
@@ -41,4 +44,4 @@ class DigitsSourceConfig(PictureSourceConfig):
             "valid": self.valid,
             "test": self.test,
         }
-        return draw_pictures(counts, size or DEFAULT_SIZE, self.seed, field)
+        return draw_pictures(counts, size or DEFAULT_SIZE, self.seed, field, self.stacked)

@@ -30,6 +30,8 @@ STYLES = {
 """Attribute → its least and its largest value, in the order of their columns."""
 WOBBLE = 0.025
 """Standard deviation of a control point's coordinates, as a share of the digit's height."""
+COLOURS = ("red", "green", "blue")
+"""The labels of three digits in one picture."""
 DEFAULT_SIZE = 16
 """Height and width where the configuration leaves it open."""
 LEAST_SIZE = 12
@@ -38,15 +40,21 @@ _CHUNK = 2**22
 """Numbers (pixels × pieces of strokes) in one step of drawing."""
 
 
-def draw_pictures(counts: dict[str, int], size: int, seed: int, field: str) -> RawPictures:
-    """So many digits of each split; see `draw_splits`. Raises what `draw_digits` does."""
+def draw_pictures(
+    counts: dict[str, int], size: int, seed: int, field: str, stacked: bool = False
+) -> RawPictures:
+    """So many pictures of each split, of one digit or, `stacked`, of three independent ones in
+    three colours; see `draw_splits`. Raises what `draw_digits` does."""
+    labels = COLOURS if stacked else ("class",)
 
     def draw(count: int, labels_seed: int, strokes_seed: int) -> Drawn:
-        labels_N, styles_NK = sample_digits(count, labels_seed)
+        labels_N, styles_NK = sample_digits(count * len(labels), labels_seed)
         x_N1HW = draw_digits(labels_N, styles_NK, size, strokes_seed)
-        return x_N1HW[:, 0].numpy(), labels_N[:, None].numpy()
+        x_NCHW = x_N1HW.view(count, len(labels), size, size)
+        x = x_NCHW.permute(0, 2, 3, 1) if stacked else x_NCHW[:, 0]
+        return x.numpy(), labels_N.view(count, len(labels)).numpy()
 
-    return draw_splits("digit", counts, seed, draw, {"class": len(GLYPHS)}, field)
+    return draw_splits("digit", counts, seed, draw, dict.fromkeys(labels, len(GLYPHS)), field)
 
 
 def sample_digits(count: int, seed: int) -> tuple[Tensor, Tensor]:
