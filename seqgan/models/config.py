@@ -32,6 +32,8 @@ from seqgan.models.image.config import (
     GrowingGeneratorConfig,
     MlpGeneratorConfig,
     PatchCriticConfig,
+    R3ganCriticConfig,
+    R3ganGeneratorConfig,
     ResnetCriticConfig,
     ResnetGeneratorConfig,
     TranslatorConfig,
@@ -55,6 +57,7 @@ AnyGeneratorConfig = Annotated[
     | MlpGeneratorConfig
     | DcganGeneratorConfig
     | ResnetGeneratorConfig
+    | R3ganGeneratorConfig
     | GrowingGeneratorConfig
     | TranslatorConfig
     | UNetConfig
@@ -83,6 +86,7 @@ AnyCriticConfig = Annotated[
     | HfCriticConfig
     | DcganCriticConfig
     | ResnetCriticConfig
+    | R3ganCriticConfig
     | GrowingCriticConfig
     | PatchCriticConfig,
     ByName(),

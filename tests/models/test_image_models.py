@@ -1,5 +1,7 @@
 """Networks for pictures and points against their contracts, and their convolutions in long form."""
 
+from typing import TypeVar
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,8 @@ from seqgan.models.image.config import (
     DcganGeneratorConfig,
     MlpGeneratorConfig,
     PatchCriticConfig,
+    R3ganCriticConfig,
+    R3ganGeneratorConfig,
     ResnetCriticConfig,
     ResnetGeneratorConfig,
     TranslatorConfig,
@@ -23,6 +27,7 @@ from seqgan.models.image.translator import Warp
 from seqgan.models.layers import with_minibatch_std
 from seqgan.objectives.penalties import GradientPenalty, SpectralNorm
 
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
 LABELS = (3, 2)
 PICTURES = ArraySpace((3, 32, 32), LABELS)
@@ -34,12 +39,14 @@ GENERATORS = {
     "dcgan_layer": DcganGeneratorConfig(name="dcgan", latent=5, width=4, norm="layer"),
     "dcgan_none": DcganGeneratorConfig(name="dcgan", latent=5, width=4, norm="none"),
     "resnet": ResnetGeneratorConfig(name="resnet", latent=5, width=4),
+    "r3gan": R3ganGeneratorConfig(name="r3gan", latent=5, width=8, blocks=2),
 }
 CRITICS = {
     "mlp": MlpCriticConfig(name="mlp", hidden=16),
     "dcgan": DcganCriticConfig(name="dcgan", width=4),
     "dcgan_layer": DcganCriticConfig(name="dcgan", width=4, norm="layer"),
     "resnet": ResnetCriticConfig(name="resnet", width=4),
+    "r3gan": R3ganCriticConfig(name="r3gan", width=8),
     "patch": PatchCriticConfig(name="patch", width=4),
 }
 BATCH_CRITICS = {
@@ -53,7 +60,15 @@ COND_BA = torch.tensor([[0, 1], [1, 0], [2, 1], [0, 0], [1, 1], [2, 0]])
 
 def build(config, space: ArraySpace) -> nn.Module:
     torch.manual_seed(0)
-    return config.build(space)
+    return awake(config.build(space))
+
+
+def awake(network: NetworkT) -> NetworkT:
+    """Layers that start at 0, and so pass no gradient, get weights as after some updates."""
+    for name, weight in network.named_parameters():
+        if name.endswith("weight") and not weight.any():
+            nn.init.normal_(weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    return network
 
 
 @pytest.fixture(params=GENERATORS)
@@ -90,6 +105,24 @@ def assert_every_parameter_has_a_gradient(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 1e-7, name
+
+
+# ── R3GAN at the start ────────────────────────────────────────────────────────────────────────
+
+
+def test_blocks_of_r3gan_start_as_nothing_and_the_scale_is_kept() -> None:
+    """Without normalisation a wrong scale would grow with every block."""
+    torch.manual_seed(0)
+    config = R3ganGeneratorConfig(name="r3gan", width=8, blocks=3)
+    network = config.build(ArraySpace((3, 32, 32)))
+    h = torch.randn(4, 64, 4, 4)
+    assert torch.equal(network.first(h), h)
+    x = network(network.draw(64))
+    assert 0.3 < float(x.detach().atanh().std()) < 2.0
+    trunk = R3ganCriticConfig(name="r3gan", width=8, blocks=3).build_trunk(ArraySpace((3, 32, 32)))
+    features_BF = trunk(torch.randn(64, 3, 32, 32))
+    assert features_BF.shape == (64, 64)
+    assert 0.03 < float(features_BF.detach().std()) < 2.0
 
 
 # ── Generators ────────────────────────────────────────────────────────────────────────────────
@@ -414,7 +447,7 @@ def test_residual_blocks_of_a_translator_add_to_what_they_read() -> None:
 
 
 def autoencoder_of(generator, encoder, space: ArraySpace) -> Autoencoder:
-    return Autoencoder(generator.build(space), encoder.build_trunk(space), space)
+    return awake(Autoencoder(generator.build(space), encoder.build_trunk(space), space))
 
 
 @pytest.mark.parametrize("name", CRITICS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqgan.models.image.dcgan import DcganTrunk as DcganTrunk
     from seqgan.models.image.growing import GrowingTrunk as GrowingTrunk
     from seqgan.models.image.layers import PictureCritic as PictureCritic
+    from seqgan.models.image.r3gan import R3ganTrunk as R3ganTrunk
     from seqgan.models.image.resnet import ResnetTrunk as ResnetTrunk
     from seqgan.models.image.translator import PatchTrunk as PatchTrunk
     from seqgan.models.prompted import PromptedCritic as PromptedCritic

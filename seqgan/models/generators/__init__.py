@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqgan.models.image.dcgan import DcganGenerator as DcganGenerator
     from seqgan.models.image.growing import GrowingGenerator as GrowingGenerator
     from seqgan.models.image.mlp import MlpGenerator as MlpGenerator
+    from seqgan.models.image.r3gan import R3ganGenerator as R3ganGenerator
     from seqgan.models.image.resnet import ResnetGenerator as ResnetGenerator
     from seqgan.models.image.translator import Translator as Translator
     from seqgan.models.image.unet import UNet as UNet

@@ -87,6 +87,25 @@ class ResnetGeneratorConfig(_FromNoiseConfig):
         return generators.ResnetGenerator(space, **arguments_of(self))
 
 
+WholeGroups = Annotated[int, Field(gt=0, multiple_of=8)]
+
+
+class R3ganGeneratorConfig(_FromNoiseConfig):
+    """Residual blocks without normalisation that double the picture from 4×4 or 7×7 pixels on; for
+    objective rsgan with `paired` and the penalties r1 and r2 (R3GAN)."""
+
+    makes: ClassVar[Modalities] = frozenset({"pictures"})
+
+    name: Literal["r3gan"] = "r3gan"
+    width: WholeGroups = 16
+    """Feature maps at full size, a multiple of 8; twice as many at each smaller size."""
+    blocks: Layers = 1
+    """Residual blocks at each size."""
+
+    def build_network(self, space: "ArraySpace") -> "DirectGenerator":
+        return generators.R3ganGenerator(space, **arguments_of(self))
+
+
 class GrowingGeneratorConfig(_FromNoiseConfig):
     """Convolutions that get further layers for larger pictures in the phase `grow`."""
 
@@ -197,6 +216,19 @@ class ResnetCriticConfig(PictureCriticConfig):
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
         return critics.ResnetTrunk(space, self.width)
+
+
+class R3ganCriticConfig(PictureCriticConfig):
+    """Residual blocks without normalisation that halve the picture down to 4×4 or 7×7 pixels."""
+
+    name: Literal["r3gan"] = "r3gan"
+    width: WholeGroups = 16
+    """Feature maps at full size, a multiple of 8; twice as many at each smaller size."""
+    blocks: Layers = 1
+    """Residual blocks at each size."""
+
+    def build_trunk(self, space: "ArraySpace") -> "Trunk":
+        return critics.R3ganTrunk(space, self.width, self.blocks)
 
 
 class GrowingCriticConfig(PictureCriticConfig):
