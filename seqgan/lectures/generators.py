@@ -1,5 +1,185 @@
 """Ideas on networks as generators, and on their noise."""
 
-from seqgan.lectures.idea import Idea
+from typing import TYPE_CHECKING, Any
 
-IDEAS: tuple[Idea, ...] = ()
+from seqgan.lectures.idea import Finding, Idea, Said
+
+if TYPE_CHECKING:
+    from seqgan.lectures.stage import Stage
+
+# ── 1: a network as generator ─────────────────────────────────────────────────────────────────
+
+
+_FEW_POINTS = ("data.valid=64", "data.test=64")
+
+
+def _noise(stage: "Stage") -> list[Finding]:
+    import torch
+
+    from seqgan.lectures.stage import measured
+    from seqgan.reporting.panels import panels, save_png, show_points
+
+    figure, axes = panels(
+        4, titles=("z, normal", "x = G(z)", "z, uniform", "x = G(z)"), width=2.6, height=2.8
+    )
+    findings = []
+    for column, noise in enumerate(("normal", "uniform")):
+        asked = f"generator.noise={noise}"
+        run = stage.train("lectures/01_ring.yaml", asked, name=noise, quick=_FEW_POINTS)
+        with torch.no_grad():
+            z_N2 = run.generator.draw(2_000)
+            x_N2, again_N2 = run.generator(z_N2), run.generator(z_N2)
+        for panel, points_N2 in zip(axes[2 * column :], (z_N2, x_N2), strict=False):
+            angle_N = torch.atan2(z_N2[:, 1], z_N2[:, 0])
+            show_points(panel, points_N2, c=angle_N, cmap="twilight")
+            panel.set(aspect="equal", xticks=[], yticks=[])
+        metrics = measured(run)
+        same, distinct = float((x_N2 - again_N2).abs().max()), len(torch.unique(x_N2, dim=0))
+        findings += [
+            Finding(f"{noise}: largest change when z is the same", same, 0, 0),
+            Finding(f"{noise}: share of different x for different z", distinct / 2_000, 1, 1),
+            Finding(f"{noise}: modes of eight", metrics["modes"], at_least=8),
+            Finding(f"{noise}: good samples", metrics["high_quality"], at_least=0.7),
+        ]
+    save_png(figure, stage.picture("noise"))
+    return findings
+
+
+NOISE = Idea(
+    1,
+    Said("A network as generator", "把網路當成生成器"),
+    Said(
+        "A network turns noise z of a simple known distribution into samples of a complicated one: "
+        "the same z gives the same sample, another z another. Whether z is normal or uniform "
+        "hardly matters.",
+        "網路把簡單已知分佈的雜訊 z 變成複雜分佈的樣本：同一個 z 得到同一個樣本，不同的 z 則不同。"
+        "z 用常態分佈或均勻分佈幾乎沒有差別。",
+    ),
+    "x = G(z),   z ~ N(0, I) or U(−1, 1)",
+    _noise,
+)
+
+# ── 3 and 4: faces, and how they come about ───────────────────────────────────────────────────
+
+FACES = "lectures/04_faces.yaml"
+_FEW_FACES = tuple(f"data.source.{split}=24" for split in ("train", "extractor", "valid", "test"))
+
+
+def _faces(stage: "Stage") -> list[Finding]:
+    import torch
+
+    from seqgan.lectures.stage import measured
+    from seqgan.reporting.panels import panels, save_png, show_pictures
+    from seqgan.reporting.runs import read_run
+
+    critics = {"convolutions": "{name: dcgan, width: 16}", "perceptron": "{name: mlp, hidden: 128}"}
+    figure, axes = panels(3, titles=("real", *(f"critic: {name}" for name in critics)))
+    findings = []
+    for panel, (name, critic) in zip(axes[1:], critics.items(), strict=True):
+        asked = (f"critic={critic}", "schedule.0.repeat=600")
+        run = stage.train(FACES, *asked, name=name, quick=_FEW_FACES)
+        x_NCHW = run.sample(16)
+        assert isinstance(x_NCHW, torch.Tensor)
+        show_pictures(panel, x_NCHW, columns=4)
+        score = run.critic(x_NCHW).score
+        first = next(
+            value
+            for name, value in read_run(run.folder).evals[0]["metrics"].items()
+            if name.startswith("fid@")
+        )
+        findings += [
+            Finding(f"{name}: numbers per picture", score.numel() / len(x_NCHW), 1, 1),
+            Finding(
+                f"{name}: FID, share of the start's", measured(run)["fid"] / first, at_most=0.5
+            ),
+        ]
+    data: Any = run.experiment.data
+    real = data.build_pictures().test.x_NCHW[:16]
+    show_pictures(axes[0], real.float() / 127.5 - 1, columns=4)
+    save_png(figure, stage.picture("faces"))
+    return findings
+
+
+FACES_IDEA = Idea(
+    3,
+    Said("Faces from noise", "由雜訊生成人臉"),
+    Said(
+        "The generator makes a face of a vector of noise, and the critic reads a picture and "
+        "gives one number: large for real ones, small for generated ones. Any network will do for "
+        "either; convolutions only learn faster than a perceptron.",
+        "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真的大，生成的小。"
+        "兩者用什麼架構都可以，卷積網路只是比全連接網路學得快。",
+    ),
+    "G: z ∈ ℝ⁶⁴ → picture,   D: picture → ℝ",
+    _faces,
+)
+
+
+def _milestones(stage: "Stage") -> list[Finding]:
+    import torch
+
+    from seqgan.core.pictures import to_bytes
+    from seqgan.core.rng import isolated
+    from seqgan.decoding import generate
+    from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
+    from seqgan.runs.weights import load_generator
+    from seqgan.tasks.faces.anatomy import ATTRIBUTES
+    from seqgan.tasks.faces.detector import detect
+    from seqgan.training.checkpoint import Checkpoints
+
+    run = stage.train(FACES, name="faces", quick=(*_FEW_FACES, "train.checkpoint_every=2"))
+    checkpoints = Checkpoints(run.folder / "checkpoints", keep=run.experiment.train.keep)
+    names = [attribute.name for attribute in ATTRIBUTES]
+    updates, readable, sheets = [], [], {}
+    for step in checkpoints.steps():
+        state = checkpoints.load(step)
+        generator: Any = load_generator(run.experiment, run.space, state, run.device)
+        with torch.no_grad(), isolated(0):
+            x_NCHW = generate(generator, 400)
+        detected_NA = detect(to_bytes(x_NCHW), "day")
+        updates.append(state["players"]["generator"]["updates"])
+        readable.append((detected_NA >= 0).float().mean(0))
+        sheets[updates[-1]] = x_NCHW[:12]
+    parts = {
+        "eyes": [share[names.index("eye_colour")] for share in readable],
+        "mouth": [share[names.index("mouth")] for share in readable],
+    }
+    shown = [updates[i] for i in (0, min(1, len(updates) - 1), len(updates) // 2, -1)]
+    figure, (*grids, curve) = panels(
+        5, titles=[f"{count:,} updates" for count in shown], width=2.5, height=3.0
+    )
+    for panel, count in zip(grids, shown, strict=True):
+        show_pictures(panel, sheets[count], columns=3)
+    for colour, (part, shares) in zip(PALETTE, parts.items(), strict=False):
+        curve.plot(updates, shares, color=colour, marker="o", markersize=3, label=part)
+    curve.set(xlabel="updates", ylim=(-0.03, 1.03), title="share that a detector reads")
+    curve.title.set_fontsize(10)
+    curve.legend(fontsize=8)
+    save_png(figure, stage.picture("milestones"))
+    first = {
+        part: next((u for u, s in zip(updates, shares, strict=True) if s >= 0.5), 0)
+        for part, shares in parts.items()
+    }
+    return [
+        Finding("eyes at the end", float(parts["eyes"][-1]), at_least=0.9),
+        Finding("mouths at the end", float(parts["mouth"][-1]), at_least=0.7),
+        Finding("updates until half of the eyes are read", first["eyes"], 1, 1_000),
+        Finding("updates until half of the mouths are read", first["mouth"], 1, 2_000),
+    ]
+
+
+MILESTONES = Idea(
+    4,
+    Said("How faces come about", "人臉如何一步步出現"),
+    Said(
+        "The same noise is shown after 250, 500, … 2,500 updates of the generator: first "
+        "colours, then eyes, then the mouth, then the face. Detectors of eyes and mouth say the "
+        "same in numbers.",
+        "用同一批雜訊看生成器更新 250、500、…、2,500 次之後的圖：先有顏色，再有眼睛，"
+        "然後嘴巴，最後整張臉。眼睛與嘴巴的偵測器用數字說明同一件事。",
+    ),
+    "x_t = G_t(z),   z fixed,   t = 250, 500, … 2,500",
+    _milestones,
+)
+
+IDEAS: tuple[Idea, ...] = (NOISE, FACES_IDEA, MILESTONES)

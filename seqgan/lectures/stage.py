@@ -15,11 +15,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from seqgan.assembly import build_device, build_game, build_task
 from seqgan.core.errors import UserError, terminate
 from seqgan.core.lock import LOCK, only_writer
+from seqgan.core.metric_names import base
 from seqgan.core.plain import JsonObject
 from seqgan.core.rng import seed_everything
 from seqgan.core.saved_files import read_json_object, write_json
+from seqgan.evaluation.task import Task
 from seqgan.experiment import (
     Experiment,
     holds_run_of,
@@ -29,8 +32,10 @@ from seqgan.experiment import (
 )
 from seqgan.lectures.idea import Finding, Idea
 from seqgan.lectures.listing import REPOSITORY
+from seqgan.reporting.runs import read_run
 from seqgan.runs.saved import SavedRun
 from seqgan.runs.train import resume, train
+from seqgan.training.game import Game
 from seqgan.training.trainer import Interrupted
 
 _RESULT = "result.json"
@@ -77,6 +82,15 @@ class Stage:
         except Interrupted as stop:
             raise Interrupted(stop.number, AGAIN) from None
 
+    def build(
+        self, config: str, *overrides: str, quick: Sequence[str] = ()
+    ) -> tuple[Experiment, Task, Game]:
+        """The parts of such a training, for an idea that looks into single steps of it."""
+        experiment = self._load(config, list(overrides), quick)
+        device = build_device(experiment)
+        task = build_task(experiment, device)
+        return experiment, task, build_game(experiment, task, device)
+
     def _load(self, config: str, overrides: list[str], quick: Sequence[str]) -> Experiment:
         path = REPOSITORY / "configs" / config
         if not path.is_file():
@@ -102,6 +116,13 @@ class Stage:
         print(line, file=sys.stderr, flush=True)
 
 
+def measured(run: SavedRun) -> JsonObject:
+    """What the run's final evaluation has measured, by names without what stands behind an @."""
+    row = read_run(run.folder).selected_row
+    assert row is not None, "a stage returns evaluated runs"
+    return {base(name): value for name, value in row["metrics"].items()}
+
+
 @dataclass(frozen=True)
 class Played:
     """What came of an idea."""
@@ -109,7 +130,17 @@ class Played:
     findings: list[Finding]
     pictures: list[Path]
     seconds: float
-    """Of all that it needed, trainings that were done before included."""
+    """Of all that it needed, trainings that were done before included: the less of wall-clock and
+    processor time, so that other work on the same cores does not count."""
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._wall, self._processor = time.monotonic(), time.process_time()
+
+    def spent(self) -> float:
+        """Seconds since it was made."""
+        return min(time.monotonic() - self._wall, time.process_time() - self._processor)
 
 
 def play(idea: Idea, folder: Path, quick: bool = False) -> Played:
@@ -121,24 +152,24 @@ def play(idea: Idea, folder: Path, quick: bool = False) -> Played:
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
         earlier = _earlier(idea, folder, quick)  # again: another process may have been faster
-        started, handler = time.monotonic(), signal.signal(signal.SIGTERM, terminate)
+        clock, handler = _Clock(), signal.signal(signal.SIGTERM, terminate)
         try:
-            return _play(idea, Stage(folder, quick), earlier, started)
+            return _play(idea, Stage(folder, quick), earlier, clock)
         except BaseException:
             if not earlier.get("finished"):
-                spent = earlier.get("seconds", 0.0) + time.monotonic() - started
+                spent = earlier.get("seconds", 0.0) + clock.spent()
                 _write(folder, idea, quick, {"finished": False, "seconds": round(spent, 1)})
             raise
         finally:
             signal.signal(signal.SIGTERM, handler)
 
 
-def _play(idea: Idea, stage: Stage, earlier: JsonObject, started: float) -> Played:
+def _play(idea: Idea, stage: Stage, earlier: JsonObject, clock: "_Clock") -> Played:
     if not earlier:
         _write(stage.folder, idea, stage.quick, {"finished": False, "seconds": 0.0})
     seed_everything(0)
     findings = idea.play(stage)
-    before, spent = earlier.get("seconds", 0.0), time.monotonic() - started
+    before, spent = earlier.get("seconds", 0.0), clock.spent()
     seconds = round(max(before, spent) if earlier.get("finished") else before + spent, 1)
     result = {
         "finished": True,

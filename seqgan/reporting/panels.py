@@ -11,6 +11,7 @@ Equal figures give equal bytes.
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,8 +24,8 @@ from seqgan.core.saved_files import replacing
 from seqgan.reporting.plots import PALETTE as PALETTE
 
 _DPI = 110
-_COLOURS = 96
-"""Of the palette of a file: enough for curves and cartoons, and a third of the bytes."""
+_COLOURS = 128
+"""Of the palette of a file, chosen so that thin lines keep theirs: a third of the bytes."""
 
 
 def panels(
@@ -60,6 +61,12 @@ def show_pictures(panel: Axes, x_NCHW: ArrayLike, columns: int, gap: int = 1) ->
     without_axes(panel)
 
 
+def show_points(panel: Axes, x_N2: ArrayLike, **style: Any) -> None:
+    """Small dots in the plane."""
+    x_N, y_N = np.asarray(x_N2).T
+    panel.scatter(x_N, y_N, **{"s": 3, "linewidths": 0, **style})
+
+
 def without_axes(panel: Axes) -> None:
     """No ticks, no grid, no frame: for pictures."""
     panel.set(xticks=[], yticks=[])
@@ -78,6 +85,6 @@ def save_png(figure: Figure, path: Path) -> None:
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture, such as a sheet of samples, with few colours."""
-    few = picture.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few = picture.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     with replacing(path) as file:
         few.save(file, "PNG", optimize=True)

@@ -7,8 +7,11 @@ import pytest
 from PIL import Image
 
 from seqgan.cli import run
-from seqgan.lectures.idea import Idea, Said
+from seqgan.lectures import command
+from seqgan.lectures.idea import Finding, Idea, Said
 from seqgan.lectures.listing import ideas
+from seqgan.lectures.stage import Stage
+from seqgan.reporting.panels import panels, save_png
 
 IDEAS = ideas()
 
@@ -41,16 +44,28 @@ def two_sentences(text: Said) -> bool:
     return text.en.endswith(".") and text.zh.endswith("。") and text.zh.count("。") == 2
 
 
-def test_lecture_8_says_what_it_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_lecture_says_what_it_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The whole command, in its full form."""
-    assert run(["lecture", "8", "--dir", str(tmp_path / "l")]) == 0
+    def measure(stage: Stage) -> list[Finding]:
+        figure, (panel,) = panels(1, titles=("a curve",))
+        panel.plot([1, 2, 3])
+        save_png(figure, stage.picture("curve"))
+        return [Finding("slope", 1.0, 0.5, 1.5), Finding("rise", 2.0, at_most=1)]
+
+    text = Said("A title", "題目")
+    idea = Idea(90, text, Said("One. Two.", "一。二。"), "y = x", measure)
+    monkeypatch.setattr(command, "find_idea", lambda number: idea)
+    assert run(["lecture", "90", "--dir", str(tmp_path / "l")]) == 0
     *lines, picture = capsys.readouterr().out.splitlines()
-    assert lines[0] == "8. Minimax and non-saturating losses"
-    assert "✗" not in "".join(lines)
-    assert sum(line.startswith("✓") for line in lines) == 4
+    assert lines == [
+        "90. A title",
+        "One. Two.",
+        "    y = x",
+        "✓ slope  1  (0.5 to 1.5)",
+        "✗ rise   2  (at most 1)",
+        "1 of 2 findings did not come out as expected",
+    ]
     with Image.open(picture) as image:
         assert image.format == "PNG"
-    assert Path(picture).stat().st_size < 60_000
-    assert json.loads((tmp_path / "l" / "result.json").read_text())["number"] == 8
+    assert json.loads((tmp_path / "l" / "result.json").read_text())["number"] == 90
