@@ -50,6 +50,7 @@ COLUMNS = 8
 NEIGHBOURS_SHOWN = 12
 INTERPOLATIONS, STEPS = 6, 10
 PLANE_SIDE = 10
+SLIDERS = 8
 
 
 Detect = Callable[[Tensor], Tensor]
@@ -109,7 +110,8 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         return ShownSheet(self._grid(generator, setting))
 
     def sheets(self, generator: DirectGenerator) -> dict[str, Image]:
-        """The grid, interpolations, a plane of the latent space, nearest training pictures."""
+        """The grid, nearest training pictures; of generators with noise interpolations, a plane of
+        the latent space, and sliders."""
         made = {
             "samples": self._grid(generator, DecodingSetting()),
             "neighbours": self._neighbours(generator),
@@ -117,6 +119,7 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         if generator.latent > 1:
             made["interpolation"] = self._interpolation(generator)
             made["latent"] = self._plane(generator)
+            made["sliders"] = self._sliders(generator)
         return made
 
     # ── Measuring ─────────────────────────────────────────────────────────────────────────────
@@ -230,6 +233,15 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         same = None if labels is None else labels.expand(PLANE_SIDE**2, -1)
         x = sheets.plane(self._decoder(generator, same), 0 * z0, u, v, PLANE_SIDE)
         return sheets.grid(to_bytes(x), PLANE_SIDE)
+
+    def _sliders(self, generator: DirectGenerator) -> Image:
+        directions_KL = torch.eye(generator.latent, device=self._device)[:SLIDERS]
+        with isolated(self._seed):
+            z0_L = generator.draw(1)[0]
+        labels = self._shown_labels(1)
+        same = None if labels is None else labels.expand(len(directions_KL) * STEPS, -1)
+        decode = self._decoder(generator, same)
+        return sheets.grid(to_bytes(sheets.sliders(decode, z0_L, directions_KL, STEPS)), STEPS)
 
     def _decoder(
         self, generator: DirectGenerator, labels_NA: Tensor | None

@@ -45,6 +45,10 @@ SHEETS = {
         "learned, equal pictures are a collapse.",
     ),
     "latent": ("Plane of the latent space", "Noise varied evenly along two directions."),
+    "sliders": (
+        "Sliders",
+        "One number of the noise a row, from -3 to 3; the others stay as they are.",
+    ),
     "neighbours": (
         "Nearest training pictures",
         "Generated pictures above the training picture nearest to each: twins would be copies.",

@@ -12,7 +12,7 @@ from seqgan.reporting import html
 from seqgan.reporting.html import render_report
 from seqgan.reporting.runs import Arm, read_run
 
-SHEETS = ("samples", "interpolation", "latent", "neighbours", "translation")
+SHEETS = ("samples", "interpolation", "latent", "sliders", "neighbours", "translation")
 
 
 class Page(HTMLParser):
@@ -57,7 +57,7 @@ def test_every_picture_of_the_folder_is_embedded(tmp_path):
     steps = [b"step 0", b"step 500", b"step 1000"]
     assert page.contents == [*(name.encode() for name in SHEETS), b"animation", *steps]
     kinds = [image["src"].partition(";")[0] for image in page.images]
-    assert kinds == ["data:image/png"] * 5 + ["data:image/gif"] + ["data:image/png"] * 3
+    assert kinds == ["data:image/png"] * 6 + ["data:image/gif"] + ["data:image/png"] * 3
     assert all(other.startswith("#") for other in page.others)
     alts = [image["alt"] for image in page.images]
     assert alts[0] == "a, seed 0: Samples"
