@@ -90,7 +90,7 @@ def test_an_error_proposes_what_would_fit(overrides: dict[str, Any], expected: s
 CRITICS: dict[str, dict[str, Any]] = {
     name: {"name": name}
     for name in tags_of(AnyCriticConfig)
-    if name not in ("hf", "classes")  # a network from outside, and another critic
+    if name not in ("hf", "classes", "auxiliary")  # a network from outside, and another critic
 }
 CRITICS["cnn"] = {"name": "cnn", "widths": [1, 2], "filters": [4, 4]}
 CRITICS["relgan"] = {"name": "relgan", "widths": [2], "filters": [4]}

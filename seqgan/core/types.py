@@ -225,6 +225,8 @@ class Scores:
     q_BTV: Tensor | None = None
     """From critics that score each token of the vocabulary: [:, t] after the tokens before column
     t. `score` is its entry at the token in column t."""
+    log_labels_B: Tensor | None = None
+    """From critics with an auxiliary classifier: log P(labels | x), in nats."""
 
     def per_sample(self) -> Tensor:
         """`score_B`; of scores per step their mean over the steps that count."""

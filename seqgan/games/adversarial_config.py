@@ -267,7 +267,9 @@ class InfillGameConfig(_CriticGameConfig):
         network = cast("Generator", generator.build(with_blanks(space)))
         return InfillingGenerator(network, space)
 
-    def build_critic(self, space: Any, critic: CriticConfig) -> "nn.Module":
+    def build_critic(
+        self, space: Any, critic: CriticConfig, generator: GeneratorConfig
+    ) -> "nn.Module":
         from seqgan.models.infilling import with_blanks
 
         return critic.build(with_blanks(space))

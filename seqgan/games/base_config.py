@@ -46,8 +46,11 @@ class AnyGameConfig(GamePart):
         """
         return generator.build(space, critic)
 
-    def build_critic(self, space: Any, critic: CriticConfig) -> "nn.Module":
-        """What the player `critic` trains, freshly initialised on the CPU."""
+    def build_critic(
+        self, space: Any, critic: CriticConfig, generator: GeneratorConfig
+    ) -> "nn.Module":
+        """What the player `critic` trains against such a generator, freshly initialised on the
+        CPU."""
         return critic.build(space)
 
     def build(self, parts: "GameParts") -> "Game":

@@ -9,6 +9,7 @@ from seqgan.games.adversarial_config import (
     GrowingGameConfig,
     InfillGameConfig,
 )
+from seqgan.games.alpha_config import AlphaGameConfig
 from seqgan.games.critic_alone_config import CriticAloneGameConfig
 from seqgan.games.critic_free_config import (
     AutoencodeGameConfig,
@@ -20,6 +21,7 @@ from seqgan.games.critic_free_config import (
 )
 from seqgan.games.cycle_config import CycleGameConfig
 from seqgan.games.ebft_config import EbftGameConfig
+from seqgan.games.info_config import InfoGameConfig
 from seqgan.games.paired_config import PairedGameConfig
 from seqgan.games.residual_config import ResidualGameConfig
 
@@ -38,6 +40,8 @@ GameConfig = Annotated[
     | AutoencodeGameConfig
     | RegressionGameConfig
     | CycleGameConfig
-    | PairedGameConfig,
+    | PairedGameConfig
+    | InfoGameConfig
+    | AlphaGameConfig,
     ByName(),
 ]

@@ -131,7 +131,9 @@ class PairedGame:
                 made = _translate(each, adversary)
             fake = Batch(made.x, made.mask, each.source.x)
             critic: Any = adversary.critics.module[each.side]
-            loss, found = adversary.criteria[each.side].critic_loss(critic, each.real, fake)
+            loss, found = adversary.criteria[each.side].critic_loss(
+                critic, each.real, fake, adversary.critics.updates
+            )
             losses.append(loss)
             stats |= _prefixed(each, found)
         yield adversary.critics, torch.stack(losses).sum(), stats

@@ -38,7 +38,9 @@ class TranslationGameConfig(AnyGameConfig):
     ) -> "nn.ModuleDict":
         return generator.build_pair(space)
 
-    def build_critic(self, space: Any, critic: CriticConfig) -> "nn.ModuleDict":
+    def build_critic(
+        self, space: Any, critic: CriticConfig, generator: GeneratorConfig
+    ) -> "nn.ModuleDict":
         from torch import nn
 
         spaces = self.critic_spaces(space)

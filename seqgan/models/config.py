@@ -26,6 +26,8 @@ from seqgan.models.generators_config import (
     TransformerGeneratorConfig,
 )
 from seqgan.models.image.config import (
+    AutoencoderCriticConfig,
+    AuxiliaryCriticConfig,
     DcganCriticConfig,
     DcganGeneratorConfig,
     GrowingCriticConfig,
@@ -88,6 +90,8 @@ AnyCriticConfig = Annotated[
     | ResnetCriticConfig
     | R3ganCriticConfig
     | GrowingCriticConfig
-    | PatchCriticConfig,
+    | PatchCriticConfig
+    | AuxiliaryCriticConfig
+    | AutoencoderCriticConfig,
     ByName(),
 ]

@@ -229,11 +229,13 @@ def score_in_chunks(
     masks = [part.mask_BT for part in parts if part.mask_BT is not None]
     features = [part.features_BF for part in parts if part.features_BF is not None]
     actions = [part.q_BTV for part in parts if part.q_BTV is not None]
+    labels = [part.log_labels_B for part in parts if part.log_labels_B is not None]
     return Scores(
         torch.cat([part.score for part in parts]),
         torch.cat(masks) if masks else None,
         torch.cat(features) if features else None,
         torch.cat(actions) if actions else None,
+        torch.cat(labels) if labels else None,
     )
 
 

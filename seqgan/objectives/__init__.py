@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 from seqgan.core.lazy import attach
 
 if TYPE_CHECKING:
+    from seqgan.objectives.auxiliary import Auxiliary as Auxiliary
     from seqgan.objectives.base import Objective as Objective
     from seqgan.objectives.classes import Classes as Classes
     from seqgan.objectives.divergences import Divergence as Divergence
     from seqgan.objectives.f_divergences import FGan as FGan
+    from seqgan.objectives.margin import Margin as Margin
     from seqgan.objectives.mmd import Mmd as Mmd
     from seqgan.objectives.penalties import R1 as R1
     from seqgan.objectives.penalties import R2 as R2

@@ -170,8 +170,64 @@ class ClassesConfig(ObjectiveConfig):
         return Classes()
 
 
+class AuxiliaryConfig(ObjectiveConfig):
+    """A GAN loss, and beside it the log-likelihood of labels that the critic reads off samples
+    (AC-GAN, InfoGAN)."""
+
+    needs: ClassVar[Needs] = (
+        Need("critic", "labels read off samples"),
+        Need("game", "no mismatched pairs", otherwise="set game.mismatched to 0"),
+    )
+
+    name: Literal["auxiliary"] = "auxiliary"
+    divergence: DivergenceName = "non_saturating"
+    """The GAN loss of the scores."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of the labels' log-likelihood, in nats, in both players' losses."""
+    real_labels: bool = True
+    """Whether the critic learns to read the labels of real samples too; false: of generated ones
+    alone, for codes that are drawn (game info)."""
+
+    @property
+    def gives(self) -> Words:
+        words = {"a score to penalise", "rewards of single samples", "rewards with exact gradients"}
+        return frozenset(words if self.real_labels else {*words, "a loss of drawn codes"})
+
+    def build(self) -> "Objective":
+        from seqgan.objectives.auxiliary import Auxiliary
+
+        return Auxiliary(self.divergence, self.weight, self.real_labels)
+
+
+class MarginConfig(ObjectiveConfig):
+    """The critic's score is minus an energy: low for real samples, and for generated ones pushed up
+    as far as a margin (EBGAN)."""
+
+    needs: ClassVar[Needs] = (Need("critic", "energies"),)
+    gives: ClassVar[Words] = frozenset(
+        {"a score to penalise", "rewards of single samples", "rewards with exact gradients"}
+    )
+
+    name: Literal["margin"] = "margin"
+    margin: Annotated[float, Field(gt=0)] = 0.2
+    """Energy beyond which generated samples are left alone, in the critic's units: of an
+    autoencoder the mean squared error per pixel."""
+
+    def build(self) -> "Objective":
+        from seqgan.objectives.margin import Margin
+
+        return Margin(self.margin)
+
+
 AnyObjectiveConfig = Annotated[
-    DivergenceConfig | FGanConfig | MmdConfig | TransportConfig | RankConfig | ClassesConfig,
+    DivergenceConfig
+    | FGanConfig
+    | MmdConfig
+    | TransportConfig
+    | RankConfig
+    | ClassesConfig
+    | AuxiliaryConfig
+    | MarginConfig,
     ByName(),
 ]
 

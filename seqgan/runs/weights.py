@@ -39,7 +39,7 @@ def load_critic(
     player = state["players"].get("critic")
     if player is None or experiment.critic is None:
         return None
-    critic = experiment.game.build_critic(space, experiment.critic)
+    critic = experiment.game.build_critic(space, experiment.critic, experiment.generator)
     for penalty in experiment.penalties:
         penalty.build().prepare(critic)  # spectral norm renames weights
     load_weights(critic, player["module"], "critic")

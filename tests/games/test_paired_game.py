@@ -84,6 +84,14 @@ def test_the_critic_learns_true_pairs_against_translations_under_the_same_source
     torch.testing.assert_close(loss, softplus(-true).mean() + softplus(fake).mean())
 
 
+def test_a_lazy_penalty_is_taken_at_its_turn() -> None:
+    game = make_game(PAIRED, game__directions=["a2b"], penalties=[{"name": "r1", "every": 2}])
+    for taken in (True, False, True):
+        ((player, loss, stats),) = game.updates("critic")
+        player.update(loss)
+        assert ("b/r1" in stats) == taken
+
+
 @pytest.mark.parametrize("critic", ["patch", "dcgan", "mlp"])
 def test_a_critic_of_pairs_sees_a_source_that_does_not_belong(critic: str) -> None:
     shape: dict[str, Any] = {"hidden": 8} if critic == "mlp" else {"width": 4}

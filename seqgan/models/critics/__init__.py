@@ -6,6 +6,8 @@ from seqgan.core.lazy import attach
 
 if TYPE_CHECKING:
     from seqgan.models.critics.action import ActionCritic as ActionCritic
+    from seqgan.models.critics.autoencoder import AutoencoderCritic as AutoencoderCritic
+    from seqgan.models.critics.auxiliary import AuxiliaryCritic as AuxiliaryCritic
     from seqgan.models.critics.classes import ClassesCritic as ClassesCritic
     from seqgan.models.critics.cnn import CnnCritic as CnnCritic
     from seqgan.models.critics.co_occurrence import CoOccurrenceCritic as CoOccurrenceCritic

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Layers
 from seqgan.core.parts import PICTURES, Modalities, Need, Needs, Words
 from seqgan.models import critics, generators
@@ -258,3 +259,49 @@ class PatchCriticConfig(PictureCriticConfig):
 
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
         return critics.PatchTrunk(space, self.width, self.layers)
+
+
+_AnyTrunkConfig = Annotated[DcganCriticConfig | ResnetCriticConfig | PatchCriticConfig, ByName()]
+
+
+class AuxiliaryCriticConfig(CriticConfig):
+    """A critic that does not read labels but says which ones a picture has (AC-GAN)."""
+
+    accepts: ClassVar[Modalities] = frozenset({"pictures"})
+    gives: ClassVar[Words] = frozenset(
+        {"features", "new weights in plain layers", "labels read off samples"}
+    )
+
+    name: Literal["auxiliary"] = "auxiliary"
+    trunk: _AnyTrunkConfig
+    """The critic whose features are read."""
+
+    def build(self, space: "Space") -> "Critic":
+        from seqgan.core.types import ArraySpace
+
+        assert isinstance(space, ArraySpace), f"{self.name} reads pictures"
+        return critics.AuxiliaryCritic(self.trunk.build_trunk(space), space)
+
+
+class AutoencoderCriticConfig(CriticConfig):
+    """An autoencoder, whose error is the energy of a picture: its score is minus that (EBGAN)."""
+
+    accepts: ClassVar[Modalities] = frozenset({"pictures"})
+    gives: ClassVar[Words] = frozenset({"features", "new weights in plain layers", "energies"})
+
+    name: Literal["autoencoder"] = "autoencoder"
+    width: Positive = 16
+    """Feature maps at full size, of a dcgan critic as encoder and a dcgan generator as decoder."""
+    code: Positive = 32
+    """Numbers in the code."""
+
+    def build(self, space: "Space") -> "Critic":
+        from dataclasses import replace
+
+        from seqgan.core.types import ArraySpace
+
+        assert isinstance(space, ArraySpace), f"{self.name} reads pictures"
+        alone = replace(space, label_sizes=(), caption=())
+        trunk = critics.DcganTrunk(alone, self.width, "none")
+        decoder = generators.DcganGenerator(alone, latent=self.code, width=self.width, norm="layer")
+        return critics.AutoencoderCritic(trunk, decoder)
