@@ -16,5 +16,6 @@ MODULES = (
     "conditions",
     "sequences",
     "growing",
+    "zoo",
 )
 """Modules with ideas, by subject; each has `IDEAS`."""

@@ -1,0 +1,118 @@
+"""The family of GANs: what some of its many members change."""
+
+from typing import TYPE_CHECKING
+
+from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.pictures import FEWER, pictures_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seqgan.lectures.stage import Stage
+    from seqgan.runs.saved import SavedRun
+
+NAMES = {"acgan": "AC-GAN", "infogan": "InfoGAN", "ebgan": "EBGAN", "alphagan": "α-GAN"}
+ROWS = 1_000
+SHOWN = 10
+
+
+def classes_read(run: "SavedRun", x_NCHW: "Tensor") -> "Tensor":
+    """The class of each picture, as the run's feature extractor reads it: [N]."""
+    from seqgan.core.pictures import to_bytes
+
+    digits, experiment = pictures_of(run), run.experiment
+    extractor = experiment.evaluation.feature_extractor.build(
+        digits.extractor.x_NCHW, digits.extractor.labels_NA, digits.label_sizes, run.device
+    )
+    return extractor.labels(to_bytes(x_NCHW))[:, 0]
+
+
+def purity(codes_N: "Tensor", classes_N: "Tensor") -> float:
+    """Share of pictures whose class is the most frequent one of their code."""
+    counts = [classes_N[codes_N == code].bincount().max() for code in codes_N.unique()]
+    return float(sum(counts)) / len(codes_N)
+
+
+def shown_codes(values: int, each: int) -> "Tensor":
+    """`codes_N1`: every value `each` times."""
+    import torch
+
+    return torch.arange(values).repeat_interleave(each)[:, None]
+
+
+def _zoo(stage: "Stage") -> list[Finding]:
+    import torch
+
+    from seqgan.core.pictures import to_unit
+    from seqgan.reporting.panels import panels, save_png, show_pictures
+
+    runs = {name: stage.train(f"lectures/36_{name}.yaml", name=name, quick=FEWER) for name in NAMES}
+    told = shown_codes(10, ROWS // 10)
+    torch.manual_seed(0)
+    drawn = {name: runs[name].generator.draw(ROWS) for name in ("acgan", "infogan")}
+    with torch.no_grad():
+        made = {name: runs[name].generator(z, told) for name, z in drawn.items()}
+    read = {name: classes_read(runs[name], x) for name, x in made.items()}
+    test = to_unit(pictures_of(runs["alphagan"]).test.x_NCHW[:ROWS])
+    alpha = runs["alphagan"].generator
+    again = alpha(alpha.encode(test)[0])
+    critic = runs["ebgan"].critic
+    fake = runs["ebgan"].sample_arrays(ROWS)
+    noise = 2 * torch.rand_like(test) - 1
+    energy = {
+        name: float(-critic(x).score.mean())
+        for name, x in {"real": test, "generated": fake, "noise": noise}.items()
+    }
+    figure, axes = panels(2, 2, titles=_titles(), width=2.6, height=1.6)
+    each = ROWS // 10
+    by_code = {name: x.unflatten(0, (10, each))[:, :4] for name, x in made.items()}
+    pictures = [
+        *(x.transpose(0, 1).flatten(0, 1) for x in by_code.values()),
+        fake[: 4 * SHOWN],
+        torch.cat([test[:SHOWN], again[:SHOWN], runs["alphagan"].sample_arrays(2 * SHOWN)]),
+    ]
+    for panel, x in zip(axes, pictures, strict=True):
+        show_pictures(panel, x.cpu(), columns=SHOWN)
+    save_png(figure, stage.picture("zoo"))
+    right = float((read["acgan"] == told[:, 0]).float().mean())
+    error = float((again - test).abs().mean())
+    blank = float((test.mean(0) - test).abs().mean())
+    return [
+        Finding("AC-GAN: digits of the class that was asked for", right, at_least=0.9),
+        Finding(
+            "InfoGAN: digits of their code's main class",
+            purity(told[:, 0], read["infogan"]),
+            at_least=0.3,
+        ),
+        Finding("EBGAN: energy of real digits", energy["real"], at_most=energy["noise"]),
+        Finding("EBGAN: energy of generated digits", energy["generated"]),
+        Finding("EBGAN: energy of noise", energy["noise"]),
+        Finding("α-GAN: error of a digit decoded again", error, at_most=0.7 * blank),
+        Finding("error of the mean digit in its place", blank),
+    ]
+
+
+def _titles() -> tuple[str, ...]:
+    return (
+        "AC-GAN, a class per column",
+        "InfoGAN, a code per column",
+        "EBGAN",
+        "α-GAN: real, decoded, generated",
+    )
+
+
+ZOO = Idea(
+    36,
+    Said("The zoo of GANs", "GAN 動物園"),
+    Said(
+        "Each of the many GANs changes one thing: AC-GAN's critic says the class, InfoGAN's says a "
+        "code that nobody has given, EBGAN's is an autoencoder, and α-GAN adds an encoder to the "
+        "generator. The game of two players stays the same.",
+        "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 要說出沒人給過的編碼，"
+        "EBGAN 的判別器是自編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",
+    ),
+    "AC-GAN, InfoGAN: − w E log P(c | x);   EBGAN: e(x) + max(0, m − e(G(z))),  e = ‖x − D(E(x))‖²",
+    _zoo,
+)
+
+IDEAS: tuple[Idea, ...] = (ZOO,)

@@ -1,0 +1,21 @@
+"""The zoo of GANs: that it runs, and what it measures."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqgan.lectures.stage import play
+from seqgan.lectures.zoo import ZOO, purity, shown_codes
+
+
+def test_the_quick_form_measures_and_draws(tmp_path: Path) -> None:
+    played = play(ZOO, tmp_path / "lecture", quick=True)
+    assert any(finding.expected for finding in played.findings)
+    assert played.pictures[0].exists()
+
+
+def test_purity_is_the_share_of_main_classes() -> None:
+    codes = shown_codes(2, 4)[:, 0]
+    assert purity(codes, torch.tensor([3, 3, 3, 1, 2, 2, 5, 5])) == pytest.approx(5 / 8)
+    assert purity(codes, codes + 4) == 1
