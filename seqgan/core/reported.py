@@ -89,17 +89,31 @@ FEWEST_EFFECTIVE = 100
 50 of them, and where it fails the gain was too high."""
 
 
+FEWEST_SENTENCES = 100
+"""With fewer held-out sentences, to fit to or to measure on, a gain that is not to be told from 0
+says little about the critic: an interval of .1 nats per sentence takes about a hundred."""
+
+
 def critic_sentence(
-    gain: float, low: float, high: float, effective: float, alpha_at_limit: bool = False
+    gain: float,
+    low: float,
+    high: float,
+    effective: float,
+    alpha_at_limit: bool = False,
+    sentences: tuple[int, int] | None = None,
 ) -> str:
     """What a critic is worth, by its certificate with the 95 % interval, in nats per sentence.
 
     `effective`: how many samples the weights leave effective. `alpha_at_limit`: the logits are a
-    small part of a log density ratio, as those of a critic on shuffled labels are.
+    small part of a log density ratio, as those of a critic on shuffled labels are. `sentences`: how
+    many there were for validation and for the test.
     """
     verb, sign = ("raises", -1) if high < 0 else ("lowers", 1)
     by = f"{sign * gain:.3f} ± {(high - low) / 2:.3f}"
     doubt = ": not to be told from 0" if low <= 0 <= high else ""
+    if doubt and sentences is not None and min(sentences) < FEWEST_SENTENCES:
+        valid, test = sentences
+        doubt = f": too few sentences to tell, {valid} for validation and {test} for the test"
     few = (
         f"; its weights leave only {effective:.0f} effective samples, so that the gain may be lower"
         if effective < FEWEST_EFFECTIVE

@@ -178,6 +178,8 @@ class Worth:
     scored: Scored
     """Test sentences and the samples that are not those of the fit."""
     f_fake_M: Tensor
+    sentences: tuple[int, int]
+    """Held-out sentences that the calibration was fitted to, and that it was measured on."""
 
     @property
     def log_z(self) -> float:
@@ -227,6 +229,7 @@ def measure_worth(
         certificate(f_real_N, f_fake_M, held_out.tokens, calibration.limits),
         held_out,
         f_fake_M,
+        (len(fitted_to.d_real_N), len(held_out.d_real_N)),
     )
 
 

@@ -11,23 +11,25 @@ identity is that of Donsker & Varadhan, which holds for every bounded f.) It is 
 held-out negative log-likelihood, and no normaliser has to be known: both terms are means over
 sentences that f was not fitted to, and over fresh samples of G.
 
-α ≥ 0 and β maximise the same expression on validation sentences and samples; it is concave in them.
-c makes log mean e^f = 0 there, so that f is a log density ratio and B bounds that ratio.
+α ≥ 0 and β come from validation sentences and samples, where the same expression is concave in
+them: those of which it is surest (`_Fit`), first β alone and then, beside that control, α with β.
+Without evidence they are 0, so that a critic on few sentences does next to no harm. c makes log
+mean e^f = 0 there, so that f is a log density ratio and B bounds that ratio.
 
 `resampling_gain` is about a sampler that draws n samples of G and keeps one by weights e^f. Its own
 likelihood has the lower bound of Lawson et al. 2019 (*Energy-inspired models*):
 
     log G_n(x) ≥ log G(x) + E log[ n·e^{f(x)} / (e^{f(x)} + Σ_{j<n} e^{f(x_j)}) ],   x_j from G
 
-Deviations from Deng et al. 2020, who take f = d: α and β are fitted, so that an overconfident
-critic does no harm and a temperature of whole sentences is a special case; f is clipped, from above
-at what 1 of 100 validation sentences exceed, so that rejection and the certificate have bounds; the
-gain is measured in place of bounds on the perplexity.
+Deviations from Deng et al. 2020, who take f = d: α and β are fitted, so that an overconfident or
+useless critic does no harm and a temperature of whole sentences is a special case; f is clipped,
+from above at what 1 of 100 validation sentences exceed, so that rejection and the certificate have
+bounds; the gain is measured in place of bounds on the perplexity.
 
 Numbers of whole sentences, in nats; all computed in float64 on the CPU. Intervals have 95 %.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
@@ -47,6 +49,9 @@ MOST_ALPHA = 2.0
 """A critic that has learned the log ratio has α ≈ 1, an overconfident one less. The tiny logits of
 one that has learned nothing are a random feature, of which a large α would make something."""
 _NEWTON_STEPS, _HALVINGS, _BISECTIONS = 50, 30, 80
+_MOST_HALVINGS = 60
+_LEAST_ERROR = 1e-12 * torch.eye(2, dtype=torch.float64)
+"""Of a slope: that of numbers which do not vary has none."""
 _BINS = 10
 
 Limits = tuple[float, float]
@@ -105,14 +110,11 @@ def calibrate(
     fake_MK = _columns(d_fake_M, logg_fake_M)
     scale_K = fake_MK.std(0, correction=0)
     scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)
-    real_NK, fake_MK = real_NK / scale_K, fake_MK / scale_K
-    most = MOST_ALPHA * float(scale_K[0])
-    weights_K = torch.zeros(2, dtype=torch.float64)
+    fit = _Fit(real_NK / scale_K, fake_MK / scale_K)
+    weights_K = fit.surest(torch.zeros(2, dtype=torch.float64), torch.tensor([False, True]))
     if use_critic:
-        weights_K = _best_weights(real_NK, fake_MK, weights_K, torch.tensor([True, True]))
-    if not use_critic or not 0 <= weights_K[0] <= most:
-        border_K = torch.tensor([most if weights_K[0] > most else 0.0, 0.0], dtype=torch.float64)
-        weights_K = _best_weights(real_NK, fake_MK, border_K, torch.tensor([False, True]))
+        weights_K = _with_critic(fit, weights_K, MOST_ALPHA * float(scale_K[0]))
+    real_NK, fake_MK = fit.real_NK, fit.fake_MK
     raw_real_N, raw_fake_M = real_NK @ weights_K, fake_MK @ weights_K
     highest = float(raw_real_N.quantile(1 - _ABOVE_CEILING))
     offset = _offset(raw_fake_M.clamp(max=highest), clip)
@@ -127,34 +129,97 @@ def _columns(d_N: Tensor, logg_N: Tensor | None) -> Tensor:
     return torch.stack([d_N, torch.zeros_like(d_N) if logg_N is None else logg_N.cpu().double()], 1)
 
 
-def _best_weights(real_NK: Tensor, fake_MK: Tensor, weights_K: Tensor, free_K: Tensor) -> Tensor:
-    """argmax E_p[w·x] − log E_G[e^{w·x}] over the free weights; the others stay as they are.
+def _with_critic(fit: "_Fit", control_K: Tensor, most: float) -> Tensor:
+    """The weights with the critic's, between 0 and `most`; those without it where it adds nothing
+    that is sure."""
+    weights_K = fit.surest(control_K, torch.tensor([True, True]))
+    if weights_K[0] <= 0:
+        return control_K
+    if weights_K[0] <= most:
+        return weights_K
+    border_K = torch.stack([torch.tensor(most, dtype=torch.float64), weights_K[1]])
+    return fit.climb(border_K, control_K, torch.tensor([False, True]))
 
-    By Newton's method with halved steps. A penalty of |w|²/2N, which is small beside the error of
-    the estimate, keeps the maximum finite where the samples are separable.
+
+class _Fit:
+    """The weights w whose gain over a control w₀ is the surest: its 95 % interval has the largest
+    lower end,
+
+        E_p[w·x] − log E_G[e^{w·x}] − 1.96 √((w − w₀)ᵀ B (w − w₀))
+
+    with B the covariance of the slope at w₀: of the means over sentences, and over samples by their
+    weights. That is the control itself where the slope is not to be told from 0. A penalty of
+    |w|²/2N, which is small beside the error, keeps w finite where the samples are separable.
     """
-    mean_K, penalty = real_NK.mean(0), 1 / len(real_NK)
 
-    def value(w_K: Tensor) -> float:
-        return float(mean_K @ w_K - log_mean_exp(fake_MK @ w_K) - penalty / 2 * w_K @ w_K)
+    def __init__(self, real_NK: Tensor, fake_MK: Tensor) -> None:
+        self.real_NK, self.fake_MK = real_NK, fake_MK
+        self._mean_K = real_NK.mean(0)
+        self._ridge_KK = torch.eye(2, dtype=torch.float64) / len(real_NK)
 
-    for _ in range(_NEWTON_STEPS):
-        share_M = (fake_MK @ weights_K).softmax(0)
-        tilted_K = share_M @ fake_MK
-        centred_MK = fake_MK - tilted_K
-        hessian_KK = centred_MK.T @ (share_M[:, None] * centred_MK)
-        hessian_KK += penalty * torch.eye(2, dtype=torch.float64)
-        slope_K = torch.where(free_K, mean_K - tilted_K - penalty * weights_K, 0.0)
-        hessian_KK[~free_K, :] = hessian_KK[:, ~free_K] = 0
-        hessian_KK[~free_K, ~free_K] = 1
-        step_K = torch.linalg.solve(hessian_KK, slope_K)
-        before = value(weights_K)
-        scales = (0.5**halving for halving in range(_HALVINGS))
-        scale = next((s for s in scales if value(weights_K + s * step_K) > before), 0.0)
-        weights_K = weights_K + scale * step_K
-        if scale == 0 or float(slope_K @ step_K) < 1e-14:
-            break
-    return weights_K
+    def surest(self, control_K: Tensor, free_K: Tensor) -> Tensor:
+        """The maximum over the free weights; the others are those of the control."""
+        slope_K, _ = self._slope_and_curvature(control_K)
+        slope_K = torch.where(free_K, slope_K, 0.0)
+        error_KK = self._error_of_slope(control_K)
+        towards_K = torch.linalg.solve(_only(error_KK, free_K), slope_K)
+        if float(slope_K @ towards_K) <= _NORMAL_QUANTILE**2:
+            return control_K
+        value = self._value(control_K, error_KK)
+        steps = (control_K + 0.5**halving * towards_K for halving in range(_MOST_HALVINGS))
+        start_K = next((w_K for w_K in steps if value(w_K) > value(control_K)), control_K)
+        return control_K if start_K is control_K else self.climb(start_K, control_K, free_K)
+
+    def climb(self, weights_K: Tensor, control_K: Tensor, free_K: Tensor) -> Tensor:
+        """The maximum over the free weights, by Newton's method with halved steps; it begins at
+        weights other than the control's."""
+        error_KK = self._error_of_slope(control_K)
+        value = self._value(control_K, error_KK)
+        for _ in range(_NEWTON_STEPS):
+            slope_K, curvature_KK = self._slope_and_curvature(weights_K)
+            away_K = error_KK @ (weights_K - control_K)
+            size = float((weights_K - control_K) @ away_K) ** 0.5
+            slope_K = torch.where(free_K, slope_K - _NORMAL_QUANTILE * away_K / size, 0.0)
+            of_norm_KK = error_KK / size - torch.outer(away_K, away_K) / size**3
+            curvature_KK = curvature_KK + _NORMAL_QUANTILE * of_norm_KK
+            step_K = torch.linalg.solve(_only(curvature_KK, free_K), slope_K)
+            before = value(weights_K)
+            scales = (0.5**halving for halving in range(_HALVINGS))
+            scale = next((s for s in scales if value(weights_K + s * step_K) > before), 0.0)
+            weights_K = weights_K + scale * step_K
+            if scale == 0 or float(slope_K @ step_K) < 1e-14:
+                break
+        return weights_K
+
+    def _value(self, control_K: Tensor, error_KK: Tensor) -> Callable[[Tensor], float]:
+        def value(w_K: Tensor) -> float:
+            gain = self._mean_K @ w_K - log_mean_exp(self.fake_MK @ w_K)
+            away_K = w_K - control_K
+            doubt = _NORMAL_QUANTILE * (away_K @ error_KK @ away_K).sqrt()
+            return float(gain - w_K @ self._ridge_KK @ w_K / 2 - doubt)
+
+        return value
+
+    def _slope_and_curvature(self, weights_K: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the gain: its gradient, and minus its matrix of second derivatives."""
+        share_M = (self.fake_MK @ weights_K).softmax(0)
+        tilted_K = share_M @ self.fake_MK
+        centred_MK = self.fake_MK - tilted_K
+        curvature_KK = centred_MK.T @ (share_M[:, None] * centred_MK) + self._ridge_KK
+        return self._mean_K - tilted_K - self._ridge_KK @ weights_K, curvature_KK
+
+    def _error_of_slope(self, weights_K: Tensor) -> Tensor:
+        """B: the covariance of the gradient of the gain over draws of sentences and samples."""
+        share_M = (self.fake_MK @ weights_K).softmax(0)
+        centred_MK = share_M[:, None] * (self.fake_MK - share_M @ self.fake_MK)
+        rows = len(self.real_NK)
+        return self.real_NK.T.cov() / rows + centred_MK.T @ centred_MK + _LEAST_ERROR
+
+
+def _only(matrix_KK: Tensor, free_K: Tensor) -> Tensor:
+    """The matrix on the free coordinates, the identity on the others."""
+    kept_KK = matrix_KK * free_K * free_K[:, None]
+    return kept_KK + torch.diag((~free_K).double())
 
 
 def _offset(raw_M: Tensor, clip: float) -> float:

@@ -133,7 +133,12 @@ def evaluate_correction(
     own = worth.critic
     found = {
         "sentence": critic_sentence(
-            own.gain, own.low, own.high, worth.effective_samples, worth.alpha_at_limit
+            own.gain,
+            own.low,
+            own.high,
+            worth.effective_samples,
+            worth.alpha_at_limit,
+            worth.sentences,
         ),
         "certificate": asdict(own),
         "corrected": asdict(worth.corrected),

@@ -109,6 +109,18 @@ def test_what_a_critic_is_worth(gain: float, effective: float, sentence: str) ->
     assert critic_sentence(gain, gain - 0.01, gain + 0.01, effective) == f"the critic {sentence}"
 
 
+def test_few_sentences_are_said_to_be_too_few_to_tell() -> None:
+    told = "lowers held-out nll by 0.002 ± 0.010 nats per sentence (95 %): "
+    for sentences in ((25, 400), (400, 25)):
+        found = critic_sentence(0.002, -0.008, 0.012, 2_000, sentences=sentences)
+        valid, test = sentences
+        few = f"too few sentences to tell, {valid} for validation and {test} for the test"
+        assert found == f"the critic {told}{few}"
+    many = critic_sentence(0.002, -0.008, 0.012, 2_000, sentences=(400, 400))
+    assert many.endswith("not to be told from 0")
+    assert critic_sentence(0.2, 0.1, 0.3, 2_000, sentences=(25, 25)).endswith("(95 %)")
+
+
 def test_a_critic_of_tiny_logits_is_said_to_have_learned_little() -> None:
     said = "it has learned little, and random features may gain as much"
     assert critic_sentence(0.005, 0.003, 0.007, 2_000, alpha_at_limit=True).endswith(said)

@@ -245,7 +245,7 @@ def test_known_tokens_carry_the_whole_correction(
     tmp_path: Path, test: str, tokens: int, known: int
 ) -> None:
     """A sentence that was cut has no end token, and here ends in `<unk>`."""
-    lines = {"train": "a b\na b a b\n" * 20, "valid": "a b a b\n" * 9 + "a c\n"}
+    lines = {"train": "a b\na b a b\n" * 200, "valid": "a b a b\n" * 180 + "a c\n" * 20}
     lines["test"] = f"{test}\n" * 10
     for name, content in lines.items():
         (tmp_path / name).write_text(content)
@@ -257,7 +257,7 @@ def test_known_tokens_carry_the_whole_correction(
     evaluator = task.evaluator
     assert isinstance(evaluator, TextEvaluator)
     generator = build_generating_module(experiment, task.space).eval()
-    worth = measure_worth(evaluator, generator, Lengths(), 40, CLIP)
+    worth = measure_worth(evaluator, generator, Lengths(), 400, CLIP)
     assert worth is not None
     plain = evaluator.generated(generator, "test", 40, DecodingSetting())
     row = corrected_rows(evaluator, generator, Lengths(), worth, 40, 16)[0].metrics

@@ -636,7 +636,7 @@ def test_distillation_moves_a_generator_towards_the_truth() -> None:
     game, task = make({**CONVERGED, "game.resample": 8})
     visit(game, "mle", 25)
     visit(game, "critic", 150)
-    assert visit(game, "distill", 40) == {"distilled"}
+    assert visit(game, "distill", 60) == {"distilled"}
     assert task.sequences is not None
     assert task.sequences.log_density is not None
     ids_RT, mask_RT = all_sequences(8, 4), torch.ones(4_096, 4, dtype=torch.bool)
