@@ -112,8 +112,9 @@ def _growing(stage: "Stage") -> list[Finding]:
         name: generator(way(*ends, t_T).flatten(0, 1)).unflatten(0, (_WALKS, _STEPS))
         for name, way in ways.items()
     }
+    shown = torch.linspace(0, _STEPS - 1, _COLUMNS).round().long()
     rows = _rows_of_sheets(run.folder / "samples", run.experiment)
-    rows += [(f"{name} between two draws", to_bytes(x[0, ::3])) for name, x in walks.items()]
+    rows += [(f"{name} between two draws", to_bytes(x[0, shown])) for name, x in walks.items()]
     figure, axes = panels(1, len(rows), titles=[text for text, _ in rows], width=5.2, height=0.85)
     for panel, (_, x_NCHW) in zip(axes, rows, strict=True):
         show_pictures(panel, x_NCHW.float() / 127.5 - 1, columns=_COLUMNS)
