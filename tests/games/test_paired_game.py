@@ -185,6 +185,28 @@ def test_another_number_of_pictures_is_refused() -> None:
         build_task(tiny_experiment(tree), CPU, None)
 
 
+FACADES = Path(__file__).parents[3] / "shared/data/images/facades128/facades128.npz"
+
+
+@pytest.mark.skipif(not FACADES.exists(), reason="the CMP facades are not here")
+def test_facades_are_made_of_their_labels(tmp_path: Path) -> None:
+    """Two folders, photos and coloured maps of windows and doors, as people have them."""
+    archive = np.load(FACADES)
+    maps = archive["label_palette"][archive["label_train"][:40]]
+    tree = aligned(tmp_path, [], [])
+    for side, pictures in (("a", maps), ("b", archive["photo_train"][:40])):
+        for row, picture in enumerate(pictures):
+            Image.fromarray(picture).save(tmp_path / side / f"{row:03d}.png")
+    game = make_game({**tree, "data.b.size": 32})
+    (a2b, _) = game._next_pairs()
+    assert a2b.target.x.shape == a2b.source.x.shape == (8, 3, 32, 32)
+    first = float(one(game, "mle")[0])
+    for _ in range(25):
+        ((player, loss, _),) = game.updates("mle")
+        player.update(loss)
+    assert float(loss) < 0.9 * first
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
