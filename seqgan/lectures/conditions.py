@@ -56,8 +56,9 @@ def right_caption_wins(run: "SavedRun") -> float:
 def _captions(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
-    told = stage.train(CAPTIONS, name="mismatched", quick=FEWER)
-    alone = stage.train(CAPTIONS, "game.mismatched=0", name="matched", quick=FEWER)
+    small = (*FEWER, "data.size=16")
+    told = stage.train(CAPTIONS, name="mismatched", quick=small)
+    alone = stage.train(CAPTIONS, "game.mismatched=0", name="matched", quick=small)
     figure, axes = panels(2, 2, titles=PROMPTS, width=2.7, height=0.75)
     for panel, prompt in zip(axes, PROMPTS, strict=True):
         show_pictures(panel, told.sample_arrays(SHOWN, prompt=prompt).cpu(), columns=SHOWN)
