@@ -13,6 +13,7 @@ MODULES = (
     "transport",
     "modes",
     "scores",
+    "comparisons",
     "conditions",
     "sequences",
     "growing",

@@ -1,0 +1,176 @@
+"""Ideas that set GANs beside each other and beside a VAE."""
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.modes import FEW_PICTURES, FEW_POINTS, measured
+
+if TYPE_CHECKING:
+    from seqgan.lectures.stage import Stage
+    from seqgan.runs.saved import SavedRun
+
+GAUSSIANS = "lectures/16_gaussians.yaml"
+DIGITS = "lectures/digits.yaml"
+_ALONE = ("critic=null", "objective=null", "penalties=[]", "estimator=null")
+VAE_OF_POINTS = (
+    "game={name: autoencode, decoder_std: 0.0177}",  # the data's own
+    "encoder={name: mlp, hidden: 128, layers: 3}",
+    *_ALONE,
+    "schedule=[{repeat: 6000, phases: {reconstruct: 1}}]",
+)
+VAE_OF_DIGITS = (
+    "game={name: autoencode, decoder_std: 0.3}",
+    "encoder={name: dcgan, width: 16}",
+    *_ALONE,
+    "schedule=[{repeat: 1500, phases: {reconstruct: 1}}]",
+)
+"""A VAE in place of the GAN, with about as much computation."""
+
+# ── 16: VAE and GAN ───────────────────────────────────────────────────────────────────────────
+
+
+def sharpness(run: "SavedRun", samples: int) -> float:
+    """The variance of the Laplacian of a run's samples, as a share of that of real pictures."""
+    from seqgan.core.pictures import to_unit
+    from seqgan.data.picture_config import PictureDataConfig
+    from seqgan.metrics.sharpness import laplacian_variance
+
+    data = run.experiment.data
+    assert isinstance(data, PictureDataConfig), "a run on pictures"
+    real_NCHW = to_unit(data.build_pictures().test.x_NCHW)
+    return laplacian_variance(run.sample_arrays(samples)) / laplacian_variance(real_NCHW)
+
+
+def _smears(stage: "Stage") -> list[Finding]:
+    from seqgan.data.points import Mixture
+    from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
+
+    points = {
+        "WGAN-GP": stage.train(GAUSSIANS, name="points-gan", quick=FEW_POINTS),
+        "VAE": stage.train(GAUSSIANS, *VAE_OF_POINTS, name="points-vae", quick=FEW_POINTS),
+    }
+    digits = {
+        "GAN": stage.train(DIGITS, name="digits-gan", quick=FEW_PICTURES),
+        "VAE": stage.train(DIGITS, *VAE_OF_DIGITS, name="digits-vae", quick=FEW_PICTURES),
+    }
+    found = {name: measured(run) for name, run in points.items()}
+    sharp = {name: sharpness(run, 64 if stage.quick else 1_000) for name, run in digits.items()}
+    figure, axes = panels(2, 2, width=2.9, height=2.9)
+    centres_K2 = Mixture("grid", 0.0177).centres_K2
+    for panel, (name, run) in zip(axes[:2], points.items(), strict=True):
+        panel.plot(*centres_K2.T, "x", color=PALETTE[3], markersize=5)
+        panel.plot(*run.sample_arrays(1_500).T, "o", color=PALETTE[0], markersize=1.2, alpha=0.5)
+        panel.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), xticks=[], yticks=[], aspect="equal")
+        panel.set_title(f"{name}: {found[name]['high_quality']:.0%} hit", fontsize=10)
+    for panel, (name, run) in zip(axes[2:], digits.items(), strict=True):
+        show_pictures(panel, run.sample_arrays(36), columns=6)
+        panel.set_title(f"{name}: sharpness {sharp[name]:.2f} of real", fontsize=10)
+    save_png(figure, stage.picture("smears"))
+    gan, vae = found["WGAN-GP"], found["VAE"]
+    return [
+        Finding("WGAN-GP: Gaussians hit, of 25", gan["modes"], 25, 25),
+        Finding("WGAN-GP: share of points that hit", gan["high_quality"], at_least=0.8),
+        Finding("VAE: share of points that hit", vae["high_quality"], at_most=0.5),
+        Finding("digits, GAN: sharpness / real", sharp["GAN"], at_least=0.7),
+        Finding("digits, VAE / GAN: sharpness", sharp["VAE"] / sharp["GAN"], at_most=0.8),
+    ]
+
+
+SMEARS = Idea(
+    16,
+    Said("A VAE smears, a GAN hits", "VAE 會糊成一片，GAN 打得準"),
+    Said(
+        "A VAE's decoder answers a code that could stand for two Gaussians with a point between "
+        "them, and for two strokes with grey: that costs little squared error. A GAN's critic "
+        "sees that no real sample looks like this, so the generator has to decide for one.",
+        "VAE 的解碼器遇到可能對應兩個高斯的編碼，就輸出兩者之間的點，遇到兩種筆畫就輸出灰色，"
+        "因為這樣平方誤差很小。"
+        "GAN 的判別器會看出真實資料沒有這種樣本，逼生成器選定其中一個。",
+    ),
+    "min E‖x − G(z)‖² / 2σ² + KL(q(z | x) ‖ N(0, I))   against   min_G max_D V(G, D)",
+    _smears,
+)
+
+# ── 17: are GANs created equal? ───────────────────────────────────────────────────────────────
+
+RATES: tuple[str, ...] = ("2e-4", "1e-3", "4e-3")
+METHODS: dict[str, tuple[str, ...]] = {
+    "non-saturating": (),
+    "LSGAN": ("objective.name=lsgan",),
+    "WGAN-GP": (
+        "objective.name=wgan",
+        "penalties=[{name: gradient_penalty, weight: 10.0}]",
+    ),
+    "VAE": VAE_OF_DIGITS,
+}
+_SHORT = "schedule=[{repeat: 600, phases: {critic: 1, generator: 1}}]"
+_SHORT_VAE = "schedule=[{repeat: 1200, phases: {reconstruct: 1}}]"
+
+
+def fids(stage: "Stage", method: str, rates: tuple[str, ...]) -> list[float]:
+    """The FID of a method at each learning rate of both players."""
+    found = []
+    for rate in rates:
+        players = [f"players.generator.lr={rate}", f"players.critic.lr={rate}"]
+        length = _SHORT_VAE if method == "VAE" else _SHORT
+        name = f"{method.lower()}-{rate}"
+        overrides = (*METHODS[method], length, *players)
+        run = stage.train(DIGITS, *overrides, name=name, quick=FEW_PICTURES)
+        found.append(measured(run)["fid"])
+    return found
+
+
+def spread(values: list[float]) -> float:
+    """How many times the least is in the largest."""
+    return max(values) / min(values)
+
+
+def _equal(stage: "Stage") -> list[Finding]:
+    from seqgan.reporting.panels import PALETTE, panels, save_png
+
+    rates, methods = RATES, list(METHODS)
+    if stage.quick:
+        rates, methods = RATES[:1], ["LSGAN", "VAE"]
+    found = {method: fids(stage, method, rates) for method in methods}
+    figure, (panel,) = panels(1, width=5.4, height=3.0)
+    drawn = panel.boxplot(list(found.values()), whis=(0, 100), showcaps=False, patch_artist=True)
+    for place, (box, values) in enumerate(zip(drawn["boxes"], found.values(), strict=True)):
+        box.set(facecolor=PALETTE[place], alpha=0.3)
+        places = [place + 1] * len(values)
+        panel.plot(places, values, "o", color=PALETTE[place], markersize=5)
+    panel.set_xticks(range(1, len(found) + 1), list(found))
+    panel.set_yscale("log")
+    panel.set_ylabel("FID, lower is better")
+    panel.set_title("each point one learning rate", fontsize=10)
+    save_png(figure, stage.picture("equal"))
+    gans = {method: values for method, values in found.items() if method != "VAE"}
+    best = {method: min(values) for method, values in found.items()}
+    settings = median(spread(values) for values in gans.values())
+    objectives = spread([best[method] for method in gans])
+    return [
+        *(Finding(f"{method}: best FID", value) for method, value in best.items()),
+        Finding("FID between settings of a GAN, largest / least", settings),
+        Finding("best FID between GANs, largest / least", objectives),
+        Finding("settings / objectives", settings / objectives, at_least=1.0),
+        Finding("VAE / best GAN: best FID", best["VAE"] / min(best[m] for m in gans), at_least=1.0),
+        Finding("VAE: largest / least over settings", spread(found["VAE"]), at_most=settings),
+    ]
+
+
+EQUAL = Idea(
+    17,
+    Said("Are GANs created equal?", "各種 GAN 其實差不多？"),
+    Said(
+        "Given the best of their settings, GANs with different losses reach about the same FID, "
+        "and the spread between settings of one of them is larger than that between losses. A VAE "
+        "depends less on its settings, and its best is worse than theirs.",
+        "只要各自調到最好的參數，不同損失函數的 GAN 能達到的 FID 差不多，同一種 "
+        "GAN 換參數的差距反而比換損失函數更大。"
+        "VAE 對參數比較不敏感，但最好的結果也比 GAN 差。",
+    ),
+    "FID(objective, setting): spread over settings against spread over objectives",
+    _equal,
+)
+
+IDEAS: tuple[Idea, ...] = (SMEARS, EQUAL)
