@@ -15,6 +15,8 @@ MODULES = (
     "scores",
     "comparisons",
     "conditions",
+    "unpaired",
+    "structure",
     "sequences",
     "growing",
     "zoo",

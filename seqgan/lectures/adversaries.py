@@ -49,7 +49,7 @@ def _alternation(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png
 
     few = ("data.source.train=64", "data.source.extractor=64", "data.source.test=64")
-    digits = stage.build("lectures/09_digits.yaml", *few, "data.source.valid=64")[2]
+    digits = stage.build("lectures/06_digits.yaml", *few, "data.source.valid=64")[2]
     in_critic_turn = changed_tensors(digits, "critic")
     in_generator_turn = changed_tensors(digits, "generator")
 

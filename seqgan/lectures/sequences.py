@@ -163,17 +163,16 @@ def _cipher(stage: "Stage") -> list[Finding]:
     from seqgan.tasks.cipher.config import CipherDataConfig
 
     few = ("data.train=64", "data.valid=16", "data.test=16")
-    config = "cipher/substitution.yaml"
-    run = stage.train(config, "train.threads=1", name="cycle", quick=few)
-    alone = ("game.adversarial_weight=0", "schedule=[{repeat: 300, phases: {generator: 1}}]")
-    deaf = stage.train(config, "train.threads=1", *alone, name="no_critic", quick=few)
+    run = stage.train("lectures/34_cipher.yaml", name="critic", quick=few)
+    alone = ("game.adversarial_weight=0", "schedule=[{repeat: 200, phases: {generator: 1}}]")
+    deaf = stage.train("lectures/34_cipher.yaml", *alone, name="no_critic", quick=few)
 
     data = run.experiment.data
     assert isinstance(data, CipherDataConfig)
     key_V = torch.from_numpy(data.build_table()[0])
     figure, (table, text) = panels(2, titles=("the table it has learned", "a line, deciphered"))
     belief_VV = run.generator["b2a"].table_PUV[0].softmax(-1)[key_V]
-    table.imshow(belief_VV, cmap="Blues", vmin=0, vmax=1)
+    table.imshow(belief_VV.numpy(), cmap="Blues", vmin=0, vmax=1)
     letters = [letter.replace(" ", "␣") for letter in LETTERS]
     table.set(xlabel="read as", ylabel="cipher of", xticks=range(27), yticks=range(27))
     table.set_xticklabels(letters, fontsize=5)
