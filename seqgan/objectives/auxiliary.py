@@ -3,10 +3,11 @@
     critic      minimises  L_GAN − w (E_real log P(c | x) + E_generated log P(c | x))
     generator   raises     r_GAN + w log P(c | x),   x = G(z, c)
 
-P(c | x) is read off a sample by a head beside the critic's score, which does not depend on c. With
-c drawn by the game instead of read from the data, and without the term of real samples
-(`real_labels` false), this is InfoGAN: E log P(c | G(z, c)) + H(c) bounds the mutual information of
-code and sample from below (Barber & Agakov 2003).
+P(c | x) is read off a sample by a head beside the critic's score, which does not depend on c. The
+term of generated samples lets both players agree on marks of a class that no real sample has;
+`labels_of` real leaves it out. With c drawn by the game instead of read from the data, and without
+the term of real samples (`labels_of` generated), this is InfoGAN: E log P(c | G(z, c)) + H(c)
+bounds the mutual information of code and sample from below (Barber & Agakov 2003).
 
 Deviations. InfoGAN updates P with the generator; here it learns in the critic's update, from the
 same loss, and the generator follows. Categorical codes only.
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from seqgan.core.types import Scores
 from seqgan.objectives.base import shared_out
-from seqgan.objectives.config import DivergenceName
+from seqgan.objectives.config import DivergenceName, LabelsOf
 from seqgan.objectives.divergences import Divergence
 
 
@@ -30,11 +31,11 @@ class Auxiliary:
         self,
         divergence: DivergenceName = "non_saturating",
         weight: float = 1.0,
-        real_labels: bool = True,
+        labels_of: LabelsOf = "both",
     ) -> None:
         self._gan = Divergence(divergence)
         self._weight = weight
-        self._real_labels = real_labels
+        self._labels_of = labels_of
 
     @property
     def needs_real(self) -> bool:
@@ -43,10 +44,13 @@ class Auxiliary:
 
     def critic_loss(self, real: Scores, *fakes: Scores, shares: Sequence[float] = (1.0,)) -> Tensor:
         """A scalar."""
-        surprise = shared_out([-log_labels(fake).mean() for fake in fakes], shares)
-        if self._real_labels:
-            surprise = surprise - log_labels(real).mean()
-        return self._gan.critic_loss(real, *fakes, shares=shares) + self._weight * surprise
+        loss = self._gan.critic_loss(real, *fakes, shares=shares)
+        if self._labels_of != "real":
+            of_fakes = [-log_labels(fake).mean() for fake in fakes]
+            loss = loss + self._weight * shared_out(of_fakes, shares)
+        if self._labels_of != "generated":
+            loss = loss - self._weight * log_labels(real).mean()
+        return loss
 
     def reward(self, fake: Scores, real: Scores | None = None) -> Tensor:
         """Of each sample: [R]."""

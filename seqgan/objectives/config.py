@@ -18,6 +18,7 @@ DivergenceName = Literal[
     "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
 ]
 FDivergenceName = Literal["kl", "reverse_kl", "pearson", "hellinger", "js", "gan"]
+LabelsOf = Literal["both", "real", "generated"]
 RewardName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
@@ -184,19 +185,21 @@ class AuxiliaryConfig(ObjectiveConfig):
     """The GAN loss of the scores."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Weight of the labels' log-likelihood, in nats, in both players' losses."""
-    real_labels: bool = True
-    """Whether the critic learns to read the labels of real samples too; false: of generated ones
-    alone, for codes that are drawn (game info)."""
+    labels_of: LabelsOf = "both"
+    """Samples whose labels the critic learns to read. both: AC-GAN as published; real: players
+    cannot agree on marks that no real sample has; generated: for codes that are drawn (game info).
+    The generator is rewarded in any case."""
 
     @property
     def gives(self) -> Words:
         words = {"a score to penalise", "rewards of single samples", "rewards with exact gradients"}
-        return frozenset(words if self.real_labels else {*words, "a loss of drawn codes"})
+        drawn = {"a loss of drawn codes"} if self.labels_of == "generated" else set()
+        return frozenset(words | drawn)
 
     def build(self) -> "Objective":
         from seqgan.objectives.auxiliary import Auxiliary
 
-        return Auxiliary(self.divergence, self.weight, self.real_labels)
+        return Auxiliary(self.divergence, self.weight, self.labels_of)
 
 
 class MarginConfig(ObjectiveConfig):

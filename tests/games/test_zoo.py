@@ -28,7 +28,7 @@ INFO: dict[str, Any] = {
     **PICTURES,
     **NETWORKS,
     "game": {"name": "info", "codes": [3, 2]},
-    "objective": {"name": "auxiliary", "real_labels": False},
+    "objective": {"name": "auxiliary", "labels_of": "generated"},
 }
 EBGAN: dict[str, Any] = {
     **PICTURES,
@@ -54,17 +54,18 @@ def one(game: Any, phase: str) -> Any:
 # ── Objectives ────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("real_labels", [True, False])
-def test_both_players_raise_the_likelihood_of_labels(real_labels: bool) -> None:
+@pytest.mark.parametrize("labels_of", ["both", "real", "generated"])
+def test_both_players_raise_the_likelihood_of_labels(labels_of: Any) -> None:
     torch.manual_seed(0)
     real, fake = (
         Scores(torch.randn(6), log_labels_B=F.logsigmoid(torch.randn(6))) for _ in range(2)
     )
     assert real.log_labels_B is not None
     assert fake.log_labels_B is not None
-    objective, gan = Auxiliary("hinge", 0.5, real_labels), Divergence("hinge")
-    wanted = gan.critic_loss(real, fake) - 0.5 * fake.log_labels_B.mean()
-    wanted = wanted - 0.5 * real.log_labels_B.mean() * real_labels
+    objective, gan = Auxiliary("hinge", 0.5, labels_of), Divergence("hinge")
+    wanted = gan.critic_loss(real, fake)
+    wanted = wanted - 0.5 * fake.log_labels_B.mean() * (labels_of != "real")
+    wanted = wanted - 0.5 * real.log_labels_B.mean() * (labels_of != "generated")
     torch.testing.assert_close(objective.critic_loss(real, fake), wanted)
     torch.testing.assert_close(objective.reward(fake), fake.score + 0.5 * fake.log_labels_B)
 
@@ -179,7 +180,7 @@ def test_each_phase_moves_its_player_alone_and_all_of_it(name: str) -> None:
     [
         ({**ACGAN, "game.mismatched": 0.5}, "needs no mismatched pairs"),
         ({**ACGAN, "critic": SMALL}, "needs labels read off samples"),
-        ({**INFO, "objective": {"name": "auxiliary"}}, "set objective.real_labels=false"),
+        ({**INFO, "objective": {"name": "auxiliary"}}, "set objective.labels_of=generated"),
         ({**EBGAN, "critic": SMALL}, "needs energies"),
         ({**ALPHA, "encoder": None}, "game.name=alpha needs encoder"),
     ],
