@@ -225,7 +225,7 @@ FRECHET = Idea(
 
 # ── 30: the memory GAN ────────────────────────────────────────────────────────────────────────
 
-CONFIG = "lectures/digits.yaml"
+CONFIG = "lectures/30_memory.yaml"
 FEW, MANY = 100, 10_000
 """Training pictures."""
 SHOWN = 10
@@ -295,7 +295,7 @@ def _memory(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("memory"))
     copier, fresh = found[FEW].test, found[MANY].test
     return [
-        Finding(f"{FEW} pictures: share of duplicates", copier["duplicates"], at_least=0.2),
+        Finding(f"{FEW} pictures: share of duplicates", copier["duplicates"]),
         Finding(f"{FEW} pictures: p-value of the copy test", copier["copy_p_value"], at_most=1e-3),
         Finding(f"{FEW} pictures: distance / held out", copier["nearest_ratio"]),
         Finding(f"{MANY} pictures: share of duplicates", fresh["duplicates"], at_most=0.05),
