@@ -311,7 +311,10 @@ def score(
     hyp: Annotated[Path, typer.Option(help="Generated sentences, one per line.")],
     ref: Annotated[Path | None, typer.Option(help="Reference sentences.")] = None,
     train: Annotated[Path | None, typer.Option(help="Training sentences, for in_train.")] = None,
-    metrics: Annotated[str, typer.Option(help="Comma-separated.")] = "bleu,self_bleu",
+    metrics: Annotated[
+        str,
+        typer.Option(help="Comma-separated: bleu, self_bleu, distinct, in_train, length, rouge."),
+    ] = "bleu,self_bleu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a file of sentences."""
@@ -406,3 +409,7 @@ def _is_about_memory(error: Exception) -> bool:
 def _fail(message: str, status: int) -> int:
     print("error: " + " ".join(message.split()), file=sys.stderr)
     return status
+
+
+if __name__ == "__main__":
+    main()

@@ -78,9 +78,12 @@ class Scored:
 
     @classmethod
     def of(cls, critic: Critic, draws: Draws, most: int | None = None) -> "Scored":
-        """`most`: sentences and samples that are scored at most, spread over all of them."""
+        """`most`: sentences and samples that are scored at most, spread over all of them.
+
+        Sentences that the generator cannot write are left out: no weight makes them possible.
+        """
         assert draws.fake is not None, "a certificate needs samples"
-        real, logg_real_N = _first(draws.real, draws.logp_real_NT, most)
+        real, logg_real_N = _possible(*_first(draws.real, draws.logp_real_NT, most))
         fake, logg_fake_M = _first(draws.fake, draws.logp_fake_NT, most)
         assert real.mask is not None, "sentences have masks"
         d_real_N, d_fake_M = (critic_logits(critic, part).cpu() for part in (real, fake))
@@ -123,6 +126,12 @@ def _first(batch: Batch, logp_NT: Tensor | None, most: int | None) -> tuple[Batc
         return batch, logp_NT.sum(1)
     rows = torch.arange(most) * len(batch.x) // most
     return take(batch, rows.to(batch.x.device)), logp_NT[rows].sum(1)
+
+
+def _possible(batch: Batch, logg_N: Tensor) -> tuple[Batch, Tensor]:
+    """Those of a probability above 0."""
+    rows_R = logg_N.isfinite().nonzero()[:, 0]
+    return take(batch, rows_R.to(batch.x.device)), logg_N[rows_R]
 
 
 def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate:

@@ -92,6 +92,12 @@ class ResidualGameConfig(AnyGameConfig):
                     f"estimator.name={estimator.name} with these fields cannot use; use credit "
                     "sequence or rollout"
                 )
+            if any(need.word == "goals" for need in estimator.needs):
+                raise ValueError(
+                    "the critic of game residual corrects a generator that stays as it is, and one "
+                    f"with goals (estimator.name={estimator.name}) follows its critic; use another "
+                    "generator and estimator"
+                )
         if self.cross_fit and "critic_mle" in phases:
             raise ValueError(
                 "game.cross_fit=true trains a classifier on samples of two further generators, and "

@@ -104,9 +104,13 @@ def calibrate(
     """Fit α, β, c to sentences that the critic was not trained on, and to samples of the generator.
 
     `use_critic=False` gives α = 0, the best power of the generator's own probability: the control
-    that the critic has to beat. Without log-probabilities β is 0.
+    that the critic has to beat. Without log-probabilities β is 0. Sentences that the generator
+    cannot write have no part in it; raises `ValueError` where it can write none of them.
     """
     real_NK = _columns(d_real_N, logg_real_N)
+    real_NK = real_NK[real_NK.isfinite().all(1)]
+    if not len(real_NK):
+        raise ValueError("the generator gives none of the sentences a probability above 0")
     fake_MK = _columns(d_fake_M, logg_fake_M)
     scale_K = fake_MK.std(0, correction=0)
     scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)

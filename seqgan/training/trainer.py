@@ -74,7 +74,8 @@ class Trainer:
     seconds: float = 0.0
     budget: Budget = field(default_factory=Budget)
     best: JsonObject | None = None
-    """Step, metric, mode and value of the checkpoint that the rule has selected so far."""
+    """Step, metric, mode, value and generator updates of the checkpoint that the rule has selected
+    so far; earlier versions kept no updates."""
     at_stop: JsonObject | None = None
     """The same of a better one, evaluated only because training stopped there."""
     _sums: dict[str, Tensor] = field(default_factory=dict)
@@ -229,13 +230,19 @@ class Trainer:
 
     def _select(self, value: float | None, due: bool) -> bool:
         """Whether this value is the best so far. The initial network is never selected, and what is
-        selected only because training stops (not `due`) is forgotten when it is resumed."""
-        rule = self.selection
-        if value is None or self.game.players["generator"].updates == 0:
+        selected only because training stops (not `due`) is forgotten when it is resumed.
+
+        Where only the critic has learned since, the same value of the same generator selects the
+        later checkpoint, which has the better critic."""
+        rule, updates = self.selection, self.game.players["generator"].updates
+        if value is None or updates == 0:
             return False
-        if self.best is not None and not rule.better(value, self.best["value"]):
-            return False
+        if self.best is not None:
+            as_good = (value, updates) == (self.best["value"], self.best.get("updates"))
+            if not as_good and not rule.better(value, self.best["value"]):
+                return False
         found = {"step": self.step, "metric": rule.metric, "mode": rule.mode, "value": value}
+        found |= {"updates": updates}
         if due:
             self.best = found
         else:

@@ -150,6 +150,26 @@ def test_the_calibration_is_fitted_to_other_samples_than_those_it_is_measured_on
     assert not torch.equal(measured.x, fitted.x)
 
 
+def test_sentences_that_cannot_be_written_have_no_part_in_it(lab: Lab) -> None:
+    writer = Decoded(lab.generator, lab.evaluator.space, DecodingSetting())
+    draws = lab.evaluator.draw(writer, "test", 300)
+    assert draws.logp_real_NT is not None
+    never_NT = draws.logp_real_NT.clone()
+    never_NT[:10, 0] = -torch.inf
+    impossible = replace(draws, logp_real_NT=never_NT)
+    rest = replace(
+        draws,
+        real=Batch(draws.real.x[10:], draws.real.mask[10:]),  # type: ignore[index]
+        logp_real_NT=draws.logp_real_NT[10:],
+    )
+    found, expected = (Scored.of(lab.critic, part) for part in (impossible, rest))
+    torch.testing.assert_close(found.d_real_N, expected.d_real_N)
+    assert found.calibrated(CLIP) == expected.calibrated(CLIP)
+    f_N, _ = found.weights(expected.calibrated(CLIP))
+    assert bool(f_N.isfinite().all())
+    assert len(f_N) == 490
+
+
 def test_a_bar_is_told_of_the_samples_that_the_rows_take(lab: Lab) -> None:
     worth, told = lab.worth(), list[int]()
     corrected_rows(lab.evaluator, lab.generator, lab.critic, worth, 1_000, 16, told.append)

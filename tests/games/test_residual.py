@@ -482,6 +482,17 @@ def test_with_shuffled_labels_it_reads_the_generators_samples() -> None:
             "score_function with these fields cannot use; use credit sequence or rollout",
         ),
         (
+            POLICY
+            | {
+                "estimator": {"name": "leakgan", "credit": {"name": "sequence"}},
+                "generator": {"name": "leakgan"},
+                "critic": {"name": "cnn", "embed": 4, "widths": [1, 2], "filters": [4, 4]},
+            },
+            "the critic of game residual corrects a generator that stays as it is, and one with "
+            "goals (estimator.name=leakgan) follows its critic; use another generator and "
+            "estimator",
+        ),
+        (
             {"critic": BACKWARD},
             "critic.name=language_model learns by likelihood; let the schedule visit 'critic_mle' "
             "in place of 'critic'",
@@ -518,12 +529,13 @@ def test_with_shuffled_labels_it_reads_the_generators_samples() -> None:
     ids=[
         "objective",
         "distill first",
+        "folds untaught",
         "rewards of steps",
+        "leakgan",
         "language model taught as a classifier",
         "language model and folds",
         "classifier taught as a language model",
         "language model elsewhere",
-        "folds untaught",
         "no estimator",
         "unused estimator",
         "fresh data",

@@ -232,6 +232,16 @@ def test_a_useless_critic_on_25_sentences_does_next_to_no_harm(spread: float) ->
     assert left_alone > 40
 
 
+def test_sentences_that_cannot_be_written_change_no_calibration(pair: Pair) -> None:
+    d_N, logg_N = (of[pair.real(50, 8)] for of in (pair.ratio_R, pair.logg_R))
+    fakes = [of[pair.fake(500, 8)] for of in (pair.ratio_R, pair.logg_R)]
+    never_N = torch.full((3,), -torch.inf, dtype=torch.float64)
+    found = calibrate(torch.cat([d_N, d_N[:3]]), torch.cat([logg_N, never_N]), *fakes)
+    assert found == calibrate(d_N, logg_N, *fakes)
+    with pytest.raises(ValueError, match="none of the sentences"):
+        calibrate(d_N[:3], never_N, *fakes)
+
+
 def test_few_sentences_are_enough_for_what_is_plain(pair: Pair) -> None:
     real, fake = pair.real(25, 8), pair.fake(4_000, 8)
     numbers = pair.ratio_R[real], pair.logg_R[real], pair.ratio_R[fake], pair.logg_R[fake]

@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from nltk.translate.bleu_score import SmoothingFunction
 from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
 
+from seqgan.cli import run
 from seqgan.core.errors import UserError
 from seqgan.metrics.score import METRICS, score_files
 
@@ -150,3 +152,14 @@ def test_rouge_compares_line_by_line(tmp_path: Path) -> None:
         score_files(hyp, ref, None, ["rouge"])
     with pytest.raises(UserError, match="'rouge' needs it"):
         score_files(hyp, None, None, ["rouge"])
+
+
+def test_the_help_names_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["score", "--help"]) == 0
+    assert set(METRICS) <= set(re.findall(r"\w+", capsys.readouterr().out))
+
+
+def test_the_module_of_the_command_line_is_the_command_line() -> None:
+    command = [sys.executable, "-m", "seqgan.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip()

@@ -135,6 +135,26 @@ def test_the_rule_selects_the_first_best_step(tmp_path: Path, mode: str, best: i
     assert trainer.checkpoints.load(best)["step"] == best
 
 
+def test_of_checkpoints_of_one_generator_the_one_of_the_latest_critic_is_selected(
+    tmp_path: Path,
+) -> None:
+    """Its likelihood stays the same while only a critic learns."""
+    selection = Selection("nll_valid", "min", patience=3)
+    values = {0: 9.0, 1: 5.0} | dict.fromkeys(range(2, 8), 3.0)
+    trainer, _ = trainer_of(tmp_path, eval_every=1, values=values, selection=selection)
+    updates = trainer.game.updates
+
+    def updates_of(phase: str) -> Iterator[Any]:
+        if trainer.step < 2:
+            yield from updates(phase)
+
+    trainer.game.updates = updates_of  # type: ignore[method-assign]
+    trainer.run()
+    assert trainer.step == 7
+    assert trainer.best is not None
+    assert trainer.best["step"] == 7
+
+
 def test_patience_counts_steps_since_the_best_one(tmp_path: Path) -> None:
     values = {0: 5.0, 1: 3.0, 2: 4.0, 3: 4.0, 4: 4.0, 5: 1.0}
     selection = Selection("nll_valid", "min", patience=3)
