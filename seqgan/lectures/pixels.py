@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+from seqgan.lectures.codes import AUTOENCODER, encoded, mean_error
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER
+from seqgan.lectures.pictures import FEWER, pictures_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from seqgan.lectures.stage import Stage
 
-CONFIG = "lectures/15_pixels.yaml"
-DEPTHS = (1, 2, 4)
-"""Hidden layers of the generator."""
+DEPTHS = (1, 2, 3)
+"""Hidden layers of a decoder."""
 THICKER = 0.5
 """By how many units (a 16th of the picture) the stroke is thicker."""
 
@@ -40,49 +40,49 @@ def digits_and_faults(count: int, size: int, seed: int) -> "tuple[Tensor, Tensor
 
 def _pixels(stage: "Stage") -> list[Finding]:
     from seqgan.core.pictures import to_unit
-    from seqgan.metrics.isolated import isolated_pixels
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
-    runs = {
-        depth: stage.train(CONFIG, f"generator.layers={depth}", name=f"depth{depth}", quick=FEWER)
+    critic = stage.train("lectures/15_pixels.yaml", name="gan", quick=FEWER).critic
+    deeper = {
+        depth: stage.train(
+            AUTOENCODER, f"generator.layers={depth}", name=f"depth{depth}", quick=FEWER
+        )
         for depth in DEPTHS
     }
-    critic = runs[DEPTHS[1]].critic
+    test = to_unit(pictures_of(deeper[DEPTHS[0]]).test.x_NCHW)
+    left = {d: mean_error(run.generator(encoded(run, test)), test) for d, run in deeper.items()}
     digits, stray, thicker = (to_unit(x) for x in digits_and_faults(500, 16, seed=7))
-    error = {
-        "stray": (stray - digits).square().flatten(1).mean(1),
-        "thicker": (thicker - digits).square().flatten(1).mean(1),
-    }
-    score = {"stray": critic(stray).score, "thicker": critic(thicker).score}
-    samples = {depth: run.sample_arrays(500) for depth, run in runs.items()}
-    specks = {depth: float(isolated_pixels(x).float().mean()) for depth, x in samples.items()}
+    versions = {"digit": digits, "stray pixel": stray, "thicker": thicker}
+    error_N = {name: (x - digits).square().flatten(1).mean(1) for name, x in versions.items()}
+    score_N = {name: critic(x).score for name, x in versions.items()}
 
-    figure, (pictures, bars, depths) = panels(
-        3, titles=("digit, stray pixel, thicker", "which is better?", "depth of the generator")
+    figure, (pictures, errors, scores, depths) = panels(
+        4,
+        titles=("digit, stray pixel, thicker", "squared error", "critic's score", "depth"),
+        width=2.5,
     )
     rows = [x for k in range(5) for x in (digits[k], stray[k], thicker[k])]
     show_pictures(pictures, [row.numpy() for row in rows], columns=3)
-    for place, name in enumerate(error):
-        bars.bar(place - 0.2, float(error[name].mean()), 0.4, color=PALETTE[0])
-        bars.bar(place + 0.2, float(score[name].sigmoid().mean()), 0.4, color=PALETTE[1])
-    bars.set(xticks=[0, 1], xticklabels=["stray pixel", "thicker"], ylabel="error, or D(x)")
-    bars.legend(["squared error per pixel", "D(x)"], fontsize=8)
-    depths.plot(DEPTHS, list(specks.values()), "o-", color=PALETTE[2])
-    depths.set(xlabel="hidden layers", ylabel="stray pixels per sample", ylim=(0, None))
+    for panel, values_N in ((errors, error_N), (scores, score_N)):
+        means = [float(value_N.mean()) for value_N in values_N.values()]
+        panel.bar(range(3), means, color=PALETTE[:3])
+        panel.set(xticks=range(3), xticklabels=["digit", "stray", "thicker"])
+    depths.plot(DEPTHS, list(left.values()), "o-", color=PALETTE[3])
+    depths.set(xlabel="decoder's hidden layers", ylabel="squared error", ylim=(0, None))
     save_png(figure, stage.picture("pixels"))
+
+    def share(lower_N: "Tensor", higher_N: "Tensor") -> float:
+        return float((lower_N < higher_N).float().mean())
+
+    by_error = share(error_N["stray pixel"], error_N["thicker"])
+    by_score = share(score_N["stray pixel"], score_N["thicker"])
+    unseen = share(score_N["stray pixel"], score_N["digit"])
     return [
-        Finding(
-            "digits on which the stray pixel has the lower error",
-            float((error["stray"] < error["thicker"]).float().mean()),
-            at_least=0.95,
-        ),
-        Finding(
-            "digits on which it has the lower critic's score",
-            float((score["stray"] < score["thicker"]).float().mean()),
-            at_least=0.9,
-        ),
-        *(Finding(f"stray pixels per sample, {d} hidden layers", specks[d]) for d in DEPTHS),
-        Finding("deepest over shallowest", specks[DEPTHS[-1]] / specks[DEPTHS[0]], at_most=0.8),
+        Finding("stray pixel has the lower error than thicker", by_error, at_least=0.95),
+        Finding("stray pixel has the lower score than thicker", by_score, at_least=0.9),
+        Finding("stray pixel has the lower score than the digit", unseen, at_least=0.8),
+        *(Finding(f"error of a decoder, hidden layers: {d}", left[d]) for d in DEPTHS),
+        Finding("deepest over shallowest", left[DEPTHS[-1]] / left[DEPTHS[0]], at_most=0.9),
     ]
 
 
