@@ -48,6 +48,15 @@ class Mixture:
         noise_N2 = torch.from_numpy(generator.standard_normal((rows, 2)))
         return (centres_K2[chosen_N] + self.std * noise_N2).float()
 
+    def cell_probabilities(self, side: int, bound: float) -> Tensor:
+        """`prob_R` of the side × side cells of the square of half-width `bound`, exactly; the last
+        coordinate changes fastest. What lies outside belongs to no cell."""
+        edges_E = torch.linspace(-bound, bound, side + 1, dtype=torch.float64)
+        z_K2E = (edges_E - self.centres_K2.double()[..., None]) / self.std
+        mass_K2C = torch.special.ndtr(z_K2E).diff(dim=2)
+        prob_CC = torch.einsum("kc,kd->cd", mass_K2C[:, 0], mass_K2C[:, 1]) / len(mass_K2C)
+        return prob_CC.flatten().float()
+
     def training_block(self, index: int) -> Tensor:
         """The points of one block [25,600, 2]; blocks are independent of all other draws."""
         return self.draw(_TRAINING_STREAM + index, _BLOCK)

@@ -1,5 +1,189 @@
 """Ideas on one player without the other."""
 
-from seqgan.lectures.idea import Idea
+import time
+from typing import TYPE_CHECKING
 
-IDEAS: tuple[Idea, ...] = ()
+from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.pictures import FEWER, FEWER_POINTS, pictures_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seqgan.lectures.stage import Stage
+    from seqgan.runs.saved import SavedRun
+
+# ── 10: the generator alone, the critic alone, and both ───────────────────────────────────────
+
+PLAYERS = {
+    "generator alone": "lectures/10_generator_alone.yaml",
+    "critic alone": "lectures/19_argmax.yaml",
+    "both": "lectures/10_points.yaml",
+}
+SHOWN = 2_000
+
+
+def near_centres(run: "SavedRun") -> float:
+    """Share of the run's points near a centre, as its evaluation has found it."""
+    from seqgan.core.saved_files import read_json_object
+
+    rows = read_json_object(run.folder / "evaluation.json", "play it again")["rows"]
+    (share,) = (row["metrics"]["high_quality"] for row in rows if row["selected"])
+    return float(share)
+
+
+def milliseconds_per_thousand(run: "SavedRun") -> float:
+    """What it takes to draw a thousand samples one by one hundred, the best of three."""
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        for seed in range(10):
+            run.sample_arrays(100, seed=seed)
+        seconds.append(time.perf_counter() - started)
+    return 1000 * min(seconds)
+
+
+def _players(stage: "Stage") -> list[Finding]:
+    from seqgan.data.points_config import PointsDataConfig
+    from seqgan.reporting.panels import PALETTE, panels, save_png
+
+    runs = {
+        name: stage.train(config, name=name.replace(" ", "-"), quick=FEWER_POINTS)
+        for name, config in PLAYERS.items()
+    }
+    data = runs["both"].experiment.data
+    assert isinstance(data, PointsDataConfig), "points"
+    real_N2 = data.build_mixture().draw(0, SHOWN).numpy()
+    good = {}
+    figure, axes = panels(4, titles=["the data", *runs], width=2.2, height=2.3)
+    axes[0].scatter(real_N2[:, 0], real_N2[:, 1], s=1, color="0.4")
+    for panel, colour, (name, run) in zip(axes[1:], PALETTE, runs.items(), strict=False):
+        good[name] = near_centres(run)
+        x_N2 = run.sample_arrays(SHOWN).cpu().numpy()
+        panel.scatter(x_N2[:, 0], x_N2[:, 1], s=1, color=colour)
+        panel.set_xlabel(f"near a centre: {100 * good[name]:.0f} %", fontsize=8)
+    for panel in axes:
+        panel.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal")
+    save_png(figure, stage.picture("players"))
+    cost = {name: milliseconds_per_thousand(run) for name, run in runs.items()}
+    return [
+        *(Finding(f"share near a centre, {name}", share) for name, share in good.items()),
+        Finding(
+            "both, minus generator alone", good["both"] - good["generator alone"], at_least=0.02
+        ),
+        *(Finding(f"ms for 1,000 samples, {name}", value) for name, value in cost.items()),
+        Finding(
+            "critic's search, times a generator", cost["critic alone"] / cost["both"], at_least=2
+        ),
+    ]
+
+
+ALONE = Idea(
+    10,
+    Said("Bottom-up and top-down", "由下而上與由上而下"),
+    Said(
+        "A generator alone copies examples part by part and is quick to sample, but does not see "
+        "whether the whole is right; a critic alone judges the whole, but has to search for every "
+        "sample. A GAN has both: the generator takes the place of the search.",
+        "單獨的生成器由下而上逐一模仿樣本，生成很快，卻看不到整體；單獨的判別器由上而下看整體，"
+        "但每次生成都得搜尋。GAN 兼有兩者：生成器取代了判別器的 arg max 搜尋。",
+    ),
+    "x = G(z)   or   x = arg max_x D(x);   GAN: G(z) ≈ arg max_x D(x)",
+    _players,
+)
+
+# ── 18: what the critic needs as negatives ────────────────────────────────────────────────────
+
+NEGATIVES = "lectures/18_negatives.yaml"
+_FEW = "[{repeat: 200, phases: {%s: 1}}]"
+STRAY = 6
+
+
+def corrupted(x_NCHW: "Tensor") -> "dict[str, Tensor]":
+    """Noise, and pictures that are nearly real: stray bright pixels, and the upper half of one
+    with the lower half of the next."""
+    import torch
+
+    from seqgan.core.rng import isolated
+
+    with isolated(0):
+        noise = 2 * torch.rand_like(x_NCHW) - 1
+        places = torch.rand_like(x_NCHW.flatten(1)).topk(STRAY, 1).indices
+    stray = x_NCHW.clone().flatten(1).scatter_(1, places, 1.0).view_as(x_NCHW)
+    middle = x_NCHW.shape[2] // 2
+    joined = torch.cat([x_NCHW[:, :, :middle], x_NCHW.roll(1, 0)[:, :, middle:]], 2)
+    return {"noise": noise, "stray pixels": stray, "two halves": joined}
+
+
+def _negatives(stage: "Stage") -> list[Finding]:
+    import torch
+
+    from seqgan.core.pictures import to_unit
+    from seqgan.metrics.auc import area_under_curve
+    from seqgan.metrics.isolated import isolated_pixels
+    from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
+
+    runs = {
+        "real only": stage.train(NEGATIVES, f"schedule={_FEW % 'real'}", name="real", quick=FEWER),
+        "noise": stage.train(NEGATIVES, f"schedule={_FEW % 'critic'}", name="noise", quick=FEWER),
+        "its own": stage.train(NEGATIVES, name="mined", quick=FEWER),
+    }
+    real = to_unit(pictures_of(runs["noise"]).test.x_NCHW)
+    fakes = corrupted(real)
+    with torch.no_grad():
+        high = float(torch.sigmoid(runs["real only"].critic(fakes["noise"]).score).min())
+        auc = {
+            name: {
+                kind: area_under_curve(run.critic(real).score, run.critic(x).score)
+                for kind, x in fakes.items()
+            }
+            for name, run in runs.items()
+        }
+    filtered = area_under_curve(
+        -isolated_pixels(real).float(), -isolated_pixels(fakes["stray pixels"]).float()
+    )
+    figure, (sheet, bars) = panels(
+        2, titles=("real, and three kinds of negatives", "are real ones scored higher?")
+    )
+    rows = [real, *fakes.values()]
+    show_pictures(sheet, torch.cat([x[:8] for x in rows]), columns=8)
+    for place, (name, colour) in enumerate(zip(runs, PALETTE, strict=False)):
+        places = [column + 0.27 * (place - 1) for column in range(len(fakes))]
+        bars.bar(places, list(auc[name].values()), 0.25, color=colour, label=f"negatives: {name}")
+    bars.axhline(0.5, color="0.5", linewidth=0.8)
+    bars.set(ylabel="AUC", ylim=(0, 1.35), xticks=range(len(fakes)))
+    bars.set_xticklabels(fakes, fontsize=8)
+    bars.legend(fontsize=7, loc="upper left", ncols=2)
+    save_png(figure, stage.picture("negatives"))
+    near = ("stray pixels", "two halves")
+    return [
+        Finding("real only: lowest D of pictures of noise", high, at_least=0.9),
+        Finding("noise as negatives: AUC against noise", auc["noise"]["noise"], at_least=0.99),
+        *(Finding(f"noise as negatives: AUC against {kind}", auc["noise"][kind]) for kind in near),
+        *(
+            Finding(f"its own as negatives: AUC against {kind}", auc["its own"][kind])
+            for kind in near
+        ),
+        Finding(
+            "its own, minus noise: mean AUC of the two",
+            sum(auc["its own"][kind] - auc["noise"][kind] for kind in near) / 2,
+            at_least=0.05,
+        ),
+        Finding("a filter of isolated pixels: AUC against stray pixels", filtered, at_least=0.95),
+    ]
+
+
+NEEDS = Idea(
+    18,
+    Said("A critic needs good negatives", "判別器需要好的負例"),
+    Said(
+        "Taught with real pictures alone, the critic gives everything a high score; taught against "
+        "noise, it lets nearly real pictures pass. One small filter that looks for isolated pixels "
+        "sees what no output pixel of a generator can see by itself.",
+        "只看真實圖片，判別器會給所有東西高分；用雜訊當負例，它會放過幾乎像真的圖。"
+        "一個找孤立像素的小濾波器，就能看到生成器各個輸出像素單獨看不到的東西。",
+    ),
+    "max_D E_data[log D(x)] + E_neg[log(1 − D(x̃))],   x̃: none, noise, or arg max D",
+    _negatives,
+)
+
+IDEAS: tuple[Idea, ...] = (ALONE, NEEDS)

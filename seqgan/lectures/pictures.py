@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 FEWER = tuple(f"data.source.{split}=64" for split in ("train", "extractor", "valid", "test"))
 """Overrides of a drawn source for the quick form of an idea."""
 
+FEWER_POINTS = ("data.valid=64", "data.test=64")
+"""The same for points."""
+
 
 def data_of(run: "SavedRun") -> "PictureDataConfig":
     """The configuration of a run's pictures."""

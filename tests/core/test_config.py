@@ -362,7 +362,8 @@ def _data_path(path: Path) -> list[str]:
         return ["data.path=corpus.txt"]
     sources = {"pictures": ["source"], "unpaired": ["a.source", "b.source"]}.get(data.name, [])
     missing = [key for key in sources if "path" not in OmegaConf.select(data, key)]
-    if missing and OmegaConf.select(data, missing[0]).name != "faces":
+    drawn = ("faces", "digits", "corner")
+    if missing and OmegaConf.select(data, missing[0]).name not in drawn:
         return [f"data.{key}.path=pictures" for key in missing]
     if data.name == "prompted_text" and data.source.name == "jsonl" and "path" not in data.source:
         return ["data.source.path=pairs.jsonl"]

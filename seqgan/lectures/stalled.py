@@ -1,0 +1,90 @@
+"""The idea that two players need each other: if one stops, so does the other."""
+
+from typing import TYPE_CHECKING
+
+from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.pictures import FEWER_POINTS
+
+if TYPE_CHECKING:
+    from seqgan.lectures.stage import Stage
+    from seqgan.runs.saved import SavedRun
+
+CONFIG = "lectures/25_stopped.yaml"
+STOPS = {
+    "both learn": (),
+    "critic stops": ("schedule.1.phases={generator: 1}",),
+    "generator stops": ("players.generator.lr_decay={start: 1, end: 0}",),
+}
+
+
+def near_centres(run: "SavedRun") -> dict[int, float]:
+    """Updates of the generator → share of its points near a centre."""
+    from seqgan.training.runlog import read_evaluations
+
+    evaluations = read_evaluations(run.folder / "metrics.jsonl")
+    shares = {line["generator_updates"]: line["metrics"]["high_quality"] for line in evaluations}
+    return {updates: share for updates, share in shares.items() if share is not None}
+
+
+def _stalled(stage: "Stage") -> list[Finding]:
+    from seqgan.core.run_lines import read_run_lines
+    from seqgan.reporting.panels import PALETTE, panels, save_png
+
+    runs = {
+        name: stage.train(CONFIG, *overrides, name=name.replace(" ", "-"), quick=FEWER_POINTS)
+        for name, overrides in STOPS.items()
+    }
+    logs = {name: read_run_lines(run.folder / "metrics.jsonl") for name, run in runs.items()}
+    near = {name: near_centres(run) for name, run in runs.items()}
+    figure, (good, sure, slope) = panels(
+        3, titles=("points near a centre", "the critic's accuracy", "the generator's gradient")
+    )
+    for colour, (name, log) in zip(PALETTE, logs.items(), strict=False):
+        good.plot(list(near[name]), list(near[name].values()), color=colour, label=name)
+        for panel, key in ((sure, "critic/accuracy"), (slope, "generator/gradient_norm")):
+            rows = [(line["generator_updates"], line[key]) for line in log.train if key in line]
+            panel.plot(*zip(*rows, strict=True), color=colour)
+        for line in log.alarms:
+            sure.axvline(line["generator_updates"], color=colour, linestyle=":", linewidth=1)
+    good.legend(fontsize=8)
+    good.set(ylim=(0, 1.02))
+    sure.set(ylim=(0, 1.02))
+    slope.set_yscale("log")
+    for panel in (good, sure, slope):
+        panel.set_xlabel("generator updates", fontsize=8)
+    save_png(figure, stage.picture("stopped"))
+    last = {name: [*shares.values()][-1] for name, shares in near.items()}
+    wins = logs["generator stops"].train[-1]
+    return [
+        *(Finding(f"share near a centre at the end, {name}", last[name]) for name in runs),
+        Finding(
+            "both, minus critic stopped", last["both learn"] - last["critic stops"], at_least=0.2
+        ),
+        Finding("generator stopped: the critic's accuracy", wins["critic/accuracy"], at_least=0.98),
+        *(
+            Finding(
+                f"alarms, {name}",
+                len(log.alarms),
+                at_least=float(bool(STOPS[name])),
+                at_most=float(bool(STOPS[name])),
+            )
+            for name, log in logs.items()
+        ),
+    ]
+
+
+STALLED = Idea(
+    25,
+    Said("If one stops, both do", "一方停下，雙方都停"),
+    Said(
+        "A critic that no longer learns is soon pleased by anything, and the generator runs to "
+        "wherever it scores highest; against a generator that stands still the critic is soon sure "
+        "of everything, and has nothing left to say. The log raises an alarm in both cases.",
+        "判別器不再學習，很快什麼都騙得過它，生成器就跑到它給分最高的地方；"
+        "生成器停住，判別器很快全部答對，也就不再有東西可教。這兩種情況訓練紀錄都會發出警報。",
+    ),
+    "G ← G + η ∇_G V(D, G),   D ← D + η ∇_D V(D, G):   both, or neither",
+    _stalled,
+)
+
+IDEAS: tuple[Idea, ...] = (STALLED,)
