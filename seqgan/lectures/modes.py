@@ -21,9 +21,7 @@ CURES: dict[str, tuple[str, ...]] = {
 }
 """Overrides of both files."""
 FEW_POINTS = ("data.valid=64", "data.test=64")
-FEW_PICTURES = tuple(
-    f"data.source.{split}=200" for split in ("train", "extractor", "valid", "test")
-)
+FEW_PICTURES = tuple(f"data.source.{split}=70" for split in ("train", "extractor", "valid", "test"))
 
 
 def measured(run: "SavedRun", row: int = 0) -> dict[str, float]:
