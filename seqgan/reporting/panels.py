@@ -57,7 +57,13 @@ def show_pictures(panel: Axes, x_NCHW: ArrayLike, columns: int, gap: int = 1) ->
     for index, picture in enumerate(x_NHWC):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
         sheet[top : top + height, left : left + width] = picture
-    panel.imshow(sheet if channels == 3 else sheet[..., 0], cmap="gray", vmin=0, vmax=1)
+    panel.imshow(
+        sheet if channels == 3 else sheet[..., 0],
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+    )
     without_axes(panel)
 
 
@@ -85,6 +91,6 @@ def save_png(figure: Figure, path: Path) -> None:
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture, such as a sheet of samples, with few colours."""
-    few = picture.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few = picture.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, 2, dither=Image.Dither.NONE)
     with replacing(path) as file:
         few.save(file, "PNG", optimize=True)
