@@ -78,7 +78,7 @@ def test_the_page_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     quick = [
         *(f"data.path={write_text(tmp_path / 'lines.txt')}", "device=cpu", "data.length=6"),
         *("generator={name: gru, embed: 4, hidden: 8}", "train.batch_size=8"),
-        *("schedule=[{repeat: 2, phases: {mle: 1, critic: 1, generator: 1}}]",),
+        *("schedule=[{repeat: 2, phases: {mle: 1, critic_mle: 1, generator: 1}}]",),
         *("evaluation.samples=32", "train.threads=1"),
         *("data.valid_fraction=0.2", "data.test_fraction=0.2"),  # enough for a certificate
     ]
