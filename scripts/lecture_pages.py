@@ -53,7 +53,7 @@ _PHRASES: dict[Language, _Phrases] = {
             "The ideas of H.-Y. Lee's lectures on GANs in the course's order, each with one "
             "command. It trains on data\nmade in code, measures what the lecture says, and ends "
             "with the name of its picture. `seqgan lecture` lists them all.\n\n"
-            "Times are of two cores. "
+            "Times are of two cores, most of them busy with other work: a quiet machine is faster. "
             "✓: as expected. ✗: not as expected. ·: measured, nothing is expected."
         ),
         other="[中文](lectures.zh.md)",
@@ -69,7 +69,7 @@ _PHRASES: dict[Language, _Phrases] = {
             "李宏毅老師 GAN 課程的每個觀念，依課程順序排列，各用一個指令重現。"
             "指令會用程式產生的資料訓練、量測課程所說的現象，\n"
             "最後印出圖檔的名稱。`seqgan lecture` 會列出全部。\n\n"
-            "時間以雙核心計。✓：符合預期。✗：不符預期。·：只量測，沒有預期值。"
+            "時間以雙核心計，多半在其他程式同時執行下量得，閒置的機器會更快。✓：符合預期。✗：不符預期。·：只量測，沒有預期值。"
         ),
         other="[English](lectures.md)",
         contents="| | 觀念 | 時間 | 符合預期 |",
