@@ -200,9 +200,10 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
 def test_a_checkpoint_before_the_critics_first_update_says_so_last(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    """The generator does not change while the critic learns, so neither does its likelihood."""
-    stages = [{"repeat": 4, "phases": {"mle": 1}}, {"repeat": 4, "phases": {"critic": 1}}]
-    rule = {"evaluation.select": {"metric": "nll_valid"}, "train.eval_every": 4}
+    """A rule that prefers the worst likelihood picks the first one."""
+    both = {"mle": 1, "critic": 1}
+    stages = [{"repeat": 4, "phases": {"mle": 1}}, {"repeat": 4, "phases": both}]
+    rule = {"evaluation.select": {"metric": "nll_valid", "mode": "max"}, "train.eval_every": 4}
     run = train(tmp_path / "run", {**RESIDUAL, "schedule": stages, **rule})
     said = "its critic had not been trained at the reported checkpoint, which "
     said += "evaluation.select.metric=nll_valid has picked; resume it with "

@@ -107,7 +107,12 @@ def test_a_run_keeps_the_path_and_reads_it_again(folder: Path) -> None:
     experiment = tiny_experiment(OWN)
     tree = experiment.model_dump()
     assert tree["estimator"]["name"] == "my_lab.parts:Slow"
-    assert tree["penalties"][0] == {"name": "my_lab.parts:Half", "weight": 1.0, "half": 1}
+    assert tree["penalties"][0] == {
+        "name": "my_lab.parts:Half",
+        "weight": 1.0,
+        "half": 1,
+        "every": 1,
+    }
     assert validate(Experiment, tree, "again") == experiment
     assert experiment != tiny_experiment({**OWN, "estimator.patience": 4})
     printed = OmegaConf.create("\n".join(describe(experiment)))
