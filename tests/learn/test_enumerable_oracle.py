@@ -14,9 +14,10 @@ from seqgan.cli import run
 CONFIG = Path(__file__).parents[2] / "configs/oracle/enumerable.yaml"
 
 
-def exact_jsd(folder: Path, *overrides: str) -> float:
-    """Train for 2,000 generator updates and return the exact divergence to the oracle."""
-    settings = ["schedule.0.repeat=2000", "train.eval_every=2000", "train.tensorboard=false"]
+def exact_jsd(folder: Path, *overrides: str, updates: int = 2000) -> float:
+    """Train for so many generator updates and return the exact divergence to the oracle."""
+    settings = [f"schedule.0.repeat={updates}", f"train.eval_every={updates}"]
+    settings += ["train.tensorboard=false"]
     arguments = ["train", str(CONFIG), f"run.dir={folder / 'run'}", *settings, *overrides]
     assert run(arguments) == 0
     result = json.loads((folder / "run/evaluation.json").read_text())
@@ -38,4 +39,5 @@ def test_adversarial_training_finds_every_mode(tmp_path, estimator):
 
 @pytest.mark.parametrize("reward", ["constant", "shuffled"])
 def test_a_reward_without_information_teaches_nothing(tmp_path, reward):
-    assert exact_jsd(tmp_path, f"estimator.reward={reward}") >= 0.55
+    """The critic's reward has brought it below 0.05 after so many updates."""
+    assert exact_jsd(tmp_path, f"estimator.reward={reward}", updates=400) >= 0.55
