@@ -222,8 +222,8 @@ class PictureDataConfig(PictureSetConfig, DataPart):
         found = self.source.build_captions()
         if found is None:
             raise UserError(
-                f"data.captions=true: nobody has put the labels of source {self.source.name} into "
-                "words; use source faces, or set it to false"
+                f"data.captions=true: the labels of source {self.source.name} have no words; "
+                "use source faces, or set it to false"
             )
         return found
 

@@ -26,6 +26,11 @@ class PictureSourceConfig(Part):
         cannot be used.
         """
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pictures of each split, where they are drawn."""
+        return {name: getattr(self, name) for name in ("extractor", "train", "valid", "test")}
+
     def build_captions(self) -> "Captions | None":
         """How labels are said in words, where that can be done."""
         return None

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from seqgan.core.parts import Modalities, Need, Needs, Words
-from seqgan.games.base_config import AnyGameConfig, Weight
+from seqgan.games.base_config import AnyGameConfig, Weight, build_autoencoder
 from seqgan.models.base_config import CriticConfig, GeneratorConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from seqgan.core.types import DirectGenerator, Space
+    from seqgan.core.types import Space
     from seqgan.games.parts import GameParts
     from seqgan.training.game import Game
 
@@ -39,11 +39,7 @@ class AlphaGameConfig(AnyGameConfig):
         critic: CriticConfig | None = None,
         encoder: CriticConfig | None = None,
     ) -> "nn.Module":
-        from seqgan.models.image.autoencoder import Autoencoder
-
-        assert encoder is not None, "an autoencoder needs an encoder"
-        decoder = cast("DirectGenerator", generator.build(space))
-        return Autoencoder(decoder, encoder.build_trunk(space), space)
+        return build_autoencoder(space, generator, encoder)
 
     def build_critic(
         self, space: Any, critic: CriticConfig, generator: GeneratorConfig

@@ -1,6 +1,6 @@
 """What the configurations of all games have in common."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from seqgan.models.base_config import CriticConfig, GeneratorConfig
 if TYPE_CHECKING:
     from torch import nn
 
+    from seqgan.core.types import DirectGenerator
     from seqgan.games.parts import GameParts
     from seqgan.training.game import Game
 
@@ -19,6 +20,17 @@ Weight = Annotated[float, Field(ge=0)]
 
 CRITIC_PARTS: Words = frozenset({"critic", "objective", "estimator"})
 """The parts of a game with a critic."""
+
+
+def build_autoencoder(
+    space: Any, generator: GeneratorConfig, encoder: CriticConfig | None
+) -> "nn.Module":
+    """A generator as decoder, and an encoder with the features of a critic."""
+    from seqgan.models.image.autoencoder import Autoencoder
+
+    assert encoder is not None, "an autoencoder needs an encoder"
+    decoder = cast("DirectGenerator", generator.build(space))
+    return Autoencoder(decoder, encoder.build_trunk(space), space)
 
 
 class AnyGameConfig(GamePart):

@@ -9,14 +9,14 @@ from seqgan.core.errors import did_you_mean
 from seqgan.core.extensions import check_callable, is_import_path
 from seqgan.core.parts import Modalities, Need, Needs, Words, inner_needs
 from seqgan.core.schedule import ShareSchedule
-from seqgan.games.base_config import AnyGameConfig, Weight
+from seqgan.games.base_config import AnyGameConfig, Weight, build_autoencoder
 from seqgan.games.other_likelihoods_config import AnyLikelihoodConfig
 from seqgan.models.base_config import CriticConfig, GeneratorConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from seqgan.core.types import DirectGenerator, Reward
+    from seqgan.core.types import Reward
     from seqgan.games.parts import GameParts
     from seqgan.training.game import Game
 
@@ -79,11 +79,7 @@ class AutoencodeGameConfig(AnyGameConfig):
         critic: CriticConfig | None = None,
         encoder: CriticConfig | None = None,
     ) -> "nn.Module":
-        from seqgan.models.image.autoencoder import Autoencoder
-
-        assert encoder is not None, "an autoencoder needs an encoder"
-        decoder = cast("DirectGenerator", generator.build(space))
-        return Autoencoder(decoder, encoder.build_trunk(space), space)
+        return build_autoencoder(space, generator, encoder)
 
     def build(self, parts: "GameParts") -> "Game":
         from seqgan.games.autoencode import AutoencodeGame

@@ -1,4 +1,4 @@
-"""Real samples beside codes that nobody has given: what InfoGAN (Chen et al. 2016) plays with.
+"""Real samples beside latent codes: what InfoGAN (Chen et al. 2016) plays with.
 
 The adversarial game takes labels from its stream. Here they are codes, drawn anew for each batch,
 so that G(z, c) learns to show them and the critic to read them (objective `auxiliary`).

@@ -1,4 +1,4 @@
-"""Configuration of the game of codes that nobody has given."""
+"""Configuration of the game of latent codes (InfoGAN)."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast

@@ -106,7 +106,7 @@ ZOO = Idea(
     Said("The zoo of GANs", "GAN 動物園"),
     Said(
         "Each of the many GANs changes one thing: AC-GAN's critic says the class, InfoGAN's says a "
-        "code that nobody has given, EBGAN's is an autoencoder, and α-GAN adds an encoder to the "
+        "code that is not in the data, EBGAN's is an autoencoder, and α-GAN adds an encoder to the "
         "generator. The game of two players stays the same.",
         "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 要說出沒人給過的編碼，"
         "EBGAN 的判別器是自編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",

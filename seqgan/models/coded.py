@@ -1,4 +1,4 @@
-"""A generator whose noise has a code in it: some numbers of z are labels that nobody has given.
+"""A generator whose noise has a code in it: some numbers of z are labels that the data lack.
 
     z = [noise; one-hot rows of the codes],    G(z) = inner(noise, codes)
 

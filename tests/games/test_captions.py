@@ -140,7 +140,7 @@ def test_a_run_draws_faces_for_a_caption(
 
 def test_captions_belong_to_sources_that_have_them_and_prompts_to_captions(tmp_path: Path) -> None:
     digits = {"name": "digits", "train": 24, "extractor": 24, "valid": 16, "test": 16}
-    with pytest.raises(UserError, match="nobody has put the labels of source digits into words"):
+    with pytest.raises(UserError, match="the labels of source digits have no words"):
         make_game({**CAPTIONED, "data.source": digits})
     with pytest.raises(UserError, match="was not trained on captions"):
         open_run(train(tmp_path / "run", CONDITIONAL)).sample(2, prompt="glasses")

@@ -35,10 +35,4 @@ class CornerSourceConfig(PictureSourceConfig):
         """The frames of all splits; `size` is their height and width, 16 where it is left open."""
         from seqgan.tasks.corner.drawing import DEFAULT_SIZE, draw_pictures
 
-        counts = {
-            "extractor": self.extractor,
-            "train": self.train,
-            "valid": self.valid,
-            "test": self.test,
-        }
-        return draw_pictures(counts, size or DEFAULT_SIZE, self.seed, field)
+        return draw_pictures(self.counts, size or DEFAULT_SIZE, self.seed, field)

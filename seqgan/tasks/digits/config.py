@@ -38,10 +38,4 @@ class DigitsSourceConfig(PictureSourceConfig):
         """The digits of all splits; `size` is their height and width, 16 where it is left open."""
         from seqgan.tasks.digits.drawing import DEFAULT_SIZE, draw_pictures
 
-        counts = {
-            "extractor": self.extractor,
-            "train": self.train,
-            "valid": self.valid,
-            "test": self.test,
-        }
-        return draw_pictures(counts, size or DEFAULT_SIZE, self.seed, field, self.stacked)
+        return draw_pictures(self.counts, size or DEFAULT_SIZE, self.seed, field, self.stacked)

@@ -38,13 +38,7 @@ class FacesSourceConfig(PictureSourceConfig):
         """The faces of all splits; `size` is their height and width, 32 where it is left open."""
         from seqgan.tasks.faces.drawing import DEFAULT_SIZE, draw_pictures
 
-        counts = {
-            "extractor": self.extractor,
-            "train": self.train,
-            "valid": self.valid,
-            "test": self.test,
-        }
-        return draw_pictures(counts, size or DEFAULT_SIZE, self.palette, self.seed, field)
+        return draw_pictures(self.counts, size or DEFAULT_SIZE, self.palette, self.seed, field)
 
     def build_captions(self) -> "Captions":
         from seqgan.tasks.faces.captions import CAPTIONS
