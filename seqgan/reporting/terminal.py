@@ -9,6 +9,9 @@ from rich.text import Text
 from seqgan.core.plain import JsonObject
 from seqgan.reporting.tables import format_number
 
+_SAMPLES_WIDTH = 120
+"""Columns that sentences side by side take in a file, which has no edge of its own to wrap at."""
+
 
 def table_console(stderr: bool = False) -> Console:
     """Where tables go. A file or a pipe has room for whole rows: nothing is cut to 80 columns."""
@@ -46,7 +49,7 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
             table.add_column(label, overflow="fold")
         for lines in zip(*samples.values(), strict=True):
             table.add_row(*map(Text, lines))
-        console.print(table)
+        console.print(table, width=min(console.width, _SAMPLES_WIDTH))
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if "acceptance" in found:
         whole, own = found["corrected"], found["certificate"]

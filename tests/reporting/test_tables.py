@@ -17,7 +17,7 @@ from seqgan.reporting.tables import (
     metric_names,
     to_rich,
 )
-from seqgan.reporting.terminal import table_console
+from seqgan.reporting.terminal import print_correction, table_console
 
 
 def make_arm(folder, name, values, null=False, **options):
@@ -170,3 +170,12 @@ def test_a_table_in_a_pipe_has_room_for_whole_rows(tmp_path, capsys):
 )  # fmt: skip
 def test_format_number(value, text):
     assert format_number(value) == text
+
+
+def test_samples_in_a_file_stand_side_by_side_on_lines_of_common_width(capsys):
+    line = " ".join(["word"] * 60)
+    samples = {"generator": [line], "corrected (1 of 16)": [line]}
+    print_correction({"samples": samples, "sentence": "the critic corrects nothing"})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert sum(shown.count("word") for shown in lines) == 120
