@@ -7,9 +7,14 @@ An override whose value is a mapping *replaces* the node it names: `estimator={n
 leaves no field of the former estimator behind.
 """
 
+import ast
+import inspect
 import json
 import re
+import textwrap
 from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -41,9 +46,7 @@ class Config(BaseModel):
     The string under a field is its documentation; `seqgan config` prints it.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -190,13 +193,47 @@ def _read_as(value: object, annotation: object) -> object:
     return read_scalar(value)
 
 
+@cache
+def field_documentation(model: type[BaseModel]) -> dict[str, str]:
+    """The string under each field of a class, by the field's name; empty where there is none.
+
+    The source is read when it is asked for: reading that of every class, as pydantic offers to do
+    with `use_attribute_docstrings`, takes longer than all else of importing them.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base is not BaseModel and "[" not in base.__name__:
+            found |= _strings_under_fields(base)
+    return found
+
+
+def _strings_under_fields(model: type[BaseModel]) -> dict[str, str]:
+    try:
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    except (OSError, TypeError):  # typed into an interpreter
+        return {}
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: _string_in(text)
+        for field, text in pairwise([*tree.body, ast.Pass()])
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+
+
+def _string_in(statement: ast.stmt) -> str:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        text = statement.value.value
+        return inspect.cleandoc(text) if isinstance(text, str) else ""
+    return ""
+
+
 def describe(config: Config, indent: int = 0) -> list[str]:
     """The resolved tree as YAML lines, each field behind a comment with its documentation."""
     pad = "  " * indent
     lines = []
-    for key, field in type(config).model_fields.items():
-        if field.description:
-            lines += [f"{pad}# {line.strip()}" for line in field.description.splitlines()]
+    documented = field_documentation(type(config))
+    for key in type(config).model_fields:
+        lines += [f"{pad}# {line.strip()}" for line in documented.get(key, "").splitlines()]
         lines += _describe_value(key, getattr(config, key), indent)
     return lines
 

@@ -1,7 +1,7 @@
 """Configurations: one clear line for every mistake, exact overrides, and a faithful print-out."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import pytest
 from omegaconf import OmegaConf
@@ -16,7 +16,14 @@ from tiny_runs import (
 )
 
 from seqgan.cli import run
-from seqgan.core.config import Config, apply_overrides, describe, read_yaml, validate
+from seqgan.core.config import (
+    Config,
+    apply_overrides,
+    describe,
+    field_documentation,
+    read_yaml,
+    validate,
+)
 from seqgan.core.errors import UserError
 from seqgan.data.text_pair_config import UnpairedTextConfig
 from seqgan.experiment import Experiment, load_experiment
@@ -436,7 +443,8 @@ def test_the_walk_reaches_unions_lists_and_nested_classes() -> None:
 @pytest.mark.parametrize("model", CLASSES, ids=lambda model: model.__name__)
 def test_every_field_is_documented(model: type[Config]) -> None:
     """But `name`: the documentation of its value is the class's."""
-    bare = [name for name, field in model.model_fields.items() if not field.description]
+    documented = field_documentation(model)
+    bare = [name for name in model.model_fields if not documented.get(name)]
     assert set(bare) <= {"name"}
 
 
@@ -452,3 +460,27 @@ def test_a_list_of_numbers_and_schedules_is_printed_as_it_is_read() -> None:
     again = validate(Experiment, OmegaConf.create(printed), "again")
     assert again == experiment
     assert again.players.critic.betas[1].at(5) == 0.99
+
+
+def test_the_documentation_of_a_field_is_the_string_under_it() -> None:
+    class Base(Config):
+        kept: int = 0
+        """Of the base,
+        on two lines."""
+        again: int = 0
+        """Of the base."""
+
+    class Own(Base):
+        again: int = 1
+        added: Annotated[int, "of"] = 2
+        """Own."""
+
+    assert field_documentation(Base) == {
+        "kept": "Of the base,\non two lines.",
+        "again": "Of the base.",
+    }
+    assert field_documentation(Own) == {
+        "kept": "Of the base,\non two lines.",
+        "again": "",
+        "added": "Own.",
+    }
