@@ -88,8 +88,8 @@ def why_not_corrected(parts: Parts) -> str | None:
         return "it has no critic"
     if "a search of the critic" in parts.generator.gives:
         return "the generator is a search of that very critic"
-    if parts.data.modality != "sentences":
-        return "only sentences without prompts can be corrected"
+    if parts.data.modality not in ("sentences", "prompted"):
+        return "only sentences and responses to prompts can be corrected"
     if parts.game.fills_blanks:
         return "its critic reads sentences with blanks"
     if "a logistic critic loss" not in parts.objective.gives:

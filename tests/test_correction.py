@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from tiny_runs import (
+    CIPHER,
     assert_same_tree,
     last_checkpoint,
     metric_lines,
     text_data,
+    tiny_experiment,
     train,
     without_progress,
     write_config,
@@ -195,6 +197,63 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
     assert found["rows"][0]["metrics"]["certificate"] == certificate.gain
     assert certificate.gain == correction["certificate"]["gain"]
     assert certificate.low < certificate.gain < certificate.high
+
+
+PROMPTED: dict[str, Any] = {
+    "data": {
+        **{"name": "prompted_text", "source": {"name": "small_talk", "pairs": 150}},
+        **{"prompt_length": 8, "length": 10, "score": []},
+        **{"valid_fraction": 0.2, "test_fraction": 0.2},
+    },
+    "train.eval_every": 4,
+}
+
+
+def test_responses_to_prompts_are_corrected_and_their_certificate_is_a_bound(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    run = train(tmp_path / "run", {**RESIDUAL, **PROMPTED})
+    said = capsys.readouterr().err.splitlines()
+    found = json.loads((run / "evaluation.json").read_text())
+    correction, labels = found["correction"], [row["label"] for row in found["rows"]]
+    assert {"distilled", "corrected (exact)", "corrected (1 of 16)"} < set(labels)
+    assert said[-1] == correction["sentence"]
+    assert "held-out nll by at least " in said[-1]
+    assert "held-out nll is at least " in said[-3]
+    assert said[-3].endswith("below the generator's at T = 1")
+    assert correction["at_least"]
+    assert correction["resampled"] is None
+    assert correction["calibration"]["beta"] == 0
+    assert found["rows"][0]["metrics"]["certificate"] == correction["certificate"]["gain"]
+    assert set(CRITIC_METRICS) <= metric_lines(run)[-1]["metrics"].keys()
+    opened = seqgan.open_run(run)
+    assert opened.certificate().gain == pytest.approx(correction["corrected"]["gain"])
+    plain, _ = sampled(capsys, str(run), "-n", "30")
+    for correct in ("exact", "4"):
+        out, err = sampled(capsys, str(run), "-n", "30", "--correct", correct)
+        assert [line.split("  →  ")[0] for line in out] == [
+            line.split("  →  ")[0] for line in plain
+        ]
+        assert correct == "exact" or out != plain
+        assert err[0].endswith("of the generator's samples were kept")
+    responses = opened.sample(3, correct=4)
+    assert isinstance(responses, list)
+    scores = opened.score(["we fly"], ["we fly to oslo"])
+    assert scores[0].critic_score is not None
+
+
+def test_other_games_on_prompts_have_curves_and_the_certificate(tmp_path: Path) -> None:
+    run = train(tmp_path / "run", {**PROMPTED, "game": {"name": "conditional"}})
+    found = json.loads((run / "evaluation.json").read_text())
+    labels = [row["label"] for row in found["rows"]]
+    assert not any(label.startswith("corrected") for label in labels)
+    assert found["correction"]["at_least"]
+    assert set(CRITIC_METRICS) <= metric_lines(run)[-1]["metrics"].keys()
+
+
+def test_translations_are_not_corrected() -> None:
+    reason = tiny_experiment(CIPHER).why_not_corrected
+    assert reason == "only sentences and responses to prompts can be corrected"
 
 
 def test_a_checkpoint_before_the_critics_first_update_says_so_last(

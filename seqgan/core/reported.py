@@ -101,16 +101,18 @@ def critic_sentence(
     effective: float,
     alpha_at_limit: bool = False,
     sentences: tuple[int, int] | None = None,
+    at_least: bool = False,
 ) -> str:
     """What a critic is worth, by its certificate with the 95 % interval, in nats per sentence.
 
     `effective`: how many samples the weights leave effective. `alpha_at_limit`: the logits are a
     small part of a log density ratio, as those of a critic on shuffled labels are. `sentences`: how
-    many there were for validation and for the test.
+    many there were for validation and for the test. `at_least`: the gain is a lower bound, so that
+    one below 0 says nothing.
     """
-    verb, sign = ("raises", -1) if high < 0 else ("lowers", 1)
-    by = f"{sign * gain:.3f} ± {(high - low) / 2:.3f}"
-    doubt = ": not to be told from 0" if low <= 0 <= high else ""
+    verb, sign = ("raises", -1) if high < 0 and not at_least else ("lowers", 1)
+    by = f"{'at least ' if at_least else ''}{sign * gain:.3f} ± {(high - low) / 2:.3f}"
+    doubt = ": not to be told from 0" if low <= 0 and (at_least or high >= 0) else ""
     if doubt and sentences is not None and min(sentences) < FEWEST_SENTENCES:
         valid, test = sentences
         doubt = f": too few sentences to tell, {valid} for validation and {test} for the test"

@@ -9,6 +9,13 @@
 
 Deng et al. 2020 draw by the second from the LM's top-k samples, here from all of G.
 
+Behind prompts c each has its own normaliser, G_f(x | c) = G(x | c) · e^{f(c, x)} / Z(c): samples
+of which one is kept answer the same prompt. By samples that answer a prompt each, only the mean of
+Z(c) is known. In the place of Z(c) it makes likelihoods too low on average, since E log Z(c) ≤
+log E Z(c): a lower bound of the mean, near it where Z(c) hardly varies, as that of a critic that
+has learned the log ratio. 1 of n has no likelihood there: rivals that answer other prompts give no
+bound (with n = 2 they may give too much).
+
 Where a generator has no density (pictures) the correction is by the critic alone: β = 0.
 """
 
@@ -42,12 +49,16 @@ _SPARE = 5
 """Samples that rejection may be behind before it gives up: chance is not a low rate."""
 
 
+class TooFewAccepted(UserError):
+    """Rejection sampling keeps next to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exact:
     """Rejection sampling from G_f itself."""
 
     most_tries: int = 2_000
-    """Samples of the generator per sample kept; with more it ends in a `UserError`."""
+    """Samples of the generator per sample kept; with more it ends in `TooFewAccepted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ def sample_corrected(
     """Draw `rows` sequences of G_f, one for each row of `cond` where there is one.
 
     `advance` is told how many samples of the generator have been drawn on the way. Raises
-    `UserError` where rejection keeps next to nothing.
+    `TooFewAccepted` where rejection keeps next to nothing.
     """
 
     def propose(count: int, cond: Tensor | None) -> Proposed:
@@ -192,21 +203,24 @@ def _reject(
     weighed: Weighed, rows: int, cond: Tensor | None, ceiling: float, most_tries: int
 ) -> tuple[Batch, float]:
     """The first sample of each row that is accepted. Rows without conditions are alike, so any of
-    them takes the next accepted sample."""
+    them takes the next accepted sample; others are tried twice as often in each round."""
     found: list[Batch] = []
     row_of: list[Tensor] = []
     waiting_R = torch.arange(rows)
+    tries_R = torch.zeros(rows, dtype=torch.long)
     tried = accepted = 0
     while len(waiting_R):
-        if tried >= most_tries * (accepted + _SPARE):
-            raise UserError(
-                f"exact correction: accepted {accepted} of {tried:,} samples; keep 1 of 16 samples "
-                "instead, or lower the clip of the critic's log ratio"
+        served = accepted if cond is None else rows - len(waiting_R)
+        if tried >= most_tries * (served + _SPARE):
+            raise TooFewAccepted(
+                f"exact correction: got {served} of {rows} from {tried:,} samples; keep 1 of 16 "
+                "samples instead, or lower the clip of the critic's log ratio"
             )
         wanted = min(len(waiting_R), _BLOCK_ROWS)
         rate = (accepted + 1) / (tried + 1)
-        copies = max(1, min(ceil(1 / rate), _BLOCK_ROWS // wanted))
         now_B = waiting_R[:wanted]
+        copies = max(ceil(1 / rate), int(tries_R[now_B].min()))
+        copies = max(1, min(copies, _BLOCK_ROWS // wanted))
         proposed, f_KB = weighed(
             copies, wanted, None if cond is None else cond[now_B.to(cond.device)]
         )
@@ -216,6 +230,7 @@ def _reject(
             chosen_C = kept_KB.flatten().nonzero()[:wanted, 0]
             served_C = torch.arange(len(chosen_C))
         else:
+            tries_R[now_B] += copies
             served_C = kept_KB.any(0).nonzero()[:, 0]
             chosen_C = kept_KB.long().argmax(0)[served_C] * wanted + served_C
         found.append(take(proposed, chosen_C.to(proposed.x.device)))
@@ -231,8 +246,9 @@ def _reject(
 class CorrectedGenerator:
     """G_f as a sampler and a likelihood, to be measured like a generator.
 
-    `f_fake_M` are the log weights of fresh samples of the generator. They give log Z, or for one of
-    n samples the rivals of Lawson's bound. `advance` is that of `sample_corrected`.
+    `f_fake_M` are the log weights of fresh samples of the generator, behind as many prompts where
+    there are any. They give log Z, or for one of n samples the rivals of Lawson's bound. `advance`
+    is that of `sample_corrected`.
     """
 
     normalised = False
@@ -266,14 +282,20 @@ class CorrectedGenerator:
         """`rows` sequences, one for each row of `cond` where there is one."""
         return self.draw(rows, cond).rollout
 
-    def log_probs(self, batch: Batch) -> Tensor:
+    def greedy(self, cond: Tensor) -> None:
+        """Weights are those of whole sequences, so that no step has a likeliest token."""
+
+    def log_probs(self, batch: Batch) -> Tensor | None:
         """`logp_NT` in nats, in float64 on the CPU. For one of n samples each sentence's sum is a
-        lower bound (Lawson et al. 2019), averaged over sets of n − 1 samples.
+        lower bound (Lawson et al. 2019), averaged over sets of n − 1 samples; behind prompts it is
+        None. Otherwise the mean over prompts is a lower bound.
 
         What the correction adds is credited to the last token of a sentence that is not `unk_id`,
         so that sums per sentence are right with and without unknown tokens; all other tokens have
         the generator's. A sentence that was cut ends without an end token, perhaps in `<unk>`.
         """
+        if isinstance(self.rule, OneOf) and batch.cond is not None:
+            return None
         assert batch.mask is not None, "sequences have masks"
         logp_NT = held_out_log_probs(self._generator, batch.x, batch.mask, cond=batch.cond)
         last_N1 = self._last_known(batch.x.cpu(), batch.mask.cpu())

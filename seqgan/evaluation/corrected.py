@@ -13,6 +13,14 @@ is measured on. In training each half of the validation set serves the other; at
 fitted to validation sentences, and the certificate is that of test sentences and other samples.
 
 Everything is about the generator as it was trained, at temperature 1.
+
+Behind prompts c the gain is E_p[f] − E_c log Z(c), with Z(c) the mean of e^f over samples behind c.
+Of samples that answer a prompt each, only the mean of Z(c) is known, and E_c log Z(c) ≤ log E_c
+Z(c): with the latter, certificates are lower bounds, which say "at least", and likelihoods of exact
+samples are too low. Real responses and samples are compared behind the same prompts. The weights
+are those of the critic alone (β = 0): how likely a response is differs more from prompt to prompt
+than behind one, so that a power of the generator's probability would have nearly all of its gain
+hidden by the bound, and as a control it would be too weak. 1 of n has no likelihood.
 """
 
 from collections.abc import Callable
@@ -32,11 +40,12 @@ from seqgan.decoding.correction import (
     Exact,
     OneOf,
     Rule,
+    TooFewAccepted,
     critic_logits,
 )
 from seqgan.evaluation.base import DecodingSetting, Metrics
 from seqgan.evaluation.config import CERTIFICATE
-from seqgan.evaluation.writer import Decoded, Draws, WriterEvaluator
+from seqgan.evaluation.writer import Decoded, Draws, Writer, WriterEvaluator
 from seqgan.metrics.certificate import (
     MOST_ALPHA,
     Certificate,
@@ -75,6 +84,8 @@ class Scored:
     """Mean tokens per held-out sentence."""
     is_likelihood: bool
     """Whether the critic's scores are log-likelihoods, not logits."""
+    prompted: bool = False
+    """Whether these are responses; the samples answer the prompts of the held-out ones in turn."""
 
     @classmethod
     def of(cls, critic: Critic, draws: Draws, most: int | None = None) -> "Scored":
@@ -83,29 +94,41 @@ class Scored:
         Sentences that the generator cannot write are left out: no weight makes them possible.
         """
         assert draws.fake is not None, "a certificate needs samples"
-        real, logg_real_N = _possible(*_first(draws.real, draws.logp_real_NT, most))
-        fake, logg_fake_M = _first(draws.fake, draws.logp_fake_NT, most)
+        assert draws.logp_real_NT is not None, "a certificate needs a density"
+        assert draws.logp_fake_NT is not None, "a certificate needs a density"
+        logg_real_N, logg_fake_M = draws.logp_real_NT.sum(1), draws.logp_fake_NT.sum(1)
+        prompted = draws.real.cond is not None
+        choose = _behind_the_same_prompts if prompted else _spread_over_both
+        real_R, fake_R = choose(logg_real_N.isfinite(), len(logg_fake_M), most)
+        real, fake = _take(draws.real, real_R), _take(draws.fake, fake_R)
         assert real.mask is not None, "sentences have masks"
         d_real_N, d_fake_M = (critic_logits(critic, part).cpu() for part in (real, fake))
+        logg = logg_real_N[real_R], logg_fake_M[fake_R]
         tokens = float(real.mask.sum(1).float().mean())
-        return cls(d_real_N, logg_real_N, d_fake_M, logg_fake_M, tokens, critic.is_likelihood)
+        return cls(d_real_N, logg[0], d_fake_M, logg[1], tokens, critic.is_likelihood, prompted)
 
     def half(self, first: int) -> "Scored":
-        """Every second sentence and sample, from number `first` on."""
-        rows = slice(first, None, 2)
-        real, fake = (
-            (self.d_real_N[rows], self.logg_real_N[rows]),
-            (self.d_fake_M[rows], self.logg_fake_M[rows]),
+        """Every second sentence and sample, from number `first` on; of responses to prompts the
+        samples behind the prompts of every second one."""
+        number_M = torch.arange(len(self.d_fake_M))
+        if self.prompted:
+            number_M = number_M % len(self.d_real_N)
+        rows, fakes = slice(first, None, 2), number_M % 2 == first
+        return replace(
+            self,
+            d_real_N=self.d_real_N[rows],
+            logg_real_N=self.logg_real_N[rows],
+            d_fake_M=self.d_fake_M[fakes],
+            logg_fake_M=self.logg_fake_M[fakes],
         )
-        return Scored(*real, *fake, self.tokens, self.is_likelihood)
 
     def calibrated(self, clip: float, use_critic: bool = True) -> Calibration:
-        """Fitted to these."""
+        """Fitted to these; of responses to prompts by the critic alone."""
         return calibrate(
             self.d_real_N,
-            self.logg_real_N,
+            None if self.prompted else self.logg_real_N,
             self.d_fake_M,
-            self.logg_fake_M,
+            None if self.prompted else self.logg_fake_M,
             clip=clip,
             use_critic=use_critic,
         )
@@ -118,20 +141,32 @@ class Scored:
         )
 
 
-def _first(batch: Batch, logp_NT: Tensor | None, most: int | None) -> tuple[Batch, Tensor]:
-    """At most so many rows, evenly spread, since files may be sorted; and their log-probabilities
-    as whole sentences."""
-    assert logp_NT is not None, "a certificate needs a density"
-    if most is None or most >= len(batch.x):
-        return batch, logp_NT.sum(1)
-    rows = torch.arange(most) * len(batch.x) // most
-    return take(batch, rows.to(batch.x.device)), logp_NT[rows].sum(1)
+def _spread_over_both(possible_N: Tensor, samples: int, most: int | None) -> tuple[Tensor, Tensor]:
+    """Rows of the held-out sentences, of those that are possible, and of the samples."""
+    real_R = _spread(len(possible_N), most)
+    return real_R[possible_N[real_R]], _spread(samples, most)
 
 
-def _possible(batch: Batch, logg_N: Tensor) -> tuple[Batch, Tensor]:
-    """Those of a probability above 0."""
-    rows_R = logg_N.isfinite().nonzero()[:, 0]
-    return take(batch, rows_R.to(batch.x.device)), logg_N[rows_R]
+def _behind_the_same_prompts(
+    possible_N: Tensor, samples: int, most: int | None
+) -> tuple[Tensor, Tensor]:
+    """The same, of prompts that are all answered by equally many samples."""
+    answered = min(len(possible_N), samples)
+    real_R = _spread(answered, most)
+    rounds = max(1, min(samples, most or samples) // answered)
+    real_R = real_R[possible_N[real_R]]
+    return real_R, (torch.arange(rounds)[:, None] * answered + real_R).flatten()
+
+
+def _spread(count: int, most: int | None) -> Tensor:
+    """At most so many rows, evenly spread, since files may be sorted."""
+    if most is None or most >= count:
+        return torch.arange(count)
+    return torch.arange(most) * count // most
+
+
+def _take(batch: Batch, rows_R: Tensor) -> Batch:
+    return take(batch, rows_R.to(batch.x.device))
 
 
 def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate:
@@ -214,8 +249,9 @@ class Worth:
         return float((self.f_fake_M - self.calibration.limits[1]).exp().mean())
 
     def resampled(self, n: int, seed: int) -> Gain | None:
-        """The least gain of keeping 1 of n samples; None with too few samples to measure it."""
-        if len(self.f_fake_M) < 2 * (n - 1):
+        """The least gain of keeping 1 of n samples; None with too few samples to measure it, and
+        behind prompts, where each would take rivals of its own."""
+        if self.scored.prompted or len(self.f_fake_M) < 2 * (n - 1):
             return None
         f_real_N, f_fake_M = self.scored.weights(self.calibration)
         return resampling_gain(f_real_N, f_fake_M, n, seed)
@@ -263,7 +299,8 @@ def corrected_rows(
 ) -> list[CorrectedRow]:
     """Exact samples, where enough of the generator's are accepted, and 1 of n.
 
-    The likelihood of 1 of n is its lower bound, so that of divergences it has none. `advance` is
+    The likelihood of 1 of n is its lower bound, so that of divergences it has none. Behind prompts
+    it has no likelihood, and that of exact samples is a bound on average. `advance` is
     told how many samples of the generator have been drawn, of about `proposals`.
     """
     correction, rows = Correction(critic, worth.calibration), []
@@ -271,13 +308,20 @@ def corrected_rows(
         writer = CorrectedGenerator(
             generator, correction, evaluator.space, rule, worth.f_fake_M, evaluator.unk_id, advance
         )
-        writes = _writes(worth, rule)
-        draws = evaluator.draw(writer, "test", samples if writes else 0)
+        try:
+            draws, lines = _draw(evaluator, writer, samples if _writes(worth, rule) else 0)
+        except TooFewAccepted:
+            draws, lines = _draw(evaluator, writer, 0)
         if isinstance(rule, OneOf):
             draws = replace(draws, logp_fake_NT=None)
-        lines = evaluator.written(writer, SHOWN_BESIDE).lines if writes else []
-        rows.append(CorrectedRow(label, evaluator.measure(draws, "test"), list(lines)))
+        rows.append(CorrectedRow(label, evaluator.measure(draws, "test"), lines))
     return rows
+
+
+def _draw(evaluator: WriterEvaluator, writer: Writer, samples: int) -> tuple[Draws, list[str]]:
+    """What is measured, and a few lines; without `samples` the likelihood alone."""
+    draws = evaluator.draw(writer, "test", samples)
+    return draws, list(evaluator.written(writer, SHOWN_BESIDE).lines) if samples else []
 
 
 def proposals(worth: Worth, samples: int, one_of: int) -> int:
@@ -292,8 +336,11 @@ def proposals(worth: Worth, samples: int, one_of: int) -> int:
 
 def _rules(worth: Worth, one_of: int) -> dict[str, Rule]:
     """The samplers that are measured, by the labels of their rows."""
-    rules: dict[str, Rule] = {"corrected (exact)": Exact()}
-    if len(worth.f_fake_M) >= 2 * (one_of - 1):
+    prompted = worth.scored.prompted
+    # One prompt may have next to no sample that is accepted, whatever the mean acceptance is.
+    exact = Exact(round(1 / LEAST_ACCEPTANCE)) if prompted else Exact()
+    rules: dict[str, Rule] = {"corrected (exact)": exact}
+    if prompted or len(worth.f_fake_M) >= 2 * (one_of - 1):
         rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
     return rules
 

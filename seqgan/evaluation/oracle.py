@@ -11,6 +11,8 @@ In nats per token (`jsd` per sequence):
     unique       share of distinct samples
 
 With prompts c each is a mean over the held-out prompts: KL(oracle‖G) = E_c KL(p(·|c) ‖ q(·|c)).
+A writer that does not know the normaliser of each prompt has bounds of its likelihood there
+(`decoding/correction.py`), and divergences only where they are exact.
 
 All but `valid`, `unique` and `nll_SPLIT` are exact sums where all sequences after all distinct
 prompts can be listed, and Monte-Carlo means otherwise.
@@ -38,6 +40,8 @@ class _Listing:
     """The oracle's log-probability of the sequence, given its prompt."""
     log_weight_R: Tensor
     """The log of its prompt's share of the held-out data; 0 without prompts."""
+    prompts: int = 1
+    """How many there are, with as many rows each, one after the other."""
 
 
 class OracleEvaluator(WriterEvaluator):
@@ -90,7 +94,7 @@ class OracleEvaluator(WriterEvaluator):
             listing = self._listings[split]
             if listing is not None:
                 metrics |= self._exact(draws.writer, listing)
-            else:
+            elif draws.writer.normalised or fake.cond is None:
                 metrics |= self._sampled(split, logq_of_real, logp_B, logq_of_fake)
         metrics["valid"] = float(logp_B.isfinite().float().mean())
         metrics["unique"] = len(fake.x.unique(dim=0)) / len(fake.x)
@@ -103,7 +107,7 @@ class OracleEvaluator(WriterEvaluator):
         weight_R, logp_R = listing.log_weight_R.cpu(), listing.logp_R.cpu()
         logq_R = logq_RT.cpu().sum(1)
         if not writer.normalised:
-            logq_R = logq_R - (logq_R + weight_R).logsumexp(0)
+            logq_R = logq_R.view(listing.prompts, -1).log_softmax(1).flatten()
         return {
             "nll_oracle": _cross_entropy(logq_R + weight_R, logp_R) / self.space.length,
             "entropy": _cross_entropy(logq_R + weight_R, logq_R) / self.space.length,
@@ -169,17 +173,18 @@ def _listing(oracle: OracleDensity, space: SequenceSpace, real: Batch) -> _Listi
     if count > MAX_ENUMERATED:
         return None
     ids_RT = all_sequences(space.vocab_size, space.length)
-    log_weight_R, cond = torch.zeros(count), None
+    log_weight_R, cond, distinct = torch.zeros(count), None, 1
     if real.cond is not None:
         prompts, occurrences = real.cond.cpu().unique(dim=0, return_counts=True)
-        if count * len(prompts) > MAX_ENUMERATED:
+        distinct = len(prompts)
+        if count * distinct > MAX_ENUMERATED:
             return None
-        ids_RT = ids_RT.repeat(len(prompts), 1)
+        ids_RT = ids_RT.repeat(distinct, 1)
         cond = prompts.repeat_interleave(count, 0).to(device)
         log_weight_R = (occurrences / len(real.x)).log().repeat_interleave(count)
     ids_RT = ids_RT.to(device)
     batch = Batch(ids_RT, torch.ones_like(ids_RT, dtype=torch.bool), cond)
-    return _Listing(batch, oracle.log_prob(ids_RT, cond), log_weight_R.to(device))
+    return _Listing(batch, oracle.log_prob(ids_RT, cond), log_weight_R.to(device), distinct)
 
 
 def _cross_entropy(loga_R: Tensor, logb_R: Tensor) -> float:

@@ -23,28 +23,27 @@ Of greedy responses, against the one true response each:
 
 The real-data row has the true responses in the samples' place, and no scores against themselves.
 Simple rules beside it: repeating the prompt, and the true response to another prompt.
+
+A generator that a critic corrects (`corrected.py`) is measured by its samples alone, where it knows
+a likelihood also by nll and entropy, which are upper bounds. It has no greedy responses, hence no
+scores: its weights are those of whole responses. Nor has it nll_shuffled, since a bound would not
+say whether the prompt is used.
 """
 
-from functools import partial
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import join, take
 from seqgan.core.rng import isolated
-from seqgan.core.types import Batch, Generator, Rollout
+from seqgan.core.types import Batch, Rollout
 from seqgan.data.counts import unk_rates
 from seqgan.data.prompted_text import PromptedSplit, PromptedText
 from seqgan.data.unpaired_text import Scorer
-from seqgan.decoding import Ancestral, Greedy, Sampler, held_out_log_probs, sample
-from seqgan.evaluation.base import (
-    DecodingSetting,
-    Evaluator,
-    Metrics,
-    ShownLines,
-    temperatures_and_nuclei,
-)
-from seqgan.evaluation.config import SHOWN
+from seqgan.evaluation.base import Metrics, ShownLines
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
+from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
 from seqgan.metrics import diversity
 from seqgan.metrics.corpus import Corpus
 from seqgan.metrics.translation import copied_share
@@ -53,7 +52,7 @@ AT_ONCE = 250
 """Prompts that are answered at a time."""
 
 
-class PromptedTextEvaluator(Evaluator[Generator]):
+class PromptedTextEvaluator(WriterEvaluator):
     """Measures generators that answer prompts, and true responses for the real-data row."""
 
     def __init__(
@@ -64,59 +63,67 @@ class PromptedTextEvaluator(Evaluator[Generator]):
         self._device = device
         self._seed = seed
         self._scorer = scorer
-        self._unk_id = text.tokenizer.unk_id
+        self.unk_id = self._unk_id = text.tokenizer.unk_id
         self._splits: dict[str, PromptedSplit] = {"valid": text.valid, "test": text.test}
         self.notes: dict[str, object] = {
             "pairs": {name: len(part.prompts) for name, part in self._splits.items()},
             "unk_rate": unk_rates(text.report),
         }
 
-    settings = staticmethod(temperatures_and_nuclei)
+    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+        """Responses to the first `samples` prompts, at most one to each pair of the split."""
+        real = self._real(split)
+        fake = self._sample(writer, _first(self._splits[split], samples), seed) if samples else None
+        logp_fake_NT = None if fake is None else _log_probs(writer, fake)
+        return Draws(writer, real, fake, _log_probs(writer, real), logp_fake_NT)
 
-    def generated(
-        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> Metrics:
-        """Of samples and scores, the first `samples` pairs of a split; of likelihoods, all."""
-        part = _first(self._splits[split], samples)
-        made = self._sample(generator, part, setting)
+    def measure(self, draws: Draws, split: str) -> Metrics:
+        """Of samples and scores, the first pairs of a split; of likelihoods, all."""
+        real, fake = self._splits[split].batch, draws.fake
+        assert real.mask is not None, "responses have masks"
         metrics: Metrics = {}
-        if setting.top_p == 1:
-            log_probs = partial(self._log_probs, generator, setting.temperature)
-            ids_NT, mask_NT, cond_NP = _unpack(self._splits[split])
-            logp_NT = log_probs(ids_NT, mask_NT, cond_NP)
-            metrics |= held_out_nll(split, logp_NT, ids_NT, mask_NT, self._unk_id)
-            logp_NT = log_probs(ids_NT, mask_NT, cond_NP.roll(_shift(len(ids_NT)), 0))
-            metrics["nll_shuffled"] = nats_per_token(logp_NT, mask_NT)
-            logp_NT = log_probs(made.ids_BT, made.mask_BT, _unpack(part)[2])
-            metrics["entropy"] = nats_per_token(logp_NT, made.mask_BT)
-        metrics |= self._responses(part.prompts, made.ids_BT, made.mask_BT)
-        greedy = self._answer(generator, part, Greedy())
-        return metrics | self._truth(part, self._lines(greedy.ids_BT))
+        if draws.logp_real_NT is not None:
+            metrics |= held_out_nll(split, draws.logp_real_NT, real.x, real.mask, self._unk_id)
+            if draws.writer.normalised:
+                metrics["nll_shuffled"] = self._nll_shuffled(draws.writer, split)
+        if fake is None or fake.mask is None:
+            return metrics
+        if draws.logp_fake_NT is not None:
+            metrics["entropy"] = nats_per_token(draws.logp_fake_NT, fake.mask.cpu())
+        part = _first(self._splits[split], len(fake.x))
+        metrics |= self._responses(part.prompts, fake.x.cpu(), fake.mask.cpu())
+        greedy = self._answer(draws.writer.greedy, part)
+        return metrics if greedy is None else metrics | self._truth(part, self._lines(greedy.x))
 
-    def _sample(
-        self, generator: Generator, part: PromptedSplit, setting: DecodingSetting
-    ) -> Rollout:
-        draw = Ancestral(setting.temperature, top_p=setting.top_p)
-        with isolated(self._seed):
-            return self._answer(generator, part, draw)
+    def _real(self, split: str) -> Batch:
+        return Batch(*(tensor.to(self._device) for tensor in _unpack(self._splits[split])))
+
+    def _nll_shuffled(self, writer: Writer, split: str) -> float | None:
+        real = self._real(split)
+        assert real.mask is not None, "responses have masks"
+        assert real.cond is not None, "responses have prompts"
+        others = Batch(real.x, real.mask, real.cond.roll(_shift(len(real.x)), 0))
+        logp_NT = _log_probs(writer, others)
+        return None if logp_NT is None else nats_per_token(logp_NT, real.mask.cpu())
+
+    def _sample(self, writer: Writer, part: PromptedSplit, seed: int = 0) -> Batch:
+        with isolated(self._seed + seed):
+            sampled = self._answer(lambda cond: writer.sample(len(cond), cond), part)
+        assert sampled is not None, "a writer writes"
+        return sampled
 
     @torch.no_grad()
-    def _answer(self, generator: Generator, part: PromptedSplit, draw: Sampler) -> Rollout:
-        blocks = [
-            sample(generator, self.space, len(cond), draw, cond.to(self._device))
-            for cond in _unpack(part)[2].split(AT_ONCE)
-        ]
-        ids_BT = torch.cat([block.ids_BT for block in blocks]).cpu()
-        mask_BT = torch.cat([block.mask_BT for block in blocks]).cpu()
-        return Rollout(ids_BT, ids_BT, mask_BT)
-
-    def _log_probs(self, generator: Generator, temperature: float, *tensors: Tensor) -> Tensor:
-        """`logp_NT` on the CPU of responses, given as ids, mask and prompts."""
-        found = []
-        for rows in torch.arange(len(tensors[0])).split(AT_ONCE):
-            ids, mask, cond = (tensor[rows].to(self._device) for tensor in tensors)
-            found.append(held_out_log_probs(generator, ids, mask, temperature, cond).cpu())
-        return torch.cat(found)
+    def _answer(
+        self, write: Callable[[Tensor], Rollout | None], part: PromptedSplit
+    ) -> Batch | None:
+        """What is written behind the prompts; None where nothing is."""
+        blocks = []
+        for cond in _unpack(part)[2].to(self._device).split(AT_ONCE):
+            rollout = write(cond)
+            if rollout is None:
+                return None
+            blocks.append(Batch(rollout.ids_BT, rollout.mask_BT, cond))
+        return join(blocks)
 
     def _responses(self, prompts: list[str], ids_NT: Tensor, mask_NT: Tensor) -> Metrics:
         """What needs no true response."""
@@ -162,10 +169,10 @@ class PromptedTextEvaluator(Evaluator[Generator]):
             },
         }
 
-    def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
+    def written(self, writer: Writer, rows: int) -> ShownLines:
         """The same prompts at every call, each with a sampled response."""
-        part = _first(self._text.valid, SHOWN)
-        made = self._lines(self._sample(generator, part, setting).ids_BT)
+        part = _first(self._text.valid, rows)
+        made = self._lines(self._sample(writer, part).x)
         prompts = (" ".join(line.split()) for line in part.prompts)
         return ShownLines([f"{x}  →  {y}" for x, y in zip(prompts, made, strict=True)])
 
@@ -175,6 +182,17 @@ class PromptedTextEvaluator(Evaluator[Generator]):
 
     def _lines(self, ids_NT: Tensor) -> list[str]:
         return [self._text.tokenizer.decode(row) for row in ids_NT.tolist()]
+
+
+def _log_probs(writer: Writer, batch: Batch) -> Tensor | None:
+    """`logp_NT` on the CPU of responses; None where the writer has no density."""
+    found = []
+    for first in range(0, len(batch.x), AT_ONCE):
+        logp_BT = writer.log_probs(take(batch, slice(first, first + AT_ONCE)))
+        if logp_BT is None:
+            return None
+        found.append(logp_BT.cpu())
+    return torch.cat(found)
 
 
 def _unpack(part: PromptedSplit) -> tuple[Tensor, Tensor, Tensor]:

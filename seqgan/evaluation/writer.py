@@ -10,7 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from seqgan.core.types import Batch, Generator, Rollout, SequenceSpace
-from seqgan.decoding import Ancestral, held_out_log_probs, sample
+from seqgan.decoding import Ancestral, Greedy, held_out_log_probs, sample
 from seqgan.evaluation.base import (
     DecodingSetting,
     Evaluator,
@@ -37,6 +37,10 @@ class Writer(Protocol):
         """`logp_NT` in nats, 0 behind the ends; None where there is no density."""
         ...
 
+    def greedy(self, cond: Tensor) -> Rollout | None:
+        """The likeliest token at every step, behind each prompt; None where no step has one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -61,10 +65,17 @@ class Decoded:
         temperature, cond = self.setting.temperature, batch.cond
         return held_out_log_probs(self.generator, batch.x, batch.mask, temperature, cond)
 
+    def greedy(self, cond: Tensor) -> Rollout | None:
+        return sample(self.generator, self.space, len(cond), Greedy(), cond)
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Held-out sentences beside a writer's own, and its log-probabilities of both, on the CPU."""
+    """Held-out sentences beside a writer's own, and its log-probabilities of both, on the CPU.
+
+    Where there are prompts, the first of its sentences answers the prompt of the first held-out
+    one, and so on; behind the last prompt come the first ones again.
+    """
 
     writer: Writer
     real: Batch

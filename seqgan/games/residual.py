@@ -17,8 +17,9 @@ Deng et al. 2020, *Residual energy-based models for text generation*; Bakhtin et
 energy-based models for text*. The loss is noise-contrastive estimation with G as the noise: at its
 optimum the critic's logit d is log p(x) − log G(x), so that G_f is the truth. α, β and c
 (`metrics/certificate.py`) come from validation sentences; what the correction is worth is measured
-on test sentences. Parshakova et al. 2019, *Global autoregressive models for data-efficient sequence
-learning*, distil such a model back into a plain generator.
+on test sentences. Behind prompts β is 0 (`evaluation/corrected.py`). Parshakova et al. 2019,
+*Global autoregressive models for data-efficient sequence learning*, distil such a model back into a
+plain generator.
 
 Deviations. Deng et al. use a pretrained bidirectional transformer as critic, here it is any; a
 critic with a score per step learns by their mean, the logit of the sentence. Samples are fresh in
@@ -398,15 +399,18 @@ def calibrate_on(
     held_out: Batch, generator: Generator, critic: Critic, space: SequenceSpace, clip: float
 ) -> Calibration:
     """The calibration by held-out sentences and fresh samples of the generator, of which there are
-    as many for each condition. Both networks are to be in evaluation mode."""
+    as many for each condition, and β is 0 where there are conditions (`evaluation/corrected.py`).
+    Both networks are to be in evaluation mode."""
     copies = -(-CALIBRATION_SAMPLES // len(held_out.x))
     cond = None if held_out.cond is None else held_out.cond.repeat(copies, 1)
     fake = sample(generator, space, copies * len(held_out.x), Ancestral(), cond)
 
-    def numbers(sentences: Sample) -> tuple[Tensor, Tensor]:
+    def numbers(sentences: Sample) -> tuple[Tensor, Tensor | None]:
+        d_N = critic_logits(critic, sentences)
+        if sentences.cond is not None:
+            return d_N, None
         assert sentences.mask is not None, "sequences have masks"
-        logg_N = sequence_log_probs(generator, sentences.x, sentences.mask, cond=sentences.cond)
-        return critic_logits(critic, sentences), logg_N
+        return d_N, sequence_log_probs(generator, sentences.x, sentences.mask)
 
     return calibrate(*numbers(held_out), *numbers(fake), clip=clip)
 

@@ -54,11 +54,13 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
     if "acceptance" in found:
         whole, own = found["corrected"], found["certificate"]
         half = (whole["high"] - whole["low"]) / 2
+        at_least = found.get("at_least", False)  # evaluations of earlier versions
+        alone = f"{whole['gain'] - own['gain']:.3f}"
         say(
-            f"the corrected generator's held-out nll is {whole['gain']:.3f} ± {half:.3f} nats per "
-            f"sentence ({whole['gain'] / whole['tokens']:.3f} per token) below the generator's at "
-            "T = 1, of which a power of its own probability alone gives "
-            f"{whole['gain'] - own['gain']:.3f}"
+            f"the corrected generator's held-out nll is {'at least ' if at_least else ''}"
+            f"{whole['gain']:.3f} ± {half:.3f} nats per sentence "
+            f"({whole['gain'] / whole['tokens']:.3f} per token) below the generator's at T = 1"
+            + ("" if at_least else f", of which a power of its own probability alone gives {alone}")
         )
         say(
             f"exact correction accepts {found['acceptance']:.3g} of the generator's samples; "

@@ -109,6 +109,15 @@ def test_what_a_critic_is_worth(gain: float, effective: float, sentence: str) ->
     assert critic_sentence(gain, gain - 0.01, gain + 0.01, effective) == f"the critic {sentence}"
 
 
+def test_a_bound_is_said_to_be_one() -> None:
+    assert critic_sentence(0.139, 0.129, 0.149, 2_000, at_least=True) == (
+        "the critic lowers held-out nll by at least 0.139 ± 0.010 nats per sentence (95 %)"
+    )
+    below = critic_sentence(-0.139, -0.149, -0.129, 2_000, at_least=True)
+    assert below.startswith("the critic lowers held-out nll by at least -0.139")
+    assert below.endswith("not to be told from 0")
+
+
 def test_few_sentences_are_said_to_be_too_few_to_tell() -> None:
     told = "lowers held-out nll by 0.002 ± 0.010 nats per sentence (95 %): "
     for sentences in ((25, 400), (400, 25)):

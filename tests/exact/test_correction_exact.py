@@ -22,6 +22,7 @@ from seqgan.decoding.correction import (
     Correction,
     Exact,
     OneOf,
+    TooFewAccepted,
     critic_logits,
     generate_corrected,
     sample_corrected,
@@ -181,6 +182,42 @@ def test_every_condition_gets_its_own_sample(rule: Exact | OneOf) -> None:
         counts_R = listed.counts(found.rollout.ids_BT[cond[:, 0] == kind])
         assert chi_square_is_plausible(counts_R, prob_R)
         assert int(counts_R.sum()) == 10_000
+
+
+class Prefers(Critic):
+    """Its logit is that of the condition: −10 for the second one."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cond: Tensor | None = None) -> Scores:
+        assert cond is not None
+        return Scores(torch.where(cond[:, 0] == 1, -10.0, 0.0))
+
+
+def test_a_prompt_of_rarely_accepted_samples_is_tried_in_large_batches() -> None:
+    correction = Correction(Prefers(), Calibration(0.7, 0, 0, clip=20, ceiling=0))
+    cond, drawn = (torch.arange(201) == 100).long()[:, None], list[int]()
+    found = sample_corrected(
+        ToldTable(ENDED).eval(), correction, ENDED, 201, Exact(), cond, drawn.append
+    )
+    assert found.rollout.ids_BT.shape == (201, 3)
+    assert sum(drawn) > 500
+    assert len(drawn) < 30
+
+
+def test_a_prompt_of_refused_samples_ends_with_a_remedy() -> None:
+    correction = Correction(Prefers(), Calibration(2, 0, 0, clip=20, ceiling=0))
+    cond = torch.arange(2).repeat(5)[:, None]
+    with pytest.raises(TooFewAccepted, match=r"got 5 of 10 from [\d,]+ samples; keep 1 of 16"):
+        sample_corrected(ToldTable(ENDED).eval(), correction, ENDED, 10, Exact(50), cond)
+
+
+def test_behind_prompts_one_of_n_has_no_likelihood_and_nothing_is_greedy() -> None:
+    generator, correction = ToldTable(ENDED).eval(), Correction(Prefers(), SCALED)
+    ids_RT, cond = sentences(ENDED), torch.zeros(len(sentences(ENDED)), 1).long()
+    batch = Batch(ids_RT, mask_of(ids_RT, 2), cond)
+    for rule, known in ((Exact(), True), (OneOf(2), False)):
+        writer = CorrectedGenerator(generator, correction, ENDED, rule, torch.zeros(10))
+        assert (writer.log_probs(batch) is not None) == known
+        assert writer.greedy(cond) is None  # type: ignore[func-returns-value]
 
 
 def test_rejection_that_keeps_nothing_ends_with_a_remedy() -> None:

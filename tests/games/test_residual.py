@@ -142,6 +142,8 @@ def test_prompts_and_layers_of_the_generator_serve_the_critic() -> None:
     assert visit(game, "copy_critic") == {"critic"}
     assert visit(game, "critic") == {"critic"}
     assert visit(game, "distill") == {"distilled"}
+    assert game._calibration.found is not None
+    assert game._calibration.found.beta == 0
 
 
 # ── The critic's batch ────────────────────────────────────────────────────────────────────────
