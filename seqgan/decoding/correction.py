@@ -105,7 +105,8 @@ class Correction:
 def critic_logits(critic: Critic, sample: Sample) -> Tensor:
     """`d_B`: one score per sample, without dropout, in blocks."""
     count_critic_calls(len(sample.x))
-    whole, found = Batch(sample.x, sample.mask, sample.cond), []
+    whole = Batch(sample.x, sample.mask, sample.cond)
+    found = [torch.zeros(0, device=sample.x.device)]
     with evaluating(critic):
         for first in range(0, len(sample.x), _BLOCK_ROWS):
             rows = take(whole, slice(first, first + _BLOCK_ROWS))

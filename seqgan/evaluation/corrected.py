@@ -182,8 +182,10 @@ def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate
 def critic_progress(critic: Critic, draws: Draws, clip: float) -> Metrics:
     """See the module's docstring."""
     scored = Scored.of(critic, draws, SCORED_IN_TRAINING)
-    if min(len(scored.d_real_N), len(scored.d_fake_M)) < 4:
-        return {CERTIFICATE: None} | ({} if scored.is_likelihood else _as_classifier(scored))
+    fewest = min(len(scored.d_real_N), len(scored.d_fake_M))
+    if fewest < 4:
+        unknown = scored.is_likelihood or fewest == 0
+        return {CERTIFICATE: None} | ({} if unknown else _as_classifier(scored))
     ways = ((scored.half(1), scored.half(0)), (scored.half(0), scored.half(1)))
     gains = [critics_own(fitted_to, held_out, clip).gain for fitted_to, held_out in ways]
     if not scored.is_likelihood:

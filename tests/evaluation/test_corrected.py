@@ -170,6 +170,14 @@ def test_sentences_that_cannot_be_written_have_no_part_in_it(lab: Lab) -> None:
     assert len(f_N) == 490
 
 
+def test_where_none_can_be_written_nothing_is_said_of_the_critic(lab: Lab) -> None:
+    writer = Decoded(lab.generator, lab.evaluator.space, DecodingSetting())
+    draws = lab.evaluator.draw(writer, "test", 50)
+    assert draws.logp_real_NT is not None
+    none = replace(draws, logp_real_NT=torch.full_like(draws.logp_real_NT, -torch.inf))
+    assert critic_progress(lab.critic, none, CLIP) == {"certificate": None}
+
+
 def test_a_bar_is_told_of_the_samples_that_the_rows_take(lab: Lab) -> None:
     worth, told = lab.worth(), list[int]()
     corrected_rows(lab.evaluator, lab.generator, lab.critic, worth, 1_000, 16, told.append)
