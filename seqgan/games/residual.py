@@ -9,7 +9,8 @@
     phase critic       critic: −log σ(d(x)) on real sentences, −log(1 − σ(d(x))) on fresh samples of
                        the generator, plus penalties; the generator stays as it is
     phase copy_critic  critic ← the generator's layers; nothing is learned
-    phase distill      distilled: likelihood of samples of G_f, each 1 of n samples of the generator
+    phase distill      distilled: likelihood of samples of G_f, each 1 of n of the generator's,
+                       without dropout: fresh samples are not learned by heart
     phase generator    policy: raises f of its samples, within a trust region around the generator
                        (`trust_region.py`); a learned baseline follows it
 
@@ -58,7 +59,7 @@ from torch import Tensor, nn
 from seqgan.core.batches import join, take
 from seqgan.core.budget import count_critic_calls
 from seqgan.core.errors import UserError
-from seqgan.core.modes import frozen
+from seqgan.core.modes import evaluating, frozen
 from seqgan.core.plain import StateDict
 from seqgan.core.types import (
     Batch,
@@ -357,7 +358,10 @@ class ResidualGame:
             correction = self._calibration.correction(generator, critic)
             kept = sample_corrected(generator, correction, self._space, rows, rule, cond).rollout
         samples = Batch(kept.ids_BT, kept.mask_BT, cond)
-        yield distillation.player, *real_loss(distillation.player.module, samples)
+        learner = distillation.player
+        with evaluating(learner.module):
+            loss = real_loss(learner.module, samples)
+        yield learner, *loss
 
     def _update_policy(self) -> Updates:
         policy = self._policy

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from seqgan.assembly import build_game, build_task
 from seqgan.core.enumeration import all_sequences
 from seqgan.core.errors import UserError
-from seqgan.core.types import Batch, Critic, Generator, Scores, SequenceSpace
+from seqgan.core.types import Batch, Critic, Generator, Rollout, Scores, SequenceSpace
 from seqgan.decoding import sequence_log_probs
-from seqgan.decoding.correction import critic_logits
+from seqgan.decoding.correction import CorrectedSamples, critic_logits
 from seqgan.evaluation.task import Task
 from seqgan.games import drawn_ahead, residual
 from seqgan.games.criterion import Criterion
@@ -643,6 +643,18 @@ def test_an_untrained_critic_says_the_same_of_every_sentence() -> None:
         assert isinstance(game.players["critic"].module, Critic)
         d_N = critic_logits(game.players["critic"].module, task.sequences.train)
         assert float(d_N.std()) < 2e-3
+
+
+def test_distillation_learns_without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At rate 0 the same samples have the same loss at every visit."""
+    game, task = make({"generator.dropout": 0.5, "players.distilled": {"lr": 0}})
+    assert task.sequences is not None
+    real = task.sequences.train
+    kept = CorrectedSamples(Rollout(real.x, real.x, real.mask), 1.0)
+    monkeypatch.setattr(residual, "sample_corrected", lambda *arguments: kept)
+    losses = [[float(loss) for _, loss, _ in game.updates("distill")] for _ in range(2)]
+    assert losses[0] == losses[1]
+    assert game.players["distilled"].module.training, "the mode comes back"
 
 
 def test_distillation_moves_a_generator_towards_the_truth() -> None:
