@@ -53,8 +53,8 @@ _PHRASES: dict[Language, _Phrases] = {
             "The ideas of H.-Y. Lee's lectures on GANs in the course's order, each with one "
             "command. It trains on data\nmade in code, measures what the lecture says, and ends "
             "with the name of its picture. `seqgan lecture` lists them all.\n\n"
-            "Times are of two cores, most of them busy with other work: a quiet machine is faster. "
-            "✓: as expected. ✗: not as expected. ·: measured, nothing is expected."
+            "Times are of a machine with two cores, which mostly had other work too: a quiet one "
+            "is faster. ✓: as expected. ✗: not as expected. ·: measured, nothing is expected."
         ),
         other="[中文](lectures.zh.md)",
         contents="| | idea | time | as expected |",
@@ -66,10 +66,11 @@ _PHRASES: dict[Language, _Phrases] = {
     "zh": _Phrases(
         title="課程",
         opening=(
-            "李宏毅老師 GAN 課程的每個觀念，依課程順序排列，各用一個指令重現。"
-            "指令會用程式產生的資料訓練、量測課程所說的現象，\n"
-            "最後印出圖檔的名稱。`seqgan lecture` 會列出全部。\n\n"
-            "時間以雙核心計，多半在其他程式同時執行下量得，閒置的機器會更快。✓：符合預期。✗：不符預期。·：只量測，沒有預期值。"
+            "李宏毅老師 GAN 課程的觀念，依課程順序排列，各用一個指令重現："
+            "用程式產生的資料訓練，量測課程所說的現象，最後印出圖檔的名稱。"
+            "`seqgan lecture` 會列出全部。\n\n"
+            "時間是在雙核心的機器上量得，當時多半還有其他程式在執行，閒置的機器會更快。"
+            "✓：符合預期。✗：不符預期。·：只量測，沒有預期值。"
         ),
         other="[English](lectures.md)",
         contents="| | 觀念 | 時間 | 符合預期 |",
@@ -113,7 +114,7 @@ def _section(idea: Idea, result: JsonObject | None, language: Language) -> list[
         return [*lines, phrases.unrecorded]
     findings = _findings(result)
     lines += [phrases.columns, "|---|---|--:|---|"]
-    lines += [_finding_row(finding, phrases) for finding in findings]
+    lines += [_finding_row(finding, language) for finding in findings]
     if missed := sum(not finding.holds for finding in findings):
         lines += ["", phrases.missed.format(missed=missed, count=len(findings))]
     return [*lines, "", f"![{_said(idea.title, language)}](lectures/{idea.number:02}.png)"]
@@ -128,24 +129,28 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _finding_row(finding: Finding, phrases: _Phrases) -> str:
+def _finding_row(finding: Finding, language: Language) -> str:
     low, high = finding.at_least, finding.at_most
-    both, least, most = phrases.expected
+    both, least, most = _PHRASES[language].expected
     form = "" if not finding.expected else most if low is None else least if high is None else both
     if low == high:
         form = "{low}" if finding.expected else ""
     expected = form.format(
         low="" if low is None else f"{low:g}", high="" if high is None else f"{high:g}"
     )
-    what = finding.what.replace("|", "\\|")
+    what = _said(finding.what, language).replace("|", "\\|")
     return f"| {finding_mark(finding)} | {what} | {finding.value:.4g} | {expected} |"
 
 
 def _findings(result: JsonObject) -> list[Finding]:
-    return [
-        Finding(**{**tree, "value": float("nan" if tree["value"] is None else tree["value"])})
-        for tree in result["findings"]
-    ]
+    return [_finding(tree) for tree in result["findings"]]
+
+
+def _finding(tree: JsonObject) -> Finding:
+    what, value = tree["what"], tree["value"]
+    said = Said(what, what) if isinstance(what, str) else Said(**what)  # older results: one text
+    number = float("nan" if value is None else value)
+    return Finding(**{**tree, "what": said, "value": number})
 
 
 def _said(text: Said, language: Language) -> str:

@@ -15,6 +15,7 @@ MODULES = (
     "transport",
     "modes",
     "scores",
+    "memory",
     "comparisons",
     "conditions",
     "unpaired",

@@ -85,13 +85,44 @@ def _alternation(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("turns"))
     steps = float(next(iter(kept["optimizer"]["state"].values()))["step"])
     return [
-        Finding("tensors of G changed in D's turn", in_critic_turn["generator"], 0, 0),
-        Finding("tensors of D changed in G's turn", in_generator_turn["critic"], 0, 0),
-        Finding("tensors of D changed in D's turn", in_critic_turn["critic"], at_least=1),
-        Finding("tensors of G changed in G's turn", in_generator_turn["generator"], at_least=1),
-        Finding("steps that D's Adam remembers, per turn", steps / kept["updates"], 1, 1),
-        Finding("good samples, D goes on", quality["goes on"][-1], at_least=0.8),
-        Finding("good samples, D starts anew each turn", quality["starts anew"][-1], at_most=0.4),
+        Finding(
+            Said("tensors of G changed in D's turn", "輪到 D：G 有幾個張量改變"),
+            in_critic_turn["generator"],
+            at_least=0,
+            at_most=0,
+        ),
+        Finding(
+            Said("tensors of D changed in G's turn", "輪到 G：D 有幾個張量改變"),
+            in_generator_turn["critic"],
+            at_least=0,
+            at_most=0,
+        ),
+        Finding(
+            Said("tensors of D changed in D's turn", "輪到 D：D 有幾個張量改變"),
+            in_critic_turn["critic"],
+            at_least=1,
+        ),
+        Finding(
+            Said("tensors of G changed in G's turn", "輪到 G：G 有幾個張量改變"),
+            in_generator_turn["generator"],
+            at_least=1,
+        ),
+        Finding(
+            Said("steps that D's Adam remembers, per turn", "D 的 Adam 平均每輪累計幾步"),
+            steps / kept["updates"],
+            at_least=1,
+            at_most=1,
+        ),
+        Finding(
+            Said("good samples, D goes on", "好樣本的比例：D 接著訓練"),
+            quality["goes on"][-1],
+            at_least=0.8,
+        ),
+        Finding(
+            Said("good samples, D starts anew each turn", "好樣本的比例：D 每輪重新初始化"),
+            quality["starts anew"][-1],
+            at_most=0.4,
+        ),
     ]
 
 
@@ -128,7 +159,7 @@ ALTERNATION = Idea(
         "the versions v1, v2, v3 of both drive each other on. The critic goes on from where it "
         "was: one that starts anew each turn is never good enough to teach.",
         "訓練判別器時固定生成器，訓練生成器時固定判別器，兩者的 v1、v2、v3 便互相推著進步。"
-        "判別器要從上一輪接著訓練：若每輪重新初始化，它永遠不夠好，教不會生成器。",
+        "判別器要從上一輪接著訓練：若每輪重新初始化，它永遠不夠好，教不了生成器。",
     ),
     "repeat:  θ_D ← θ_D + η ∇V(D, G),  G fixed;   θ_G ← θ_G − η ∇V(D, G),  D fixed",
     _alternation,
@@ -179,7 +210,7 @@ def fit_critic(objective: str, updates: int, x_N: "Tensor") -> "Tensor":
     return learned_N if objective == "lsgan" else learned_N.sigmoid()
 
 
-_LABELS = {"non_saturating": "classification", "lsgan": "regression"}
+_LABELS = {"non_saturating": Said("classification", "分類"), "lsgan": Said("regression", "迴歸")}
 
 
 def _regression(stage: "Stage") -> list[Finding]:
@@ -191,20 +222,38 @@ def _regression(stage: "Stage") -> list[Finding]:
 
     x_N = torch.linspace(-3.5, 3.2, 200)
     best_N = best_critic(x_N)
-    figure, (left, *rings) = panels(3, titles=("one critic, two losses", *_LABELS.values()))
+    figure, (left, *rings) = panels(
+        3, titles=("one critic, two losses", *(label.en for label in _LABELS.values()))
+    )
     left.plot(x_N, best_N, color="0.6", linewidth=4, label="p / (p + q)")
     findings, made = [], []
     for colour, panel, (name, label) in zip(PALETTE, rings, _LABELS.items(), strict=False):
         learned_N = fit_critic(name, 10 if stage.quick else 600, x_N)
-        left.plot(x_N, learned_N, color=colour, label=label)
+        left.plot(x_N, learned_N, color=colour, label=label.en)
         error = float((learned_N - best_N).abs().mean())
-        findings.append(Finding(f"mean |D − p/(p+q)|, {label}", error, at_most=0.05))
-        run = stage.train(RING, f"objective.name={name}", name=label, quick=FEW_POINTS)
+        findings.append(
+            Finding(
+                Said(f"mean |D − p/(p+q)|, {label.en}", f"|D − p/(p+q)| 的平均：{label.zh}"),
+                error,
+                at_most=0.05,
+            )
+        )
+        run = stage.train(RING, f"objective.name={name}", name=label.en, quick=FEW_POINTS)
         show_points(panel, generate(run.generator, 1_000), color=colour)
         panel.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal")
         metrics = measured(run)
-        made.append(Finding(f"modes of eight, {label}", metrics["modes"], at_least=8))
-        made.append(Finding(f"good samples, {label}", metrics["high_quality"], at_least=0.7))
+        made += [
+            Finding(
+                Said(f"modes of eight, {label.en}", f"八個 mode 涵蓋了幾個：{label.zh}"),
+                metrics["modes"],
+                at_least=8,
+            ),
+            Finding(
+                Said(f"good samples, {label.en}", f"好樣本的比例：{label.zh}"),
+                metrics["high_quality"],
+                at_least=0.7,
+            ),
+        ]
     left.set(xlabel="x", ylabel="D(x)", ylim=(-0.1, 1.25))
     left.legend(fontsize=8, loc="upper center", ncols=3, columnspacing=0.8, handlelength=1.2)
     save_png(figure, stage.picture("labels"))
@@ -219,7 +268,7 @@ REGRESSION = Idea(
         "(cross-entropy) or by regression (least squares). Both have the same best critic, and the "
         "same trainer learns a generator from either.",
         "判別器學著對真實樣本輸出 1、對生成樣本輸出 0，可以當成分類（交叉熵），"
-        "也可以當成迴歸（最小平方）。兩者的最佳判別器相同，同一套訓練程式都能用來訓練生成器。",
+        "也可以當成迴歸（最小平方）。兩者的最佳判別器相同，用哪一種都能以同一套程式訓練生成器。",
     ),
     "argmin_D E_p[(D − 1)²] + E_q[D²]  =  argmax_D E_p[log D] + E_q[log(1 − D)]  =  p / (p + q)",
     _regression,
@@ -301,12 +350,32 @@ def _losses(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("losses"))
     at = {name: float(reward_gradients(name, torch.tensor([-20.0]))) for name in slopes}
     return [
-        Finding("slope at logit -20, minimax", at["minimax"], at_most=1e-8),
-        Finding("slope at logit -20, non-saturating", at["non_saturating"], at_least=0.99),
-        Finding("rise of mean D(G(z)), log D raised", rises[1], at_least=0.05),
-        Finding("rise of mean D(G(z)), the note's sign", rises[-1], at_most=-0.05),
-        Finding("accuracy of D, first updates", accuracy[0], at_least=0.6),
-        Finding("accuracy of D at the end", accuracy[-1], 0.4, 0.6),
+        Finding(
+            Said("slope at logit -20, minimax", "logit 為 −20 時的斜率：minimax"),
+            at["minimax"],
+            at_most=1e-8,
+        ),
+        Finding(
+            Said("slope at logit -20, non-saturating", "logit 為 −20 時的斜率：non-saturating"),
+            at["non_saturating"],
+            at_least=0.99,
+        ),
+        Finding(
+            Said("rise of mean D(G(z)), log D raised", "D(G(z)) 平均上升多少：提高 log D"),
+            rises[1],
+            at_least=0.05,
+        ),
+        Finding(
+            Said("rise of mean D(G(z)), the note's sign", "D(G(z)) 平均上升多少：照講義的正負號"),
+            rises[-1],
+            at_most=-0.05,
+        ),
+        Finding(
+            Said("accuracy of D, first updates", "D 的正確率：最初幾次更新"),
+            accuracy[0],
+            at_least=0.6,
+        ),
+        Finding(Said("accuracy of D at the end", "D 的正確率：訓練結束時"), accuracy[-1], 0.4, 0.6),
     ]
 
 
@@ -317,8 +386,9 @@ LOSSES = Idea(
         "Where the critic is sure that a sample is generated, the minimax loss teaches the "
         "generator nothing, raising log D(G(z)) does, and in the end D is right half of the time. "
         "One lecture note says to descend on log D(G(z)), which trains the generator to lose.",
-        "當判別器確信樣本是生成的，minimax 損失幾乎不給生成器梯度，提高 log D(G(z)) 則有，"
-        "最後判別器只剩一半答對。有一份講義寫成對 log D(G(z)) 做梯度下降，那會讓生成器學著輸。",
+        "當判別器確信樣本是生成的，minimax 損失幾乎不給生成器梯度，改成提高 log D(G(z)) 就有梯度，"
+        "訓練到最後，判別器只答對一半。"
+        "有一份講義寫成對 log D(G(z)) 做梯度下降，那會讓生成器越學越輸。",
     ),
     "min_G E[log(1 − D(G(z)))]   against   max_G E[log D(G(z))]",
     _losses,

@@ -19,6 +19,11 @@ PLAYERS = {
     "critic alone": "lectures/19_argmax.yaml",
     "both": "lectures/10_points.yaml",
 }
+IN_CHINESE = {
+    "generator alone": "只用生成器",
+    "critic alone": "只用判別器",
+    "both": "兩者並用",
+}
 SHOWN = 2_000
 
 
@@ -66,13 +71,32 @@ def _players(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("players"))
     cost = {name: milliseconds_per_thousand(run) for name, run in runs.items()}
     return [
-        *(Finding(f"share near a centre, {name}", share) for name, share in good.items()),
-        Finding(
-            "both, minus generator alone", good["both"] - good["generator alone"], at_least=0.02
+        *(
+            Finding(
+                Said(f"share near a centre, {name}", f"落在中心附近的比例：{IN_CHINESE[name]}"),
+                share,
+            )
+            for name, share in good.items()
         ),
-        *(Finding(f"ms for 1,000 samples, {name}", value) for name, value in cost.items()),
         Finding(
-            "critic's search, times a generator", cost["critic alone"] / cost["both"], at_least=2
+            Said("both, minus generator alone", "兩者並用減去只用生成器"),
+            good["both"] - good["generator alone"],
+            at_least=0.02,
+        ),
+        *(
+            Finding(
+                Said(
+                    f"ms for 1,000 samples, {name}",
+                    f"生成 1,000 個樣本的毫秒數：{IN_CHINESE[name]}",
+                ),
+                value,
+            )
+            for name, value in cost.items()
+        ),
+        Finding(
+            Said("critic's search, times a generator", "判別器搜尋的時間是生成器的幾倍"),
+            cost["critic alone"] / cost["both"],
+            at_least=2,
         ),
     ]
 
@@ -84,7 +108,8 @@ ALONE = Idea(
         "A generator alone copies examples part by part and is quick to sample, but does not see "
         "whether the whole is right; a critic alone judges the whole, but has to search for every "
         "sample. A GAN has both: the generator takes the place of the search.",
-        "單獨的生成器由下而上逐一模仿樣本，生成很快，卻看不到整體；單獨的判別器由上而下看整體，"
+        "單獨的生成器由下而上、一部分一部分地模仿樣本，生成很快，卻看不到整體；"
+        "單獨的判別器由上而下看整體，"
         "但每次生成都得搜尋。GAN 兼有兩者：生成器取代了判別器的 arg max 搜尋。",
     ),
     "x = G(z)   or   x = arg max_x D(x);   GAN: G(z) ≈ arg max_x D(x)",
@@ -154,21 +179,51 @@ def _negatives(stage: "Stage") -> list[Finding]:
     bars.set_xticklabels(fakes, fontsize=8)
     bars.legend(fontsize=7, loc="upper left", ncols=2)
     save_png(figure, stage.picture("negatives"))
-    near = ("stray pixels", "two halves")
+    near = {"stray pixels": "雜點", "two halves": "上下拼接"}
     return [
-        Finding("real only: lowest D of pictures of noise", high, at_least=0.9),
-        Finding("noise as negatives: AUC against noise", auc["noise"]["noise"], at_least=0.99),
-        *(Finding(f"noise as negatives: AUC against {kind}", auc["noise"][kind]) for kind in near),
-        *(
-            Finding(f"its own as negatives: AUC against {kind}", auc["its own"][kind])
-            for kind in near
+        Finding(
+            Said("real only: lowest D of pictures of noise", "只看真實圖片：雜訊圖的 D 最低多少"),
+            high,
+            at_least=0.9,
         ),
         Finding(
-            "its own, minus noise: mean AUC of the two",
+            Said("noise as negatives: AUC against noise", "用雜訊當負例：分辨雜訊的 AUC"),
+            auc["noise"]["noise"],
+            at_least=0.99,
+        ),
+        *(
+            Finding(
+                Said(f"noise as negatives: AUC against {kind}", f"用雜訊當負例：分辨{zh}的 AUC"),
+                auc["noise"][kind],
+            )
+            for kind, zh in near.items()
+        ),
+        *(
+            Finding(
+                Said(
+                    f"its own as negatives: AUC against {kind}",
+                    f"用自己生成的當負例：分辨{zh}的 AUC",
+                ),
+                auc["its own"][kind],
+            )
+            for kind, zh in near.items()
+        ),
+        Finding(
+            Said(
+                "its own, minus noise: mean AUC of the two",
+                "用自己生成的減去用雜訊：兩種 AUC 的平均差",
+            ),
             sum(auc["its own"][kind] - auc["noise"][kind] for kind in near) / 2,
             at_least=0.05,
         ),
-        Finding("a filter of isolated pixels: AUC against stray pixels", filtered, at_least=0.95),
+        Finding(
+            Said(
+                "a filter of isolated pixels: AUC against stray pixels",
+                "找孤立像素的濾波器：分辨雜點的 AUC",
+            ),
+            filtered,
+            at_least=0.95,
+        ),
     ]
 
 
@@ -179,7 +234,7 @@ NEEDS = Idea(
         "Taught with real pictures alone, the critic gives everything a high score; taught against "
         "noise, it lets nearly real pictures pass. One small filter that looks for isolated pixels "
         "sees what no output pixel of a generator can see by itself.",
-        "只看真實圖片，判別器會給所有東西高分；用雜訊當負例，它會放過幾乎像真的圖。"
+        "只看真實圖片，判別器會給所有東西高分；用雜訊當負例，它會放過幾乎可以亂真的圖。"
         "一個找孤立像素的小濾波器，就能看到生成器各個輸出像素單獨看不到的東西。",
     ),
     "max_D E_data[log D(x)] + E_neg[log(1 − D(x̃))],   x̃: none, noise, or arg max D",

@@ -107,13 +107,39 @@ def _argmax(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("argmax"))
     first, last = distances[rounds[0]], distances[rounds[-1]]
     return [
-        Finding("points: distance of the search to the data at first", first),
         Finding(
-            f"points: after {rounds[-1]} rounds, as a share of that", last / first, at_most=0.5
+            Said(
+                "points: distance of the search to the data at first",
+                "二維點：一開始，搜尋結果與資料的距離",
+            ),
+            first,
         ),
-        Finding("sentences: distance of e^D to the data", of_sentences, at_most=0.2),
-        Finding("sentences: arg max D is the likeliest one (1: yes)", float(best), at_least=1),
-        Finding("sentences: distance of Markov chains to e^D", of_chains, at_most=0.15),
+        Finding(
+            Said(
+                f"points: after {rounds[-1]} rounds, as a share of that",
+                f"二維點：{rounds[-1]} 輪之後，與一開始之比",
+            ),
+            last / first,
+            at_most=0.5,
+        ),
+        Finding(
+            Said("sentences: distance of e^D to the data", "句子：e^D 與資料的距離"),
+            of_sentences,
+            at_most=0.2,
+        ),
+        Finding(
+            Said(
+                "sentences: arg max D is the likeliest one (1: yes)",
+                "句子：arg max D 是機率最高的一句（1：是）",
+            ),
+            float(best),
+            at_least=1,
+        ),
+        Finding(
+            Said("sentences: distance of Markov chains to e^D", "句子：馬可夫鏈與 e^D 的距離"),
+            of_chains,
+            at_most=0.15,
+        ),
     ]
 
 
@@ -126,7 +152,7 @@ ARGMAX = Idea(
         "search finds looks like the data: on a grid and on sentences the search is exact, on "
         "digits it climbs the gradient.",
         "每一輪判別器先找出自己給分最高的樣本，再把它們當作負例來學。"
-        "沒有資料的地方分數一輪一輪下降，直到找出來的樣本像真實資料：在格點與句子上是精確搜尋，"
+        "沒有資料的地方分數一輪一輪下降，直到找出來的樣本像真實資料：在格點與句子上是窮舉搜尋，"
         "在數字圖片上則沿梯度往上爬。",
     ),
     "x̃ = arg max_x D(x),   then   max_D E_data[D(x)] − E[D(x̃)],   again and again",

@@ -59,10 +59,24 @@ def _random_codes(stage: "Stage") -> list[Finding]:
     taught = mean_error(recalled, train)
     taught_encoder = mean_error(encoder.generator(encoded(encoder, train)), train)
     return [
-        Finding("error on held-out digits, encoder's codes", error["encoder"]),
-        Finding("error on held-out digits, random codes", error["random"]),
-        Finding("how many times as large", error["random"] / error["encoder"], at_least=3),
-        Finding("the same on training digits", taught / taught_encoder, at_least=2),
+        Finding(
+            Said("error on held-out digits, encoder's codes", "測試數字的誤差：編碼器給的向量"),
+            error["encoder"],
+        ),
+        Finding(
+            Said("error on held-out digits, random codes", "測試數字的誤差：隨機給的向量"),
+            error["random"],
+        ),
+        Finding(
+            Said("how many times as large", "後者是前者的幾倍"),
+            error["random"] / error["encoder"],
+            at_least=3,
+        ),
+        Finding(
+            Said("the same on training digits", "在訓練數字上是幾倍"),
+            taught / taught_encoder,
+            at_least=2,
+        ),
     ]
 
 
@@ -74,7 +88,7 @@ CODES = Idea(
         "at random it has to learn by heart, and a new code says nothing about a new picture. An "
         "encoder gives similar pictures similar codes, which the decoder can make use of.",
         "只要每張圖配上一個向量，生成器就能像一般網路那樣訓練；若向量是隨機給的，它只能死記，"
-        "新的向量也說明不了新的圖。編碼器會讓相似的圖有相似的向量，解碼器才學得起來。",
+        "新的向量也與新的圖毫無關係。編碼器會讓相似的圖有相似的向量，解碼器才學得起來。",
     ),
     "min_G Σ_i ‖x_i − G(z_i)‖²,   z_i ~ N(0, I) once for all   or   z_i = E(x_i)",
     _random_codes,
@@ -113,8 +127,15 @@ def _autoencoder(stage: "Stage") -> list[Finding]:
         finding
         for k in SIZES
         for finding in (
-            Finding(f"error of the autoencoder, {k} numbers", errors[k]),
-            Finding(f"as a share of PCA's, {k} numbers", errors[k] / linear[k], at_most=0.9),
+            Finding(
+                Said(f"error of the autoencoder, {k} numbers", f"自動編碼器的誤差：{k} 個數"),
+                errors[k],
+            ),
+            Finding(
+                Said(f"as a share of PCA's, {k} numbers", f"與 PCA 的誤差之比：{k} 個數"),
+                errors[k] / linear[k],
+                at_most=0.9,
+            ),
         )
     ]
 
@@ -137,7 +158,7 @@ COMPARED = Idea(
         "An encoder squeezes a digit into a few numbers and a decoder draws it again from them, "
         "with less error than any linear code of the same size. Alone, the decoder is a "
         "generator: moved over a 2-D code it draws one digit after the other.",
-        "編碼器把數字壓成幾個數，解碼器再把它畫回來，誤差比同樣大小的任何線性編碼都小。"
+        "編碼器把一張數字圖壓成幾個數，解碼器再畫回來，誤差比同樣大小的任何線性編碼都小。"
         "單獨拿出解碼器就是生成器：在二維編碼上移動，它會畫出一個又一個數字。",
     ),
     "min_{E,G} E‖x − G(E(x))‖²   against   PCA: x̂ = m + Vᵀ V (x − m)",
@@ -185,12 +206,12 @@ def _noise(stage: "Stage") -> list[Finding]:
     }
     test = to_unit(pictures_of(runs["plain"]).test.x_NCHW)
     measures = {
-        "noise on the code": (code_noise_errors, CODE_OFFSETS),
-        "noise on the input": (input_noise_errors, INPUT_OFFSETS),
+        "noise on the code": ("編碼加雜訊", code_noise_errors, CODE_OFFSETS),
+        "noise on the input": ("輸入加雜訊", input_noise_errors, INPUT_OFFSETS),
     }
     figure, axes = panels(2, titles=[f"{name}, in use" for name in measures])
     found = []
-    for panel, (name, (measure, offsets)) in zip(axes, measures.items(), strict=True):
+    for panel, (name, (zh, measure, offsets)) in zip(axes, measures.items(), strict=True):
         curves = {"plain": measure(runs["plain"], test), name: measure(runs[name], test)}
         for colour, (taught, errors) in zip(PALETTE, curves.items(), strict=False):
             label = "trained without noise" if taught == "plain" else "trained with it"
@@ -199,18 +220,27 @@ def _noise(stage: "Stage") -> list[Finding]:
         panel.legend(fontsize=8)
         rise = {taught: errors[-1] - errors[0] for taught, errors in curves.items()}
         found += [
-            Finding(f"{name}: rise of the error, plain", rise["plain"]),
             Finding(
-                f"{name}: trained with it, as a share", rise[name] / rise["plain"], at_most=0.8
+                Said(f"{name}: rise of the error, plain", f"{zh}：一般訓練，誤差上升多少"),
+                rise["plain"],
+            ),
+            Finding(
+                Said(
+                    f"{name}: trained with it, as a share",
+                    f"{zh}：訓練時也加，上升幅度與一般訓練之比",
+                ),
+                rise[name] / rise["plain"],
+                at_most=0.8,
             ),
         ]
     save_png(figure, stage.picture("noise"))
     # Larger codes are one way to make noise of a given size matter less.
     spread = [float(encoded(runs[name], test).std()) for name in ("plain", "noise on the code")]
-    found.append(
-        Finding("spread of the codes trained with noise over plain", spread[1] / spread[0])
+    what = Said(
+        "spread of the codes trained with noise over plain",
+        "編碼的標準差：加雜訊訓練與一般訓練之比",
     )
-    return found
+    return [*found, Finding(what, spread[1] / spread[0])]
 
 
 NOISE = Idea(
@@ -221,7 +251,7 @@ NOISE = Idea(
         "around one; noise on the input forces the encoder to see through it. Either way the error "
         "rises more slowly with the same noise in use.",
         "訓練時在編碼上加雜訊，解碼器就得從附近的編碼都畫出同一個數字；在輸入上加雜訊，"
-        "編碼器就得看穿它。兩種做法都讓誤差隨雜訊上升得更慢。",
+        "編碼器就得看穿它。兩種做法都讓誤差隨雜訊上升得比較慢。",
     ),
     "min E‖x − G(E(x) + σ ε)‖²   and   min E‖x − G(E(x + σ ε))‖²,   ε ~ N(0, I)",
     _noise,
@@ -274,11 +304,29 @@ def _between(stage: "Stage") -> list[Finding]:
         closed = float(kl_to_standard_normal(mean_NL, log_variance_NL).mean())
         sampled = sampled_kl(mean_NL, log_variance_NL, draws=200)
     return [
-        Finding("classifier's confidence on real digits", confidence(test)),
-        Finding("midway between two digits, autoencoder", middle["autoencoder"]),
-        Finding("midway between two digits, VAE", middle["VAE"]),
-        Finding("VAE minus autoencoder", middle["VAE"] - middle["autoencoder"], at_least=0.0),
-        Finding("KL(q(z|x) ‖ N(0, I)) in closed form over sampled", closed / sampled, 0.98, 1.02),
+        Finding(
+            Said("classifier's confidence on real digits", "分類器的信心：真實數字"),
+            confidence(test),
+        ),
+        Finding(
+            Said("midway between two digits, autoencoder", "兩個數字的中點：自動編碼器"),
+            middle["autoencoder"],
+        ),
+        Finding(Said("midway between two digits, VAE", "兩個數字的中點：VAE"), middle["VAE"]),
+        Finding(
+            Said("VAE minus autoencoder", "VAE 減去自動編碼器"),
+            middle["VAE"] - middle["autoencoder"],
+            at_least=0.0,
+        ),
+        Finding(
+            Said(
+                "KL(q(z|x) ‖ N(0, I)) in closed form over sampled",
+                "KL(q(z|x) ‖ N(0, I))：公式與取樣之比",
+            ),
+            closed / sampled,
+            at_least=0.98,
+            at_most=1.02,
+        ),
     ]
 
 
@@ -314,7 +362,7 @@ BETWEEN = Idea(
         "draws from a cloud around each code and pulls the clouds towards N(0, I), so that what "
         "lies between is more often a digit.",
         "在兩個數字的編碼之間，自動編碼器從沒學過該畫什麼。VAE 從每個編碼周圍的一團雲取樣，"
-        "並把這些雲拉向 N(0, I)，所以中間的點更常是一個數字。",
+        "並把這些雲拉向 N(0, I)，所以解碼中間的點也比較常得到一個數字。",
     ),
     "min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)",
     _between,

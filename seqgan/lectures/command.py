@@ -27,9 +27,9 @@ def lecture_command(number: int, folder: Path | None) -> list[str]:
 
 def finding_lines(findings: list[Finding]) -> list[str]:
     """`✓ what   value   (expected)`; ✗ where it is not as expected, · where nothing is."""
-    width = max((len(finding.what) for finding in findings), default=0)
+    width = max((len(finding.what.en) for finding in findings), default=0)
     return [
-        f"{finding_mark(finding)} {finding.what:{width}}  {finding.value:.4g}"
+        f"{finding_mark(finding)} {finding.what.en:{width}}  {finding.value:.4g}"
         + (f"  ({finding.expected})" if finding.expected else "")
         for finding in findings
     ]

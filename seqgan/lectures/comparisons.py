@@ -69,11 +69,32 @@ def _smears(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("smears"))
     gan, vae = found["WGAN-GP"], found["VAE"]
     return [
-        Finding("WGAN-GP: Gaussians hit, of 25", gan["modes"], 25, 25),
-        Finding("WGAN-GP: share of points that hit", gan["high_quality"], at_least=0.8),
-        Finding("VAE: share of points that hit", vae["high_quality"], at_most=0.5),
-        Finding("digits, GAN: sharpness / real", sharp["GAN"], at_least=0.7),
-        Finding("digits, VAE / GAN: sharpness", sharp["VAE"] / sharp["GAN"], at_most=0.8),
+        Finding(
+            Said("WGAN-GP: Gaussians hit, of 25", "WGAN-GP：25 個高斯打中幾個"),
+            gan["modes"],
+            at_least=25,
+            at_most=25,
+        ),
+        Finding(
+            Said("WGAN-GP: share of points that hit", "WGAN-GP：打中的點的比例"),
+            gan["high_quality"],
+            at_least=0.8,
+        ),
+        Finding(
+            Said("VAE: share of points that hit", "VAE：打中的點的比例"),
+            vae["high_quality"],
+            at_most=0.5,
+        ),
+        Finding(
+            Said("digits, GAN: sharpness / real", "數字：GAN 與真實圖片的清晰度之比"),
+            sharp["GAN"],
+            at_least=0.7,
+        ),
+        Finding(
+            Said("digits, VAE / GAN: sharpness", "數字：VAE 與 GAN 的清晰度之比"),
+            sharp["VAE"] / sharp["GAN"],
+            at_most=0.8,
+        ),
     ]
 
 
@@ -149,12 +170,36 @@ def _equal(stage: "Stage") -> list[Finding]:
     settings = median(spread(values) for values in gans.values())
     objectives = spread([best[method] for method in gans])
     return [
-        *(Finding(f"{method}: best FID", value) for method, value in best.items()),
-        Finding("FID between settings of a GAN, largest / least", settings),
-        Finding("best FID between GANs, largest / least", objectives),
-        Finding("settings / objectives", settings / objectives, at_least=1.0),
-        Finding("VAE / best GAN: best FID", best["VAE"] / min(best[m] for m in gans), at_least=1.0),
-        Finding("VAE: largest / least over settings", spread(found["VAE"]), at_most=settings),
+        *(
+            Finding(Said(f"{method}: best FID", f"{method}：最好的 FID"), value)
+            for method, value in best.items()
+        ),
+        Finding(
+            Said(
+                "FID between settings of a GAN, largest / least",
+                "同一種 GAN 換超參數：FID 最大與最小之比",
+            ),
+            settings,
+        ),
+        Finding(
+            Said("best FID between GANs, largest / least", "換一種 GAN：最好的 FID 最大與最小之比"),
+            objectives,
+        ),
+        Finding(
+            Said("settings / objectives", "換超參數與換損失函數的差距之比"),
+            settings / objectives,
+            at_least=1.0,
+        ),
+        Finding(
+            Said("VAE / best GAN: best FID", "最好的 FID：VAE 與最好的 GAN 之比"),
+            best["VAE"] / min(best[m] for m in gans),
+            at_least=1.0,
+        ),
+        Finding(
+            Said("VAE: largest / least over settings", "VAE 換超參數：FID 最大與最小之比"),
+            spread(found["VAE"]),
+            at_most=settings,
+        ),
     ]
 
 
@@ -165,9 +210,9 @@ EQUAL = Idea(
         "Given the best of their settings, GANs with different losses reach about the same FID, "
         "and the spread between settings of one of them is larger than that between losses. A VAE "
         "depends less on its settings, and its best is worse than theirs.",
-        "只要各自調到最好的參數，不同損失函數的 GAN 能達到的 FID 差不多，同一種 "
-        "GAN 換參數的差距反而比換損失函數更大。"
-        "VAE 對參數比較不敏感，但最好的結果也比 GAN 差。",
+        "只要各自調到最好的超參數，不同損失函數的 GAN 能達到的 FID 差不多，"
+        "同一種 GAN 換超參數的差距反而比換損失函數更大。"
+        "VAE 對超參數比較不敏感，但最好的結果也比 GAN 差。",
     ),
     "FID(objective, setting): spread over settings against spread over objectives",
     _equal,

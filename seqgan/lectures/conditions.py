@@ -66,10 +66,31 @@ def _captions(stage: "Stage") -> list[Finding]:
     match = {name: measured(run, "caption_match") for name, run in (("t", told), ("a", alone))}
     wins = {name: right_caption_wins(run) for name, run in (("t", told), ("a", alone))}
     return [
-        Finding("what captions ask for that is read in the faces", match["t"], at_least=0.9),
-        Finding("the same, trained without wrong captions", match["a"]),
-        Finding("real faces whose own caption beats a wrong one", wins["t"], at_least=0.9),
-        Finding("the same, trained without wrong captions", wins["a"], at_most=wins["t"]),
+        Finding(
+            Said(
+                "what captions ask for that is read in the faces",
+                "敘述要求的特徵，臉上認得出來的比例",
+            ),
+            match["t"],
+            at_least=0.9,
+        ),
+        Finding(
+            Said("the same, trained without wrong captions", "同上，訓練時沒有配錯的例子"),
+            match["a"],
+        ),
+        Finding(
+            Said(
+                "real faces whose own caption beats a wrong one",
+                "真實的臉：正確敘述的分數高於錯誤敘述的比例",
+            ),
+            wins["t"],
+            at_least=0.9,
+        ),
+        Finding(
+            Said("the same, trained without wrong captions", "同上，訓練時沒有配錯的例子"),
+            wins["a"],
+            at_most=wins["t"],
+        ),
     ]
 
 
@@ -80,7 +101,7 @@ TEXT_TO_PICTURE = Idea(
         "Generator and critic both read the caption, and the critic has to refuse two things: a "
         "generated face, and a real face under a caption that is not true of it. Without such "
         "pairs the critic may look at the picture alone.",
-        "生成器與判別器都讀文字敘述，而判別器要拒絕兩種情形：生成的臉，以及配上錯誤敘述的真實的臉。"
+        "生成器與判別器都讀文字敘述，而判別器要拒絕兩種情形：生成的臉，以及真實的臉配上錯誤的敘述。"
         "少了這種配錯的例子，判別器可能只看圖片好不好。",
     ),
     "max_D E[log D(c, x)] + E[log(1 − D(c, G(c, z)))] + E[log(1 − D(c′, x))],   c′ wrong for x",
@@ -133,12 +154,30 @@ def _pix2pix(stage: "Stage") -> list[Finding]:
     sharp = {name: measured(run, "sharpness_a2b") for name, run in runs.items()}
     far = {name: measured(run, "l1_a2b") for name, run in runs.items()}
     return [
-        Finding("sharpness beside the true digits, L1 alone", sharp["L1"], at_most=0.9),
-        Finding("sharpness, GAN + L1", sharp["GAN + L1"]),
-        Finding("how many times as sharp", sharp["GAN + L1"] / sharp["L1"], at_least=1.05),
-        Finding("distance to the true digit, L1 alone", far["L1"]),
-        Finding("distance, GAN + L1", far["GAN + L1"], at_most=1.2 * far["L1"]),
-        Finding("distance, GAN alone", far["GAN"], at_least=far["GAN + L1"]),
+        Finding(
+            Said("sharpness beside the true digits, L1 alone", "與正確數字的清晰度之比：只用 L1"),
+            sharp["L1"],
+            at_most=0.9,
+        ),
+        Finding(Said("sharpness, GAN + L1", "與正確數字的清晰度之比：GAN + L1"), sharp["GAN + L1"]),
+        Finding(
+            Said("how many times as sharp", "後者是前者的幾倍"),
+            sharp["GAN + L1"] / sharp["L1"],
+            at_least=1.05,
+        ),
+        Finding(
+            Said("distance to the true digit, L1 alone", "與正確數字的距離：只用 L1"), far["L1"]
+        ),
+        Finding(
+            Said("distance, GAN + L1", "與正確數字的距離：GAN + L1"),
+            far["GAN + L1"],
+            at_most=1.2 * far["L1"],
+        ),
+        Finding(
+            Said("distance, GAN alone", "與正確數字的距離：只用 GAN"),
+            far["GAN"],
+            at_least=far["GAN + L1"],
+        ),
     ]
 
 
@@ -180,10 +219,14 @@ def _colours(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("colourisation"))
     far, before = float((made - y).abs().mean()), float((x - y).abs().mean())
     return [
-        Finding("distance to the true colours", far),
-        Finding("as a share of that of the grey face", far / before, at_most=0.5),
+        Finding(Said("distance to the true colours", "與真實顏色的距離"), far),
         Finding(
-            "colour, as a share of the true faces'",
+            Said("as a share of that of the grey face", "與不上色時的距離之比"),
+            far / before,
+            at_most=0.5,
+        ),
+        Finding(
+            Said("colour, as a share of the true faces'", "色彩的鮮豔程度與真實的臉之比"),
             colourfulness(made) / colourfulness(y),
             at_least=0.8,
             at_most=1.2,
@@ -198,7 +241,7 @@ COLOURISATION = Idea(
         "Colouring, removing a mosaic or ageing a face are the same game with other pairs. What "
         "the lightness does not decide, such as red against blue hair, the generator has to make "
         "up.",
-        "上色、去馬賽克、讓臉變老，都是同一個遊戲，只是換了成對的資料。"
+        "上色、去馬賽克、讓臉變老，都是同一套對抗訓練，只是換了成對的資料。"
         "亮度無法決定的部分，例如頭髮是紅是藍，就得由生成器自己決定。",
     ),
     "x = lightness(y),   min_G max_D E[log D(x, y)] + E[log(1 − D(x, G(x)))] + λ E|y − G(x)|",

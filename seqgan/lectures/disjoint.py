@@ -154,18 +154,49 @@ def _lines(stage: "Stage") -> list[Finding]:
     js, wasserstein = found["minimax"], found["WGAN-GP"]
     return [
         Finding(
-            "JS found, least of all θ ≠ 0",
+            Said("JS found, least of all θ ≠ 0", "量到的 JS：θ ≠ 0 時的最小值"),
             min(fitted.value for theta, fitted in js.items() if theta),
             *(log(2) - 0.02, log(2) + 1e-6),
         ),
-        Finding("JS found at θ = 0", js[0.0].value, -0.02, 0.02),
-        Finding("accuracy of the minimax critic, θ = 0.25", js[0.25].accuracy, at_least=0.999),
-        Finding("|d reward / dθ|, minimax", abs(js[1.0].slopes[-1]), at_most=1e-2),
-        Finding("|d reward / dθ|, WGAN-GP", abs(wasserstein[1.0].slopes[-1]), 0.9, 1.1),
-        Finding("W found / θ at θ = 0.5", wasserstein[0.5].value / 0.5, 0.9, 1.1),
-        Finding("W found / θ at θ = 2", wasserstein[2.0].value / 2, 0.9, 1.1),
-        Finding("θ after 50 updates, minimax", places["minimax"][-1], at_least=0.9),
-        Finding("θ after 50 updates, WGAN-GP", abs(places["WGAN-GP"][-1]), at_most=0.1),
+        Finding(Said("JS found at θ = 0", "量到的 JS：θ = 0"), js[0.0].value, -0.02, 0.02),
+        Finding(
+            Said("accuracy of the minimax critic, θ = 0.25", "minimax 判別器的正確率：θ = 0.25"),
+            js[0.25].accuracy,
+            at_least=0.999,
+        ),
+        Finding(
+            Said("|d reward / dθ|, minimax", "生成器收到的梯度大小：minimax"),
+            abs(js[1.0].slopes[-1]),
+            at_most=1e-2,
+        ),
+        Finding(
+            Said("|d reward / dθ|, WGAN-GP", "生成器收到的梯度大小：WGAN-GP"),
+            abs(wasserstein[1.0].slopes[-1]),
+            at_least=0.9,
+            at_most=1.1,
+        ),
+        Finding(
+            Said("W found / θ at θ = 0.5", "量到的 W 與 θ 之比：θ = 0.5"),
+            wasserstein[0.5].value / 0.5,
+            at_least=0.9,
+            at_most=1.1,
+        ),
+        Finding(
+            Said("W found / θ at θ = 2", "量到的 W 與 θ 之比：θ = 2"),
+            wasserstein[2.0].value / 2,
+            at_least=0.9,
+            at_most=1.1,
+        ),
+        Finding(
+            Said("θ after 50 updates, minimax", "更新 50 次後的 θ：minimax"),
+            places["minimax"][-1],
+            at_least=0.9,
+        ),
+        Finding(
+            Said("θ after 50 updates, WGAN-GP", "更新 50 次後的 θ：WGAN-GP"),
+            abs(places["WGAN-GP"][-1]),
+            at_most=0.1,
+        ),
     ]
 
 
@@ -177,8 +208,8 @@ LINES = Idea(
         "near they are: the critic is always right, and the generator learns nothing. The "
         "Wasserstein distance of two parallel lines is their distance, and its critic pulls with "
         "constant force.",
-        "圖片是高維空間裡的低維曲面，幾乎不重疊，這時無論多近 JS 都是 log 2：判別器百分之百正"
-        "確，生成器卻學不到東西。"
+        "圖片是高維空間裡的低維曲面，幾乎不重疊，這時無論多近 JS 都是 log 2："
+        "判別器百分之百正確，生成器卻學不到東西。"
         "兩條平行線的 Wasserstein 距離就是它們的間距，對應的判別器會以固定的力道拉動生成器。",
     ),
     "JS(P ‖ Q_θ) = log 2 for θ ≠ 0, W(P, Q_θ) = |θ|",

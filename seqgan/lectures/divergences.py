@@ -88,10 +88,28 @@ def _value(stage: "Stage") -> list[Finding]:
     right.legend(fontsize=8, loc="lower right")
     save_png(figure, stage.picture("value"))
     return [
-        Finding("V(D*) less −2 log 2 + 2 JS", abs(exact - by_js), at_most=1e-3),
-        Finding("V of the trained critic less V(D*)", abs(found - exact), at_most=1e-3),
-        Finding("V* of equal histograms", values[0], -2 * log(2) - 1e-6, -2 * log(2) + 1e-6),
-        Finding("V* of histograms that share nothing", values[-1], -1e-6, 1e-6),
+        Finding(
+            Said("V(D*) less −2 log 2 + 2 JS", "V(D*) 與 −2 log 2 + 2 JS 之差"),
+            abs(exact - by_js),
+            at_most=1e-3,
+        ),
+        Finding(
+            Said("V of the trained critic less V(D*)", "訓練出來的判別器的 V 與 V(D*) 之差"),
+            abs(found - exact),
+            at_most=1e-3,
+        ),
+        Finding(
+            Said("V* of equal histograms", "V*：兩個直方圖完全相同"),
+            values[0],
+            at_least=-2 * log(2) - 1e-6,
+            at_most=-2 * log(2) + 1e-6,
+        ),
+        Finding(
+            Said("V* of histograms that share nothing", "V*：兩個直方圖完全不重疊"),
+            values[-1],
+            at_least=-1e-6,
+            at_most=1e-6,
+        ),
     ]
 
 
@@ -110,8 +128,8 @@ VALUE = Idea(
         "For a fixed generator the best critic is D* = p / (p + q), and its value is "
         "−2 log 2 + 2 JS(p, q): minus the cross entropy of a classifier. Near distributions are "
         "hard to tell apart and give a small value, distant ones are easy and give a large one.",
-        "生成器固定時，最佳判別器是 D* = p / (p + q)，目標值恰為 −2 log 2 + 2 JS(p, "
-        "q)，也就是負的交叉熵。"
+        "生成器固定時，最佳判別器是 D* = p / (p + q)，目標值恰為 −2 log 2 + 2 JS(p, q)，"
+        "也就是負的交叉熵。"
         "兩個分布越接近越難分辨、值越小，離得越遠越好分辨、值越大。",
     ),
     "max_D E_p[log D(x)] + E_q[log(1 − D(x))] = −2 log 2 + 2 JS(p ‖ q)",
@@ -124,6 +142,14 @@ P, Q = (0.0, 1.0), (1.0, 1.2)
 """Mean and standard deviation of the real and of the generated Gaussian."""
 TWO_HUMPS = ((-1.6, 0.5, 0.65), (1.6, 0.5, 0.35))
 """Mean, standard deviation and weight of both parts of the mixture that one Gaussian has to fit."""
+NAMES: "dict[FDivergenceName, str]" = {
+    "kl": "KL",
+    "reverse_kl": "reverse KL",
+    "pearson": "Pearson",
+    "hellinger": "Hellinger",
+    "js": "JS",
+    "gan": "GAN",
+}
 
 
 def bound_of_trained_critic(name: "FDivergenceName", updates: int, points: int = 20_000) -> float:
@@ -208,7 +234,7 @@ def _family(stage: "Stage") -> list[Finding]:
     rows = torch.arange(len(bounds))
     left.bar(rows - 0.2, [truth[name] for name in bounds], 0.4, color="0.75", label="exact")
     left.bar(rows + 0.2, list(bounds.values()), 0.4, color=PALETTE[2], label="trained critic")
-    left.set_xticks(rows, [name.replace("_", " ") for name in bounds], rotation=25)
+    left.set_xticks(rows, [NAMES[name] for name in bounds], rotation=25)
     left.axhline(0, color="0.4", linewidth=0.8)
     left.set_ylabel("divergence, nats")
     left.legend(fontsize=8)
@@ -216,16 +242,25 @@ def _family(stage: "Stage") -> list[Finding]:
     right.fill_between(x_N, _log_humps(x_N).exp(), color="0.85", label="real")
     for colour, (name, (mean, std)) in zip(PALETTE, fits.items(), strict=False):
         density_N = torch.distributions.Normal(mean, std).log_prob(x_N).exp()
-        right.plot(x_N, density_N, color=colour, label=name.replace("_", " "))
+        right.plot(x_N, density_N, color=colour, label=NAMES[name])
     right.legend(fontsize=8)
     save_png(figure, stage.picture("family"))
     widths = {name: std for name, (_, std) in fits.items()}
     return [
         *(
-            Finding(f"{name}: bound / exact", bounds[name] / truth[name], 0.97, 1.03)
-            for name in bounds
+            Finding(
+                Said(f"{NAMES[name]}: bound / exact", f"{NAMES[name]}：下界與精確值之比"),
+                bound / truth[name],
+                at_least=0.97,
+                at_most=1.03,
+            )
+            for name, bound in bounds.items()
         ),
-        Finding("width of the fit, KL / reverse KL", widths["kl"] / widths["reverse_kl"], 2.0),
+        Finding(
+            Said("width of the fit, KL / reverse KL", "擬合的寬度：KL 是 reverse KL 的幾倍"),
+            widths["kl"] / widths["reverse_kl"],
+            at_least=2.0,
+        ),
     ]
 
 
@@ -236,10 +271,10 @@ FAMILY = Idea(
         "Any convex f gives a divergence, and its conjugate f* a game whose critic finds it: KL, "
         "reverse KL, Pearson, Hellinger, JS. Which one is minimised decides what a generator that "
         "is too simple does: KL covers all that is real, reverse KL picks one mode.",
-        "任何凸函數 f 都對應一種 divergence，用它的共軛函數 f* 就能寫成判別器可以量的遊戲："
+        "任何凸函數 f 都對應一種 divergence，用它的共軛函數 f* 就能寫成判別器可以量測的目標函數："
         "KL、reverse KL、Pearson、Hellinger、JS。"
-        "選哪一種決定能力不足的生成器怎麼取捨：KL 會覆蓋所有真實資料，reverse KL "
-        "則只抓住一個 mode。",
+        "選哪一種決定能力不足的生成器怎麼取捨：KL 會覆蓋所有真實資料，"
+        "reverse KL 則只抓住一個 mode。",
     ),
     "D_f(P ‖ Q) = max_D E_P[D(x)] − E_Q[f*(D(x))]",
     _family,

@@ -66,12 +66,39 @@ def _futures(stage: "Stage") -> list[Finding]:
     one = {name: float((way_N >= 0).float().mean()) for name, way_N in taken.items()}
     went_N = taken["GAN"][taken["GAN"] >= 0]
     return [
-        Finding("squared error: share of the walker that is left", left, 0.35, 0.65),
-        Finding("squared error: share of the walker that is right", right, 0.35, 0.65),
-        Finding("squared error: frames with him in one exit", one["squared error"], at_most=0.05),
-        Finding("GAN: frames with him in one exit", one["GAN"], at_least=0.8),
         Finding(
-            "GAN: share of those that goes left", float((went_N == 0).float().mean()), 0.3, 0.7
+            Said(
+                "squared error: share of the walker that is left",
+                "平方誤差：這個人有多少比例在左邊",
+            ),
+            left,
+            at_least=0.35,
+            at_most=0.65,
+        ),
+        Finding(
+            Said(
+                "squared error: share of the walker that is right",
+                "平方誤差：這個人有多少比例在右邊",
+            ),
+            right,
+            at_least=0.35,
+            at_most=0.65,
+        ),
+        Finding(
+            Said("squared error: frames with him in one exit", "平方誤差：只走其中一邊的畫面比例"),
+            one["squared error"],
+            at_most=0.05,
+        ),
+        Finding(
+            Said("GAN: frames with him in one exit", "GAN：只走其中一邊的畫面比例"),
+            one["GAN"],
+            at_least=0.8,
+        ),
+        Finding(
+            Said("GAN: share of those that goes left", "GAN：其中往左走的比例"),
+            float((went_N == 0).float().mean()),
+            at_least=0.3,
+            at_most=0.7,
         ),
     ]
 
@@ -85,7 +112,7 @@ FUTURES = Idea(
         "happen. A generator that also reads noise, judged by a critic, sends him one way for "
         "each noise.",
         "走到轉角的人可能往左也可能往右：用平方誤差教網路預測下一個畫面，它會讓他同時出現在兩邊，"
-        "因為那是所有可能的平均。多讀一個雜訊、由判別器來評分的生成器，則每個雜訊只走一邊。",
+        "因為那是所有可能的平均。生成器若多讀一個雜訊、由判別器來評分，每個雜訊就只走其中一邊。",
     ),
     "argmin_G E‖x − G(c)‖² = E[x | c]   against   G(c, z) ~ p(x | c),  z ~ N(0, I)",
     _futures,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 _FEW_POINTS = ("data.valid=64", "data.test=64")
+_NOISES = {"normal": "常態分布", "uniform": "均勻分布"}
 
 
 def _noise(stage: "Stage") -> list[Finding]:
@@ -23,7 +24,7 @@ def _noise(stage: "Stage") -> list[Finding]:
         4, titles=("z, normal", "x = G(z)", "z, uniform", "x = G(z)"), width=2.6, height=2.8
     )
     findings = []
-    for column, noise in enumerate(("normal", "uniform")):
+    for column, noise in enumerate(_NOISES):
         asked = f"generator.noise={noise}"
         run = stage.train("lectures/01_ring.yaml", asked, name=noise, quick=_FEW_POINTS)
         with torch.no_grad():
@@ -35,11 +36,35 @@ def _noise(stage: "Stage") -> list[Finding]:
             panel.set(aspect="equal", xticks=[], yticks=[])
         metrics = measured(run)
         same, distinct = float((x_N2 - again_N2).abs().max()), len(torch.unique(x_N2, dim=0))
+        zh = _NOISES[noise]
         findings += [
-            Finding(f"{noise}: largest change when z is the same", same, 0, 0),
-            Finding(f"{noise}: share of different x for different z", distinct / 2_000, 1, 1),
-            Finding(f"{noise}: modes of eight", metrics["modes"], at_least=8),
-            Finding(f"{noise}: good samples", metrics["high_quality"], at_least=0.7),
+            Finding(
+                Said(
+                    f"{noise}: largest change when z is the same", f"{zh}：z 相同時，樣本的最大差異"
+                ),
+                same,
+                at_least=0,
+                at_most=0,
+            ),
+            Finding(
+                Said(
+                    f"{noise}: share of different x for different z",
+                    f"{zh}：z 不同時，x 也不同的比例",
+                ),
+                distinct / 2_000,
+                at_least=1,
+                at_most=1,
+            ),
+            Finding(
+                Said(f"{noise}: modes of eight", f"{zh}：八個 mode 涵蓋了幾個"),
+                metrics["modes"],
+                at_least=8,
+            ),
+            Finding(
+                Said(f"{noise}: good samples", f"{zh}：好樣本的比例"),
+                metrics["high_quality"],
+                at_least=0.7,
+            ),
         ]
     save_png(figure, stage.picture("noise"))
     return findings
@@ -52,8 +77,9 @@ NOISE = Idea(
         "A network turns noise z of a simple known distribution into samples of a complicated one: "
         "the same z gives the same sample, another z another. Whether z is normal or uniform "
         "hardly matters.",
-        "網路把簡單已知分佈的雜訊 z 變成複雜分佈的樣本：同一個 z 得到同一個樣本，不同的 z 則不同。"
-        "z 用常態分佈或均勻分佈幾乎沒有差別。",
+        "網路把簡單已知分布的雜訊 z 變成複雜分布的樣本："
+        "同一個 z 得到同一個樣本，不同的 z 得到不同的樣本。"
+        "z 用常態分布或均勻分布幾乎沒有差別。",
     ),
     "x = G(z),   z ~ N(0, I) or U(−1, 1)",
     _noise,
@@ -63,6 +89,11 @@ NOISE = Idea(
 
 FACES = "lectures/04_faces.yaml"
 _FEW_FACES = tuple(f"data.source.{split}=24" for split in ("train", "extractor", "valid", "test"))
+_CRITICS = {
+    "convolutions": ("卷積判別器", "{name: dcgan, width: 16}"),
+    "perceptron": ("全連接判別器", "{name: mlp, hidden: 128}"),
+}
+"""What an architecture is called in Chinese, and its configuration."""
 
 
 def _faces(stage: "Stage") -> list[Finding]:
@@ -72,10 +103,9 @@ def _faces(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import panels, save_png, show_pictures
     from seqgan.reporting.runs import read_run
 
-    critics = {"convolutions": "{name: dcgan, width: 16}", "perceptron": "{name: mlp, hidden: 128}"}
-    figure, axes = panels(3, titles=("real", *(f"critic: {name}" for name in critics)))
+    figure, axes = panels(3, titles=("real", *(f"critic: {name}" for name in _CRITICS)))
     findings = []
-    for panel, (name, critic) in zip(axes[1:], critics.items(), strict=True):
+    for panel, (name, (zh, critic)) in zip(axes[1:], _CRITICS.items(), strict=True):
         asked = (f"critic={critic}", "schedule.0.repeat=600")
         run = stage.train(FACES, *asked, name=name, quick=_FEW_FACES)
         x_NCHW = run.sample(16)
@@ -88,9 +118,16 @@ def _faces(stage: "Stage") -> list[Finding]:
             if name.startswith("fid@")
         )
         findings += [
-            Finding(f"{name}: numbers per picture", score.numel() / len(x_NCHW), 1, 1),
             Finding(
-                f"{name}: FID, share of the start's", measured(run)["fid"] / first, at_most=0.5
+                Said(f"{name}: numbers per picture", f"{zh}：每張圖輸出幾個數值"),
+                score.numel() / len(x_NCHW),
+                at_least=1,
+                at_most=1,
+            ),
+            Finding(
+                Said(f"{name}: FID, share of the start's", f"{zh}：FID 與一開始之比"),
+                measured(run)["fid"] / first,
+                at_most=0.5,
             ),
         ]
     data: Any = run.experiment.data
@@ -107,7 +144,7 @@ FACES_IDEA = Idea(
         "The generator makes a face of a vector of noise, and the critic reads a picture and "
         "gives one number: large for real ones, small for generated ones. Any network will do for "
         "either; convolutions only learn faster than a perceptron.",
-        "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真的大，生成的小。"
+        "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真實圖片的大，生成圖片的小。"
         "兩者用什麼架構都可以，卷積網路只是比全連接網路學得快。",
     ),
     "G: z ∈ ℝ⁶⁴ → picture,   D: picture → ℝ",
@@ -163,10 +200,23 @@ def _milestones(stage: "Stage") -> list[Finding]:
         for part, shares in parts.items()
     }
     return [
-        Finding("eyes read at the end", float(parts["eyes"][-1])),
-        Finding("mouths read at the end", float(parts["mouth"][-1])),
-        Finding("updates until half of the eyes are read", half["eyes"], at_most=1_000),
-        Finding("updates until half of the mouths are read", half["mouth"], at_most=2_000),
+        Finding(
+            Said("eyes read at the end", "訓練結束時，認得出眼睛的比例"), float(parts["eyes"][-1])
+        ),
+        Finding(
+            Said("mouths read at the end", "訓練結束時，認得出嘴巴的比例"),
+            float(parts["mouth"][-1]),
+        ),
+        Finding(
+            Said("updates until half of the eyes are read", "更新幾次後認得出一半的眼睛"),
+            half["eyes"],
+            at_most=1_000,
+        ),
+        Finding(
+            Said("updates until half of the mouths are read", "更新幾次後認得出一半的嘴巴"),
+            half["mouth"],
+            at_most=2_000,
+        ),
     ]
 
 

@@ -120,17 +120,31 @@ def _growing(stage: "Stage") -> list[Finding]:
         show_pictures(panel, x_NCHW.float() / 127.5 - 1, columns=_COLUMNS)
     save_png(figure, stage.picture("growing"))
     return [
-        Finding("largest change of picture or feature by growth", change_by_growth(), at_most=0.0),
-        *[
-            Finding(f"longest of 20 steps of a walk by {name}", longest_step(x), at_most=0.2)
+        Finding(
+            Said(
+                "largest change of picture or feature by growth",
+                "剛加上新的層時，圖片或特徵的最大變化",
+            ),
+            change_by_growth(),
+            at_most=0.0,
+        ),
+        *(
+            Finding(
+                Said(
+                    f"longest of 20 steps of a walk by {name}",
+                    f"用 {name} 內插 20 步，最長一步占全程的比例",
+                ),
+                longest_step(x),
+                at_most=0.2,
+            )
             for name, x in walks.items()
-        ],
+        ),
     ]
 
 
 GROWING = Idea(
     35,
-    Said("Progressive growing", "漸進式增長（Progressive GAN）"),
+    Said("Progressive growing", "漸進式增長 (Progressive GAN)"),
     Said(
         "Begin with small pictures, where the coarse things are learned fast, and add layers for "
         "larger ones, which are faded in so that nothing that was learned is lost. Between two "

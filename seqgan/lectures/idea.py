@@ -20,8 +20,8 @@ class Said:
 class Finding:
     """A measured number, and where the lectures say that it lies."""
 
-    what: str
-    """Such as "share of samples that go left"."""
+    what: Said
+    """Such as "share of samples that go left", "往左的樣本比例"."""
     value: float
     at_least: float | None = None
     at_most: float | None = None

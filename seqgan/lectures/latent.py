@@ -19,6 +19,12 @@ READ = {
     "open mouth": ("mouth", "open"),
 }
 """What is looked for in the latent vector: the name of an attribute, and the value that counts."""
+IN_CHINESE = {
+    "long hair": "長髮",
+    "blond hair": "金髮",
+    "blue eyes": "藍眼睛",
+    "open mouth": "張嘴",
+}
 MOVED = ("long hair", "open mouth")
 FACES, SHIFTED = 6_000, 500
 FAR = 2.0
@@ -85,7 +91,8 @@ def _latent(stage: "Stage") -> list[Finding]:
     found = []
     for name, probe in probes.items():
         r2 = float("nan") if probe is None else probe.r2
-        found.append(Finding(f"R² of {name} on the latent vector", r2, at_least=0.3))
+        what = Said(f"R² of {name} on the latent vector", f"由潛在向量預測{IN_CHINESE[name]}的 R²")
+        found.append(Finding(what, r2, at_least=0.3))
     for name in MOVED:
         found += _moves(faces, moved_NL, name, probes[name])
     _draw(stage, faces, z_NL, probes)
@@ -100,9 +107,20 @@ def _moves(faces: Faces, z_NL: "Tensor", name: str, probe: "LinearProbe | None")
             has_N = faces.shows(set_along(z_NL, probe.unit_direction(), value))[name]
             shares[value] = float(has_N.nanmean())
     low, high = shares.values()
+    zh = IN_CHINESE[name]
     return [
-        Finding(f"{name}: share at −{FAR:g} along its direction", low),
-        Finding(f"{name}: rise of the share to +{FAR:g}", high - low, at_least=0.4),
+        Finding(
+            Said(
+                f"{name}: share at −{FAR:g} along its direction",
+                f"{zh}：沿它的方向移到 −{FAR:g} 時的比例",
+            ),
+            low,
+        ),
+        Finding(
+            Said(f"{name}: rise of the share to +{FAR:g}", f"{zh}：再移到 +{FAR:g}，比例上升多少"),
+            high - low,
+            at_least=0.4,
+        ),
     ]
 
 

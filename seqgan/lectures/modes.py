@@ -61,19 +61,45 @@ def _collapse(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("collapse"))
     real = measured(stacks["R1"], row=1)
     return [
-        Finding("ring, no cure: modes of 8", modes["no cure"]["modes"], at_most=4),
-        Finding("ring, R1: modes of 8", modes["R1"]["modes"], 8, 8),
-        Finding("ring, minibatch std: modes of 8", modes["minibatch std"]["modes"], 8, 8),
-        Finding("stacked digits, real: modes of 1,000", real["modes"]),
-        Finding("stacked digits, no cure: modes", digits["no cure"]["modes"]),
         Finding(
-            "stacked digits, R1: modes more than without",
+            Said("ring, no cure: modes of 8", "環，不加對策：8 個 mode 涵蓋了幾個"),
+            modes["no cure"]["modes"],
+            at_most=4,
+        ),
+        Finding(
+            Said("ring, R1: modes of 8", "環，R1：8 個 mode 涵蓋了幾個"), modes["R1"]["modes"], 8, 8
+        ),
+        Finding(
+            Said("ring, minibatch std: modes of 8", "環，minibatch std：8 個 mode 涵蓋了幾個"),
+            modes["minibatch std"]["modes"],
+            at_least=8,
+            at_most=8,
+        ),
+        Finding(
+            Said(
+                "stacked digits, real: modes of 1,000",
+                "三位數字，真實資料：1,000 個 mode 涵蓋了幾個",
+            ),
+            real["modes"],
+        ),
+        Finding(
+            Said("stacked digits, no cure: modes", "三位數字，不加對策：涵蓋幾個 mode"),
+            digits["no cure"]["modes"],
+        ),
+        Finding(
+            Said(
+                "stacked digits, R1: modes more than without",
+                "三位數字，R1：比不加時多涵蓋幾個 mode",
+            ),
             digits["R1"]["modes"] - digits["no cure"]["modes"],
             at_least=100,
         ),
-        Finding("stacked digits, no cure: KL to uniform", digits["no cure"]["mode_kl"]),
         Finding(
-            "stacked digits, R1: KL less than without",
+            Said("stacked digits, no cure: KL to uniform", "三位數字，不加對策：與均勻分布的 KL"),
+            digits["no cure"]["mode_kl"],
+        ),
+        Finding(
+            Said("stacked digits, R1: KL less than without", "三位數字，R1：KL 比不加時少多少"),
             digits["no cure"]["mode_kl"] - digits["R1"]["mode_kl"],
             at_least=0.1,
         ),
@@ -98,10 +124,10 @@ COLLAPSE = Idea(
         "modes out while every single sample looks real. Where modes can be counted this is seen: "
         "eight Gaussians, or 1,000 triples of digits; a gradient penalty or a critic that sees how "
         "much a batch varies prevents it.",
-        "生成器可能只重複少數判別器還不認得的樣本，也可能漏掉整塊資料，而每一張單獨看起來都像"
-        "真的。"
-        "能夠數出 mode 的資料（八個高斯、一千種三位數字）就看得出來，gradient penalty "
-        "或讓判別器看到整批樣本的差異可以避免。",
+        "生成器可能只重複少數判別器還不認得的樣本，也可能漏掉整塊資料，"
+        "而每一張單獨看起來都像真的。"
+        "用數得出 mode 的資料（八個高斯、一千種三位數字）就看得出來；"
+        "gradient penalty，或讓判別器看到整批樣本的差異，都可以避免。",
     ),
     "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",
     _collapse,

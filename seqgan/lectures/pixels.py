@@ -78,11 +78,40 @@ def _pixels(stage: "Stage") -> list[Finding]:
     by_score = share(score_N["stray pixel"], score_N["thicker"])
     unseen = share(score_N["stray pixel"], score_N["digit"])
     return [
-        Finding("stray pixel has the lower error than thicker", by_error, at_least=0.95),
-        Finding("stray pixel has the lower score than thicker", by_score, at_least=0.9),
-        Finding("stray pixel has the lower score than the digit", unseen, at_least=0.8),
-        *(Finding(f"error of a decoder, hidden layers: {d}", left[d]) for d in DEPTHS),
-        Finding("deepest over shallowest", left[DEPTHS[-1]] / left[DEPTHS[0]], at_most=0.9),
+        Finding(
+            Said(
+                "stray pixel has the lower error than thicker", "多一個雜點的誤差小於筆畫較粗的比例"
+            ),
+            by_error,
+            at_least=0.95,
+        ),
+        Finding(
+            Said(
+                "stray pixel has the lower score than thicker", "多一個雜點的分數低於筆畫較粗的比例"
+            ),
+            by_score,
+            at_least=0.9,
+        ),
+        Finding(
+            Said(
+                "stray pixel has the lower score than the digit",
+                "多一個雜點的分數低於原本數字的比例",
+            ),
+            unseen,
+            at_least=0.8,
+        ),
+        *(
+            Finding(
+                Said(f"error of a decoder, hidden layers: {d}", f"解碼器的誤差：隱藏層 {d} 層"),
+                left[d],
+            )
+            for d in DEPTHS
+        ),
+        Finding(
+            Said("deepest over shallowest", "最深與最淺的誤差之比"),
+            left[DEPTHS[-1]] / left[DEPTHS[0]],
+            at_most=0.9,
+        ),
     ]
 
 

@@ -125,14 +125,33 @@ def _tokens(stage: "Stage") -> list[Finding]:
     curve.legend(fontsize=8)
     save_png(figure, stage.picture("tokens"))
     return [
-        Finding("parameters with a gradient through pixels", through_pixels, at_least=total[0]),
-        Finding("parameters with a gradient through tokens", through_tokens, at_most=0),
-        *(
-            Finding(f"{label}: mean is off, in standard errors", away[label], at_most=1.5)
-            for label in ("REINFORCE", "REINFORCE, baseline")
+        Finding(
+            Said("parameters with a gradient through pixels", "經過像素：有梯度的參數張量有幾個"),
+            through_pixels,
+            at_least=total[0],
         ),
         Finding(
-            "soft Gumbel: mean is off, in standard errors", away["soft Gumbel, τ = 1"], at_least=3
+            Said(
+                "parameters with a gradient through tokens", "經過離散的詞：有梯度的參數張量有幾個"
+            ),
+            through_tokens,
+            at_most=0,
+        ),
+        *(
+            Finding(
+                Said(f"{label}: mean is off, in standard errors", f"{zh}：平均偏離幾個標準誤"),
+                away[label],
+                at_most=1.5,
+            )
+            for label, zh in {
+                "REINFORCE": "REINFORCE",
+                "REINFORCE, baseline": "REINFORCE 加 baseline",
+            }.items()
+        ),
+        Finding(
+            Said("soft Gumbel: mean is off, in standard errors", "soft Gumbel：平均偏離幾個標準誤"),
+            away["soft Gumbel, τ = 1"],
+            at_least=3,
         ),
     ]
 
@@ -188,8 +207,14 @@ def _cipher(stage: "Stage") -> list[Finding]:
     without_axes(text)
     save_png(figure, stage.picture("cipher"))
     return [
-        Finding("letters deciphered", measured(run)["accuracy_b2a"], at_least=0.95),
-        Finding("without a critic", measured(deaf)["accuracy_b2a"], at_most=0.3),
+        Finding(
+            Said("letters deciphered", "解對的字母比例"),
+            measured(run)["accuracy_b2a"],
+            at_least=0.95,
+        ),
+        Finding(
+            Said("without a critic", "沒有判別器時"), measured(deaf)["accuracy_b2a"], at_most=0.3
+        ),
     ]
 
 
@@ -200,7 +225,7 @@ CIPHER = Idea(
         "The game that turns pictures of one kind into another also translates text without pairs, "
         "once the critic's score passes through tokens by an estimator. Here it deciphers a secret "
         "alphabet from unrelated sentences; configs/summarize and configs/translate do more.",
-        "把一類圖片轉成另一類的同一個遊戲，只要用估計法讓判別器的分數穿過離散的詞，"
+        "把一類圖片轉成另一類的那套對抗訓練，只要用梯度的估計法讓判別器的分數穿過離散的詞，"
         "也能在沒有成對資料下翻譯文字。這裡它只看不相關的句子就解開一套密碼；"
         "configs/summarize 與 configs/translate 則做摘要與翻譯。",
     ),

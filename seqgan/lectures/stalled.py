@@ -15,6 +15,11 @@ STOPS = {
     "critic stops": ("schedule.1.phases={generator: 1}",),
     "generator stops": ("players.generator.lr_decay={start: 1, end: 0}",),
 }
+IN_CHINESE = {
+    "both learn": "雙方都學",
+    "critic stops": "判別器停止",
+    "generator stops": "生成器停止",
+}
 
 
 def near_centres(run: "SavedRun") -> dict[int, float]:
@@ -56,14 +61,29 @@ def _stalled(stage: "Stage") -> list[Finding]:
     last = {name: [*shares.values()][-1] for name, shares in near.items()}
     wins = logs["generator stops"].train[-1]
     return [
-        *(Finding(f"share near a centre at the end, {name}", last[name]) for name in runs),
-        Finding(
-            "both, minus critic stopped", last["both learn"] - last["critic stops"], at_least=0.2
-        ),
-        Finding("generator stopped: the critic's accuracy", wins["critic/accuracy"], at_least=0.98),
         *(
             Finding(
-                f"alarms, {name}",
+                Said(
+                    f"share near a centre at the end, {name}",
+                    f"最後落在中心附近的比例：{IN_CHINESE[name]}",
+                ),
+                last[name],
+            )
+            for name in runs
+        ),
+        Finding(
+            Said("both, minus critic stopped", "雙方都學減去判別器停止"),
+            last["both learn"] - last["critic stops"],
+            at_least=0.2,
+        ),
+        Finding(
+            Said("generator stopped: the critic's accuracy", "生成器停止：判別器的正確率"),
+            wins["critic/accuracy"],
+            at_least=0.98,
+        ),
+        *(
+            Finding(
+                Said(f"alarms, {name}", f"警報次數：{IN_CHINESE[name]}"),
                 len(log.alarms),
                 at_least=float(bool(STOPS[name])),
                 at_most=float(bool(STOPS[name])),
@@ -80,8 +100,9 @@ STALLED = Idea(
         "A critic that no longer learns is soon pleased by anything, and the generator runs to "
         "wherever it scores highest; against a generator that stands still the critic is soon sure "
         "of everything, and has nothing left to say. The log raises an alarm in both cases.",
-        "判別器不再學習，很快什麼都騙得過它，生成器就跑到它給分最高的地方；"
-        "生成器停住，判別器很快全部答對，也就不再有東西可教。這兩種情況訓練紀錄都會發出警報。",
+        "判別器若不再學習，很快就什麼都騙得過它，生成器會跑到它給分最高的地方；"
+        "生成器若停住，判別器很快就全部答對，也就不再有東西可教。"
+        "這兩種情況，訓練紀錄都會發出警報。",
     ),
     "G ← G + η ∇_G V(D, G),   D ← D + η ∇_D V(D, G):   both, or neither",
     _stalled,

@@ -85,9 +85,27 @@ def _structure(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("structure"))
     by_letter, by_windows, by_whole = share.values()
     return [
-        Finding("palindromes, every letter by itself", by_letter, at_most=0.04),
-        Finding("palindromes, corrected by a critic of windows", by_windows, at_most=0.3),
-        Finding("palindromes, corrected by a critic of the whole", by_whole, at_least=0.9),
+        Finding(
+            Said("palindromes, every letter by itself", "迴文的比例：各字母獨立產生"),
+            by_letter,
+            at_most=0.04,
+        ),
+        Finding(
+            Said(
+                "palindromes, corrected by a critic of windows",
+                "迴文的比例：由只看相鄰三個字母的判別器修正",
+            ),
+            by_windows,
+            at_most=0.3,
+        ),
+        Finding(
+            Said(
+                "palindromes, corrected by a critic of the whole",
+                "迴文的比例：由看整體的判別器修正",
+            ),
+            by_whole,
+            at_least=0.9,
+        ),
     ]
 
 

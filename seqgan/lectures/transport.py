@@ -109,17 +109,32 @@ def _earth(stage: "Stage") -> list[Finding]:
     )
     return [
         Finding(
-            "hills: programme less sum of |cumulated|", abs(distance - cumulated), at_most=1e-6
+            Said("hills: programme less sum of |cumulated|", "土堆：線性規劃與 |累積差| 總和之差"),
+            abs(distance - cumulated),
+            at_most=1e-6,
         ),
         Finding(
-            "40 points on a line: programme less sorted pairs",
+            Said(
+                "40 points on a line: programme less sorted pairs",
+                "直線上 40 個點：線性規劃與排序配對之差",
+            ),
             abs(by_programme - sorted_distance(line_x, line_y)),
             at_most=1e-6,
         ),
         Finding(
-            "cost of the careless plan / cheapest", _ratio(careless_KK, plan_KK, cost_KK), 1.05
+            Said("cost of the careless plan / cheapest", "隨便搬的距離是最省搬法的幾倍"),
+            _ratio(careless_KK, plan_KK, cost_KK),
+            at_least=1.05,
         ),
-        Finding("critic / exact, the worst of four pairs", worst, 0.9, 1.1),
+        Finding(
+            Said(
+                "critic / exact, the worst of four pairs",
+                "判別器量到的與精確值之比：四組中最差的一組",
+            ),
+            worst,
+            at_least=0.9,
+            at_most=1.1,
+        ),
     ]
 
 
@@ -258,14 +273,45 @@ def _smooth(stage: "Stage") -> list[Finding]:
     figure.supxlabel("light: high scores; blue: real, orange: generated", fontsize=9)
     save_png(figure, stage.picture("smooth"))
     return [
-        Finding("no constraint: mean slope between the two", found["no constraint"].steepness, 2.0),
-        Finding("clipping: largest weight after a step", clip.largest_weight, at_most=LIMIT + 1e-6),
-        Finding("clipping: mean slope", clip.steepness),
-        Finding("gradient penalty: mean slope", penalty.steepness, 0.85, 1.15),
-        Finding("penalty of a linear critic, ‖w‖ = 1", penalty_of_linear_critic(1), at_most=1e-6),
-        Finding("penalty of a linear critic, ‖w‖ = 3", penalty_of_linear_critic(3), 3.999, 4.001),
-        Finding("spectral norm: largest σ_max", spectral.largest_singular_value, 0.98, 1.02),
-        Finding("spectral norm: mean slope", spectral.steepness, at_most=1.02),
+        Finding(
+            Said("no constraint: mean slope between the two", "不加限制：真實與生成之間的平均斜率"),
+            found["no constraint"].steepness,
+            at_least=2.0,
+        ),
+        Finding(
+            Said("clipping: largest weight after a step", "裁剪權重：更新後最大的權重"),
+            clip.largest_weight,
+            at_most=LIMIT + 1e-6,
+        ),
+        Finding(Said("clipping: mean slope", "裁剪權重：平均斜率"), clip.steepness),
+        Finding(
+            Said("gradient penalty: mean slope", "gradient penalty：平均斜率"),
+            penalty.steepness,
+            at_least=0.85,
+            at_most=1.15,
+        ),
+        Finding(
+            Said("penalty of a linear critic, ‖w‖ = 1", "線性判別器的 gradient penalty：‖w‖ = 1"),
+            penalty_of_linear_critic(1),
+            at_most=1e-6,
+        ),
+        Finding(
+            Said("penalty of a linear critic, ‖w‖ = 3", "線性判別器的 gradient penalty：‖w‖ = 3"),
+            penalty_of_linear_critic(3),
+            at_least=3.999,
+            at_most=4.001,
+        ),
+        Finding(
+            Said("spectral norm: largest σ_max", "spectral normalization：最大的 σ_max"),
+            spectral.largest_singular_value,
+            at_least=0.98,
+            at_most=1.02,
+        ),
+        Finding(
+            Said("spectral norm: mean slope", "spectral normalization：平均斜率"),
+            spectral.steepness,
+            at_most=1.02,
+        ),
     ]
 
 
@@ -293,8 +339,8 @@ SMOOTH = Idea(
         "weights after each step, WGAN-GP pushes the gradient's norm to 1 between real and "
         "generated samples, spectral normalisation divides each matrix by its largest singular "
         "value.",
-        "如果不加限制，Wasserstein 判別器的分數會一路衝向正負無限大。WGAN 在每次更新後裁剪權重"
-        "，WGAN-GP 在真實與生成樣本之間把梯度的 norm 推向 1，"
+        "如果不加限制，Wasserstein 判別器的分數會一路衝向正負無限大。"
+        "WGAN 在每次更新後裁剪權重，WGAN-GP 在真實與生成樣本之間把梯度的 norm 推向 1，"
         "spectral normalization 則把每個權重矩陣除以它的最大奇異值。",
     ),
     "w ← clip(w, −c, c);   λ E(‖∇_x̂ D(x̂)‖ − 1)², x̂ between x and G(z);   W ← W / σ_max(W)",

@@ -70,15 +70,40 @@ def _style(stage: "Stage") -> list[Finding]:
     found = {name: measured(run) for name, run in runs.items()}
     label, error = "label_preservation_a2b", "cycle_a"
     return [
-        Finding("digit kept, critic alone", found["no cycle"][label], at_most=0.25),
-        Finding("digit kept, cycle", found["cycle"][label], at_least=0.25),
-        Finding("digit kept, cycle and neighbourhoods", found["neighbourhoods"][label], 0.7),
         Finding(
-            "error of the round trip, cycle as share of critic alone",
+            Said("digit kept, critic alone", "數字不變的比例：只有判別器"),
+            found["no cycle"][label],
+            at_most=0.25,
+        ),
+        Finding(
+            Said("digit kept, cycle", "數字不變的比例：加上 cycle"),
+            found["cycle"][label],
+            at_least=0.25,
+        ),
+        Finding(
+            Said(
+                "digit kept, cycle and neighbourhoods", "數字不變的比例：加上 cycle，只看鄰近像素"
+            ),
+            found["neighbourhoods"][label],
+            at_least=0.7,
+        ),
+        Finding(
+            Said(
+                "error of the round trip, cycle as share of critic alone",
+                "來回轉換的誤差：加上 cycle 與只有判別器之比",
+            ),
             found["cycle"][error] / found["no cycle"][error],
             at_most=0.5,
         ),
-        Finding("digit kept by a perfect cycle that shifts digits", float(kept), 0, 0),
+        Finding(
+            Said(
+                "digit kept by a perfect cycle that shifts digits",
+                "數字不變的比例：完美的 cycle，但每個數字都加一",
+            ),
+            float(kept),
+            at_least=0,
+            at_most=0,
+        ),
     ]
 
 
@@ -90,7 +115,7 @@ STYLE_IDEA = Idea(
         "the way back, which has to recover it, does not. But a cycle guarantees no meaning: what "
         "comes back may have been hidden in another digit, unless the translator sees "
         "neighbourhoods only and cannot change the shape.",
-        "若只有判別目標風格的判別器，生成器可以不理會輸入；要求能轉換回來的 cycle 則不允許。"
+        "若只有判別目標風格的判別器，生成器可以不理會輸入；要求能轉換回來的 cycle 則不允許這樣。"
         "但 cycle 不保證意義不變：資訊可能藏在另一個數字裡再轉換回來，"
         "除非轉換器只看得到鄰近像素、改不了形狀。",
     ),

@@ -78,17 +78,38 @@ def _zoo(stage: "Stage") -> list[Finding]:
     error = float((again - test).abs().mean())
     blank = float((test.mean(0) - test).abs().mean())
     return [
-        Finding("AC-GAN: digits of the class that was asked for", right, at_least=0.9),
         Finding(
-            "InfoGAN: digits of their code's main class",
+            Said(
+                "AC-GAN: digits of the class that was asked for", "AC-GAN：數字符合指定類別的比例"
+            ),
+            right,
+            at_least=0.9,
+        ),
+        Finding(
+            Said(
+                "InfoGAN: digits of their code's main class",
+                "InfoGAN：數字屬於該編碼主要類別的比例",
+            ),
             purity(told[:, 0], read["infogan"]),
             at_least=0.3,
         ),
-        Finding("EBGAN: energy of real digits", energy["real"], at_most=energy["noise"]),
-        Finding("EBGAN: energy of generated digits", energy["generated"]),
-        Finding("EBGAN: energy of noise", energy["noise"]),
-        Finding("α-GAN: error of a digit decoded again", error, at_most=0.7 * blank),
-        Finding("error of the mean digit in its place", blank),
+        Finding(
+            Said("EBGAN: energy of real digits", "EBGAN：真實數字的能量"),
+            energy["real"],
+            at_most=energy["noise"],
+        ),
+        Finding(
+            Said("EBGAN: energy of generated digits", "EBGAN：生成數字的能量"), energy["generated"]
+        ),
+        Finding(Said("EBGAN: energy of noise", "EBGAN：雜訊的能量"), energy["noise"]),
+        Finding(
+            Said("α-GAN: error of a digit decoded again", "α-GAN：數字重建的誤差"),
+            error,
+            at_most=0.7 * blank,
+        ),
+        Finding(
+            Said("error of the mean digit in its place", "改用所有數字的平均圖時的誤差"), blank
+        ),
     ]
 
 
@@ -108,8 +129,8 @@ ZOO = Idea(
         "Each of the many GANs changes one thing: AC-GAN's critic says the class, InfoGAN's says a "
         "code that is not in the data, EBGAN's is an autoencoder, and α-GAN adds an encoder to the "
         "generator. The game of two players stays the same.",
-        "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 要說出沒人給過的編碼，"
-        "EBGAN 的判別器是自編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",
+        "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 的要猜出資料裡沒有標註的編碼，"
+        "EBGAN 的判別器是自動編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",
     ),
     "AC-GAN, InfoGAN: − w E log P(c | x);   EBGAN: e(x) + max(0, m − e(G(z))),  e = ‖x − D(E(x))‖²",
     _zoo,

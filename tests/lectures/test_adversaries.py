@@ -29,7 +29,7 @@ def ring(tmp_path: Path) -> Game:
 
 
 def test_a_turn_changes_one_player_only(tmp_path: Path, ring: Game) -> None:
-    found = {f.what: f for f in play_quickly(6, tmp_path).findings}
+    found = {f.what.en: f for f in play_quickly(6, tmp_path).findings}
     assert found["tensors of G changed in D's turn"].value == 0
     assert found["tensors of D changed in G's turn"].value == 0
     assert found["steps that D's Adam remembers, per turn"].holds

@@ -1,10 +1,9 @@
 """Ideas that set GANs beside each other and beside a VAE."""
 
 import pytest
+from playing import play_quickly
 
 from seqgan.lectures.comparisons import spread
-from seqgan.lectures.listing import find_idea
-from seqgan.lectures.stage import play
 
 
 def test_spread_is_a_ratio() -> None:
@@ -14,6 +13,5 @@ def test_spread_is_a_ratio() -> None:
 
 @pytest.mark.parametrize("number", [16, 17])
 def test_quick_form(number, tmp_path) -> None:
-    played = play(find_idea(number), tmp_path / "l", quick=True)
-    assert len(played.findings) > 4
-    assert played.pictures[0].stat().st_size < 60_000
+    found = play_quickly(number, tmp_path).findings
+    assert len(found) > 4

@@ -4,11 +4,10 @@ from math import log
 
 import pytest
 import torch
+from playing import play_quickly
 
 from seqgan.lectures.disjoint import Lines
 from seqgan.lectures.divergences import best_gaussian, best_value, trained_value
-from seqgan.lectures.listing import find_idea
-from seqgan.lectures.stage import play
 from seqgan.objectives.divergences import Divergence
 
 
@@ -54,6 +53,5 @@ def test_what_a_critic_teaches_is_the_slope_of_the_reward() -> None:
 
 @pytest.mark.parametrize("number", [20, 21, 22])
 def test_quick_form(number, tmp_path) -> None:
-    played = play(find_idea(number), tmp_path / "l", quick=True)
-    assert len(played.findings) > 3
-    assert played.pictures[0].stat().st_size < 60_000
+    found = play_quickly(number, tmp_path).findings
+    assert len(found) > 3

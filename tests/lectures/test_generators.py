@@ -8,14 +8,14 @@ from playing import play_quickly
 
 def test_the_same_noise_is_the_same_sample(tmp_path: Path) -> None:
     found = play_quickly(1, tmp_path).findings
-    certain = [finding for finding in found if " z" in finding.what]
+    certain = [finding for finding in found if " z" in finding.what.en]
     assert len(certain) == 4
     assert all(finding.holds for finding in certain)
 
 
 def test_any_critic_gives_one_number_for_a_face(tmp_path: Path) -> None:
     found = play_quickly(3, tmp_path).findings
-    assert [f.value for f in found if "numbers per picture" in f.what] == [1, 1]
+    assert [f.value for f in found if "numbers per picture" in f.what.en] == [1, 1]
 
 
 def test_milestones_are_of_the_generators_updates(tmp_path: Path) -> None:

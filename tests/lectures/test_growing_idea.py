@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from playing import play_quickly
 
 from seqgan.experiment import load_experiment
 from seqgan.lectures.growing import _stage_at, _straight, change_by_growth, longest_step
-from seqgan.lectures.listing import REPOSITORY, find_idea
-from seqgan.lectures.stage import play
+from seqgan.lectures.listing import REPOSITORY
 
 CONFIG = REPOSITORY / "configs/lectures/35_growing.yaml"
 
@@ -48,6 +48,5 @@ def test_a_row_says_the_size_and_how_far_it_is_faded_in(updates: int, said: str)
 
 
 def test_the_quick_form_draws_every_stage(tmp_path: Path) -> None:
-    played = play(find_idea(35), tmp_path / "l", quick=True)
-    assert played.findings[0].value == 0
-    assert played.pictures[0].stat().st_size < 60_000
+    found = play_quickly(35, tmp_path).findings
+    assert found[0].value == 0

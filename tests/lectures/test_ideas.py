@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from languages import assert_said_in_both
 from PIL import Image
 
 from seqgan.cli import run
@@ -27,17 +28,10 @@ def test_they_are_listed_in_the_order_of_the_course(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("idea", IDEAS, ids=lambda idea: str(idea.number))
 def test_an_idea_is_said_in_both_languages(idea: Idea) -> None:
-    for text in (idea.title, idea.idea):
-        assert text.en.isprintable()
-        assert text.zh.isprintable()
-        assert has_chinese(text.zh)
-        assert not has_chinese(text.en)
+    assert_said_in_both(idea.title)
+    assert_said_in_both(idea.idea)
     assert two_sentences(idea.idea)
     assert "\n" not in idea.equation
-
-
-def has_chinese(text: str) -> bool:
-    return any("一" <= character <= "鿿" for character in text)
 
 
 def two_sentences(text: Said) -> bool:
@@ -51,7 +45,8 @@ def test_a_lecture_says_what_it_measured(
         figure, (panel,) = panels(1, titles=("a curve",))
         panel.plot([1, 2, 3])
         save_png(figure, stage.picture("curve"))
-        return [Finding("slope", 1.0, 0.5, 1.5), Finding("rise", 2.0, at_most=1)]
+        slope, rise = Said("slope", "斜率"), Said("rise", "上升")
+        return [Finding(slope, 1.0, 0.5, 1.5), Finding(rise, 2.0, at_most=1)]
 
     text = Said("A title", "題目")
     idea = Idea(90, text, Said("One. Two.", "一。二。"), "y = x", measure)

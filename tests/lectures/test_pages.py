@@ -1,14 +1,17 @@
 """The documents of the lectures: they say what the ideas say and what was recorded."""
 
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from languages import assert_said_in_both, english_left
 from load_script import load_script
 
 from seqgan.core.errors import UserError
 from seqgan.lectures import listing
-from seqgan.lectures.idea import Finding
+from seqgan.lectures.idea import Finding, Said
 from seqgan.lectures.listing import ideas, recorded_results
 
 pages = load_script("lecture_pages")
@@ -18,6 +21,20 @@ pages = load_script("lecture_pages")
 def test_the_documents_are_those_of_the_ideas(language: str) -> None:
     written = pages.PAGES[language].read_text(encoding="utf-8")
     assert written == pages.page(language), "run: python scripts/lecture_pages.py"
+
+
+@pytest.mark.parametrize("number", recorded_results())
+def test_what_is_recorded_is_said_in_both_languages(number: str) -> None:
+    for finding in pages._findings(recorded_results()[number]):
+        assert_said_in_both(finding.what)
+
+
+def test_no_english_is_left_on_the_chinese_page() -> None:
+    lines = pages.PAGES["zh"].read_text(encoding="utf-8").splitlines()
+    prose = [line for line in lines if not line.startswith(("    ", "[English]"))]  # no formulas
+    for line in prose:
+        said = re.sub(r"`[^`]*`|\]\([^)]*\)", "", line)  # no commands, no targets of links
+        assert english_left(said) == [], line
 
 
 def test_results_are_of_ideas_that_there_are_and_have_pictures() -> None:
@@ -33,10 +50,14 @@ def test_results_are_of_ideas_that_there_are_and_have_pictures() -> None:
 def finished(folder: Path, **changed: object) -> Path:
     folder.mkdir()
     (folder / "losses.png").write_bytes(b"a picture")
-    good, bad = Finding("slope", 1.0, 0.5, 1.5), Finding("rise", 0.1, at_least=0.3)
-    findings = [vars(good), vars(bad), vars(Finding("said", 3.0))]
+    findings = [
+        Finding(Said("slope", "斜率"), 1.0, 0.5, 1.5),
+        Finding(Said("rise", "上升"), 0.1, at_least=0.3),
+        Finding(Said("|D|", "|D|"), 3.0),
+    ]
     result = {"number": 8, "quick": False, "finished": True, "seconds": 70.4}
-    result |= {"findings": findings, "pictures": ["losses.png", "more.png"], **changed}
+    result |= {"findings": [asdict(finding) for finding in findings]}
+    result |= {"pictures": ["losses.png", "more.png"], **changed}
     (folder / "result.json").write_text(json.dumps(result))
     return folder
 
@@ -59,14 +80,23 @@ def test_a_recorded_result_is_shown_whether_it_holds_or_not(results: Path, tmp_p
     assert "    seqgan lecture 8      # 1 min 10 s" in shown
     assert "| ✓ | slope | 1 | 0.5 to 1.5 |" in shown
     assert "| ✗ | rise | 0.1 | at least 0.3 |" in shown
-    assert "| · | said | 3 |  |" in shown
+    assert "| · | \\|D\\| | 3 |  |" in shown
     assert "1 of 3 did not come out as expected." in shown
     assert "(lectures/08.png)" in shown
     assert "| 1 min 10 s | 1 / 2 |" in pages.page("en")
     chinese = section(pages.page("zh"))
     assert "1 分 10 秒" in chinese
-    assert "| ✗ | rise | 0.1 | 至少 0.3 |" in chinese
+    assert "| ✗ | 上升 | 0.1 | 至少 0.3 |" in chinese
     assert "3 項之中有 1 項不符預期。" in chinese
+
+
+def test_a_result_with_labels_in_one_language_is_shown_on_both_pages(
+    results: Path, tmp_path: Path
+) -> None:
+    findings = [{"what": "slope", "value": None, "at_least": 0.5, "at_most": None}]
+    pages.record(finished(tmp_path / "l", findings=findings))
+    assert "| ✗ | slope | nan | at least 0.5 |" in section(pages.page("en"))
+    assert "| ✗ | slope | nan | 至少 0.5 |" in section(pages.page("zh"))
 
 
 def section(text: str) -> str:

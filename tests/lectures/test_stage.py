@@ -16,6 +16,7 @@ from seqgan.lectures.stage import Stage, play
 from seqgan.training.trainer import Interrupted, Trainer
 
 TEXT = Said("a title", "題目")
+STEP = Said("step", "步數")
 POINTS = "image/gaussians.yaml"
 TINY = ("generator.hidden=4", "critic.hidden=4", "data.valid=64", "data.test=64")
 
@@ -24,7 +25,7 @@ def idea(*overrides: str, number: int = 90) -> Idea:
     def train(stage: Stage) -> list[Finding]:
         saved = stage.train(POINTS, *TINY, *overrides, name="points")
         stage.picture("points").write_bytes(b"")
-        return [Finding("step", saved.checkpoint.step, at_least=1)]
+        return [Finding(STEP, saved.checkpoint.step, at_least=1)]
 
     return Idea(number, TEXT, TEXT, "a = b", train)
 
@@ -35,12 +36,13 @@ def test_a_second_play_trains_nothing(tmp_path: Path) -> None:
     second = play(idea(), tmp_path / "l", quick=True)
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "l" / "points").iterdir()}
     assert after == before
-    assert second.findings == first.findings == [Finding("step", 6, at_least=1)]
+    assert second.findings == first.findings == [Finding(STEP, 6, at_least=1)]
     assert second.pictures == [tmp_path / "l" / "points.png"]
     assert second.seconds >= first.seconds
     result = json.loads((tmp_path / "l" / "result.json").read_text())
     assert result["finished"]
     assert result["pictures"] == ["points.png"]
+    assert result["findings"][0]["what"] == {"en": "step", "zh": "步數"}
     with pytest.raises(UserError, match=r"another configuration; move .*, or choose .* --dir"):
         play(idea("seed=1"), tmp_path / "l", quick=True)
     assert json.loads((tmp_path / "l" / "result.json").read_text()) == result
@@ -62,7 +64,7 @@ def test_a_stopped_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     spent = json.loads((tmp_path / "l" / "result.json").read_text())
     assert not spent["finished"]
     played = play(idea(), tmp_path / "l", quick=True)
-    assert played.findings == [Finding("step", 6, at_least=1)]
+    assert played.findings == [Finding(STEP, 6, at_least=1)]
     assert played.seconds > spent["seconds"] > 0
     whole = play(idea(), tmp_path / "whole", quick=True)
     assert whole.findings == played.findings
@@ -115,12 +117,12 @@ def test_bad_words_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_p
 
 def test_findings_say_what_holds() -> None:
     findings = [
-        Finding("left", 0.5, 0.3, 0.7),
-        Finding("right way", 0.2, at_least=0.3),
-        Finding("slope", 1e-9, at_most=1e-8),
-        Finding("nothing expected", 3.0),
-        Finding("not a number", float("nan"), at_most=1.0),
-        Finding("exact", 6, 6, 6),
+        Finding(Said("left", "往左"), 0.5, 0.3, 0.7),
+        Finding(Said("right way", "走對"), 0.2, at_least=0.3),
+        Finding(Said("slope", "斜率"), 1e-9, at_most=1e-8),
+        Finding(Said("nothing expected", "沒有預期值"), 3.0),
+        Finding(Said("not a number", "不是數"), float("nan"), at_most=1.0),
+        Finding(Said("exact", "恰好"), 6, 6, 6),
     ]
     assert [finding.holds for finding in findings] == [True, False, True, True, False, True]
     assert finding_lines(findings) == [

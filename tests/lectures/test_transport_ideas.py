@@ -1,9 +1,8 @@
 """Ideas on the Wasserstein distance."""
 
 import pytest
+from playing import play_quickly
 
-from seqgan.lectures.listing import find_idea
-from seqgan.lectures.stage import play
 from seqgan.lectures.transport import hills, kept_smooth, penalty_of_linear_critic
 from seqgan.metrics.earth_mover import earth_movers_plan
 from seqgan.objectives.penalties import WeightClip
@@ -23,6 +22,5 @@ def test_clipping_acts_behind_the_step_and_a_linear_critic_of_norm_one_is_free()
 
 @pytest.mark.parametrize("number", [23, 24])
 def test_quick_form(number, tmp_path) -> None:
-    played = play(find_idea(number), tmp_path / "l", quick=True)
-    assert len(played.findings) > 3
-    assert played.pictures[0].stat().st_size < 60_000
+    found = play_quickly(number, tmp_path).findings
+    assert len(found) > 3

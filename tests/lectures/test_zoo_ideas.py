@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from playing import play_quickly
 
-from seqgan.lectures.stage import play
 from seqgan.lectures.zoo import ZOO, purity, shown_codes
 
 
 def test_the_quick_form_measures_and_draws(tmp_path: Path) -> None:
-    played = play(ZOO, tmp_path / "lecture", quick=True)
-    assert any(finding.expected for finding in played.findings)
-    assert played.pictures[0].exists()
+    found = play_quickly(ZOO.number, tmp_path).findings
+    assert any(finding.expected for finding in found)
 
 
 def test_purity_is_the_share_of_main_classes() -> None:

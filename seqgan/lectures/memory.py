@@ -1,0 +1,138 @@
+"""The idea that a generator may learn its training pictures by heart, and how that is found out."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seqgan.lectures.idea import Finding, Idea, Said
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seqgan.lectures.stage import Stage
+    from seqgan.runs.saved import SavedRun
+
+CONFIG = "lectures/30_memory.yaml"
+FEW, MANY = 100, 10_000
+"""Training pictures."""
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What a generator made, and how near that is to what it was trained on."""
+
+    made_NCHW: "Tensor"
+    nearest_NCHW: "Tensor"
+    """The nearest training pictures of the first `SHOWN`."""
+    distance_N: "Tensor"
+    held_out_distance_M: "Tensor"
+    test: dict[str, float]
+    """`duplicates`, `nearest_ratio` and `copy_p_value`."""
+
+
+def copies_of(run: "SavedRun", samples: int) -> Copies:
+    """Look for the training pictures in the samples of a run on pictures, pixel by pixel."""
+    from seqgan.core.pictures import to_bytes
+    from seqgan.data.picture_config import PictureDataConfig
+    from seqgan.metrics.memorisation import (
+        compare_distances,
+        nearest_distances,
+        nearest_indices,
+    )
+
+    data = run.experiment.data
+    assert isinstance(data, PictureDataConfig), "a run on pictures"
+    pictures = data.build_pictures()
+    made_NCHW = to_bytes(run.sample_arrays(samples))
+    made_NF, held_out_MF, train_KF = (
+        x_NCHW.flatten(1).float() / 255
+        for x_NCHW in (made_NCHW, pictures.test.x_NCHW, pictures.train.x_NCHW)
+    )
+    distance_N = nearest_distances(made_NF, train_KF)
+    held_out_distance_M = nearest_distances(held_out_MF, train_KF)
+    nearest_NCHW = pictures.train.x_NCHW[nearest_indices(made_NF[:SHOWN], train_KF)]
+    test = compare_distances(distance_N, held_out_distance_M)
+    return Copies(made_NCHW, nearest_NCHW, distance_N, held_out_distance_M, test)
+
+
+def _memory(stage: "Stage") -> list[Finding]:
+    import torch
+
+    from seqgan.core.pictures import to_unit
+    from seqgan.lectures.modes import FEW_PICTURES
+    from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
+
+    samples = 200 if stage.quick else 2_000
+    few = stage.train(CONFIG, f"data.max_train={FEW}", name="few", quick=FEW_PICTURES)
+    many = stage.train(CONFIG, name="many", quick=FEW_PICTURES)
+    found = {FEW: copies_of(few, samples), MANY: copies_of(many, samples)}
+    figure, axes = panels(2, 2, width=3.9, height=2.3)
+    for (count, copies), shown, panel in zip(found.items(), axes[:2], axes[2:], strict=True):
+        pairs = torch.cat([copies.made_NCHW[:SHOWN], copies.nearest_NCHW])
+        show_pictures(shown, to_unit(pairs), columns=SHOWN)
+        title = f"{count:,} training pictures: samples,\nnearest training pictures below"
+        shown.set_title(title, fontsize=10)
+        edges = torch.linspace(0, 8, 33).tolist()
+        sets = {"held out": copies.held_out_distance_M, "generated": copies.distance_N}
+        for colour, (name, distances) in zip(("0.7", PALETTE[1]), sets.items(), strict=True):
+            panel.hist(distances.numpy(), edges, color=colour, alpha=0.7, density=True, label=name)
+        panel.set(xlabel="distance to the nearest training picture", yticks=[])
+        panel.legend(fontsize=8)
+    save_png(figure, stage.picture("memory"))
+    copier, fresh = found[FEW].test, found[MANY].test
+    return [
+        Finding(
+            Said(f"{FEW} pictures: share of duplicates", f"{FEW} 張訓練圖片：幾乎照抄的比例"),
+            copier["duplicates"],
+        ),
+        Finding(
+            Said(f"{FEW} pictures: p-value of the copy test", f"{FEW} 張訓練圖片：抄襲檢定的 p 值"),
+            copier["copy_p_value"],
+            at_most=1e-3,
+        ),
+        Finding(
+            Said(
+                f"{FEW} pictures: distance / held out",
+                f"{FEW} 張訓練圖片：生成與測試圖片的距離之比",
+            ),
+            copier["nearest_ratio"],
+        ),
+        Finding(
+            Said(f"{MANY} pictures: share of duplicates", f"{MANY} 張訓練圖片：幾乎照抄的比例"),
+            fresh["duplicates"],
+            at_most=0.05,
+        ),
+        Finding(
+            Said(
+                f"{MANY} pictures: p-value of the copy test", f"{MANY} 張訓練圖片：抄襲檢定的 p 值"
+            ),
+            fresh["copy_p_value"],
+            at_least=0.01,
+        ),
+        Finding(
+            Said(
+                f"{MANY} pictures: distance / held out",
+                f"{MANY} 張訓練圖片：生成與測試圖片的距離之比",
+            ),
+            fresh["nearest_ratio"],
+        ),
+    ]
+
+
+MEMORY = Idea(
+    30,
+    Said("The memory GAN", "只會背資料的 GAN"),
+    Said(
+        "A generator that repeats its training pictures scores as well as real data do: FID and "
+        "Inception score cannot see it. Distances to the nearest training picture can, beside "
+        "those of held-out pictures: trained on 100 digits the GAN copies, trained on 10,000 it "
+        "does not.",
+        "如果生成器只是把訓練圖片背下來再輸出，FID 和 Inception score 都會很好看，卻沒有意義。"
+        "把生成圖片與測試圖片各自到最近訓練圖片的距離擺在一起就看得出來："
+        "只用 100 張訓練的 GAN 在背答案，用 10,000 張的沒有。",
+    ),
+    "d(G(z), nearest training picture)   against   d(held-out picture, nearest training picture)",
+    _memory,
+)
+
+IDEAS: tuple[Idea, ...] = (MEMORY,)
