@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from seqgan.core.errors import UserError, as_path, refuse_string, warn
 from seqgan.core.lock import only_writer
 from seqgan.core.metric_names import find
 from seqgan.core.saved_files import write_json, write_text
+from seqgan.core.yaml_text import format_yaml
 from seqgan.reporting.export import write_tables
 from seqgan.reporting.html import render_report
 from seqgan.reporting.measured import data_warnings
@@ -81,7 +80,7 @@ def compare(
 def _run_and_report(
     study: StudyConfig, runs: list[PlannedRun], path: Path, folder: Path, jobs: int
 ) -> Comparison:
-    text = OmegaConf.to_yaml(OmegaConf.create(study.model_dump()))
+    text = format_yaml(study.model_dump())
     write_text(folder / "study.yaml", text)
     failures = run_study(runs, folder, jobs)
     arms = arms_of(study, runs)

@@ -10,12 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from seqgan.compatibility import Parts, check_parts, check_probe, why_not_corrected
-from seqgan.core.config import Config, FolderName, apply_overrides, read_yaml, validate
+from seqgan.core.config import Config, FolderName, Tree, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError, as_path, refuse_string
 from seqgan.core.plain import JsonObject
@@ -146,10 +146,13 @@ def as_started(experiment: Experiment) -> JsonObject:
     return {_STARTED: experiment.model_dump(exclude=set(RESUMABLE))}
 
 
-def read_run_config(path: Path) -> DictConfig:
+def read_run_config(path: Path) -> Tree:
     """A run folder's config.yaml, under today's names."""
-    tree: Any = OmegaConf.to_container(read_yaml(path))
-    return OmegaConf.create(upgrade_config(tree))
+    tree = read_yaml(path)
+    if isinstance(tree, dict):
+        return upgrade_config(tree)
+    plain: Any = OmegaConf.to_container(tree)
+    return OmegaConf.create(upgrade_config(plain))
 
 
 def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:

@@ -30,10 +30,10 @@ from seqgan.core.config import (
     KEY_ERRORS,
     Config,
     FolderName,
-    apply_overrides,
     read_yaml,
     reason,
     set_node,
+    set_overrides,
     validate,
 )
 from seqgan.core.errors import UserError, did_you_mean, terminate
@@ -41,6 +41,7 @@ from seqgan.core.plain import JsonObject
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_metric
 from seqgan.core.saved_files import write_text
+from seqgan.core.yaml_text import format_yaml
 from seqgan.experiment import Experiment, holds_run_of, is_evaluated
 from seqgan.reporting.runs import Arm, read_run
 from seqgan.training.phase_schedule import PhaseSchedule
@@ -174,7 +175,7 @@ def _check_metrics(study: StudyConfig, path: Path, shared: DictConfig) -> None:
 
 def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> list[PlannedRun]:
     """Every run of the study, each configuration validated before anything is written."""
-    shared = read_yaml((path.parent / study.base).resolve())
+    shared = OmegaConf.create(read_yaml((path.parent / study.base).resolve()))
     _check_metrics(study, path, shared)
     arms = [arm for arm in study.arms if arm.runs_of is None]
     trees = {arm.name: _arm_tree(study, arm, shared, path, overrides) for arm in arms}
@@ -183,11 +184,10 @@ def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> 
         for arm in arms:
             run_folder = folder / arm.name / f"seed-{seed}"
             source = f"{path}: arm '{arm.name}'"
-            overridden = trees[arm.name].copy()
-            _set_all(overridden, {"seed": seed, "run.dir": str(run_folder)}, source)
-            runs.append(
-                PlannedRun(arm.name, seed, run_folder, validate(Experiment, overridden, source))
-            )
+            tree = trees[arm.name]
+            _set_all(tree, {"seed": seed, "run.dir": str(run_folder)}, source)
+            experiment = validate(Experiment, tree, source)
+            runs.append(PlannedRun(arm.name, seed, run_folder, experiment))
     return runs
 
 
@@ -197,14 +197,14 @@ def _arm_tree(
     """An arm's configuration without its seed: base, study's `set`, command line, arm's `set`."""
     tree = shared.copy()
     if arm.base is not None:
-        tree = read_yaml((path.parent / arm.base).resolve())
+        tree = OmegaConf.create(read_yaml((path.parent / arm.base).resolve()))
         for branch in ("data", "evaluation"):
             if branch in shared:
                 set_node(tree, branch, shared[branch])
             else:
                 tree.pop(branch, None)
     _set_all(tree, study.set, f"{path}: set")
-    tree = apply_overrides(tree, overrides)
+    set_overrides(tree, overrides)
     _set_all(tree, arm.set, f"{path}: arm '{arm.name}'")
     return tree
 
@@ -251,7 +251,7 @@ class _Process:
             return ["--resume", str(self.run.folder)]
         path = configs / f"{self.run.arm}-{self.run.seed}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, OmegaConf.to_yaml(OmegaConf.create(self.run.experiment.model_dump())))
+        write_text(path, format_yaml(self.run.experiment.model_dump()))
         return [str(path)]
 
     def failed(self) -> bool:

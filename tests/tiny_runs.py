@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from omegaconf import OmegaConf
 
 from seqgan.cli import run
 from seqgan.core.config import set_node, validate
+from seqgan.core.yaml_text import format_yaml
 from seqgan.experiment import Experiment
+from seqgan.runs.train import train as train_run
+from seqgan.study import load_study, plan, select_arms
 from seqgan.training.checkpoint import Checkpoints
 
 Overrides = Mapping[str, Any]
@@ -208,7 +211,9 @@ def unpaired_text(folder: Path) -> dict[str, Any]:
 
 def tiny_tree(overrides: Overrides | None = None) -> dict[str, Any]:
     """The tiny experiment; each dotted key replaces the node it names."""
-    tree = OmegaConf.create(copy.deepcopy(_BASE))
+    if not any("." in key for key in overrides or {}):
+        return copy.deepcopy(_BASE | dict(overrides or {}))
+    tree = OmegaConf.create(_BASE)
     for key, value in (overrides or {}).items():
         set_node(tree, key, value)
     plain = OmegaConf.to_container(tree)
@@ -221,7 +226,7 @@ def tiny_experiment(overrides: Overrides | None = None) -> Experiment:
 
 
 def write_config(path: Path, overrides: Overrides | None = None) -> Path:
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(tiny_tree(overrides))), encoding="utf-8")
+    path.write_text(format_yaml(tiny_tree(overrides)), encoding="utf-8")
     return path
 
 
@@ -245,6 +250,14 @@ def train(folder: Path, overrides: Overrides | None = None) -> Path:
     config = write_config(folder.parent / f"{folder.name}.yaml", overrides)
     assert run(["train", str(config), f"run.dir={folder}"]) == 0
     return folder
+
+
+def train_planned(path: Path, folder: Path, seeds: Sequence[int] = ()) -> None:
+    """Train runs of a study (of all its seeds, or of these) in this process, without the seconds
+    that the processes of `seqgan compare` take to start."""
+    study = load_study(path)
+    for planned in plan(select_arms(study, [], list(seeds), str(path)), path, folder, []):
+        train_run(planned.experiment, planned.folder)
 
 
 def metric_lines(folder: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import (
     AfterValidator,
@@ -37,7 +37,7 @@ from seqgan.core.errors import UserError
 from seqgan.core.files import read_text
 from seqgan.core.numbers import check_numbers
 from seqgan.core.plain import JsonObject
-from seqgan.core.yaml_text import parse_yaml, read_scalar
+from seqgan.core.yaml_text import format_yaml, parse_yaml, read_scalar
 
 
 class Config(BaseModel):
@@ -85,26 +85,43 @@ _TYPED = {"from": "text"}
 """The context of a validation whose scalars are text."""
 
 
-def read_yaml(path: Path, plain: Callable[[str], object] = str) -> DictConfig:
+Tree = JsonObject | DictConfig
+"""A configuration that is not validated yet; a `DictConfig` only where values refer to others
+(`${seed}`) or are replaced, since making one takes longer than all else of reading a file."""
+
+
+def read_yaml(path: Path, plain: Callable[[str], object] = str) -> Tree:
     """Read a YAML mapping; scalars stay text, or become what `plain` makes of them.
 
     Raises `UserError` where the file is missing or is not one.
     """
     if not path.exists() or path.is_dir():
         raise UserError(f"{path}: no such configuration file; see configs/ for examples")
-    tree = parse_yaml(read_text(path), str(path), plain)
+    text = read_text(path)
+    tree = parse_yaml(text, str(path), plain)
     if not isinstance(tree, dict | None):
         found = "a list" if isinstance(tree, list) else "text"
         raise UserError(f"{path}: expected 'key: value' lines at the top level, found {found}")
+    tree = tree or {}
+    if "${" not in text:
+        return tree
     try:
-        return OmegaConf.create(tree or {})
+        return OmegaConf.create(tree)
     except OmegaConfBaseException as error:
         raise UserError(f"{path}: {reason(error)}; write \\${{ for a plain ${{") from error
 
 
-def apply_overrides(tree: DictConfig, overrides: list[str]) -> DictConfig:
-    """Return a copy of `tree` with each `a.b=c` set; list items are `a[0].b=c` or `a.0.b=c`."""
-    tree = tree.copy()
+def apply_overrides(tree: Tree, overrides: list[str]) -> Tree:
+    """`tree`, or a copy with each `a.b=c` set; list items are `a[0].b=c` or `a.0.b=c`."""
+    if not overrides:
+        return tree
+    copy = OmegaConf.create(tree)
+    set_overrides(copy, overrides)
+    return copy
+
+
+def set_overrides(tree: DictConfig, overrides: list[str]) -> None:
+    """Set each `a.b=c` in `tree` itself."""
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
@@ -116,7 +133,6 @@ def apply_overrides(tree: DictConfig, overrides: list[str]) -> DictConfig:
             raise UserError(
                 f"override {shown(override)}: cannot be applied ({reason(error)})"
             ) from error
-    return tree
 
 
 def _read_override(text: str, source: str) -> object:
@@ -142,12 +158,19 @@ def set_node(tree: DictConfig, key: str, value: object) -> None:
     OmegaConf.update(tree, key, value, merge=False, force_add=True)
 
 
-def validate(
-    model: type[ConfigT], tree: DictConfig | ListConfig | JsonObject, source: str
-) -> ConfigT:
+def resolved(tree: Tree) -> JsonObject:
+    """Plain dictionaries and lists; each `${…}` is what it stands for, else an OmegaConf error."""
+    if isinstance(tree, dict):
+        return tree
+    plain = OmegaConf.to_container(tree, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def validate(model: type[ConfigT], tree: Tree, source: str) -> ConfigT:
     """Validate a tree into `model`; `source` (a file name) opens the error message."""
     try:
-        plain = tree if isinstance(tree, dict) else OmegaConf.to_container(tree, resolve=True)
+        plain = resolved(tree)
         _check_text(plain, source)
         return model.model_validate(plain, context=_TYPED)
     except OmegaConfBaseException as error:
@@ -257,7 +280,7 @@ def _describe_value(key: str, value: Any, indent: int) -> list[str]:
             inner[first_field] = f"{pad}  - {inner[first_field].strip()}"
             lines += inner
         return lines
-    flow = OmegaConf.to_yaml({"value": value}).removeprefix("value:").strip()
+    flow = format_yaml({"value": value}).removeprefix("value:").strip()
     if "\n" in flow or isinstance(value, list | dict):
         flow = json.dumps(value)
     return [f"{pad}{key}: {flow}"]

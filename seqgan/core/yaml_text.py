@@ -1,4 +1,4 @@
-"""Read YAML and leave its scalars the text that was typed.
+"""Read YAML and leave its scalars the text that was typed; write it so that it is read alike.
 
 Whether `1e3` is a number or a name, and `no` a truth value or a file, is a matter of the field it
 is given to. So scalars stay text here, `null` aside, and `core/config.py` reads each as its field
@@ -8,6 +8,7 @@ refused, and so is what no configuration needs: duplicate keys, deep nesting, al
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import yaml
 from yaml.events import (
@@ -25,7 +26,9 @@ from yaml.events import (
 from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, where there is one
+# libyaml, where there is one
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "map", "seq", "str")}
 _NULL_TAG = "tag:yaml.org,2002:null"
 _NULLS = {"", "~", "null", "Null", "NULL"}
@@ -77,6 +80,26 @@ def read_scalar(text: str) -> object:
     if _SPECIAL.fullmatch(text):
         return float(text.replace(".", ""))
     return text
+
+
+def format_yaml(tree: JsonObject) -> str:
+    """A tree of dictionaries, lists, text, numbers, truth values and None as YAML, in its order."""
+    text: str = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text
+
+
+class _Dumper(_SafeDumper):  # type: ignore[misc]
+    """Text that spells a number or a truth value stands in quotation marks."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def represent_text(self, text: str) -> yaml.Node:
+        style = None if read_scalar(text) is text else "'"
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 
 class _Reader:

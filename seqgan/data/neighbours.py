@@ -26,7 +26,6 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import quadratic_assignment
 
 from seqgan.core.progress import tracked
 from seqgan.data.words import cut_words, replace_words
@@ -131,6 +130,8 @@ def match(a_VV: NDArray[np.float64], b_VV: NDArray[np.float64]) -> NDArray[np.in
     Solved by FAQ (Vogelstein et al. 2015) from a start where words of like rank are likely
     partners; O(V³), a second for 300 words.
     """
+    from scipy.optimize import quadratic_assignment  # half a second that others need not wait
+
     options = {"maximize": True, "P0": _like_ranks(len(a_VV)), "maxiter": 100}
     partner_V: NDArray[np.int64] = quadratic_assignment(a_VV, b_VV, options=options).col_ind
     return partner_V

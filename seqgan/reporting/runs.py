@@ -11,10 +11,9 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seqgan.core.config import read_yaml, reason
+from seqgan.core.config import read_yaml, reason, resolved
 from seqgan.core.config_diff import config_diff, flatten, value_as_text
 from seqgan.core.errors import UserError, warn
 from seqgan.core.plain import JsonObject
@@ -238,11 +237,9 @@ def _read_config(path: Path) -> JsonObject:
         raise UserError(f"{path}: not a run folder (no config.yaml); {remedy}")
     tree = read_yaml(path / "config.yaml", read_scalar)
     try:
-        config = OmegaConf.to_container(tree, resolve=True)
+        config = upgrade_config(resolved(tree))
     except OmegaConfBaseException as error:
         raise UserError(f"{path / 'config.yaml'}: {reason(error)}; {remedy}") from error
-    assert isinstance(config, dict)  # read_yaml accepts nothing else
-    config = upgrade_config({str(key): value for key, value in config.items()})
     whole = isinstance(config.get("data"), dict) and isinstance(config.get("seed", 0), int)
     if not whole or not isinstance(config.get("estimator"), dict | None):
         raise UserError(f"{path / 'config.yaml'}: describes no experiment; {remedy}")

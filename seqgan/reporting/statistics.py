@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.special import stdtrit  # scipy.stats would take half a second to import
-
 Value = float | str | None
 
 SEEDS_FOR_AN_INTERVAL = 5
@@ -74,6 +72,8 @@ def summarise(values: Iterable[Value]) -> Summary:
         return Summary(centre, None, None, 1, "single", total)
     if len(finite) < SEEDS_FOR_AN_INTERVAL:
         return Summary(centre, min(finite), max(finite), len(finite), "range", total)
+    from scipy.special import stdtrit  # a third of a second that training need not wait
+
     quantile = float(stdtrit(len(finite) - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * sample_sd(finite) / math.sqrt(len(finite))
     return Summary(centre, centre - half, centre + half, len(finite), "t95", total)

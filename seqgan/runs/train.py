@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 import seqgan
 from seqgan.assembly import build_device, build_game, build_task
@@ -21,6 +20,7 @@ from seqgan.core.lock import only_writer
 from seqgan.core.plain import JsonObject
 from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text
+from seqgan.core.yaml_text import format_yaml
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.task import Task
 from seqgan.evaluation.writer import WriterEvaluator
@@ -188,8 +188,7 @@ def write_metadata(experiment: Experiment, folder: Path, data: Task, device: tor
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:
-    text = OmegaConf.to_yaml(OmegaConf.create(experiment.model_dump()))
-    write_text(folder / "config.yaml", text)
+    write_text(folder / "config.yaml", format_yaml(experiment.model_dump()))
 
 
 def _provenance(device: torch.device) -> JsonObject:

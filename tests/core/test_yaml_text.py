@@ -5,7 +5,7 @@ import math
 import pytest
 
 from seqgan.core.errors import UserError
-from seqgan.core.yaml_text import parse_yaml, read_scalar
+from seqgan.core.yaml_text import format_yaml, parse_yaml, read_scalar
 
 
 def test_scalars_stay_the_text_that_was_typed() -> None:
@@ -106,3 +106,25 @@ def test_numbers_and_truth_values(text: str, value: object) -> None:
 
 def test_nan() -> None:
     assert math.isnan(read_scalar(".nan"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "~", "null", "1e3", "no", "On", "007", "0x1F", ".inf", ".nan", "- a", "a: b", "# c"),
+        *("'", '"', "é", "two\nlines", " a ", "\t", "{a}", "[", "&a", "*a", "!a", "x " * 100),
+        *("\x85", "<<"),
+    ],
+)
+def test_text_that_is_written_is_read_as_text(text: str) -> None:
+    """Also by readers who take what stands without quotation marks for numbers."""
+    tree = {"a": text, "b": {text: [text, {"c": text}]}}
+    assert parse_yaml(format_yaml(tree), "x", read_scalar) == tree
+
+
+def test_values_are_written_in_their_order() -> None:
+    shared = [1, 2.5]
+    tree = {"z": True, "b": None, "a": {"x": shared, "y": shared}, "s": 1e-05, "e": [], "f": {}}
+    text = "z: true\nb: null\na:\n  x:\n  - 1\n  - 2.5\n  y:\n  - 1\n  - 2.5\n"
+    assert format_yaml(tree) == text + "s: 1.0e-05\ne: []\nf: {}\n"
+    assert parse_yaml(format_yaml(tree), "x", read_scalar) == tree
