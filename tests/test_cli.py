@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from tiny_runs import text_data, train, without_progress, write_config, write_text
+from tiny_runs import (
+    text_data,
+    train,
+    train_planned,
+    without_progress,
+    write_config,
+    write_text,
+)
 
 import seqgan
 from seqgan.cli import main, run
@@ -347,8 +354,13 @@ def results(folder: Path) -> dict[str, int]:
 def test_compare_runs_every_arm_and_repeats_nothing_that_is_finished(
     study: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """The runs of one seed are there already, trained by this process."""
     folder = study / "out"
     command = ["compare", str(study / "study.yaml"), "--dir", str(folder), "--jobs", "2"]
+    train_planned(study / "study.yaml", folder, seeds=[1])
+    there = results(folder)
+    assert list(there) == [f"{arm}/seed-1/evaluation.json" for arm in ("loo", "null")]
+    capfd.readouterr()
     assert run(command) == 0
     out = capfd.readouterr().out
     assert out.splitlines()[-1] == str(folder / "report.html")
@@ -357,6 +369,7 @@ def test_compare_runs_every_arm_and_repeats_nothing_that_is_finished(
     assert list(before) == [
         f"{arm}/seed-{seed}/evaluation.json" for arm in ("loo", "null") for seed in (0, 1)
     ]
+    assert there.items() <= before.items()
     summary = json.loads((folder / "comparison.json").read_text())
     assert summary["null"]["null"]
     assert set(summary["null"]["metrics"]["jsd"]["values"]) == {"0", "1"}
@@ -379,25 +392,25 @@ def test_compare_runs_every_arm_and_repeats_nothing_that_is_finished(
 def test_a_failed_run_is_named_and_does_not_stop_the_others(
     study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """In a study that is narrowed to two of three arms and to a seed that it does not list."""
     tree = OmegaConf.load(study / "study.yaml")
-    tree.seeds = [0]
     tree.base = str(study / "base.yaml")
-    tree.arms = [{"name": "loo"}, {"name": "wild", "set": {"players.critic": {"lr": 1e30}}}]
+    tree.arms.append({"name": "wild", "set": {"players.critic": {"lr": 1e30}}})
     (tmp_path / "study.yaml").write_text(OmegaConf.to_yaml(tree))
     folder = tmp_path / "out"
-    assert run(["compare", str(tmp_path / "study.yaml"), "--dir", str(folder), "--jobs", "2"]) == 1
+    narrow = ["--arm", "null", "--arm", "wild", "--seed", "5", "--jobs", "2"]
+    assert run(["compare", str(tmp_path / "study.yaml"), "--dir", str(folder), *narrow]) == 1
     (line,) = without_progress(capfd.readouterr().err)
-    assert line.startswith("error: arm 'wild' seed 0: ")
+    assert line.startswith("error: arm 'wild' seed 5: ")
     assert "not finite" in line
-    assert (folder / "loo" / "seed-0" / "evaluation.json").exists()
+    assert list(results(folder)) == ["null/seed-5/evaluation.json"]
+    assert {path.name for path in folder.glob("*/seed-*.log")} == {"seed-5.log"}
+    assert {path.name for path in folder.glob("*/")} == {"configs", "null", "wild"}
     assert (folder / "report.html").exists()
 
 
-def test_a_study_can_be_narrowed_to_arms_and_seeds(study: Path, tmp_path: Path) -> None:
-    path, folder = study / "study.yaml", tmp_path / "out"
-    narrow = ["--arm", "null", "--seed", "5"]
-    assert run(["compare", str(path), "--dir", str(folder), *narrow]) == 0
-    assert list(results(folder)) == ["null/seed-5/evaluation.json"]
+def test_a_study_can_be_narrowed_to_arms_and_seeds(study: Path) -> None:
+    path = study / "study.yaml"
     config = load_study(path)
     assert select_arms(config, [], [], "x") == config
     only = select_arms(config, ["null"], [], "x")
@@ -411,7 +424,12 @@ def test_an_override_reaches_every_arm_and_yields_to_what_an_arm_is_about(study:
     path = study / "study.yaml"
     config = load_study(path).model_copy(update={"set": {"train.batch_size": 4}})
     overrides = ["train.batch_size=6", "estimator.reward=shuffled"]
-    planned = {run.arm: run.experiment for run in plan(config, path, study / "x", overrides)}
+    runs = plan(config, path, study / "x", overrides)
+    for seed in config.seeds:
+        of_seed = [run for run in runs if run.experiment.seed == run.seed == seed]
+        assert [run.arm for run in of_seed] == ["loo", "null"]
+        assert all(run.experiment.run.dir == str(run.folder) for run in of_seed)
+    planned = {run.arm: run.experiment for run in runs}
     assert {e.train.batch_size for e in planned.values()} == {6}
     assert planned["loo"].estimator.reward == "shuffled"
     assert planned["null"].estimator.reward == "constant"

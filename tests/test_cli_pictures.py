@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
-from tiny_runs import CONDITIONAL, CYCLE, DIRECT, PICTURES, POINTS, train, write_config
+from tiny_runs import (
+    CONDITIONAL,
+    CYCLE,
+    DIRECT,
+    PICTURES,
+    POINTS,
+    train,
+    train_planned,
+    write_config,
+)
 
 from seqgan.cli import run
 from seqgan.core.config_diff import config_diff, flatten
@@ -25,12 +34,14 @@ Capture = pytest.CaptureFixture[str]
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
+SHOWN = {"train.show_at": [1, 3]}
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A finished run of each game. To be read only."""
     folder = tmp_path_factory.mktemp("direct")
-    shown = {"train.show_at": [1, 3]}
-    return {name: train(folder / name, {**tree, **shown}) for name, tree in DIRECT.items()}
+    return {name: train(folder / name, {**tree, **SHOWN}) for name, tree in DIRECT.items()}
 
 
 def fail(capsys: Capture, *arguments: str) -> str:
@@ -233,6 +244,7 @@ def test_studies_find_metrics_without_the_extractors_name(tmp_path: Path) -> Non
         "arms": [{"name": "hinge", "set": {"objective.name": "hinge"}}],
     }
     (tmp_path / "s.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(study)))
+    train_planned(tmp_path / "s.yaml", tmp_path / "study")
     assert run(["compare", str(tmp_path / "s.yaml"), "--dir", str(tmp_path / "study")]) == 0
     page = (tmp_path / "study" / "report.html").read_text()
     assert "fid@cnn-" in page
@@ -377,11 +389,14 @@ def test_unlabelled_pictures_are_measured_by_rotations(tmp_path: Path) -> None:
     assert result["notes"]["extractor"].startswith("rotnet-")
 
 
-def test_points_and_cycles_are_seeded_like_everything(tmp_path: Path) -> None:
+def test_points_and_cycles_are_seeded_like_everything(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
     for name, tree in (("points", POINTS), ("cycle", CYCLE)):
-        pair = [
-            train(tmp_path / f"{name}{i}", {**tree, "seed": seed})
-            for i, seed in enumerate((1, 1, 2))
+        again = train(tmp_path / name, {**tree, **SHOWN})
+        other = train(tmp_path / f"{name} of another seed", {**tree, **SHOWN, "seed": 2})
+        results = [
+            json.loads((path / "evaluation.json").read_text())["rows"]
+            for path in (runs[name], again, other)
         ]
-        results = [json.loads((path / "evaluation.json").read_text())["rows"] for path in pair]
         assert results[0] == results[1] != results[2]

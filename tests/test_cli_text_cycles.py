@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -296,27 +294,31 @@ def test_a_stream_that_is_interrupted_is_accounted_for(
     assert capsys.readouterr().err.startswith("1 line translated, 1 empty, 0 cut")
 
 
-def test_bytes_of_a_pipe_are_held_to_the_rules_of_files(runs: dict[str, Path]) -> None:
+def test_bytes_of_a_pipe_are_held_to_the_rules_of_files(
+    runs: dict[str, Path], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A byte order mark is none of the text; what is not UTF-8 is said in one line."""
 
-    def piped(data: bytes) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-m", "seqgan", "transform", str(runs["cipher"]), "--input", "-"],
-            input=data,
-            capture_output=True,
-            check=False,
-            env=os.environ | {"LC_ALL": "C.UTF-8"},
-        )
+    def piped(data: bytes) -> tuple[int, str, str]:
+        """Exit status, stdout and stderr."""
+        reader, writer = os.pipe()
+        os.write(writer, data)
+        os.close(writer)
+        capfd.readouterr()
+        with open(reader, encoding="utf-8") as stdin:  # as Python opens it in a UTF-8 locale
+            monkeypatch.setattr("sys.stdin", stdin)
+            status = run(["transform", str(runs["cipher"]), "--input", "-"])
+        return (status, *capfd.readouterr())
 
-    done = piped(b"\xef\xbb\xbfab\r\n\ncd")
+    status, out, _ = piped(b"\xef\xbb\xbfab\r\n\ncd")
     expected = [deciphered(runs["cipher"], line) for line in ("ab", "", "cd")]
-    assert done.returncode == 0
-    assert done.stdout.decode().split("\n")[:-1] == expected
-    broken = piped(b"ab \xff\n")
-    assert broken.returncode == 2
-    (line,) = broken.stderr.decode().splitlines()
+    assert status == 0
+    assert out.split("\n")[:-1] == expected
+    status, out, err = piped(b"ab \xff\n")
+    assert status == 2
+    (line,) = err.splitlines()
     assert "stdin: byte 0xff is not UTF-8" in line
-    assert broken.stdout == b""
+    assert out == ""
 
 
 def test_a_paired_run_translates_too(tmp_path: Path, transform: Transform) -> None:

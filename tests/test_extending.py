@@ -43,17 +43,42 @@ def seqgan_in(folder: Path, *arguments: str, expect: int = 0) -> subprocess.Comp
     return done
 
 
+# The console script adds no folder to Python's path, and -P adds none here.
+IN_ONE_PROCESS = """
+import json, sys
+from seqgan.cli import run
+for command in json.loads(sys.argv[1]):
+    assert run(command) == 0, command
+"""
+
+
+def all_in(folder: Path, *commands: list[str]) -> str:
+    """Run commands one behind the other in one process, which has to import torch only once."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", IN_ONE_PROCESS, json.dumps(commands)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_an_own_estimator_trains_resumes_and_samples(folder: Path) -> None:
     write_config(folder / "my.yaml", {**ESTIMATOR, "run.dir": "mine"})
-    assert (
-        "  # Size of every advantage.\n  scale: 0.5"
-        in seqgan_in(folder, "config", "my.yaml").stdout
-    )
     seqgan_in(folder, "train", "my.yaml", "schedule.0.repeat=2")
-    seqgan_in(folder, "train", "--resume", "mine", "schedule.0.repeat=4")
+    out = all_in(
+        folder,
+        ["config", "my.yaml"],
+        ["train", "--resume", "mine", "schedule.0.repeat=4"],
+        ["sample", "mine", "-n", "3"],
+    )
+    assert "  # Size of every advantage.\n  scale: 0.5" in out
     steps = [json.loads(line)["step"] for line in (folder / "mine/metrics.jsonl").open()]
     assert max(steps) == 12
-    assert len(seqgan_in(folder, "sample", "mine", "-n", "3").stdout.splitlines()) == 3
+    assert len(out.partition("\nmine\n")[2].splitlines()) == 3
     elsewhere = seqgan_in(folder.parent, "sample", str(folder / "mine"), expect=2).stderr
     assert "no module my_lab is installed or in" in elsewhere
     assert elsewhere.count("\n") == 1
@@ -75,16 +100,18 @@ TEXT = {
 }
 
 
-@pytest.mark.parametrize("scorer", ["Politeness", "evenness"])
-def test_an_own_reward_of_strings_or_ids_is_raised(scorer: str, folder: Path) -> None:
+def test_an_own_reward_of_strings_or_ids_is_raised(folder: Path) -> None:
     words = ("please", "sit", "thanks", "go")
     lines = [f"{a} {b} {c}" for a in words for b in words for c in words]
     (folder / "lines.txt").write_text("\n".join(lines) + "\n")
-    game = {"name": "reward", "scorer": f"my_lab.rewards:{scorer}"}
-    data = {"data": TEXT} if scorer == "Politeness" else {}
-    path = folder / f"{scorer}.yaml"
-    write_config(path, {**GAME, **data, "game": game, "run.dir": f"run_{scorer}"})
-    seqgan_in(folder, "train", path.name, "schedule.0.repeat=60", "train.log_every=5")
-    rows = [json.loads(line) for line in (folder / f"run_{scorer}/metrics.jsonl").open()]
-    found = [row["generator/return"] for row in rows if "generator/return" in row]
-    assert 0 <= found[0] < 0.8 * found[-1] <= 1
+    scorers: dict[str, dict[str, Any]] = {"Politeness": {"data": TEXT}, "evenness": {}}
+    for scorer, data in scorers.items():
+        game = {"name": "reward", "scorer": f"my_lab.rewards:{scorer}"}
+        path = folder / f"{scorer}.yaml"
+        write_config(path, {**GAME, **data, "game": game, "run.dir": f"run_{scorer}"})
+    long = ["schedule.0.repeat=60", "train.log_every=5"]
+    all_in(folder, *(["train", f"{scorer}.yaml", *long] for scorer in scorers))
+    for scorer in scorers:
+        rows = [json.loads(line) for line in (folder / f"run_{scorer}/metrics.jsonl").open()]
+        found = [row["generator/return"] for row in rows if "generator/return" in row]
+        assert 0 <= found[0] < 0.8 * found[-1] <= 1, scorer

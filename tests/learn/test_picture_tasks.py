@@ -30,13 +30,14 @@ def trained(folder: Path, config: str, *overrides: str) -> list[dict[str, Any]]:
 
 
 def test_a_ring_of_gaussians_is_learned(tmp_path: Path) -> None:
-    """1,500 updates, half a minute: eight modes, most points on them."""
-    short = ("data.layout=ring", "data.std=0.05", "schedule.0.repeat=1500", "train.threads=1")
+    """1,000 updates, ten seconds: eight modes, most points on them."""
+    short = ("data.layout=ring", "data.std=0.05", "schedule.0.repeat=1000", "train.threads=1")
     falling = (
-        "players.generator.lr_decay={start: 1, end: 0, after: 500, steps: 1000}",
-        "players.critic.lr_decay={start: 1, end: 0, after: 1000, steps: 2000}",
+        "players.generator.lr_decay={start: 1, end: 0, after: 333, steps: 667}",
+        "players.critic.lr_decay={start: 1, end: 0, after: 666, steps: 1334}",
     )
-    found, real = trained(tmp_path / "ring", "image/gaussians.yaml", *short, *falling)
+    few = ("evaluation.samples=2000", "data.valid=2000", "data.test=2000", "train.show_at=[]")
+    found, real = trained(tmp_path / "ring", "image/gaussians.yaml", *short, *falling, *few)
     assert found["modes"] == 8
     assert found["high_quality"] > 0.7
     assert real["high_quality"] > 0.98

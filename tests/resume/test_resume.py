@@ -444,6 +444,14 @@ def test_what_decides_the_run_cannot_change_when_it_is_resumed(
     assert {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")} == before
 
 
+AVERAGED: dict[str, Any] = {**VARIANTS["dropout"], "players.generator": {"ema": 0.9}}
+
+
+@pytest.fixture(scope="module")
+def averaged_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("averaged") / "plain", AVERAGED)
+
+
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path: Path) -> None:
     first, second = train(tmp_path / "first"), train(tmp_path / "second")
     assert_same_run(first, second)
@@ -461,9 +469,10 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path: Pat
     ],
     ids=str,
 )
-def test_looking_at_a_run_does_not_change_it(change: dict[str, Any], tmp_path: Path) -> None:
-    overrides = {**VARIANTS["dropout"], "players.generator": {"ema": 0.9}}
-    plain = last_checkpoint(train(tmp_path / "plain", overrides))
-    looked = last_checkpoint(train(tmp_path / "looked", overrides | change))
+def test_looking_at_a_run_does_not_change_it(
+    change: dict[str, Any], averaged_run: Path, tmp_path: Path
+) -> None:
+    plain = last_checkpoint(averaged_run)
+    looked = last_checkpoint(train(tmp_path / "looked", AVERAGED | change))
     for name in ("players", "game", "rng"):
         assert_same_tree(plain[name], looked[name])
