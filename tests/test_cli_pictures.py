@@ -30,6 +30,8 @@ from seqgan.data.points_config import PointsDataConfig
 from seqgan.experiment import load_experiment
 from seqgan.runs.folder import check_same_data
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 Capture = pytest.CaptureFixture[str]
 CONFIGS = Path(__file__).parents[1] / "configs"
 

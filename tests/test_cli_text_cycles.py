@@ -26,6 +26,8 @@ from seqgan.runs.folder import read_space
 from seqgan.runs.weights import load_generator
 from seqgan.translate import translate
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 Capture = pytest.CaptureFixture[str]
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
 VIGENERE = {

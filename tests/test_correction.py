@@ -27,6 +27,8 @@ from seqgan.experiment import Experiment
 from seqgan.runs import correcting
 from seqgan.runs.correcting import CORRECTION_FILE
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 Capture = pytest.CaptureFixture[str]
 RESIDUAL: dict[str, Any] = {
     "game": {"name": "residual"},

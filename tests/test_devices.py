@@ -11,6 +11,8 @@ from seqgan.core.device import autocast
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.experiment import Experiment, load_experiment
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 CONFIG = Path(__file__).parents[1] / "configs/oracle/enumerable.yaml"
 
 GAMES = {

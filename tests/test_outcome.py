@@ -11,6 +11,8 @@ from seqgan.cli import run
 from seqgan.experiment import Experiment
 from seqgan.runs.outcome import reported_checkpoint, training_outcome
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 Capture = pytest.CaptureFixture[str]
 
 TWO_STAGES: dict[str, Any] = {

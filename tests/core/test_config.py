@@ -363,18 +363,19 @@ def test_every_shipped_study_is_valid(path: Path, tmp_path: Path) -> None:
 
 def _data_path(path: Path) -> list[str]:
     """What a user has to name: the corpus, or the oracle's parameters."""
-    data = OmegaConf.create(read_yaml(path)).data
-    if data.name == "text" and "path" not in data:
+    data = resolved(read_yaml(path))["data"]
+    name = data["name"]
+    if name == "text" and "path" not in data:
         return ["data.path=corpus.txt"]
-    sources = {"pictures": ["source"], "unpaired": ["a.source", "b.source"]}.get(data.name, [])
-    missing = [key for key in sources if "path" not in OmegaConf.select(data, key)]
-    drawn = ("faces", "digits", "corner")
-    if missing and OmegaConf.select(data, missing[0]).name not in drawn:
-        return [f"data.{key}.path=pictures" for key in missing]
-    if data.name == "prompted_text" and data.source.name == "jsonl" and "path" not in data.source:
-        return ["data.source.path=pairs.jsonl"]
-    if data.name == "oracle" and data.oracle.name == "seqgan_paper" and "path" not in data.oracle:
-        return ["data.oracle.path=oracle.npz"]
+    sides = {"pictures": {"": data}, "unpaired": {"a.": data.get("a"), "b.": data.get("b")}}
+    sources = {side: part["source"] for side, part in sides.get(name, {}).items()}
+    missing = {side: source for side, source in sources.items() if "path" not in source}
+    if any(source["name"] not in ("faces", "digits", "corner") for source in missing.values()):
+        return [f"data.{side}source.path=pictures" for side in missing]
+    if name == "prompted_text" and data["source"]["name"] == "jsonl":
+        return [] if "path" in data["source"] else ["data.source.path=pairs.jsonl"]
+    if name == "oracle" and data["oracle"]["name"] == "seqgan_paper":
+        return [] if "path" in data["oracle"] else ["data.oracle.path=oracle.npz"]
     return []
 
 

@@ -9,6 +9,8 @@ from tiny_runs import CIPHER, PICTURES, tiny_experiment
 from seqgan.assembly import build_game, build_task
 from seqgan.core.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 CPU = torch.device("cpu")
 REBAR = {"name": "rebar"}
 RELAX = {"name": "relax", "embed": 4, "hidden": 4}

@@ -22,6 +22,8 @@ from seqgan.models.seq2seq.lexicon import Lexicon
 from seqgan.models.seq2seq.pointer import PointerGenerator, attend
 from seqgan.tasks.language_pair.config import LanguagePairConfig
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 FLUENT: dict[str, Any] = {
     **EVENTS,
     "game": {**EVENTS["game"], "directions": ["a2b"], "fluency_weight": 0.5, "cycle_weight": 0.0},

@@ -8,7 +8,6 @@ import torch
 from tiny_runs import assert_same_run, last_checkpoint, metric_lines
 
 pytest.importorskip("transformers", reason="pip install 'seqgan[hf]'")
-pytest.importorskip("peft", reason="pip install 'seqgan[hf]'")
 
 from enumeration import mask_of, step_logits
 from tiny_networks import LINES, write_byte_tokenizer, write_network
@@ -16,6 +15,13 @@ from tiny_networks import LINES, write_byte_tokenizer, write_network
 from seqgan.cli import run
 from seqgan.core.types import SequenceSpace
 from seqgan.models.config import HfGeneratorConfig
+
+
+@pytest.fixture(autouse=True)
+def peft() -> None:
+    """Takes seconds to import: not while tests are collected."""
+    pytest.importorskip("peft", reason="pip install 'seqgan[hf]'")
+
 
 CONFIG = Path(__file__).parents[2] / "configs/conditional/distillation_hf_gpu.yaml"
 TINY = [

@@ -27,6 +27,8 @@ from seqgan.games.pool import Pool
 from seqgan.games.regression import fixed_codes
 from seqgan.objectives.config import DivergenceName
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 CPU = torch.device("cpu")
 OBJECTIVES = [name for name in DivergenceName.__args__ if name != "cooperative"]
 """All but the one whose critic is a language model."""

@@ -22,7 +22,8 @@ from seqgan.data.subword_tokenizers import HfTokenizer
 from seqgan.games.pool import Pool
 from seqgan.games.translation import nats_per_token
 from seqgan.models.seq2seq.lexicon import Lexicon
-from seqgan.tasks.cipher.config import CipherDataConfig
+
+pytestmark = pytest.mark.usefixtures("drawn_once")
 
 CPU = torch.device("cpu")
 
@@ -54,23 +55,6 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     files = unpaired_text(tmp_path_factory.mktemp("files") / "text")
     lexicons = {"lexicon": CIPHER, "exchanging lexicon": LANGUAGES}
     return {**lexicons, "pointer": EVENTS, "encoder_decoder": files}
-
-
-@pytest.fixture(autouse=True)
-def one_cipher(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writing the text takes a second, and it is the same in every test."""
-    monkeypatch.setattr(CipherDataConfig, "build_text", _build_once)
-
-
-_BUILT: dict[str, Any] = {}
-_build_cipher = CipherDataConfig.build_text
-
-
-def _build_once(config: CipherDataConfig) -> Any:
-    key = config.model_dump_json()
-    if key not in _BUILT:
-        _BUILT[key] = _build_cipher(config)
-    return _BUILT[key]
 
 
 def make_game(base: dict[str, Any], **overrides: Any) -> Any:

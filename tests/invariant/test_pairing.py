@@ -29,6 +29,8 @@ from seqgan.tasks.cipher.config import CipherDataConfig
 from seqgan.tasks.events.config import EventsDataConfig
 from seqgan.tasks.language_pair.config import LanguagePairConfig
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 CONFIGS = {
     "cipher": CipherDataConfig,
     "events": EventsDataConfig,

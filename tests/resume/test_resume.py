@@ -28,6 +28,8 @@ from seqgan.cli import run
 from seqgan.training.checkpoint import Checkpoints
 from seqgan.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 SPECTRAL = {"penalties": [{"name": "spectral_norm"}]}
 NO_CRITIC = dict.fromkeys(("critic", "objective", "estimator"))
 CRITIC_ALONE = {

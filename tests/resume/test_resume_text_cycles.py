@@ -18,6 +18,8 @@ from tiny_runs import (
 
 from seqgan.cli import run
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 SCORE_FUNCTION = {
     "name": "score_function",
     "credit": {"name": "window", "reach": 1},

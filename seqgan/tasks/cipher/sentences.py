@@ -131,10 +131,11 @@ def _zipf(words: list[str]) -> tuple[NDArray, NDArray]:
     return np.array(words, dtype=object), np.cumsum(weight_K) / weight_K.sum()
 
 
-def _rules(text: str) -> list[tuple[float, list[str]]]:
-    """(weight, parts) of each rule."""
-    rules = (rule.split() for rule in text.split("|"))
-    return [(float(weight), parts) for weight, *parts in rules]
+def _rules(text: str) -> tuple[list[list[str]], NDArray]:
+    """The parts of each rule, and the cumulative probabilities of the rules."""
+    rules = [rule.split() for rule in text.split("|")]
+    weight_K = np.array([float(weight) for weight, *_ in rules])
+    return [parts for _, *parts in rules], np.cumsum(weight_K) / weight_K.sum()
 
 
 _RULES = {symbol: _rules(text) for symbol, text in _GRAMMAR.items()}
@@ -146,6 +147,8 @@ _CLASSES = {name: _zipf(words.split()) for name, words in _WORDS.items()} | {
 
 def _expand(symbol: str, rows: int, stream: np.random.RandomState) -> NDArray:
     """`rows` expansions of a symbol as an array of strings; all rows of a rule go together."""
+    if rows == 1:
+        return np.array([_expand_one(symbol, stream)], dtype=object)
     if symbol in _CLASSES:
         words_K, cumulative_K = _CLASSES[symbol]
         return words_K[_pick(cumulative_K, rows, stream)]
@@ -153,9 +156,9 @@ def _expand(symbol: str, rows: int, stream: np.random.RandomState) -> NDArray:
     if symbol not in _RULES:
         written_N[:] = symbol
         return written_N
-    weight_K = np.array([weight for weight, _ in _RULES[symbol]])
-    chosen_N = _pick(np.cumsum(weight_K) / weight_K.sum(), rows, stream)
-    for index, (_, parts) in enumerate(_RULES[symbol]):
+    rules, cumulative_K = _RULES[symbol]
+    chosen_N = _pick(cumulative_K, rows, stream)
+    for index, parts in enumerate(rules):
         here = np.flatnonzero(chosen_N == index)
         if not len(here):
             continue
@@ -164,6 +167,24 @@ def _expand(symbol: str, rows: int, stream: np.random.RandomState) -> NDArray:
             first = first + " " + other
         written_N[here] = first
     return written_N
+
+
+def _expand_one(symbol: str, stream: np.random.RandomState) -> str:
+    """What `_expand` would write, from the same draws; most of its rules come to a single row,
+    for which arrays are slow."""
+    if symbol in _CLASSES:
+        words_K, cumulative_K = _CLASSES[symbol]
+        return str(words_K[_pick_one(cumulative_K, stream)])
+    if symbol not in _RULES:
+        return symbol
+    rules, cumulative_K = _RULES[symbol]
+    parts = rules[_pick_one(cumulative_K, stream)]
+    return " ".join([_expand_one(part, stream) for part in parts])
+
+
+def _pick_one(cumulative_K: NDArray, stream: np.random.RandomState) -> int:
+    found = cumulative_K.searchsorted(stream.random_sample(), "right")
+    return min(int(found), len(cumulative_K) - 1)
 
 
 def _pick(cumulative_K: NDArray, rows: int, stream: np.random.RandomState) -> NDArray:
