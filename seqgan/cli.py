@@ -90,7 +90,7 @@ def evaluate(
 ) -> None:
     """Evaluate the selected checkpoint on test data.
 
-    Of sentences also on features of a language model, and what the critic is worth as a correction.
+    Of sentences also on features of a language model; and what the critic is worth as a correction.
     """
     from seqgan.experiment import load_evaluated
 

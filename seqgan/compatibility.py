@@ -82,17 +82,24 @@ def check_parts(parts: Parts) -> None:
 
 
 def why_not_corrected(parts: Parts) -> str | None:
-    """Why the critic's scores are no log density ratio of sentences, which could correct the
-    generator; None where they are."""
+    """Why the critic's scores are, or become by a factor, no log density ratio of samples, which
+    could correct the generator; None where they do."""
     if parts.critic is None or parts.objective is None:
         return "it has no critic"
     if "a search of the critic" in parts.generator.gives:
         return "the generator is a search of that very critic"
-    if parts.data.modality not in ("sentences", "prompted"):
-        return "only sentences and responses to prompts can be corrected"
+    if parts.data.modality in ("text_pair", "picture_pair"):
+        return "translations cannot be corrected"
     if parts.game.fills_blanks:
         return "its critic reads sentences with blanks"
-    if "a logistic critic loss" not in parts.objective.gives:
+    if parts.game.has_two_critics:
+        return "it has a critic of codes beside that of samples"
+    if parts.critic.compares_samples:
+        return "its critic compares the samples of a batch (minibatch_std)"
+    if "samples of numbers" in parts.data.gives:
+        if "a score to penalise" not in parts.objective.gives:
+            return f"objective {parts.objective.name} teaches its critic no score of single samples"
+    elif "a logistic critic loss" not in parts.objective.gives:
         return (
             f"the scores of a critic that learned objective {parts.objective.name} are no log "
             "density ratio; those of minimax and non_saturating are"

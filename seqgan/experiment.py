@@ -103,6 +103,12 @@ class Experiment(Config):
         return why_not_corrected(self._parts)
 
     @property
+    def has_corrected_rows(self) -> bool:
+        """Whether corrected generators have rows in the table."""
+        asked = self.evaluation.corrected_rows
+        return self.game.correction.has_rows if asked is None else asked
+
+    @property
     def is_control(self) -> bool:
         """Whether the generator's rewards are replaced by some without information."""
         return getattr(self.estimator, "reward", "critic") != "critic"

@@ -255,7 +255,7 @@ def test_other_games_on_prompts_have_curves_and_the_certificate(tmp_path: Path) 
 
 def test_translations_are_not_corrected() -> None:
     reason = tiny_experiment(CIPHER).why_not_corrected
-    assert reason == "only sentences and responses to prompts can be corrected"
+    assert reason == "translations cannot be corrected"
 
 
 def test_a_checkpoint_before_the_critics_first_update_says_so_last(

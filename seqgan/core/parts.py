@@ -142,8 +142,8 @@ class CorrectionSettings:
     resample: int = 16
     """Samples of which one is kept."""
     has_rows: bool = False
-    """Whether corrected generators have rows in the table; sampling them takes many times as long
-    as the generator's own row."""
+    """Whether corrected generators have rows in the table where `evaluation.corrected_rows` is
+    null; sampling them takes many times as long as the generator's own row."""
 
 
 class GamePart(Part):
@@ -155,6 +155,8 @@ class GamePart(Part):
     """The phases that a schedule can visit."""
     fills_blanks: ClassVar[bool] = False
     """Whether generator and critic read a sentence with blanks before the sentence itself."""
+    has_two_critics: ClassVar[bool] = False
+    """Whether the player `critic` is one of samples and one of codes."""
     parts: ClassVar[Words] = frozenset()
     """Which of critic, objective, estimator and encoder take part in every phase."""
     family: ClassVar[str] = ""
@@ -209,6 +211,11 @@ class CriticPart(Part):
 
     accepts: ClassVar[Modalities]
     """The data whose samples it can read."""
+
+    @property
+    def compares_samples(self) -> bool:
+        """Whether the score of a sample depends on the others of its batch."""
+        return False
 
     @property
     def starts_from(self) -> Mapping[str, Mapping[str, str]]:

@@ -89,7 +89,7 @@ FEWEST_EFFECTIVE = 100
 50 of them, and where it fails the gain was too high."""
 
 
-FEWEST_SENTENCES = 100
+FEWEST_HELD_OUT = 100
 """With fewer held-out sentences, to fit to or to measure on, a gain that is not to be told from 0
 says little about the critic: an interval of .1 nats per sentence takes about a hundred."""
 
@@ -100,22 +100,24 @@ def critic_sentence(
     high: float,
     effective: float,
     alpha_at_limit: bool = False,
-    sentences: tuple[int, int] | None = None,
+    counts: tuple[int, int] | None = None,
     at_least: bool = False,
+    lowered: str = "held-out nll",
+    unit: str = "sentence",
 ) -> str:
-    """What a critic is worth, by its certificate with the 95 % interval, in nats per sentence.
+    """What a critic is worth, by its certificate with the 95 % interval, in nats per `unit`.
 
     `effective`: how many samples the weights leave effective. `alpha_at_limit`: the logits are a
-    small part of a log density ratio, as those of a critic on shuffled labels are. `sentences`: how
-    many there were for validation and for the test. `at_least`: the gain is a lower bound, so that
-    one below 0 says nothing.
+    small part of a log density ratio, as those of a critic on shuffled labels are. `counts`: how
+    many held-out sentences there were for validation and for the test. `at_least`: the gain is a
+    lower bound, so that one below 0 says nothing. `lowered`: what it is a gain in.
     """
     verb, sign = ("raises", -1) if high < 0 and not at_least else ("lowers", 1)
     by = f"{'at least ' if at_least else ''}{sign * gain:.3f} ± {(high - low) / 2:.3f}"
     doubt = ": not to be told from 0" if low <= 0 and (at_least or high >= 0) else ""
-    if doubt and sentences is not None and min(sentences) < FEWEST_SENTENCES:
-        valid, test = sentences
-        doubt = f": too few sentences to tell, {valid} for validation and {test} for the test"
+    if doubt and counts is not None and min(counts) < FEWEST_HELD_OUT:
+        valid, test = counts
+        doubt = f": too few {unit}s to tell, {valid} for validation and {test} for the test"
     few = (
         f"; its weights leave only {effective:.0f} effective samples, so that the gain may be lower"
         if effective < FEWEST_EFFECTIVE
@@ -127,4 +129,4 @@ def critic_sentence(
         if alpha_at_limit and low > 0
         else ""
     )
-    return f"the critic {verb} held-out nll by {by} nats per sentence (95 %){doubt}{few}{little}"
+    return f"the critic {verb} {lowered} by {by} nats per {unit} (95 %){doubt}{few}{little}"

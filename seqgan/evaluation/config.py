@@ -137,6 +137,9 @@ class EvaluationConfig(Config):
     name another metric, such as fid."""
     ngram_order: Annotated[int, Field(ge=1, le=6)] = 3
     """Order of the n-gram model that scores translations; for two kinds of text."""
+    corrected_rows: bool | None = None
+    """Whether final evaluations also measure samples that the critic corrects: exact ones, and the
+    critic's choice of 16, which takes 16 times as long to draw; null: in game residual only."""
     feature_extractor: FeatureExtractorConfig = FeatureExtractorConfig()
     """The feature extractor of pictures."""
     text_features: TextFeaturesConfig = TextFeaturesConfig()

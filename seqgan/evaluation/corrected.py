@@ -1,10 +1,10 @@
-"""What a critic is worth to a generator of sentences, as a density ratio.
+"""What a critic is worth to a generator, as a density ratio.
 
 During training, on validation sentences and the samples that are measured anyway:
 
     critic_accuracy     share of sentences on the right side of 0, real and generated half each
     critic_calibration  expected calibration error of σ(logit) as the probability of being real;
-                        of a critic whose score is a likelihood both are those of f
+                        of a critic whose score has another scale both are those of f
     certificate         by how many nats per sentence the critic lowers the held-out negative
                         log-likelihood, over what a power of the generator's own probability does
 
@@ -12,7 +12,11 @@ The calibration of a certificate (`metrics/certificate.py`) is never fitted to t
 is measured on. In training each half of the validation set serves the other; at the end it is
 fitted to validation sentences, and the certificate is that of test sentences and other samples.
 
-Everything is about the generator as it was trained, at temperature 1.
+Everything is about the generator as it was trained, at temperature 1. Pictures and points, whose
+generators have no density, are measured as sentences are, by the critic alone (β = 0): a
+certificate in nats per picture says by how much KL(p‖G) falls. There the scale of its scores is
+free, since a critic that is one of two players learns no log ratio to its end: α has no bound, and
+the scores may be those of any objective. Accuracy and calibration are those of f.
 
 Behind prompts c the gain is E_p[f] − E_c log Z(c), with Z(c) the mean of e^f over samples behind c.
 Of samples that answer a prompt each, only the mean of Z(c) is known, and E_c log Z(c) ≤ log E_c
@@ -20,12 +24,14 @@ Z(c): with the latter, certificates are lower bounds, which say "at least", and 
 samples are too low. Real responses and samples are compared behind the same prompts. The weights
 are those of the critic alone (β = 0): how likely a response is differs more from prompt to prompt
 than behind one, so that a power of the generator's probability would have nearly all of its gain
-hidden by the bound, and as a control it would be too weak. 1 of n has no likelihood.
+hidden by the bound, and as a control it would be too weak. 1 of n has no likelihood. Labels and
+captions of pictures are conditions like prompts.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import exp, isclose
+from math import exp, inf, isclose
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,9 +39,8 @@ from torch import Tensor
 from seqgan.core.batches import take
 from seqgan.core.density_ratio import Calibration, log_mean_exp
 from seqgan.core.plain import JsonObject
-from seqgan.core.types import Batch, Critic, Generator
+from seqgan.core.types import Critic
 from seqgan.decoding.correction import (
-    CorrectedGenerator,
     Correction,
     Exact,
     OneOf,
@@ -45,7 +50,7 @@ from seqgan.decoding.correction import (
 )
 from seqgan.evaluation.base import DecodingSetting, Metrics
 from seqgan.evaluation.config import CERTIFICATE
-from seqgan.evaluation.writer import Decoded, Draws, Writer, WriterEvaluator
+from seqgan.evaluation.correctable import CorrectableEvaluator, Drawn, spread
 from seqgan.metrics.certificate import (
     MOST_ALPHA,
     Certificate,
@@ -73,64 +78,79 @@ is to stay small."""
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The critic's logits and the generator's log-probabilities of held-out sentences and samples,
-    on the CPU."""
+    """The critic's logits and the generator's log-probabilities of held-out sentences (pictures,
+    points) and samples, on the CPU."""
 
     d_real_N: Tensor
-    logg_real_N: Tensor
+    logg_real_N: Tensor | None
+    """None where the generator has no density."""
     d_fake_M: Tensor
-    logg_fake_M: Tensor
-    tokens: float
-    """Mean tokens per held-out sentence."""
+    logg_fake_M: Tensor | None
+    tokens: float | None
+    """Mean tokens per held-out sentence; None where samples have no tokens."""
     is_likelihood: bool
     """Whether the critic's scores are log-likelihoods, not logits."""
-    prompted: bool = False
-    """Whether these are responses; the samples answer the prompts of the held-out ones in turn."""
+    conditional: bool = False
+    """Whether these are responses to prompts, or pictures under labels; the samples are made under
+    the conditions of the held-out ones in turn."""
+
+    @property
+    def has_density(self) -> bool:
+        """Whether the generator has one."""
+        return self.logg_real_N is not None
+
+    @property
+    def are_logits(self) -> bool:
+        """Whether the critic's scores are to be log density ratios as they are."""
+        return self.has_density and not self.is_likelihood
 
     @classmethod
-    def of(cls, critic: Critic, draws: Draws, most: int | None = None) -> "Scored":
+    def of(cls, critic: Critic, draws: Drawn, most: int | None = None) -> "Scored":
         """`most`: sentences and samples that are scored at most, spread over all of them.
 
         Sentences that the generator cannot write are left out: no weight makes them possible.
         """
         assert draws.fake is not None, "a certificate needs samples"
-        assert draws.logp_real_NT is not None, "a certificate needs a density"
-        assert draws.logp_fake_NT is not None, "a certificate needs a density"
-        logg_real_N, logg_fake_M = draws.logp_real_NT.sum(1), draws.logp_fake_NT.sum(1)
-        prompted = draws.real.cond is not None
-        choose = _behind_the_same_prompts if prompted else _spread_over_both
-        real_R, fake_R = choose(logg_real_N.isfinite(), len(logg_fake_M), most)
-        real, fake = _take(draws.real, real_R), _take(draws.fake, fake_R)
-        assert real.mask is not None, "sentences have masks"
+        choose = _under_the_same_conditions if draws.conditional else _spread_over_both
+        real_R, fake_R = choose(draws.possible_N, len(draws.fake.x), most)
+        real = draws.held_out(real_R)
+        fake = take(draws.fake, fake_R.to(draws.fake.x.device))
         d_real_N, d_fake_M = (critic_logits(critic, part).cpu() for part in (real, fake))
-        logg = logg_real_N[real_R], logg_fake_M[fake_R]
-        tokens = float(real.mask.sum(1).float().mean())
-        return cls(d_real_N, logg[0], d_fake_M, logg[1], tokens, critic.is_likelihood, prompted)
+        return cls(
+            d_real_N,
+            _per_sequence(draws.logp_real_NT, real_R),
+            d_fake_M,
+            _per_sequence(draws.logp_fake_NT, fake_R),
+            None if real.mask is None else float(real.mask.sum(1).float().mean()),
+            critic.is_likelihood,
+            draws.conditional,
+        )
 
     def half(self, first: int) -> "Scored":
-        """Every second sentence and sample, from number `first` on; of responses to prompts the
-        samples behind the prompts of every second one."""
+        """Every second sentence and sample, from number `first` on; under conditions the samples
+        under those of every second one."""
         number_M = torch.arange(len(self.d_fake_M))
-        if self.prompted:
+        if self.conditional:
             number_M = number_M % len(self.d_real_N)
         rows, fakes = slice(first, None, 2), number_M % 2 == first
         return replace(
             self,
             d_real_N=self.d_real_N[rows],
-            logg_real_N=self.logg_real_N[rows],
+            logg_real_N=None if self.logg_real_N is None else self.logg_real_N[rows],
             d_fake_M=self.d_fake_M[fakes],
-            logg_fake_M=self.logg_fake_M[fakes],
+            logg_fake_M=None if self.logg_fake_M is None else self.logg_fake_M[fakes],
         )
 
     def calibrated(self, clip: float, use_critic: bool = True) -> Calibration:
-        """Fitted to these; of responses to prompts by the critic alone."""
+        """Fitted to these; under conditions by the critic alone."""
         return calibrate(
             self.d_real_N,
-            None if self.prompted else self.logg_real_N,
+            None if self.conditional else self.logg_real_N,
             self.d_fake_M,
-            None if self.prompted else self.logg_fake_M,
+            None if self.conditional else self.logg_fake_M,
             clip=clip,
             use_critic=use_critic,
+            most_alpha=MOST_ALPHA if self.has_density else inf,
         )
 
     def weights(self, calibration: Calibration) -> tuple[Tensor, Tensor]:
@@ -141,32 +161,25 @@ class Scored:
         )
 
 
+def _per_sequence(logp_NT: Tensor | None, rows_R: Tensor) -> Tensor | None:
+    return None if logp_NT is None else logp_NT.sum(1)[rows_R]
+
+
 def _spread_over_both(possible_N: Tensor, samples: int, most: int | None) -> tuple[Tensor, Tensor]:
     """Rows of the held-out sentences, of those that are possible, and of the samples."""
-    real_R = _spread(len(possible_N), most)
-    return real_R[possible_N[real_R]], _spread(samples, most)
+    real_R = spread(len(possible_N), most)
+    return real_R[possible_N[real_R]], spread(samples, most)
 
 
-def _behind_the_same_prompts(
+def _under_the_same_conditions(
     possible_N: Tensor, samples: int, most: int | None
 ) -> tuple[Tensor, Tensor]:
-    """The same, of prompts that are all answered by equally many samples."""
+    """The same, of conditions under which there are equally many samples each."""
     answered = min(len(possible_N), samples)
-    real_R = _spread(answered, most)
+    real_R = spread(answered, most)
     rounds = max(1, min(samples, most or samples) // answered)
     real_R = real_R[possible_N[real_R]]
     return real_R, (torch.arange(rounds)[:, None] * answered + real_R).flatten()
-
-
-def _spread(count: int, most: int | None) -> Tensor:
-    """At most so many rows, evenly spread, since files may be sorted."""
-    if most is None or most >= count:
-        return torch.arange(count)
-    return torch.arange(most) * count // most
-
-
-def _take(batch: Batch, rows_R: Tensor) -> Batch:
-    return take(batch, rows_R.to(batch.x.device))
 
 
 def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate:
@@ -179,16 +192,16 @@ def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate
 # ── During training ───────────────────────────────────────────────────────────────────────────
 
 
-def critic_progress(critic: Critic, draws: Draws, clip: float) -> Metrics:
+def critic_progress(critic: Critic, draws: Drawn, clip: float) -> Metrics:
     """See the module's docstring."""
     scored = Scored.of(critic, draws, SCORED_IN_TRAINING)
     fewest = min(len(scored.d_real_N), len(scored.d_fake_M))
     if fewest < 4:
-        unknown = scored.is_likelihood or fewest == 0
+        unknown = not scored.are_logits or fewest == 0
         return {CERTIFICATE: None} | ({} if unknown else _as_classifier(scored))
     ways = ((scored.half(1), scored.half(0)), (scored.half(0), scored.half(1)))
     gains = [critics_own(fitted_to, held_out, clip).gain for fitted_to, held_out in ways]
-    if not scored.is_likelihood:
+    if scored.are_logits:
         return _as_classifier(scored) | {CERTIFICATE: sum(gains) / 2}
     pairs = [held_out.weights(fitted_to.calibrated(clip)) for fitted_to, held_out in ways]
     return {
@@ -214,7 +227,7 @@ def _as_classifier(scored: Scored, calibration: Calibration | None = None) -> Me
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """A critic as the correction of a generator, and what it is worth on test sentences."""
+    """A critic as the correction of a generator, and what it is worth on test data."""
 
     calibration: Calibration
     critic: Certificate
@@ -224,7 +237,7 @@ class Worth:
     scored: Scored
     """Test sentences and the samples that are not those of the fit."""
     f_fake_M: Tensor
-    sentences: tuple[int, int]
+    counts: tuple[int, int]
     """Held-out sentences that the calibration was fitted to, and that it was measured on."""
 
     @property
@@ -243,7 +256,7 @@ class Worth:
     @property
     def alpha_at_limit(self) -> bool:
         """Whether a larger factor on the critic's logits would have been better on validation."""
-        return isclose(self.calibration.alpha, MOST_ALPHA)
+        return self.scored.has_density and isclose(self.calibration.alpha, MOST_ALPHA)
 
     @property
     def acceptance(self) -> float:
@@ -252,20 +265,20 @@ class Worth:
 
     def resampled(self, n: int, seed: int) -> Gain | None:
         """The least gain of keeping 1 of n samples; None with too few samples to measure it, and
-        behind prompts, where each would take rivals of its own."""
-        if self.scored.prompted or len(self.f_fake_M) < 2 * (n - 1):
+        under conditions, where each would take rivals of its own."""
+        if self.scored.conditional or len(self.f_fake_M) < 2 * (n - 1):
             return None
         f_real_N, f_fake_M = self.scored.weights(self.calibration)
         return resampling_gain(f_real_N, f_fake_M, n, seed)
 
 
 def measure_worth(
-    evaluator: WriterEvaluator, generator: Generator, critic: Critic, samples: int, clip: float
+    evaluator: CorrectableEvaluator[Any], generator: Any, critic: Critic, samples: int, clip: float
 ) -> Worth | None:
     """Fit on validation, measure on test; None with too few sentences for it."""
-    writer = Decoded(generator, evaluator.space, AS_TRAINED)
-    fitted_to = Scored.of(critic, evaluator.draw(writer, "valid", samples, FITTING))
-    held_out = Scored.of(critic, evaluator.draw(writer, "test", samples))
+    plain = evaluator.plain(generator, AS_TRAINED)
+    fitted_to = Scored.of(critic, evaluator.draw_spread(plain, "valid", samples, FITTING))
+    held_out = Scored.of(critic, evaluator.draw_spread(plain, "test", samples))
     if min(len(part.d_real_N) for part in (fitted_to, held_out)) < LEAST_HELD_OUT:
         return None
     calibration = fitted_to.calibrated(clip)
@@ -287,12 +300,12 @@ class CorrectedRow:
     label: str
     metrics: Metrics
     lines: list[str]
-    """A few samples."""
+    """A few samples; none of pictures."""
 
 
 def corrected_rows(
-    evaluator: WriterEvaluator,
-    generator: Generator,
+    evaluator: CorrectableEvaluator[Any],
+    generator: Any,
     critic: Critic,
     worth: Worth,
     samples: int,
@@ -302,28 +315,30 @@ def corrected_rows(
     """Exact samples, where enough of the generator's are accepted, and 1 of n.
 
     The likelihood of 1 of n is its lower bound, so that of divergences it has none. Behind prompts
-    it has no likelihood, and that of exact samples is a bound on average. `advance` is
-    told how many samples of the generator have been drawn, of about `proposals`.
+    it has no likelihood, and that of exact samples is a bound on average. A sampler that has
+    neither samples nor a likelihood has no row. `advance` is told how many samples of the generator
+    have been drawn, of about `proposals`.
     """
     correction, rows = Correction(critic, worth.calibration), []
     for label, rule in _rules(worth, one_of).items():
-        writer = CorrectedGenerator(
-            generator, correction, evaluator.space, rule, worth.f_fake_M, evaluator.unk_id, advance
-        )
+        source = evaluator.corrected(generator, correction, rule, worth.f_fake_M, advance)
         try:
-            draws, lines = _draw(evaluator, writer, samples if _writes(worth, rule) else 0)
+            draws, lines = _draw(evaluator, source, samples if _writes(worth, rule) else 0)
         except TooFewAccepted:
-            draws, lines = _draw(evaluator, writer, 0)
+            draws, lines = _draw(evaluator, source, 0)
         if isinstance(rule, OneOf):
-            draws = replace(draws, logp_fake_NT=None)
-        rows.append(CorrectedRow(label, evaluator.measure(draws, "test"), lines))
+            draws = draws.without_own_likelihood()
+        if metrics := evaluator.measure(draws, "test"):
+            rows.append(CorrectedRow(label, metrics, lines))
     return rows
 
 
-def _draw(evaluator: WriterEvaluator, writer: Writer, samples: int) -> tuple[Draws, list[str]]:
+def _draw(
+    evaluator: CorrectableEvaluator[Any], source: Any, samples: int
+) -> tuple[Drawn, list[str]]:
     """What is measured, and a few lines; without `samples` the likelihood alone."""
-    draws = evaluator.draw(writer, "test", samples)
-    return draws, list(evaluator.written(writer, SHOWN_BESIDE).lines) if samples else []
+    drawn = evaluator.draw(source, "test", samples)
+    return drawn, evaluator.lines(source, SHOWN_BESIDE) if samples else []
 
 
 def proposals(worth: Worth, samples: int, one_of: int) -> int:
@@ -338,11 +353,12 @@ def proposals(worth: Worth, samples: int, one_of: int) -> int:
 
 def _rules(worth: Worth, one_of: int) -> dict[str, Rule]:
     """The samplers that are measured, by the labels of their rows."""
-    prompted = worth.scored.prompted
+    conditional = worth.scored.conditional
     # One prompt may have next to no sample that is accepted, whatever the mean acceptance is.
-    exact = Exact(round(1 / LEAST_ACCEPTANCE)) if prompted else Exact()
+    exact = Exact(round(1 / LEAST_ACCEPTANCE)) if conditional else Exact()
     rules: dict[str, Rule] = {"corrected (exact)": exact}
-    if prompted or len(worth.f_fake_M) >= 2 * (one_of - 1):
+    has_bound = not conditional and worth.scored.has_density
+    if not has_bound or len(worth.f_fake_M) >= 2 * (one_of - 1):
         rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
     return rules
 
@@ -355,7 +371,7 @@ def _writes(worth: Worth, rule: Rule) -> bool:
 def describe_worth(worth: Worth) -> JsonObject:
     """For evaluation.json."""
     scored = worth.scored
-    calibration = worth.calibration if scored.is_likelihood else None
+    calibration = None if scored.are_logits else worth.calibration
     return {
         **_as_classifier(scored, calibration),
         "acceptance": worth.acceptance,

@@ -26,14 +26,15 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from seqgan.core.pictures import to_bytes
+from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
-from seqgan.core.types import ArraySpace, DirectGenerator
+from seqgan.core.types import ArraySpace, Batch, DirectGenerator
 from seqgan.data.captions import Captions
 from seqgan.data.pictures import Pictures
 from seqgan.decoding import generate
 from seqgan.evaluation import sheets
-from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
+from seqgan.evaluation.arrays import ArrayDraws, ArrayEvaluator
+from seqgan.evaluation.base import DecodingSetting, Metrics, ShownSheet
 from seqgan.evaluation.conditions import Conditions, caption_match
 from seqgan.evaluation.feature_extractor import FeatureExtractor, likeliest
 from seqgan.metrics.coverage import prdc
@@ -57,8 +58,11 @@ Detect = Callable[[Tensor], Tensor]
 """Reads the attributes of cartoon faces by rule: `labels_NA` of bytes, −1 where it cannot."""
 
 
-class PictureEvaluator(Evaluator[DirectGenerator]):
+class PictureEvaluator(ArrayEvaluator):
     """Measures generators, and training pictures for the real-data row."""
+
+    unit = "picture"
+    lowered = "KL(held-out pictures ‖ generator)"
 
     def __init__(
         self,
@@ -77,6 +81,8 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
         self._detect = detect
         self._device = device
         self._seed = seed
+        # Distances depend on the number of pictures: real and made ones have to be as many.
+        self._most = len(pictures.train.x_NCHW)
         self._splits = {"valid": pictures.valid, "test": pictures.test}
         self._features: dict[str, Tensor] = {}
         self.notes: dict[str, object] = {
@@ -85,16 +91,23 @@ class PictureEvaluator(Evaluator[DirectGenerator]):
             "reference_pictures": {name: len(part.x_NCHW) for name, part in self._splits.items()},
         }
 
-    settings = staticmethod(temperatures)
+    def count(self, split: str) -> int:
+        return len(self._splits[split].x_NCHW)
 
-    def generated(
-        self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
-    ) -> Metrics:
-        """Metrics of a generator, whose input labels are those of the reference."""
-        # Distances depend on the number of pictures: both rows have to have as many.
-        rows = min(samples, len(self._pictures.train.x_NCHW))
-        asked_NA = self._conditions.of(self._splits[split], rows)
-        made = self._sample(generator, rows, setting, asked_NA)
+    def held_out(self, split: str, rows_R: Tensor) -> Batch:
+        cond = self.conditions(split)
+        x_NCHW = to_unit(self._splits[split].x_NCHW[rows_R])
+        return Batch(x_NCHW, None, None if cond is None else cond[rows_R])
+
+    def conditions(self, split: str) -> Tensor | None:
+        return self._conditions.of(self._splits[split])
+
+    def measure(self, drawn: ArrayDraws, split: str) -> Metrics:
+        """Metrics of pictures that were made under the labels of the reference."""
+        if drawn.fake is None:
+            return {}
+        made, cond = to_bytes(drawn.fake.x), drawn.fake.cond
+        asked_NA = None if cond is None else cond.cpu()
         fake_NF, real_NF = self._extractor.features(made), self._features_of(split)
         copies = memorisation(fake_NF, real_NF, self._features_of("train"))
         return self._measure(made, fake_NF, split, asked_NA) | self._by_extractor(copies)

@@ -14,10 +14,11 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core.rng import isolated
-from seqgan.core.types import DirectGenerator
+from seqgan.core.types import Batch, DirectGenerator
 from seqgan.data.points import REAL_ROW_STREAM, TEST_STREAM, VALID_STREAM, Mixture
 from seqgan.decoding import generate
-from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet, temperatures
+from seqgan.evaluation.arrays import ArrayDraws, ArrayEvaluator
+from seqgan.evaluation.base import DecodingSetting, Metrics, ShownSheet
 from seqgan.evaluation.sheets import scatter
 from seqgan.metrics.coverage import prdc
 from seqgan.metrics.frechet import frechet_distance
@@ -27,8 +28,11 @@ LEAST_OF_TEN_THOUSAND = 20
 SHOWN_POINTS = 2_000
 
 
-class PointsEvaluator(Evaluator[DirectGenerator]):
+class PointsEvaluator(ArrayEvaluator):
     """Measures generators, and fresh real points for the real-data row."""
+
+    unit = "point"
+    lowered = "KL(real points ‖ generator)"
 
     def __init__(self, mixture: Mixture, sizes: dict[str, int], seed: int) -> None:
         self._mixture = mixture
@@ -42,12 +46,14 @@ class PointsEvaluator(Evaluator[DirectGenerator]):
             "reference_points": {name: len(x) for name, x in self._real.items()}
         }
 
-    settings = staticmethod(temperatures)
+    def count(self, split: str) -> int:
+        return len(self._real[split])
 
-    def generated(
-        self, generator: DirectGenerator, split: str, samples: int, setting: DecodingSetting
-    ) -> Metrics:
-        return self._measure(self._sample(generator, samples, setting), split)
+    def held_out(self, split: str, rows_R: Tensor) -> Batch:
+        return Batch(self._real[split][rows_R])
+
+    def measure(self, drawn: ArrayDraws, split: str) -> Metrics:
+        return {} if drawn.fake is None else self._measure(drawn.fake.x.cpu(), split)
 
     def real(self, split: str, samples: int) -> Metrics:
         """Fresh real points in the generator's place."""

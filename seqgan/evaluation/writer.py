@@ -4,21 +4,25 @@ A generator at a decoding setting is a writer, and so is one that a critic corre
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
+import torch
 from torch import Tensor
 
+from seqgan.core.batches import take
 from seqgan.core.types import Batch, Generator, Rollout, SequenceSpace
 from seqgan.decoding import Ancestral, Greedy, held_out_log_probs, sample
+from seqgan.decoding.correction import CorrectedGenerator, Correction, Rule
 from seqgan.evaluation.base import (
     DecodingSetting,
-    Evaluator,
     Metrics,
     ShownLines,
     temperatures_and_nuclei,
 )
 from seqgan.evaluation.config import SHOWN
+from seqgan.evaluation.correctable import CorrectableEvaluator
 
 
 class Writer(Protocol):
@@ -71,11 +75,8 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Held-out sentences beside a writer's own, and its log-probabilities of both, on the CPU.
-
-    Where there are prompts, the first of its sentences answers the prompt of the first held-out
-    one, and so on; behind the last prompt come the first ones again.
-    """
+    """Held-out sentences beside a writer's own, and its log-probabilities of both, on the CPU; see
+    `Drawn`. Where there are prompts they are the conditions."""
 
     writer: Writer
     real: Batch
@@ -94,14 +95,32 @@ class Draws:
             logp_fake_NT = writer.log_probs(fake)
         return cls(writer, real, fake, _on_cpu(logp_real_NT), _on_cpu(logp_fake_NT))
 
+    @property
+    def conditional(self) -> bool:
+        return self.real.cond is not None
+
+    @property
+    def possible_N(self) -> Tensor:
+        if self.logp_real_NT is None:
+            return torch.ones(len(self.real.x), dtype=torch.bool)
+        return self.logp_real_NT.sum(1).isfinite()
+
+    def held_out(self, rows_R: Tensor) -> Batch:
+        return take(self.real, rows_R.to(self.real.x.device))
+
+    def without_own_likelihood(self) -> Self:
+        return replace(self, logp_fake_NT=None)
+
 
 def _on_cpu(logp_NT: Tensor | None) -> Tensor | None:
     return None if logp_NT is None else logp_NT.cpu()
 
 
-class WriterEvaluator(Evaluator[Generator]):
+class WriterEvaluator(CorrectableEvaluator[Generator]):
     """Measures any writer of sentences."""
 
+    unit = "sentence"
+    lowered = "held-out nll"
     space: SequenceSpace
     unk_id: int | None = None
     """The token that stands for all words that the vocabulary lacks; None: there is none."""
@@ -120,11 +139,23 @@ class WriterEvaluator(Evaluator[Generator]):
     def written(self, writer: Writer, rows: int) -> ShownLines:
         """A few samples of a writer."""
 
-    def generated(
-        self, generator: Generator, split: str, samples: int, setting: DecodingSetting
-    ) -> Metrics:
-        draws = self.draw(Decoded(generator, self.space, setting), split, samples)
-        return self.measure(draws, split)
+    def plain(self, generator: Generator, setting: DecodingSetting) -> Decoded:
+        return Decoded(generator, self.space, setting)
+
+    def corrected(
+        self,
+        generator: Generator,
+        correction: Correction,
+        rule: Rule,
+        f_fake_M: Tensor,
+        advance: Callable[[int], None],
+    ) -> CorrectedGenerator:
+        return CorrectedGenerator(
+            generator, correction, self.space, rule, f_fake_M, self.unk_id, advance
+        )
+
+    def lines(self, writer: Writer, rows: int) -> list[str]:
+        return list(self.written(writer, rows).lines)
 
     def show(self, generator: Generator, setting: DecodingSetting) -> ShownLines:
-        return self.written(Decoded(generator, self.space, setting), SHOWN)
+        return self.written(self.plain(generator, setting), SHOWN)

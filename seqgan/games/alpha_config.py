@@ -25,6 +25,7 @@ class AlphaGameConfig(AnyGameConfig):
     phases: ClassVar[tuple[str, ...]] = ("critic", "generator")
     parts: ClassVar[Words] = frozenset({"critic", "objective", "encoder"})
     adversarial_phases: ClassVar[Words] = frozenset({"generator"})
+    has_two_critics: ClassVar[bool] = True
     gives: ClassVar[Words] = frozenset({"generated samples", "no mismatched pairs"})
     needs: ClassVar[Needs] = (Need("objective", "rewards with exact gradients"),)
 

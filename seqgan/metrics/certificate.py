@@ -1,4 +1,4 @@
-"""What a critic is worth on held-out data: a certificate in nats per sentence.
+"""What a critic is worth on held-out data: a certificate in nats per sentence, or per picture.
 
 With d the critic's logit of a sentence, and G a generator that stays as it is,
 
@@ -9,7 +9,8 @@ With d the critic's logit of a sentence, and G a generator that stays as it is,
 (Deng et al. 2020, *Residual energy-based models for text generation*; Bakhtin et al. 2021. The
 identity is that of Donsker & Varadhan, which holds for every bounded f.) It is the decrease of the
 held-out negative log-likelihood, and no normaliser has to be known: both terms are means over
-sentences that f was not fitted to, and over fresh samples of G.
+sentences that f was not fitted to, and over fresh samples of G. Where G has no density (pictures)
+β is 0, and the decrease of the divergence can be measured although neither divergence is known.
 
 α ≥ 0 and β come from validation sentences and samples, where the same expression is concave in
 them: those of which it is surest (`_Fit`), first β alone and then, beside that control, α with β.
@@ -74,20 +75,21 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Certificate(Gain):
-    """By how much the held-out negative log-likelihood falls, in nats per sentence."""
+    """By how much the held-out negative log-likelihood falls, in nats per sentence; of pictures and
+    points KL(p‖G)."""
 
     bound: float | None
     """With probability .95 or more the gain is not below it, however many samples there are; None
     where the limits of f were not given."""
-    tokens: float
-    """Mean tokens per sentence."""
+    tokens: float | None
+    """Mean tokens per sentence; None where samples have no tokens."""
     effective_share: float
     """(Σ e^f)² / (M Σ e^{2f}): the share of the samples that the weights leave effective."""
 
     @property
-    def per_token(self) -> float:
-        """The gain in nats per token."""
-        return self.gain / self.tokens
+    def per_token(self) -> float | None:
+        """The gain in nats per token; None where there are none."""
+        return None if self.tokens is None else self.gain / self.tokens
 
 
 # ── Calibration ───────────────────────────────────────────────────────────────────────────────
@@ -100,12 +102,14 @@ def calibrate(
     logg_fake_M: Tensor | None,
     clip: float = 10.0,
     use_critic: bool = True,
+    most_alpha: float = MOST_ALPHA,
 ) -> Calibration:
     """Fit α, β, c to sentences that the critic was not trained on, and to samples of the generator.
 
     `use_critic=False` gives α = 0, the best power of the generator's own probability: the control
-    that the critic has to beat. Without log-probabilities β is 0. Sentences that the generator
-    cannot write have no part in it; raises `ValueError` where it can write none of them.
+    that the critic has to beat. `most_alpha` bounds α. Without log-probabilities β is 0. Sentences
+    that the generator cannot write have no part in it; raises `ValueError` where it can write none
+    of them.
     """
     real_NK = _columns(d_real_N, logg_real_N)
     real_NK = real_NK[real_NK.isfinite().all(1)]
@@ -117,7 +121,7 @@ def calibrate(
     fit = _Fit(real_NK / scale_K, fake_MK / scale_K)
     weights_K = fit.surest(torch.zeros(2, dtype=torch.float64), torch.tensor([False, True]))
     if use_critic:
-        weights_K = _with_critic(fit, weights_K, MOST_ALPHA * float(scale_K[0]))
+        weights_K = _with_critic(fit, weights_K, most_alpha * float(scale_K[0]))
     real_NK, fake_MK = fit.real_NK, fit.fake_MK
     raw_real_N, raw_fake_M = real_NK @ weights_K, fake_MK @ weights_K
     highest = float(raw_real_N.quantile(1 - _ABOVE_CEILING))
@@ -242,7 +246,7 @@ def _offset(raw_M: Tensor, clip: float) -> float:
 
 
 def certificate(
-    f_real_N: Tensor, f_fake_M: Tensor, tokens: float, limits: Limits | None = None
+    f_real_N: Tensor, f_fake_M: Tensor, tokens: float | None, limits: Limits | None = None
 ) -> Certificate:
     """The gain of G_f over G, from f of held-out sentences and of fresh samples of G.
 
@@ -265,7 +269,7 @@ def certificate_difference(
     f_fake_M: Tensor,
     other_real_N: Tensor,
     other_fake_M: Tensor,
-    tokens: float,
+    tokens: float | None,
     limits: Limits | None = None,
     other_limits: Limits | None = None,
 ) -> Certificate:

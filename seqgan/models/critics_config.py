@@ -44,6 +44,10 @@ class MlpCriticConfig(SequenceCriticConfig):
     def needs(self) -> Needs:
         return MINIBATCH_NEEDS if self.minibatch_std else ()
 
+    @property
+    def compares_samples(self) -> bool:
+        return self.minibatch_std
+
     def build(self, space: "Space") -> "Critic":
         from seqgan.core.types import ArraySpace
 

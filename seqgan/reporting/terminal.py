@@ -52,21 +52,27 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
         console.print(table, width=min(console.width, _SAMPLES_WIDTH))
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if "acceptance" in found:
-        whole, own = found["corrected"], found["certificate"]
-        half = (whole["high"] - whole["low"]) / 2
-        at_least = found.get("at_least", False)  # evaluations of earlier versions
-        alone = f"{whole['gain'] - own['gain']:.3f}"
-        say(
-            f"the corrected generator's held-out nll is {'at least ' if at_least else ''}"
-            f"{whole['gain']:.3f} ± {half:.3f} nats per sentence "
-            f"({whole['gain'] / whole['tokens']:.3f} per token) below the generator's at T = 1"
-            + ("" if at_least else f", of which a power of its own probability alone gives {alone}")
-        )
+        if found["corrected"]["tokens"] is not None:
+            say(_whole_gain(found))
         say(
             f"exact correction accepts {found['acceptance']:.3g} of the generator's samples; "
             f"effective share of weighted samples {found['effective_share']:.3g}"
         )
     say(found["sentence"])
+
+
+def _whole_gain(found: JsonObject) -> str:
+    """That of the corrected generator of sentences, where the critic's own is a part of it."""
+    whole, own = found["corrected"], found["certificate"]
+    half = (whole["high"] - whole["low"]) / 2
+    at_least = found.get("at_least", False)  # evaluations of earlier versions
+    alone = f"{whole['gain'] - own['gain']:.3f}"
+    return (
+        f"the corrected generator's held-out nll is {'at least ' if at_least else ''}"
+        f"{whole['gain']:.3f} ± {half:.3f} nats per sentence "
+        f"({whole['gain'] / whole['tokens']:.3f} per token) below the generator's at T = 1"
+        + ("" if at_least else f", of which a power of its own probability alone gives {alone}")
+    )
 
 
 def print_probe(found: JsonObject) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -19,6 +19,7 @@ from seqgan.core.saved_files import read_json_object, to_json, write_json
 from seqgan.core.types import Critic, Generator, Rollout, SequenceSpace
 from seqgan.decoding.correction import Correction, Exact, OneOf, Rule, sample_corrected
 from seqgan.evaluation.base import DecodingSetting, Metrics
+from seqgan.evaluation.correctable import CorrectableEvaluator
 from seqgan.evaluation.corrected import (
     AS_TRAINED,
     LEAST_HELD_OUT,
@@ -31,20 +32,15 @@ from seqgan.evaluation.corrected import (
     proposals,
 )
 from seqgan.evaluation.select import table_row
-from seqgan.evaluation.writer import Decoded, WriterEvaluator
 from seqgan.experiment import Experiment
 from seqgan.metrics.certificate import Certificate
 from seqgan.training.player import Player
 
 CORRECTION_FILE = "correction.json"
-_TOO_FEW = (
-    "too few held-out sentences to tell what the critic is worth: it takes at least "
-    f"{LEAST_HELD_OUT} for validation and {LEAST_HELD_OUT} for the test"
-)
 MOST_RIVALS = 1_000
 """Samples of which one is kept, at most."""
 _MEASURED_WITHOUT_ROWS = 2_000
-"""Samples that a certificate takes at most in games whose corrected generators have no rows."""
+"""Samples that a certificate takes at most where corrected generators have no rows."""
 
 
 def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:
@@ -66,19 +62,19 @@ def why_not_corrected(experiment: Experiment, state: StateDict) -> str | None:
 
 def measure_progress(
     experiment: Experiment,
-    evaluator: WriterEvaluator,
-    generator: Generator,
+    evaluator: CorrectableEvaluator[Any],
+    generator: Any,
     critic: Player[nn.Module],
 ) -> Metrics:
     """Validation metrics of a generator, and of its critic once that has learned anything."""
     config = experiment.evaluation
     count, setting = config.samples_during_training, DecodingSetting(config.temperature)
-    draws = evaluator.draw(Decoded(generator, evaluator.space, setting), "valid", count)
+    draws = evaluator.draw(evaluator.plain(generator, setting), "valid", count)
     metrics = evaluator.measure(draws, "valid")
     if critic.updates == 0:
         return metrics
     if setting != AS_TRAINED:
-        as_trained = Decoded(generator, evaluator.space, AS_TRAINED)
+        as_trained = evaluator.plain(generator, AS_TRAINED)
         draws = evaluator.draw(as_trained, "valid", min(count, SCORED_IN_TRAINING))
     clip = experiment.game.correction.clip
     with critic.evaluated() as network:
@@ -100,8 +96,8 @@ class Corrected:
 def evaluate_correction(
     experiment: Experiment,
     folder: Path,
-    evaluator: WriterEvaluator,
-    generator: Generator,
+    evaluator: CorrectableEvaluator[Any],
+    generator: Any,
     critic: Critic,
     step: int,
     others: dict[str, list[str]],
@@ -109,20 +105,20 @@ def evaluate_correction(
 ) -> Corrected:
     """Measure it, and write correction.json; with too few sentences to do so, only say that.
 
-    `others`: what other players have written, by label. Rows are measured where the game has them,
-    as `bar` shows.
+    `others`: what other players have written, by label. Rows are measured where the experiment has
+    them, as `bar` shows.
     """
     settings, samples = experiment.game.correction, experiment.evaluation.samples
-    one_of = settings.resample
-    if not settings.has_rows:
+    one_of, with_rows = settings.resample, experiment.has_corrected_rows
+    if not with_rows:
         samples = min(samples, _MEASURED_WITHOUT_ROWS)
-    plain = evaluator.written(Decoded(generator, evaluator.space, AS_TRAINED), SHOWN_BESIDE)
-    written = {"generator": plain.lines, **others}
+    plain = evaluator.lines(evaluator.plain(generator, AS_TRAINED), SHOWN_BESIDE)
+    written = {"generator": plain, **others}
     worth = measure_worth(evaluator, generator, critic, samples, settings.clip)
     if worth is None:
-        return Corrected([], {"sentence": _TOO_FEW, "samples": written})
+        return Corrected([], {"sentence": _too_few(evaluator.unit), "samples": written})
     rows = []
-    if settings.has_rows:
+    if with_rows:
         task = bar.add_task(
             "sampling with the critic", total=proposals(worth, samples, one_of), note=""
         )
@@ -138,10 +134,13 @@ def evaluate_correction(
             own.high,
             worth.effective_samples,
             worth.alpha_at_limit,
-            worth.sentences,
-            at_least=worth.scored.prompted,
+            worth.counts,
+            at_least=worth.scored.conditional,
+            lowered=evaluator.lowered,
+            unit=evaluator.unit,
         ),
-        "at_least": worth.scored.prompted,
+        "unit": evaluator.unit,
+        "at_least": worth.scored.conditional,
         "certificate": asdict(own),
         "corrected": asdict(worth.corrected),
         "resampled": None if resampled is None else {"n": one_of, **asdict(resampled)},
@@ -157,8 +156,8 @@ def evaluate_correction(
 def read_certificate(folder: Path, evaluation: JsonObject) -> Certificate:
     """The critic's own certificate in evaluation.json. Raises `UserError` where it has none."""
     found = evaluation.get("correction")
-    if isinstance(found, dict) and found.get("sentence") == _TOO_FEW:
-        raise UserError(f"{folder}: {_TOO_FEW}")
+    if (too_few := _why_without(found)) is not None:
+        raise UserError(f"{folder}: {too_few}")
     if not isinstance(found, dict) or not isinstance(found.get("certificate"), dict):
         raise UserError(f"{folder}: has no certificate yet; run 'seqgan evaluate {folder}'")
     try:
@@ -167,6 +166,20 @@ def read_certificate(folder: Path, evaluation: JsonObject) -> Certificate:
         raise UserError(
             f"{folder / 'evaluation.json'}: damaged ('certificate'); run 'seqgan evaluate' again"
         ) from None
+
+
+def _too_few(unit: str) -> str:
+    return (
+        f"too few held-out {unit}s to tell what the critic is worth: it takes at least "
+        f"{LEAST_HELD_OUT} for validation and {LEAST_HELD_OUT} for the test"
+    )
+
+
+def _why_without(found: object) -> str | None:
+    """The sentence of an evaluation that could measure no certificate; None where it could."""
+    if not isinstance(found, dict) or "certificate" in found:
+        return None
+    return found.get("sentence")
 
 
 # ── correction.json ───────────────────────────────────────────────────────────────────────────
@@ -203,8 +216,8 @@ def _check_enough(folder: Path) -> None:
     path = folder / "evaluation.json"
     if path.exists():
         found = read_json_object(path, "run 'seqgan evaluate' again").get("correction")
-        if isinstance(found, dict) and found.get("sentence") == _TOO_FEW:
-            raise UserError(f"{folder}: has no correction; {_TOO_FEW}")
+        if (too_few := _why_without(found)) is not None:
+            raise UserError(f"{folder}: has no correction; {too_few}")
 
 
 # ── Samples ───────────────────────────────────────────────────────────────────────────────────
@@ -231,8 +244,8 @@ class CorrectedWriter:
 
     generator: Generator
     correction: Correction
-    space: SequenceSpace
     rule: Rule
+    space: SequenceSpace
     kept: int = 0
     tried: float = 0.0
 

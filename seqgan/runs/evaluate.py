@@ -20,11 +20,11 @@ from seqgan.core.saved_files import to_json, write_json
 from seqgan.core.types import Critic
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.config import CERTIFICATE, CRITIC_METRICS
+from seqgan.evaluation.correctable import CorrectableEvaluator
 from seqgan.evaluation.corrected import SHOWN_BESIDE
 from seqgan.evaluation.select import evaluate, rounds, table_row
 from seqgan.evaluation.sheets import write_gif
 from seqgan.evaluation.task import Task
-from seqgan.evaluation.writer import WriterEvaluator
 from seqgan.experiment import Experiment
 from seqgan.runs.correcting import (
     CORRECTION_FILE,
@@ -123,14 +123,14 @@ def _correct(
     device: torch.device,
     bar: AnyProgress,
 ) -> Corrected | None:
-    """The critic as a correction of the generator, where it can be one; in games that are about
-    that, else why not."""
+    """The critic as a correction of the generator, where it can be one; where rows of it are asked
+    for, else why not."""
     (folder / CORRECTION_FILE).unlink(missing_ok=True)
     reason = why_not_corrected(experiment, state)
-    if reason is not None and experiment.game.correction.has_rows:
+    if reason is not None and experiment.has_corrected_rows:
         sentence = f"the critic corrects nothing: {reason}"
         return Corrected([], {"sentence": sentence, "samples": written})
-    if reason is not None or not isinstance(data.evaluator, WriterEvaluator):
+    if reason is not None or not isinstance(data.evaluator, CorrectableEvaluator):
         return None
     critic = load_critic(experiment, data.space, state, device)
     assert critic is not None, "there is a critic"

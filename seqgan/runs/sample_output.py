@@ -47,7 +47,8 @@ def write_samples(
         return _lines_or_file([_format_point(format, point) for point in x.tolist()], output)
     sizes = space.label_sizes
     columns = sizes[0] if len(sizes) == 1 else max(1, round(rows**0.5))
-    output = output or run.folder / f"samples-{rows}-seed-{seed}.png"
+    how = "" if correct is None else f"-correct-{correct}"
+    output = output or run.folder / f"samples-{rows}-seed-{seed}{how}.png"
     save_picture(grid(to_bytes(x), columns), output)
     return [str(output)]
 

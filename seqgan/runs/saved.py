@@ -25,7 +25,7 @@ from seqgan.data.captions import Captions
 from seqgan.data.tokenizer_contract import Tokenizer
 from seqgan.data.tokenizers import load_tokenizer
 from seqgan.decoding import generate
-from seqgan.decoding.correction import Correction
+from seqgan.decoding.correction import Correction, Rule, generate_corrected
 from seqgan.evaluation.base import DecodingSetting
 from seqgan.evaluation.conditions import listed_conditions
 from seqgan.evaluation.writer import Decoded
@@ -147,9 +147,7 @@ class SavedRun:
         "exact", or a number of samples of which the critic keeps one.
         """
         if not isinstance(self.space, SequenceSpace):
-            if correct is not None:
-                raise self._not_corrected()
-            return self.sample_arrays(rows, temperature, top_p, seed, prompt)
+            return self.sample_arrays(rows, temperature, top_p, seed, prompt, correct)
         self.refuse_prompt(prompt)
         sampled = self.sample_sequences(rows, temperature, top_p, seed, correct)
         if self.tokenizer is None:
@@ -173,23 +171,27 @@ class SavedRun:
             decoded = Decoded(self.generator, space, DecodingSetting(temperature, top_p))
             with self._drawing(seed):
                 return list(sample_sequences(decoded.sample, space, rows, prompts))
+        writer = CorrectedWriter(
+            self.generator, *self._corrected(correct, temperature, top_p), space
+        )
+        with self._drawing(seed):
+            sampled = list(sample_sequences(writer.sample, space, rows, prompts))
+        _note_kept(writer.acceptance)
+        return sampled
+
+    def _corrected(
+        self, correct: str | int, temperature: float, top_p: float
+    ) -> tuple[Correction, Rule]:
         if (temperature, top_p) != (1, 1):
             raise UserError(
                 f"correct={correct}: corrects the generator as it was trained; leave temperature "
                 "and top_p out"
             )
-        writer = self._corrected(space, correct)
-        with self._drawing(seed):
-            sampled = list(sample_sequences(writer.sample, space, rows, prompts))
-        note(f"{100 * writer.acceptance:.3g} % of the generator's samples were kept")
-        return sampled
-
-    def _corrected(self, space: SequenceSpace, correct: str | int) -> CorrectedWriter:
         rule, state = read_rule(correct), self._reported[0]
         if why_not_corrected(self.experiment, state) is not None:
             raise self._not_corrected()
         calibration = read_calibration(self.folder, state["step"])
-        return CorrectedWriter(self.generator, Correction(self.critic, calibration), space, rule)
+        return Correction(self.critic, calibration), rule
 
     def _not_corrected(self) -> UserError:
         reason = why_not_corrected(self.experiment, self._reported[0])
@@ -198,7 +200,8 @@ class SavedRun:
     def certificate(self) -> Certificate:
         """By how many nats per sentence the critic lowers the held-out negative log-likelihood,
         over what a power of the generator's own probability does: `gain`, its 95 % interval `low`
-        to `high`, `per_token`. As the last evaluation has found it.
+        to `high`, `per_token`. Of pictures and points, KL(held-out ‖ generator). As the last
+        evaluation has found it.
 
         Raises `UserError` for a run that was not evaluated, or has no such critic.
         """
@@ -215,6 +218,7 @@ class SavedRun:
         top_p: float = 1.0,
         seed: int = 0,
         prompt: str | None = None,
+        correct: str | int | None = None,
     ) -> Tensor:
         """Samples of a run on pictures or points."""
         check_sampling(temperature, top_p, rows, seed)
@@ -222,8 +226,14 @@ class SavedRun:
             raise UserError(f"top_p={top_p}: is for sequences; pictures have a temperature")
         conditions = self.conditions(rows, prompt)
         generator = self.generator
+        if correct is None:
+            with self._drawing(seed):
+                return generate(generator, rows, temperature, conditions)
+        correction, rule = self._corrected(correct, temperature, top_p)
         with self._drawing(seed):
-            return generate(generator, rows, temperature, conditions)
+            kept, acceptance = generate_corrected(generator, correction, rows, rule, conditions)
+        _note_kept(acceptance)
+        return kept
 
     def conditions(self, rows: int, prompt: str | None = None) -> Tensor | None:
         """What `rows` pictures are made under: `labels_NA`, or ids of captions; None without.
@@ -374,3 +384,7 @@ class SavedRun:
         device = f"device={self.experiment.device}"
         experiment = load_evaluated(self.folder, [*asked, device])
         return evaluate_run(experiment, self.folder, overrides=overrides)
+
+
+def _note_kept(acceptance: float) -> None:
+    note(f"{100 * acceptance:.3g} % of the generator's samples were kept")

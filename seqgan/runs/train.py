@@ -22,8 +22,8 @@ from seqgan.core.reported import ReportedCheckpoint
 from seqgan.core.saved_files import remove_partial, write_json, write_text
 from seqgan.core.yaml_text import format_yaml
 from seqgan.evaluation.base import DecodingSetting
+from seqgan.evaluation.correctable import CorrectableEvaluator
 from seqgan.evaluation.task import Task
-from seqgan.evaluation.writer import WriterEvaluator
 from seqgan.experiment import Experiment, as_started, changes, load_run
 from seqgan.probe.measure import measure
 from seqgan.reporting.terminal import print_correction, print_rows
@@ -113,7 +113,8 @@ def _trainer(
     def validation_metrics(step: int) -> Metrics:
         with player.evaluated() as generator, autocast(device, experiment.train.precision):
             evaluator = data.evaluator
-            if isinstance(evaluator, WriterEvaluator) and experiment.why_not_corrected is None:
+            corrected = experiment.why_not_corrected is None
+            if corrected and isinstance(evaluator, CorrectableEvaluator):
                 return measure_progress(experiment, evaluator, generator, game.players["critic"])
             return evaluator.generated(generator, "valid", count, setting)
 
@@ -157,7 +158,7 @@ def _train(experiment: Experiment, folder: Path, data: Task, trainer: Trainer) -
         result = evaluate_run(experiment, folder, data)
         report_outcome(ReportedCheckpoint(**result["checkpoint"]), result)
         if result["correction"] is not None:
-            if experiment.game.correction.has_rows:
+            if experiment.has_corrected_rows:
                 print_rows(result["rows"], stderr=True)
             print_correction(result["correction"], stderr=True)
         return

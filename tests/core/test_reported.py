@@ -120,14 +120,24 @@ def test_a_bound_is_said_to_be_one() -> None:
 
 def test_few_sentences_are_said_to_be_too_few_to_tell() -> None:
     told = "lowers held-out nll by 0.002 ± 0.010 nats per sentence (95 %): "
-    for sentences in ((25, 400), (400, 25)):
-        found = critic_sentence(0.002, -0.008, 0.012, 2_000, sentences=sentences)
-        valid, test = sentences
+    for counts in ((25, 400), (400, 25)):
+        found = critic_sentence(0.002, -0.008, 0.012, 2_000, counts=counts)
+        valid, test = counts
         few = f"too few sentences to tell, {valid} for validation and {test} for the test"
         assert found == f"the critic {told}{few}"
-    many = critic_sentence(0.002, -0.008, 0.012, 2_000, sentences=(400, 400))
+    many = critic_sentence(0.002, -0.008, 0.012, 2_000, counts=(400, 400))
     assert many.endswith("not to be told from 0")
-    assert critic_sentence(0.2, 0.1, 0.3, 2_000, sentences=(25, 25)).endswith("(95 %)")
+    assert critic_sentence(0.2, 0.1, 0.3, 2_000, counts=(25, 25)).endswith("(95 %)")
+
+
+def test_where_there_is_no_likelihood_a_divergence_falls() -> None:
+    kind = {"lowered": "KL(held-out pictures ‖ generator)", "unit": "picture"}
+    assert critic_sentence(0.31, 0.29, 0.33, 2_000, **kind) == (
+        "the critic lowers KL(held-out pictures ‖ generator) by 0.310 ± 0.020 nats per picture "
+        "(95 %)"
+    )
+    few = critic_sentence(0.01, -0.2, 0.22, 2_000, counts=(25, 400), **kind)
+    assert few.endswith("too few pictures to tell, 25 for validation and 400 for the test")
 
 
 def test_a_critic_of_tiny_logits_is_said_to_have_learned_little() -> None:

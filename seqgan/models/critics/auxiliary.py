@@ -15,7 +15,8 @@ from seqgan.models.layers import Trunk, score_in_chunks
 
 
 class AuxiliaryCritic(Critic):
-    """`score_B`, `features_BF`, and of labels [B, A] their `log_labels_B`, summed over the labels.
+    """`score_B`, `features_BF`, and of labels [B, A] their `log_labels_B`, summed over the labels;
+    None without labels.
 
     Raises `UserError` for a space without labels.
     """
@@ -42,9 +43,10 @@ class AuxiliaryCritic(Critic):
         return [each.log_softmax(1) for each in logits]
 
     def _score(self, x: Tensor, cond_BA: Tensor | None) -> Scores:
-        assert cond_BA is not None, "made with labels, so it needs them"
         features_BF = self.trunk(x)
+        score_B = self.readout(features_BF)[:, 0]
+        if cond_BA is None:
+            return Scores(score_B, features_BF=features_BF)
         each = zip(self.log_probs(features_BF), cond_BA.split(1, 1), strict=True)
         log_labels_B = torch.cat([logp.gather(1, label) for logp, label in each], 1).sum(1)
-        score_B = self.readout(features_BF)[:, 0]
         return Scores(score_B, features_BF=features_BF, log_labels_B=log_labels_B)

@@ -204,6 +204,10 @@ class DcganCriticConfig(PictureCriticConfig):
     minibatch_std: bool = False
     """Give the last layer how much the batch varies, against collapse."""
 
+    @property
+    def compares_samples(self) -> bool:
+        return self.minibatch_std
+
     def build_trunk(self, space: "ArraySpace") -> "Trunk":
         return critics.DcganTrunk(space, **arguments_of(self))
 
@@ -275,6 +279,10 @@ class AuxiliaryCriticConfig(CriticConfig):
     name: Literal["auxiliary"] = "auxiliary"
     trunk: _AnyTrunkConfig
     """The critic whose features are read."""
+
+    @property
+    def compares_samples(self) -> bool:
+        return self.trunk.compares_samples
 
     def build(self, space: "Space") -> "Critic":
         from seqgan.core.types import ArraySpace
