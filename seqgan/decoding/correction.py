@@ -229,7 +229,7 @@ def _reject(
         if tried >= most_tries * (served + _SPARE):
             raise TooFewAccepted(
                 f"exact correction: got {served} of {rows} from {tried:,} samples; keep 1 of 16 "
-                "samples instead, or lower the clip of the critic's log ratio"
+                "samples instead"
             )
         wanted = min(len(waiting_R), _BLOCK_ROWS)
         rate = (accepted + 1) / (tried + 1)
