@@ -19,7 +19,7 @@ from seqgan.core.plain import JsonObject
 from seqgan.core.progress import duration
 from seqgan.core.saved_files import read_json_object, replacing, write_json, write_text
 from seqgan.lectures.command import finding_mark
-from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.idea import Finding, Idea, Said, shown
 from seqgan.lectures.listing import REPOSITORY, RESULTS, find_idea, ideas, recorded_results
 
 Language = Literal["en", "zh"]
@@ -40,8 +40,6 @@ class _Phrases:
     other: str
     contents: str
     columns: str
-    expected: tuple[str, str, str]
-    """As `0.3 to 0.7`, `at least 0.3`, `at most 0.7`."""
     missed: str
     unrecorded: str
 
@@ -59,7 +57,6 @@ _PHRASES: dict[Language, _Phrases] = {
         other="[中文](lectures.zh.md)",
         contents="| | idea | time | as expected |",
         columns="| | measured | value | expected |",
-        expected=("{low} to {high}", "at least {low}", "at most {high}"),
         missed="{missed} of {count} did not come out as expected.",
         unrecorded="No result is recorded yet.",
     ),
@@ -75,7 +72,6 @@ _PHRASES: dict[Language, _Phrases] = {
         other="[English](lectures.md)",
         contents="| | 觀念 | 時間 | 符合預期 |",
         columns="| | 量測項目 | 結果 | 預期 |",
-        expected=("{low} 到 {high}", "至少 {low}", "至多 {high}"),
         missed="{count} 項之中有 {missed} 項不符預期。",
         unrecorded="尚無紀錄。",
     ),
@@ -107,7 +103,7 @@ def _section(idea: Idea, result: JsonObject | None, language: Language) -> list[
     time = "" if result is None else f"      # {_time(result, language)}"
     lines = [
         *("", f"## {_heading(idea, language)}", ""),
-        *(_said(idea.idea, language), "", f"    {idea.equation}", ""),
+        *(_said(idea.idea, language), "", f"    {_said(idea.equation, language)}", ""),
         *(f"    seqgan lecture {idea.number}{time}", ""),
     ]
     if result is None:
@@ -130,16 +126,9 @@ def _anchor(heading: str) -> str:
 
 
 def _finding_row(finding: Finding, language: Language) -> str:
-    low, high = finding.at_least, finding.at_most
-    both, least, most = _PHRASES[language].expected
-    form = "" if not finding.expected else most if low is None else least if high is None else both
-    if low == high:
-        form = "{low}" if finding.expected else ""
-    expected = form.format(
-        low="" if low is None else f"{low:g}", high="" if high is None else f"{high:g}"
-    )
     what = _said(finding.what, language).replace("|", "\\|")
-    return f"| {finding_mark(finding)} | {what} | {finding.value:.4g} | {expected} |"
+    expected = _said(finding.expected, language) if finding.expected else ""
+    return f"| {finding_mark(finding)} | {what} | {shown(finding.value)} | {expected} |"
 
 
 def _findings(result: JsonObject) -> list[Finding]:

@@ -161,7 +161,10 @@ ALTERNATION = Idea(
         "訓練判別器時固定生成器，訓練生成器時固定判別器，兩者的 v1、v2、v3 便互相推著進步。"
         "判別器要從上一輪接著訓練：若每輪重新初始化，它永遠不夠好，教不了生成器。",
     ),
-    "repeat:  θ_D ← θ_D + η ∇V(D, G),  G fixed;   θ_G ← θ_G − η ∇V(D, G),  D fixed",
+    Said(
+        "repeat:  θ_D ← θ_D + η ∇V(D, G),  G fixed;   θ_G ← θ_G − η ∇V(D, G),  D fixed",
+        "反覆：  固定 G，θ_D ← θ_D + η ∇V(D, G)；   固定 D，θ_G ← θ_G − η ∇V(D, G)",
+    ),
     _alternation,
 )
 
@@ -270,7 +273,9 @@ REGRESSION = Idea(
         "判別器學著對真實樣本輸出 1、對生成樣本輸出 0，可以當成分類（交叉熵），"
         "也可以當成迴歸（最小平方）。兩者的最佳判別器相同，用哪一種都能以同一套程式訓練生成器。",
     ),
-    "argmin_D E_p[(D − 1)²] + E_q[D²]  =  argmax_D E_p[log D] + E_q[log(1 − D)]  =  p / (p + q)",
+    Said.both(
+        "argmin_D E_p[(D − 1)²] + E_q[D²]  =  argmax_D E_p[log D] + E_q[log(1 − D)]  =  p / (p + q)"
+    ),
     _regression,
 )
 
@@ -390,7 +395,10 @@ LOSSES = Idea(
         "訓練到最後，判別器只答對一半。"
         "有一份講義寫成對 log D(G(z)) 做梯度下降，那會讓生成器越學越輸。",
     ),
-    "min_G E[log(1 − D(G(z)))]   against   max_G E[log D(G(z))]",
+    Said(
+        "min_G E[log(1 − D(G(z)))]   against   max_G E[log D(G(z))]",
+        "min_G E[log(1 − D(G(z)))]   對照   max_G E[log D(G(z))]",
+    ),
     _losses,
 )
 

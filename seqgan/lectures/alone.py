@@ -112,7 +112,10 @@ ALONE = Idea(
         "單獨的判別器由上而下看整體，"
         "但每次生成都得搜尋。GAN 兼有兩者：生成器取代了判別器的 arg max 搜尋。",
     ),
-    "x = G(z)   or   x = arg max_x D(x);   GAN: G(z) ≈ arg max_x D(x)",
+    Said(
+        "x = G(z)   or   x = arg max_x D(x);   GAN: G(z) ≈ arg max_x D(x)",
+        "x = G(z)   或   x = arg max_x D(x)；   GAN：G(z) ≈ arg max_x D(x)",
+    ),
     _players,
 )
 
@@ -237,7 +240,10 @@ NEEDS = Idea(
         "只看真實圖片，判別器會給所有東西高分；用雜訊當負例，它會放過幾乎可以亂真的圖。"
         "一個找孤立像素的小濾波器，就能看到生成器各個輸出像素單獨看不到的東西。",
     ),
-    "max_D E_data[log D(x)] + E_neg[log(1 − D(x̃))],   x̃: none, noise, or arg max D",
+    Said(
+        "max_D E_data[log D(x)] + E_neg[log(1 − D(x̃))],   x̃: none, noise, or arg max D",
+        "max_D E_data[log D(x)] + E_neg[log(1 − D(x̃))]，   x̃：沒有、雜訊，或 arg max D",
+    ),
     _negatives,
 )
 

@@ -155,7 +155,10 @@ ARGMAX = Idea(
         "沒有資料的地方分數一輪一輪下降，直到找出來的樣本像真實資料：在格點與句子上是窮舉搜尋，"
         "在數字圖片上則沿梯度往上爬。",
     ),
-    "x̃ = arg max_x D(x),   then   max_D E_data[D(x)] − E[D(x̃)],   again and again",
+    Said(
+        "x̃ = arg max_x D(x),   then   max_D E_data[D(x)] − E[D(x̃)],   again and again",
+        "x̃ = arg max_x D(x)，   然後   max_D E_data[D(x)] − E[D(x̃)]，   反覆進行",
+    ),
     _argmax,
 )
 

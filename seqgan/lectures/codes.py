@@ -90,7 +90,10 @@ CODES = Idea(
         "只要每張圖配上一個向量，生成器就能像一般網路那樣訓練；若向量是隨機給的，它只能死記，"
         "新的向量也與新的圖毫無關係。編碼器會讓相似的圖有相似的向量，解碼器才學得起來。",
     ),
-    "min_G Σ_i ‖x_i − G(z_i)‖²,   z_i ~ N(0, I) once for all   or   z_i = E(x_i)",
+    Said(
+        "min_G Σ_i ‖x_i − G(z_i)‖²,   z_i ~ N(0, I) once for all   or   z_i = E(x_i)",
+        "min_G Σ_i ‖x_i − G(z_i)‖²，   z_i ~ N(0, I) 抽一次就固定   或   z_i = E(x_i)",
+    ),
     _random_codes,
 )
 
@@ -161,7 +164,10 @@ COMPARED = Idea(
         "編碼器把一張數字圖壓成幾個數，解碼器再畫回來，誤差比同樣大小的任何線性編碼都小。"
         "單獨拿出解碼器就是生成器：在二維編碼上移動，它會畫出一個又一個數字。",
     ),
-    "min_{E,G} E‖x − G(E(x))‖²   against   PCA: x̂ = m + Vᵀ V (x − m)",
+    Said(
+        "min_{E,G} E‖x − G(E(x))‖²   against   PCA: x̂ = m + Vᵀ V (x − m)",
+        "min_{E,G} E‖x − G(E(x))‖²   對照   PCA：x̂ = m + Vᵀ V (x − m)",
+    ),
     _autoencoder,
 )
 
@@ -253,7 +259,10 @@ NOISE = Idea(
         "訓練時在編碼上加雜訊，解碼器就得從附近的編碼都畫出同一個數字；在輸入上加雜訊，"
         "編碼器就得看穿它。兩種做法都讓誤差隨雜訊上升得比較慢。",
     ),
-    "min E‖x − G(E(x) + σ ε)‖²   and   min E‖x − G(E(x + σ ε))‖²,   ε ~ N(0, I)",
+    Said(
+        "min E‖x − G(E(x) + σ ε)‖²   and   min E‖x − G(E(x + σ ε))‖²,   ε ~ N(0, I)",
+        "min E‖x − G(E(x) + σ ε)‖²   與   min E‖x − G(E(x + σ ε))‖²，   ε ~ N(0, I)",
+    ),
     _noise,
 )
 
@@ -364,7 +373,7 @@ BETWEEN = Idea(
         "在兩個數字的編碼之間，自動編碼器從沒學過該畫什麼。VAE 從每個編碼周圍的一團雲取樣，"
         "並把這些雲拉向 N(0, I)，所以解碼中間的點也比較常得到一個數字。",
     ),
-    "min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)",
+    Said.both("min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)"),
     _between,
 )
 

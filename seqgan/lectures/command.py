@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seqgan.lectures.idea import Finding
+from seqgan.lectures.idea import Finding, shown
 from seqgan.lectures.listing import find_idea
 
 
@@ -17,7 +17,7 @@ def lecture_command(number: int, folder: Path | None) -> list[str]:
     lines = [
         f"{number}. {idea.title.en}",
         idea.idea.en,
-        f"    {idea.equation}",
+        f"    {idea.equation.en}",
         *finding_lines(played.findings),
     ]
     if missed:
@@ -29,8 +29,8 @@ def finding_lines(findings: list[Finding]) -> list[str]:
     """`✓ what   value   (expected)`; ✗ where it is not as expected, · where nothing is."""
     width = max((len(finding.what.en) for finding in findings), default=0)
     return [
-        f"{finding_mark(finding)} {finding.what.en:{width}}  {finding.value:.4g}"
-        + (f"  ({finding.expected})" if finding.expected else "")
+        f"{finding_mark(finding)} {finding.what.en:{width}}  {shown(finding.value)}"
+        + (f"  ({finding.expected.en})" if finding.expected else "")
         for finding in findings
     ]
 

@@ -109,7 +109,10 @@ SMEARS = Idea(
         "因為這樣平方誤差很小。"
         "GAN 的判別器會看出真實資料沒有這種樣本，逼生成器選定其中一個。",
     ),
-    "min E‖x − G(z)‖² / 2σ² + KL(q(z | x) ‖ N(0, I))   against   min_G max_D V(G, D)",
+    Said(
+        "min E‖x − G(z)‖² / 2σ² + KL(q(z | x) ‖ N(0, I))   against   min_G max_D V(G, D)",
+        "min E‖x − G(z)‖² / 2σ² + KL(q(z | x) ‖ N(0, I))   對照   min_G max_D V(G, D)",
+    ),
     _smears,
 )
 
@@ -214,7 +217,10 @@ EQUAL = Idea(
         "同一種 GAN 換超參數的差距反而比換損失函數更大。"
         "VAE 對超參數比較不敏感，但最好的結果也比 GAN 差。",
     ),
-    "FID(objective, setting): spread over settings against spread over objectives",
+    Said(
+        "FID(objective, setting): spread over settings against spread over objectives",
+        "FID(目標函數, 設定)：不同設定之間的差距，對照不同目標函數之間的差距",
+    ),
     _equal,
 )
 

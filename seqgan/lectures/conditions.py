@@ -104,7 +104,10 @@ TEXT_TO_PICTURE = Idea(
         "生成器與判別器都讀文字敘述，而判別器要拒絕兩種情形：生成的臉，以及真實的臉配上錯誤的敘述。"
         "少了這種配錯的例子，判別器可能只看圖片好不好。",
     ),
-    "max_D E[log D(c, x)] + E[log(1 − D(c, G(c, z)))] + E[log(1 − D(c′, x))],   c′ wrong for x",
+    Said(
+        "max_D E[log D(c, x)] + E[log(1 − D(c, G(c, z)))] + E[log(1 − D(c′, x))],   c′ wrong for x",
+        "max_D E[log D(c, x)] + E[log(1 − D(c, G(c, z)))] + E[log(1 − D(c′, x))]，   c′ 與 x 不符",
+    ),
     _captions,
 )
 
@@ -192,7 +195,7 @@ PAIRS = Idea(
         "有成對資料時，可以用與正確圖片的距離來訓練生成器，但若有多種可能，距離最小的是模糊的中間值。"
         "同時讀輸入與圖片的判別器會要求其中一張清晰的圖，而距離項讓它不會偏離正確的那一張。",
     ),
-    "min_G max_D E[log D(x, y)] + E[log(1 − D(x, G(x)))] + λ E|y − G(x)|",
+    Said.both("min_G max_D E[log D(x, y)] + E[log(1 − D(x, G(x)))] + λ E|y − G(x)|"),
     _pix2pix,
 )
 
@@ -244,7 +247,10 @@ COLOURISATION = Idea(
         "上色、去馬賽克、讓臉變老，都是同一套對抗訓練，只是換了成對的資料。"
         "亮度無法決定的部分，例如頭髮是紅是藍，就得由生成器自己決定。",
     ),
-    "x = lightness(y),   min_G max_D E[log D(x, y)] + E[log(1 − D(x, G(x)))] + λ E|y − G(x)|",
+    Said(
+        "x = lightness(y),   min_G max_D E[log D(x, y)] + E[log(1 − D(x, G(x)))] + λ E|y − G(x)|",
+        "x = 亮度(y)，   min_G max_D E[log D(x, y)] + E[log(1 − D(x, G(x)))] + λ E|y − G(x)|",
+    ),
     _colours,
 )
 

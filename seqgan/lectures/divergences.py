@@ -132,7 +132,7 @@ VALUE = Idea(
         "也就是負的交叉熵。"
         "兩個分布越接近越難分辨、值越小，離得越遠越好分辨、值越大。",
     ),
-    "max_D E_p[log D(x)] + E_q[log(1 − D(x))] = −2 log 2 + 2 JS(p ‖ q)",
+    Said.both("max_D E_p[log D(x)] + E_q[log(1 − D(x))] = −2 log 2 + 2 JS(p ‖ q)"),
     _value,
 )
 
@@ -276,7 +276,7 @@ FAMILY = Idea(
         "選哪一種決定能力不足的生成器怎麼取捨：KL 會覆蓋所有真實資料，"
         "reverse KL 則只抓住一個 mode。",
     ),
-    "D_f(P ‖ Q) = max_D E_P[D(x)] − E_Q[f*(D(x))]",
+    Said.both("D_f(P ‖ Q) = max_D E_P[D(x)] − E_Q[f*(D(x))]"),
     _family,
 )
 

@@ -114,7 +114,10 @@ FUTURES = Idea(
         "走到轉角的人可能往左也可能往右：用平方誤差教網路預測下一個畫面，它會讓他同時出現在兩邊，"
         "因為那是所有可能的平均。生成器若多讀一個雜訊、由判別器來評分，每個雜訊就只走其中一邊。",
     ),
-    "argmin_G E‖x − G(c)‖² = E[x | c]   against   G(c, z) ~ p(x | c),  z ~ N(0, I)",
+    Said(
+        "argmin_G E‖x − G(c)‖² = E[x | c]   against   G(c, z) ~ p(x | c),  z ~ N(0, I)",
+        "argmin_G E‖x − G(c)‖² = E[x | c]   對照   G(c, z) ~ p(x | c)，  z ~ N(0, I)",
+    ),
     _futures,
 )
 

@@ -153,7 +153,10 @@ GROWING = Idea(
         "使已學到的不會被破壞。"
         "在兩個雜訊向量之間內插，人臉會平滑地變化。",
     ),
-    "x = (1 − α) · ↑x_small + α · x_large,   α from 0 to 1",
+    Said(
+        "x = (1 − α) · ↑x_small + α · x_large,   α from 0 to 1",
+        "x = (1 − α) · ↑x_小 + α · x_大，   α 由 0 到 1",
+    ),
     _growing,
 )
 

@@ -15,6 +15,16 @@ class Said:
     en: str
     zh: str
 
+    @classmethod
+    def both(cls, symbols: str) -> "Said":
+        """What reads the same in both, such as a formula without words."""
+        return cls(symbols, symbols)
+
+
+def shown(value: float) -> str:
+    """A measured number or a bound, with as many digits as a reader wants."""
+    return f"{value:.4g}"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -34,14 +44,16 @@ class Finding:
         return (low is None or self.value >= low) and (high is None or self.value <= high)
 
     @property
-    def expected(self) -> str:
-        """`0.3 to 0.7`, `at least 0.9`, `at most 2`; empty where nothing is expected."""
+    def expected(self) -> Said | None:
+        """`0.3 to 0.7`, `at least 0.9`, `at most 2`; none where nothing is expected."""
         low, high = self.at_least, self.at_most
-        if low is not None and high is not None:
-            return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        if low is not None:
-            return f"at least {low:g}"
-        return "" if high is None else f"at most {high:g}"
+        if low is None:
+            return None if high is None else Said(f"at most {shown(high)}", f"至多 {shown(high)}")
+        if high is None:
+            return Said(f"at least {shown(low)}", f"至少 {shown(low)}")
+        if shown(low) == shown(high):
+            return Said.both(shown(low))
+        return Said(f"{shown(low)} to {shown(high)}", f"{shown(low)} 到 {shown(high)}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Idea:
     title: Said
     idea: Said
     """Two sentences."""
-    equation: str
+    equation: Said
     """One line of plain text."""
     play: "Callable[[Stage], list[Finding]]"
     """Trains and measures on a stage, draws its pictures there, and returns what was found."""

@@ -131,7 +131,11 @@ MEMORY = Idea(
         "把生成圖片與測試圖片各自到最近訓練圖片的距離擺在一起就看得出來："
         "只用 100 張訓練的 GAN 在背答案，用 10,000 張的沒有。",
     ),
-    "d(G(z), nearest training picture)   against   d(held-out picture, nearest training picture)",
+    Said(
+        "d(G(z), nearest training picture)   against   "
+        "d(held-out picture, nearest training picture)",
+        "d(G(z), 最近的訓練圖片)   對照   d(測試圖片, 最近的訓練圖片)",
+    ),
     _memory,
 )
 

@@ -129,7 +129,10 @@ COLLAPSE = Idea(
         "用數得出 mode 的資料（八個高斯、一千種三位數字）就看得出來；"
         "gradient penalty，或讓判別器看到整批樣本的差異，都可以避免。",
     ),
-    "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",
+    Said(
+        "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",
+        "模態數 = |{k：有 G(z) 屬於 k}|，   KL(各模態的比例 ‖ 均勻分布)",
+    ),
     _collapse,
 )
 

@@ -140,7 +140,7 @@ INCEPTION = Idea(
         "分數最差是 1、最好是類別數。"
         "它不看真實資料：每一類只重複同一張圖也接近滿分，要靠 coverage 才看得出來。",
     ),
-    "IS = exp E_x KL(p(y | x) ‖ p(y))",
+    Said.both("IS = exp E_x KL(p(y | x) ‖ p(y))"),
     _inception,
 )
 
@@ -273,7 +273,7 @@ FRECHET = Idea(
         "但特徵若不是高斯就會被騙：三堆點只要平均與共變異數和某個高斯相同，"
         "FID 就是 0，要靠 kernel distance 才分得出來。",
     ),
-    "FID = ‖μ_r − μ_g‖² + tr(S_r + S_g − 2 (S_r S_g)^½)",
+    Said.both("FID = ‖μ_r − μ_g‖² + tr(S_r + S_g − 2 (S_r S_g)^½)"),
     _frechet,
 )
 

@@ -166,7 +166,7 @@ TOKENS = Idea(
         "判別器的梯度可以穿過像素傳到生成器，但詞是選出來的而不是算出來的，因此梯度全是 None。"
         "REINFORCE 由獎勵估計梯度：列舉所有句子可驗證它沒有偏差，只是雜訊很大。",
     ),
-    "∇ E[D(x)] = E[D(x) ∇ log p(x)]",
+    Said.both("∇ E[D(x)] = E[D(x) ∇ log p(x)]"),
     _tokens,
 )
 
@@ -229,7 +229,10 @@ CIPHER = Idea(
         "也能在沒有成對資料下翻譯文字。這裡它只看不相關的句子就解開一套密碼；"
         "configs/summarize 與 configs/translate 則做摘要與翻譯。",
     ),
-    "min_F max_D E[D(plain)] − E[D(F(cipher))] + how far F is from one-to-one",
+    Said(
+        "min_F max_D E[D(plain)] − E[D(F(cipher))] + how far F is from one-to-one",
+        "min_F max_D E[D(明文)] − E[D(F(密文))] + F 離一對一多遠",
+    ),
     _cipher,
 )
 

@@ -104,7 +104,10 @@ STALLED = Idea(
         "生成器若停住，判別器很快就全部答對，也就不再有東西可教。"
         "這兩種情況，訓練紀錄都會發出警報。",
     ),
-    "G ← G + η ∇_G V(D, G),   D ← D + η ∇_D V(D, G):   both, or neither",
+    Said(
+        "G ← G + η ∇_G V(D, G),   D ← D + η ∇_D V(D, G):   both, or neither",
+        "G ← G + η ∇_G V(D, G)，   D ← D + η ∇_D V(D, G)：   兩者都動，否則都停",
+    ),
     _stalled,
 )
 

@@ -119,7 +119,10 @@ STRUCTURE = Idea(
         "句子、樹或圖片要整體正確才算對：迴文的每個字母、每三個相鄰字母單獨看都沒有問題。"
         "生成器由下而上拼出各部分，需要由上而下評斷整體的判別器。",
     ),
-    "x* ~ q(x) exp D(x),   D(x_1, …, x_n)  against  Σ_i d(x_{i−1}, x_i, x_{i+1})",
+    Said(
+        "x* ~ q(x) exp D(x),   D(x_1, …, x_n)  against  Σ_i d(x_{i−1}, x_i, x_{i+1})",
+        "x* ~ q(x) exp D(x)，   D(x_1, …, x_n)  對照  Σ_i d(x_{i−1}, x_i, x_{i+1})",
+    ),
     _structure,
 )
 

@@ -185,7 +185,9 @@ EARTH = Idea(
         "就定義了兩者的距離。"
         "線性規劃可以求出精確值，而斜率不超過 1 的判別器從樣本就能量到同一個數字。",
     ),
-    "W(P, Q) = min_γ Σ γ(x_p, x_q) ‖x_p − x_q‖ = max_{D ∈ 1-Lipschitz} E_P[D(x)] − E_Q[D(x)]",
+    Said.both(
+        "W(P, Q) = min_γ Σ γ(x_p, x_q) ‖x_p − x_q‖ = max_{D ∈ 1-Lipschitz} E_P[D(x)] − E_Q[D(x)]"
+    ),
     _earth,
 )
 
@@ -343,7 +345,10 @@ SMOOTH = Idea(
         "WGAN 在每次更新後裁剪權重，WGAN-GP 在真實與生成樣本之間把梯度的 norm 推向 1，"
         "spectral normalization 則把每個權重矩陣除以它的最大奇異值。",
     ),
-    "w ← clip(w, −c, c);   λ E(‖∇_x̂ D(x̂)‖ − 1)², x̂ between x and G(z);   W ← W / σ_max(W)",
+    Said(
+        "w ← clip(w, −c, c);   λ E(‖∇_x̂ D(x̂)‖ − 1)², x̂ between x and G(z);   W ← W / σ_max(W)",
+        "w ← clip(w, −c, c)；   λ E(‖∇_x̂ D(x̂)‖ − 1)²，x̂ 在 x 與 G(z) 之間；   W ← W / σ_max(W)",
+    ),
     _smooth,
 )
 

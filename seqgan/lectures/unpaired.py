@@ -119,7 +119,7 @@ STYLE_IDEA = Idea(
         "但 cycle 不保證意義不變：資訊可能藏在另一個數字裡再轉換回來，"
         "除非轉換器只看得到鄰近像素、改不了形狀。",
     ),
-    "min_{F,G} max_D  V(D_b, F) + V(D_a, G) + λ E|G(F(a)) − a| + λ E|F(G(b)) − b|",
+    Said.both("min_{F,G} max_D  V(D_b, F) + V(D_a, G) + λ E|G(F(a)) − a| + λ E|F(G(b)) − b|"),
     _style,
 )
 

@@ -132,7 +132,10 @@ ZOO = Idea(
         "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 的要猜出資料裡沒有標註的編碼，"
         "EBGAN 的判別器是自動編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",
     ),
-    "AC-GAN, InfoGAN: − w E log P(c | x);   EBGAN: e(x) + max(0, m − e(G(z))),  e = ‖x − D(E(x))‖²",
+    Said.both(
+        "AC-GAN, InfoGAN: − w E log P(c | x);   "
+        "EBGAN: e(x) + max(0, m − e(G(z))),  e = ‖x − D(E(x))‖²"
+    ),
     _zoo,
 )
 

@@ -1,6 +1,7 @@
 """Every idea: its text, its number, and that its code runs in the quick form."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_an_idea_is_said_in_both_languages(idea: Idea) -> None:
     assert_said_in_both(idea.title)
     assert_said_in_both(idea.idea)
     assert two_sentences(idea.idea)
-    assert "\n" not in idea.equation
+    assert "\n" not in idea.equation.en + idea.equation.zh
+    assert not re.search(r"\b(against|or|and|fixed|then|both|for)\b", idea.equation.zh)
 
 
 def two_sentences(text: Said) -> bool:
@@ -49,7 +51,7 @@ def test_a_lecture_says_what_it_measured(
         return [Finding(slope, 1.0, 0.5, 1.5), Finding(rise, 2.0, at_most=1)]
 
     text = Said("A title", "題目")
-    idea = Idea(90, text, Said("One. Two.", "一。二。"), "y = x", measure)
+    idea = Idea(90, text, Said("One. Two.", "一。二。"), Said.both("y = x"), measure)
     monkeypatch.setattr(command, "find_idea", lambda number: idea)
     assert run(["lecture", "90", "--dir", str(tmp_path / "l")]) == 0
     *lines, picture = capsys.readouterr().out.splitlines()

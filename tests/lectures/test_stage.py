@@ -27,7 +27,7 @@ def idea(*overrides: str, number: int = 90) -> Idea:
         stage.picture("points").write_bytes(b"")
         return [Finding(STEP, saved.checkpoint.step, at_least=1)]
 
-    return Idea(number, TEXT, TEXT, "a = b", train)
+    return Idea(number, TEXT, TEXT, Said.both("a = b"), train)
 
 
 def test_a_second_play_trains_nothing(tmp_path: Path) -> None:
