@@ -114,18 +114,11 @@ class ArrayEvaluator(CorrectableEvaluator[DirectGenerator]):
         return Corrected(generator, correction, rule, advance)
 
     def draw(self, source: Source, split: str, samples: int, seed: int = 0) -> ArrayDraws:
-        return self._draw(source, split, torch.arange(self.count(split)), samples, seed)
-
-    def draw_spread(self, source: Source, split: str, samples: int, seed: int = 0) -> ArrayDraws:
-        of_conditions = samples if self.conditions(split) is not None else None
-        return self._draw(source, split, spread(self.count(split), of_conditions), samples, seed)
-
-    def _draw(
-        self, source: Source, split: str, real_R: Tensor, samples: int, seed: int
-    ) -> ArrayDraws:
-        """Beside the held-out samples of these rows, and under their conditions."""
-        rows = samples if self._most is None else min(samples, self._most)
+        """Of fewer samples than there are held-out ones, both are under the same conditions, which
+        are spread over all of these."""
         cond = self.conditions(split)
+        rows = samples if self._most is None else min(samples, self._most)
+        real_R = spread(self.count(split), rows if rows and cond is not None else None)
         fake = None
         if rows:
             asked = None if cond is None else cond[real_R[torch.arange(rows) % len(real_R)]]

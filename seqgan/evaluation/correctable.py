@@ -97,11 +97,6 @@ class CorrectableEvaluator(Evaluator[GeneratorT_contra]):
         """Samples of a source, always the same for one `seed`, beside those of a split. Without
         `samples` there are only the held-out ones, with their likelihood where there is one."""
 
-    def draw_spread(self, source: Any, split: str, samples: int, seed: int = 0) -> Drawn:
-        """The same; of fewer samples than there are held-out ones, under conditions that are spread
-        over all of these where the evaluator can."""
-        return self.draw(source, split, samples, seed)
-
     @abstractmethod
     def measure(self, drawn: Any, split: str) -> Metrics:
         """Metrics of what `draw` returned; none where that is nothing to measure."""

@@ -277,8 +277,8 @@ def measure_worth(
 ) -> Worth | None:
     """Fit on validation, measure on test; None with too few sentences for it."""
     plain = evaluator.plain(generator, AS_TRAINED)
-    fitted_to = Scored.of(critic, evaluator.draw_spread(plain, "valid", samples, FITTING))
-    held_out = Scored.of(critic, evaluator.draw_spread(plain, "test", samples))
+    fitted_to = Scored.of(critic, evaluator.draw(plain, "valid", samples, FITTING))
+    held_out = Scored.of(critic, evaluator.draw(plain, "test", samples))
     if min(len(part.d_real_N) for part in (fitted_to, held_out)) < LEAST_HELD_OUT:
         return None
     calibration = fitted_to.calibrated(clip)

@@ -171,7 +171,7 @@ def test_few_samples_have_the_labels_of_a_sorted_file() -> None:
         part["test"][order_N] for part in (evaluator._x, evaluator._cond)
     )
     source = evaluator.plain(Standard().eval(), SETTING)
-    drawn = evaluator.draw_spread(source, "test", 100)
+    drawn = evaluator.draw(source, "test", 100)
     assert drawn.fake is not None
     assert drawn.fake.cond is not None
     assert 0.4 < float(drawn.fake.cond.float().mean()) < 0.6
