@@ -16,6 +16,7 @@ from seqgan.tasks.cipher import windows
 from seqgan.tasks.faces import drawing
 
 torch.set_num_threads(1)  # tests are tiny and run side by side
+os.fsync = lambda descriptor: None  # no test is about power cuts, and each call waits for the disk
 # What is kept between runs is kept between tests too, and nowhere else.
 os.environ["SEQGAN_CACHE"] = os.path.join(tempfile.gettempdir(), f"seqgan-tests-{os.getuid()}")
 

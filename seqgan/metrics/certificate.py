@@ -174,8 +174,9 @@ class _Fit:
         if float(slope_K @ towards_K) <= _NORMAL_QUANTILE**2:
             return control_K
         value = self._value(control_K, error_KK)
+        at_control = value(control_K)
         steps = (control_K + 0.5**halving * towards_K for halving in range(_MOST_HALVINGS))
-        start_K = next((w_K for w_K in steps if value(w_K) > value(control_K)), control_K)
+        start_K = next((w_K for w_K in steps if value(w_K) > at_control), control_K)
         return control_K if start_K is control_K else self.climb(start_K, control_K, free_K)
 
     def climb(self, weights_K: Tensor, control_K: Tensor, free_K: Tensor) -> Tensor:
@@ -231,8 +232,13 @@ def _only(matrix_KK: Tensor, free_K: Tensor) -> Tensor:
 
 
 def _offset(raw_M: Tensor, clip: float) -> float:
-    """c with log mean e^{clip(raw + c, −B, B)} = 0, by bisection: it grows in c."""
-    low, high = -clip - float(raw_M.max()), clip - float(raw_M.min())
+    """c with log mean e^{clip(raw + c, −B, B)} = 0, by bisection where the clip matters: it grows
+    in c."""
+    unclipped = -float(log_mean_exp(raw_M))
+    least, most = float(raw_M.min()), float(raw_M.max())
+    if -clip <= least + unclipped and most + unclipped <= clip:
+        return unclipped
+    low, high = -clip - most, clip - least
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         if float(log_mean_exp((raw_M + middle).clamp(-clip, clip))) < 0:
