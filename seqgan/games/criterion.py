@@ -47,10 +47,32 @@ class Criterion:
                 real_scores, fake_scores, wrong_scores, shares=(1 - share, share)
             )
             stats["mismatched_score"] = _mean(wrong_scores)
+        return self._with_penalties(loss, stats, critic, real, fake, update)
+
+    def real_loss(self, critic: Critic, real: Batch, update: int = 0) -> tuple[Tensor, Stats]:
+        """The critic's loss where there is nothing but real samples: it raises their reward. Of the
+        penalties it has those that look at real samples alone."""
+        reward = self.reward(critic, real, None)(real.x, real.mask)
+        mean = masked_mean(reward, real.mask if reward.dim() > 1 else None)
+        stats = {"real_reward": mean.detach()}
+        return self._with_penalties(-mean, stats, critic, real, None, update)
+
+    def _with_penalties(
+        self,
+        loss: Tensor,
+        stats: Stats,
+        critic: Critic,
+        real: Batch,
+        fake: Sample | None,
+        update: int,
+    ) -> tuple[Tensor, Stats]:
+        """Both with the terms of the penalties, but of those that need `fake` where it is None."""
+        stats = dict(stats)
         for penalty in self.penalties:
-            if update % penalty.every:
+            if update % penalty.every or (fake is None and penalty.needs_fake):
                 continue
-            term = penalty.loss(critic, self.space, real, fake, update)
+            beside = real if fake is None else fake  # the first is never read
+            term = penalty.loss(critic, self.space, real, beside, update)
             if term is not None:
                 loss = loss + penalty.every * term
                 stats[penalty.name] = term.detach()

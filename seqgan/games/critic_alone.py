@@ -3,7 +3,8 @@
     phase mine    negatives ← what the search finds that the critic, as it is now, scores highly
     phase critic  critic: the objective on real samples and the negatives, plus penalties; before
                   the first visit of mine negatives are noise, fresh in each update
-    phase real    critic: raises its reward of real samples; there are no negatives
+    phase real    critic: raises its reward of real samples; there are no negatives, and of the
+                  penalties only those at real samples
 
 The search stands in the generator's place (`models/searches/`): x ~ e^{D(x) / T}, or arg max D at
 T = 0. Its weights are the critic's, so that whatever samples, evaluates and saves generators does
@@ -31,7 +32,6 @@ from collections.abc import Callable
 import torch
 
 from seqgan.core.generators import CriticSearch
-from seqgan.core.masks import masked_mean
 from seqgan.core.plain import StateDict
 from seqgan.core.types import Batch, Critic, Stateful
 from seqgan.data.stream import Batches
@@ -109,8 +109,6 @@ class CriticAloneGame:
         self._generator.follow()
 
     def _raise_real(self) -> Updates:
-        real, critic = self._stream.next(), self._critic.module
-        reward = self._criterion.reward(critic, real, None)(real.x, real.mask)
-        mean = masked_mean(reward, real.mask if reward.dim() > 1 else None)
-        yield self._critic, -mean, {"real_reward": mean.detach()}
+        critic = self._critic
+        yield critic, *self._criterion.real_loss(critic.module, self._stream.next(), critic.updates)
         self._generator.follow()

@@ -122,7 +122,8 @@ ALONE = Idea(
 # ── 18: what the critic needs as negatives ────────────────────────────────────────────────────
 
 NEGATIVES = "lectures/18_negatives.yaml"
-_FEW = "[{repeat: 200, phases: {%s: 1}}]"
+_ONE_PHASE = "schedule=[{repeat: 500, phases: {%s: 1}}]"
+"""As many updates of the critic as the configuration has."""
 STRAY = 6
 
 
@@ -151,8 +152,8 @@ def _negatives(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     runs = {
-        "real only": stage.train(NEGATIVES, f"schedule={_FEW % 'real'}", name="real", quick=FEWER),
-        "noise": stage.train(NEGATIVES, f"schedule={_FEW % 'critic'}", name="noise", quick=FEWER),
+        "real only": stage.train(NEGATIVES, _ONE_PHASE % "real", name="real", quick=FEWER),
+        "noise": stage.train(NEGATIVES, _ONE_PHASE % "critic", name="noise", quick=FEWER),
         "its own": stage.train(NEGATIVES, name="mined", quick=FEWER),
     }
     real = to_unit(pictures_of(runs["noise"]).test.x_NCHW)

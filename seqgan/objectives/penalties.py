@@ -36,6 +36,8 @@ class Penalty:
     """Name of the loss term in the log."""
     every: int = 1
     """The term is part of each so-manieth update's loss, and as many times as large there."""
+    needs_fake: ClassVar[bool] = True
+    """Whether `loss` reads generated samples."""
 
     def prepare(self, critic: nn.Module) -> None:
         """Change the critic, in place, before it is first used."""
@@ -98,6 +100,7 @@ class R1(_GradientTerm):
     """
 
     name = "r1"
+    needs_fake = False
 
     def __init__(self, weight: Weight = 1.0, every: int = 1) -> None:
         super().__init__(weight, every)
@@ -120,6 +123,7 @@ class R2(R1):
     """
 
     name = "r2"
+    needs_fake = True
 
     def loss(
         self, critic: Critic, space: Space, real: Sample, fake: Sample, update: int = 0

@@ -96,6 +96,17 @@ def test_with_nothing_but_real_samples_everything_is_scored_highly() -> None:
     assert game.players["generator"].updates == 40
 
 
+def test_without_negatives_there_are_the_penalties_at_real_samples_only() -> None:
+    """Else the critic's slope grows without bound, and with it a difference between real samples
+    and others that nobody taught it."""
+    penalties = [{"name": name, "weight": 2.0} for name in ("gradient_penalty", "r1", "r2")]
+    game = make_game({**POINTS_ALONE, "penalties": penalties})
+    ((_, loss, stats),) = game.updates("real")
+    assert set(stats) == {"real_reward", "r1"}
+    assert float(stats["r1"]) > 0
+    torch.testing.assert_close(loss.detach(), stats["r1"] - stats["real_reward"])
+
+
 def test_a_pool_keeps_negatives_of_former_rounds() -> None:
     game = make_game({**GRID, "game": {"name": "critic_alone", "pool": 8}, "seed": 1})
     visit(game, "mine")
