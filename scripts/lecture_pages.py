@@ -19,7 +19,7 @@ from seqgan.core.plain import JsonObject
 from seqgan.core.progress import duration
 from seqgan.core.saved_files import read_json_object, replacing, write_json, write_text
 from seqgan.lectures.command import finding_mark
-from seqgan.lectures.idea import Finding, Idea, Said, shown
+from seqgan.lectures.idea import Finding, Idea, Said
 from seqgan.lectures.listing import REPOSITORY, RESULTS, find_idea, ideas, recorded_results
 
 Language = Literal["en", "zh"]
@@ -127,8 +127,9 @@ def _anchor(heading: str) -> str:
 
 def _finding_row(finding: Finding, language: Language) -> str:
     what = _said(finding.what, language).replace("|", "\\|")
+    value = _said(finding.measured, language)
     expected = _said(finding.expected, language) if finding.expected else ""
-    return f"| {finding_mark(finding)} | {what} | {shown(finding.value)} | {expected} |"
+    return f"| {finding_mark(finding)} | {what} | {value} | {expected} |"
 
 
 def _findings(result: JsonObject) -> list[Finding]:

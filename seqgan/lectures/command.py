@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seqgan.lectures.idea import Finding, shown
+from seqgan.lectures.idea import Finding
 from seqgan.lectures.listing import find_idea
 
 
@@ -29,7 +29,7 @@ def finding_lines(findings: list[Finding]) -> list[str]:
     """`✓ what   value   (expected)`; ✗ where it is not as expected, · where nothing is."""
     width = max((len(finding.what.en) for finding in findings), default=0)
     return [
-        f"{finding_mark(finding)} {finding.what.en:{width}}  {shown(finding.value)}"
+        f"{finding_mark(finding)} {finding.what.en:{width}}  {finding.measured.en}"
         + (f"  ({finding.expected.en})" if finding.expected else "")
         for finding in findings
     ]

@@ -1,5 +1,6 @@
 """An idea of the lectures: its text in both languages, and how it is played and measured."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ class Finding:
     what: Said
     """Such as "share of samples that go left", "往左的樣本比例"."""
     value: float
+    """`inf` for the time of something that did not happen within the run."""
     at_least: float | None = None
     at_most: float | None = None
     """Without bounds: measured for the reader, nothing is expected."""
@@ -42,6 +44,13 @@ class Finding:
         """Whether the number is where it should be; NaN never is, unless nothing is expected."""
         low, high = self.at_least, self.at_most
         return (low is None or self.value >= low) and (high is None or self.value <= high)
+
+    @property
+    def measured(self) -> Said:
+        """The value as it is printed."""
+        if self.value == math.inf:
+            return Said("never", "始終沒有")
+        return Said.both(shown(self.value))
 
     @property
     def expected(self) -> Said | None:

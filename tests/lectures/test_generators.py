@@ -21,4 +21,4 @@ def test_any_critic_gives_one_number_for_a_face(tmp_path: Path) -> None:
 def test_milestones_are_of_the_generators_updates(tmp_path: Path) -> None:
     played = play_quickly(4, tmp_path)
     # Two updates draw no eyes.
-    assert [finding.value for finding in played.findings] == [0, 0, math.inf, math.inf]
+    assert [finding.value for finding in played.findings] == [0, 0, 0, math.inf, math.inf]

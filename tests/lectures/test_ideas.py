@@ -1,6 +1,7 @@
 """Every idea: its text, its number, and that its code runs in the quick form."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -47,8 +48,10 @@ def test_a_lecture_says_what_it_measured(
         figure, (panel,) = panels(1, titles=("a curve",))
         panel.plot([1, 2, 3])
         save_png(figure, stage.picture("curve"))
-        slope, rise = Said("slope", "斜率"), Said("rise", "上升")
-        return [Finding(slope, 1.0, 0.5, 1.5), Finding(rise, 2.0, at_most=1)]
+        slope, rise, end = Said("slope", "斜率"), Said("rise", "上升"), Said("end", "結束")
+        never = Finding(end, math.inf, at_most=9)
+        assert_said_in_both(never.measured)
+        return [Finding(slope, 1.0, 0.5, 1.5), Finding(rise, 2.0, at_most=1), never]
 
     text = Said("A title", "題目")
     idea = Idea(90, text, Said("One. Two.", "一。二。"), Said.both("y = x"), measure)
@@ -61,7 +64,8 @@ def test_a_lecture_says_what_it_measured(
         "    y = x",
         "✓ slope  1  (0.5 to 1.5)",
         "✗ rise   2  (at most 1)",
-        "1 of 2 findings did not come out as expected",
+        "✗ end    never  (at most 9)",
+        "2 of 3 findings did not come out as expected",
     ]
     with Image.open(picture) as image:
         assert image.format == "PNG"

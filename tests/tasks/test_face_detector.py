@@ -8,7 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgan.tasks.faces.anatomy import ATTRIBUTES, PALETTES
-from seqgan.tasks.faces.detector import attribute_distances, detect, valid_share
+from seqgan.tasks.faces.detector import (
+    attribute_distances,
+    detect,
+    has_eyes,
+    valid_share,
+)
 from seqgan.tasks.faces.drawing import draw_faces, sample_labels
 
 COUNT = 600
@@ -139,12 +144,23 @@ def test_eyes_come_in_pairs_of_one_colour(size, palette) -> None:
     rows, columns = slice(12 * pixels, 21 * pixels), slice(16 * pixels, 25 * pixels)
     one_eyed[:, :, rows, columns] = x[:, :, 22 * pixels, 11 * pixels][:, :, None, None]
     assert unreadable(one_eyed, palette, "eye_colour").all()
+    assert not has_eyes(one_eyed[:50]).any()
     brown, blue = (LABELS_NA.clone() for _ in range(2))
     brown[:, 2], blue[:, 2] = 0, 1
     odd = halves(draw_faces(brown, size, palette, 6), draw_faces(blue, size, palette, 6))
     assert unreadable(odd, palette, "eye_colour").all()
+    assert has_eyes(odd[:50]).all()
     others = [i for i in range(5) if NAMES[i] != "eye_colour"]
     assert torch.equal(detect(odd, palette)[:, others], LABELS_NA[:, others])
+
+
+def test_eyes_are_there_in_whatever_colour(size, palette) -> None:
+    x = real(size, palette)[:50]
+    grey = to_bytes(x.float().mean(1, keepdim=True).expand_as(x))
+    assert has_eyes(x).all()
+    assert has_eyes(grey).float().mean() > 0.95
+    assert not has_eyes(x.flip(2)).any()
+    assert not has_eyes(to_bytes(128 + 60 * noise(x))).any()
 
 
 def test_half_a_pair_of_glasses_and_a_missing_mouth_are_unreadable(size, palette) -> None:

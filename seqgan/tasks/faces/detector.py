@@ -62,6 +62,13 @@ def detect(x_NCHW: Tensor, palette: str) -> Tensor:
     return torch.cat(chunks)
 
 
+def has_eyes(x_NCHW: Tensor) -> Tensor:
+    """`bool_N`: whether both eyes of `uint8` pictures [N, 3, size, size] are there, white, iris and
+    lashes each in its place, in whatever colour."""
+    chunks = [_find_eyes(x.float().amin(1))[1] for x in x_NCHW.cpu().split(_CHUNK)]
+    return (torch.cat(chunks) >= MIN_EYE).all(1)
+
+
 def valid_share(detected_NA: Tensor) -> float:
     """Share of the faces in which every attribute is readable."""
     return float((detected_NA != UNREADABLE).all(1).float().mean())
@@ -207,9 +214,7 @@ def _of(values: Tensor, name: str) -> Tensor:
 def _detect(x_NCHW: Tensor, palette: Palette) -> Tensor:
     size = x_NCHW.shape[-1]
     x_NCX, weights_PRX = x_NCHW.flatten(2), _weights(size)
-    eyes_NP2 = _eyes(x_NCX.amin(1), size)
-    pose_N = eyes_NP2.sum(2).argmax(1)
-    eyes_N2 = eyes_NP2[torch.arange(len(x_NCX)), pose_N]
+    pose_N, eyes_N2 = _find_eyes(x_NCHW.amin(1))
 
     seen_NKX = torch.cat([x_NCX, x_NCX.square().sum(1, keepdim=True)], 1)
     seen_NKR = torch.bmm(seen_NKX, weights_PRX[pose_N].mT)
@@ -269,6 +274,13 @@ def _hair_length(side_NCR: Tensor, hair_NCR: Tensor, palette: Palette) -> Tensor
     from_hair_NR = (side_NCR - hair_NCR.mean(2, keepdim=True)).norm(dim=1)
     from_background_NR = _from_segment(side_NCR, palette.background)
     return _no_or_yes((from_background_NR <= SIDE_NEAR).all(1), (from_hair_NR <= SIDE_NEAR).all(1))
+
+
+def _find_eyes(least_NHW: Tensor) -> tuple[Tensor, Tensor]:
+    """The number of the pose, `pose_N`, and the correlations with both eyes there, `eyes_N2`."""
+    eyes_NP2 = _eyes(least_NHW.flatten(1), least_NHW.shape[-1])
+    pose_N = eyes_NP2.sum(2).argmax(1)
+    return pose_N, eyes_NP2[torch.arange(len(least_NHW)), pose_N]
 
 
 def _eyes(least_NX: Tensor, size: int) -> Tensor:
