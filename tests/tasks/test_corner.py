@@ -39,6 +39,16 @@ def test_the_mean_of_the_possible_frames_has_half_a_walker_in_each_exit() -> Non
     assert exits_taken(shares_N2).tolist() == [-1]
 
 
+@pytest.mark.parametrize("levels", [-10, 10])
+def test_how_bright_the_ground_is_hardly_counts(levels: int) -> None:
+    """A generator's ground is a little off and rough, which makes no walker and hides none."""
+    places_N, x_N1HW = draw_next_frames(600, 16, 3)
+    at_corner = x_N1HW[places_N == CORNER]
+    changed = (at_corner.int() + levels).clamp(0, 255).to(torch.uint8)
+    before_N, after_N = (exits_taken(walker_shares(x)) for x in (at_corner, changed))
+    assert torch.equal(before_N, after_N)
+
+
 def test_before_the_corner_the_next_frame_is_a_step_further_up() -> None:
     places_N, x_N1HW = draw_next_frames(300, 16, 2)
     middles = torch.arange(16) + 0.5

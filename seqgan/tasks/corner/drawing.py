@@ -74,18 +74,23 @@ def height_of(places_N: Tensor) -> Tensor:
 def walker_shares(x_N1HW: Tensor) -> Tensor:
     """How much of a walker is in the left and in the right exit, `shares_N2`, of `uint8` frames.
 
-    White beyond the ground, summed over the side's pixels, over the area of a walker: 1 where he
-    is, 0 where he is not, and ½ in the mean of the two possible frames. The sum is linear in what
-    is drawn, so the shares of a superposition are the superposed shares.
+    White beyond the ground, summed over the pixels that he may cover there, over the area of a
+    walker: 1 where he is, 0 where he is not, and ½ in the mean of the two possible frames. The sum
+    is linear in what is drawn, so the shares of a superposition are the superposed shares. Walls
+    and floor elsewhere do not count: a level of 10 too many on all pixels of a side would be half
+    a walker.
     """
     size = x_N1HW.shape[-1]
     ground_HW = _ground(size)
     white_NHW = (x_N1HW[:, 0].float() - ground_HW) / (WALKER - ground_HW)
     area = pi * (RADIUS * size / UNITS) ** 2
     middles = (torch.arange(size) + 0.5) * UNITS / size
+    reach = RADIUS + JITTER + 0.5 * UNITS / size
+    across_H = (middles - CORNER_Y).abs() < reach
     in_exit = middles < CENTRE - CORRIDOR + 0.5
-    left_N = white_NHW[:, :, in_exit].sum((1, 2)) / area
-    right_N = white_NHW[:, :, in_exit.flip(0)].sum((1, 2)) / area
+    left_W = in_exit & ((middles - (CENTRE - EXIT)).abs() < reach)
+    left_N = white_NHW[:, across_H][:, :, left_W].sum((1, 2)) / area
+    right_N = white_NHW[:, across_H][:, :, left_W.flip(0)].sum((1, 2)) / area
     return torch.stack([left_N, right_N], 1)
 
 
