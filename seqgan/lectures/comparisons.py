@@ -17,7 +17,7 @@ VAE_OF_POINTS = (
     "game={name: autoencode, decoder_std: 0.0177}",  # the data's own
     "encoder={name: mlp, hidden: 128, layers: 3}",
     *_ALONE,
-    "schedule=[{repeat: 6000, phases: {reconstruct: 1}}]",
+    "schedule=[{repeat: 12000, phases: {reconstruct: 1}}]",
 )
 VAE_OF_DIGITS = (
     "game={name: autoencode, decoder_std: 0.3}",
