@@ -51,8 +51,8 @@ _PHRASES: dict[Language, _Phrases] = {
             "The ideas of H.-Y. Lee's lectures on GANs in the course's order, each with one "
             "command. It trains on data\nmade in code, measures what the lecture says, and ends "
             "with the name of its picture. `seqgan lecture` lists them all.\n\n"
-            "Times are of a machine with two cores, which mostly had other work too: a quiet one "
-            "is faster. ✓: as expected. ✗: not as expected. ·: measured, nothing is expected."
+            "Times are of a machine with two cores, which sometimes had other work too. "
+            "✓: as expected. ✗: not as expected. ·: measured, nothing is expected."
         ),
         other="[中文](lectures.zh.md)",
         contents="| | idea | time | as expected |",
@@ -66,7 +66,7 @@ _PHRASES: dict[Language, _Phrases] = {
             "李宏毅老師 GAN 課程的觀念，依課程順序排列，各用一個指令重現："
             "用程式產生的資料訓練，量測課程所說的現象，最後印出圖檔的名稱。"
             "`seqgan lecture` 會列出全部。\n\n"
-            "時間是在雙核心的機器上量得，當時多半還有其他程式在執行，閒置的機器會更快。"
+            "時間是在雙核心的機器上量得，有時還有其他程式在執行。"
             "✓：符合預期。✗：不符預期。·：只量測，沒有預期值。"
         ),
         other="[English](lectures.md)",
