@@ -322,7 +322,7 @@ def batch_of(*rows: list[int]) -> Batch:
 
 
 def test_an_encoders_features_are_the_mean_of_its_states(tmp_path: Path) -> None:
-    networks = pytest.importorskip("tiny_networks")
+    networks = pytest.importorskip("tiny_networks", reason="pip install 'seqgan[hf]'")
     path = networks.write_network("bert", tmp_path)
     networks.write_word_tokenizer(tmp_path, pad_token="[PAD]", sep_token="[SEP]")
     encoder = Encoder(path, decode, torch.device("cpu"))
@@ -347,7 +347,7 @@ def test_an_encoder_that_cannot_be_used_is_named_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    networks = pytest.importorskip("tiny_networks")
+    networks = pytest.importorskip("tiny_networks", reason="pip install 'seqgan[hf]'")
     path = networks.write_network("bert", tmp_path)
     networks.write_word_tokenizer(tmp_path)
     with pytest.raises(UserError, match=r"text_features\.path=.* no token to pad with; name a"):
@@ -357,7 +357,7 @@ def test_an_encoder_that_cannot_be_used_is_named_with_the_remedy(
 
 
 def test_evaluate_takes_an_encoder(text_run: Path, tmp_path: Path) -> None:
-    networks = pytest.importorskip("tiny_networks")
+    networks = pytest.importorskip("tiny_networks", reason="pip install 'seqgan[hf]'")
     path = networks.write_network("bert", tmp_path)
     networks.write_word_tokenizer(tmp_path, pad_token="[PAD]", sep_token="[SEP]")
     assert run(["evaluate", str(text_run), f"evaluation.text_features.path={path}"]) == 0
