@@ -18,9 +18,10 @@ from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import duration
 from seqgan.core.saved_files import read_json_object, replacing, write_json, write_text
+from seqgan.lectures import REPOSITORY
 from seqgan.lectures.command import finding_mark
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.listing import REPOSITORY, RESULTS, find_idea, ideas, recorded_results
+from seqgan.lectures.listing import RESULTS, find_idea, ideas, recorded_results
 
 Language = Literal["en", "zh"]
 LARGEST_PICTURE = 60_000

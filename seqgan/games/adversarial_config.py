@@ -12,7 +12,7 @@ from seqgan.core.parts import DataPart, EstimatorPart, Modalities, Need, Needs, 
 from seqgan.core.schedule import ShareSchedule
 from seqgan.games.base_config import CRITIC_PARTS, AnyGameConfig, Weight
 from seqgan.models.base_config import CriticConfig, GeneratorConfig
-from seqgan.objectives.config import DivergenceName
+from seqgan.objectives.names import DivergenceName
 
 if TYPE_CHECKING:
     from torch import nn

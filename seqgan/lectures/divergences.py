@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch.distributions import Distribution
 
     from seqgan.lectures.stage import Stage
-    from seqgan.objectives.config import FDivergenceName
+    from seqgan.objectives.names import FDivergenceName
 
 # ── 20: max_D V is a divergence ───────────────────────────────────────────────────────────────
 

@@ -1,18 +1,14 @@
 """Which ideas there are, and how long each took when it was recorded. No torch here."""
 
 from importlib import import_module
-from pathlib import Path
 
-import seqgan
 from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import duration
 from seqgan.core.saved_files import read_json_object
-from seqgan.lectures import MODULES
+from seqgan.lectures import MODULES, REPOSITORY
 from seqgan.lectures.idea import Idea
 
-REPOSITORY = Path(seqgan.__file__).parents[1]
-"""Where configs/ and docs/ are: lectures run from a clone."""
 RESULTS = REPOSITORY / "docs" / "lectures" / "results.json"
 """The number of an idea → what it measured when it was last recorded."""
 

@@ -30,8 +30,8 @@ from seqgan.experiment import (
     load_experiment,
     load_resumed,
 )
+from seqgan.lectures import REPOSITORY
 from seqgan.lectures.idea import Finding, Idea
-from seqgan.lectures.listing import REPOSITORY
 from seqgan.reporting.runs import read_run
 from seqgan.runs.saved import SavedRun
 from seqgan.runs.train import resume, train

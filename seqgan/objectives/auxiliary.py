@@ -19,8 +19,8 @@ from torch import Tensor
 
 from seqgan.core.types import Scores
 from seqgan.objectives.base import shared_out
-from seqgan.objectives.config import DivergenceName, LabelsOf
 from seqgan.objectives.divergences import Divergence
+from seqgan.objectives.names import DivergenceName, LabelsOf
 
 
 class Auxiliary:

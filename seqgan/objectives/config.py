@@ -9,17 +9,11 @@ from seqgan.core.extensions import ByName
 from seqgan.core.numbers import Repeats
 from seqgan.core.parts import Need, Needs, ObjectivePart, PenaltyPart, Words
 from seqgan.core.schedule import Schedule, constant
+from seqgan.objectives.names import DivergenceName, FDivergenceName, LabelsOf, RewardName
 
 if TYPE_CHECKING:
     from seqgan.objectives.base import Objective
     from seqgan.objectives.penalties import Penalty
-
-DivergenceName = Literal[
-    "minimax", "non_saturating", "lsgan", "hinge", "wgan", "rsgan", "cooperative"
-]
-FDivergenceName = Literal["kl", "reverse_kl", "pearson", "hellinger", "js", "gan"]
-LabelsOf = Literal["both", "real", "generated"]
-RewardName = Literal["objective", "prob", "log_prob", "logit", "centred", "ratio"]
 
 
 class ObjectiveConfig(ObjectivePart):

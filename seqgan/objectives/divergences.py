@@ -34,7 +34,7 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Scores
 from seqgan.objectives.base import shared_out
-from seqgan.objectives.config import DivergenceName, RewardName
+from seqgan.objectives.names import DivergenceName, RewardName
 
 Pointwise = Callable[[Tensor], Tensor]
 

@@ -44,7 +44,7 @@ from torch import Tensor
 from seqgan.core.masks import masked_mean
 from seqgan.core.types import Scores
 from seqgan.objectives.base import shared_out
-from seqgan.objectives.config import FDivergenceName
+from seqgan.objectives.names import FDivergenceName
 
 Pointwise = Callable[[Tensor], Tensor]
 LOG_2 = log(2)

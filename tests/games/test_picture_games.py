@@ -25,7 +25,7 @@ from seqgan.games.autoencode import kl_to_standard_normal
 from seqgan.games.mismatched import wrong_labels
 from seqgan.games.pool import Pool
 from seqgan.games.regression import fixed_codes
-from seqgan.objectives.config import DivergenceName
+from seqgan.objectives.names import DivergenceName
 
 pytestmark = pytest.mark.usefixtures("drawn_once")
 

@@ -7,8 +7,8 @@ import torch
 from playing import play_quickly
 
 from seqgan.experiment import load_experiment
+from seqgan.lectures import REPOSITORY
 from seqgan.lectures.growing import _stage_at, _straight, change_by_growth, longest_step
-from seqgan.lectures.listing import REPOSITORY
 
 CONFIG = REPOSITORY / "configs/lectures/35_growing.yaml"
 
