@@ -19,6 +19,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,26 @@ def test_every_room_has_a_layer() -> None:
 @pytest.mark.parametrize(("module", "path"), modules(), ids=[name for name, _ in modules()])
 def test_a_module_imports_from_lower_layers_only(module: str, path: Path) -> None:
     assert complaints(module, ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def without_circles(sources: dict[str, str]) -> None:
+    """Raises `CycleError` where modules import each other in a circle, types and wiring aside."""
+    trees = {module: without_builds(ast.parse(source))[0] for module, source in sources.items()}
+    reads = {
+        module: {name.removeprefix("seqgan.") for name in imports(tree)}
+        for module, tree in trees.items()
+    }
+    TopologicalSorter(reads).prepare()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    without_circles({module: path.read_text(encoding="utf-8") for module, path in modules()})
+
+
+def test_a_circle_is_seen() -> None:
+    lazily = "def f():\n    from seqgan.core.b import x"
+    with pytest.raises(CycleError):
+        without_circles({"core.a": lazily, "core.b": "from seqgan.core.a import y"})
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("__init__.py")), ids=str)
