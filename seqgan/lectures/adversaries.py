@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.quick import FEW_POINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from seqgan.training.game import Game
 
 RING = "lectures/01_ring.yaml"
-FEW_POINTS = ("data.valid=64", "data.test=64")
 
 
 def visit(game: "Game", phase: str) -> None:

@@ -4,7 +4,8 @@ import time
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, FEWER_POINTS, pictures_of
+from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.quick import FEW_PICTURES, FEW_POINTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,15 +31,6 @@ TIMED = 200
 """Samples, of which the fastest counts: other work on the same cores can only slow one down."""
 
 
-def near_centres(run: "SavedRun") -> float:
-    """Share of the run's points near a centre, as its evaluation has found it."""
-    from seqgan.core.saved_files import read_json_object
-
-    rows = read_json_object(run.folder / "evaluation.json", "play it again")["rows"]
-    (share,) = (row["metrics"]["high_quality"] for row in rows if row["selected"])
-    return float(share)
-
-
 def milliseconds_for_one(run: "SavedRun") -> float:
     """What it takes to draw a sample by itself, the least of many."""
     from seqgan.core.rng import isolated
@@ -55,11 +47,11 @@ def milliseconds_for_one(run: "SavedRun") -> float:
 
 def _players(stage: "Stage") -> list[Finding]:
     from seqgan.data.points_config import PointsDataConfig
+    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import PALETTE, panels, save_png
 
     runs = {
-        name: stage.train(*asked, name=name.replace(" ", "-"), quick=FEWER_POINTS)
-        for name, asked in PLAYERS.items()
+        name: stage.train(*asked, name=name, quick=FEW_POINTS) for name, asked in PLAYERS.items()
     }
     data = runs["both"].experiment.data
     assert isinstance(data, PointsDataConfig), "points"
@@ -68,7 +60,7 @@ def _players(stage: "Stage") -> list[Finding]:
     figure, axes = panels(4, titles=["the data", *runs], width=2.2, height=2.3)
     axes[0].scatter(real_N2[:, 0], real_N2[:, 1], s=1, color="0.4")
     for panel, colour, (name, run) in zip(axes[1:], PALETTE, runs.items(), strict=False):
-        good[name] = near_centres(run)
+        good[name] = measured(run)["high_quality"]
         x_N2 = run.sample_arrays(SHOWN).cpu().numpy()
         panel.scatter(x_N2[:, 0], x_N2[:, 1], s=1, color=colour)
         panel.set_xlabel(f"near a centre: {100 * good[name]:.0f} %", fontsize=8)
@@ -158,9 +150,9 @@ def _negatives(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     runs = {
-        "real only": stage.train(NEGATIVES, _ONE_PHASE % "real", name="real", quick=FEWER),
-        "noise": stage.train(NEGATIVES, _ONE_PHASE % "critic", name="noise", quick=FEWER),
-        "its own": stage.train(NEGATIVES, name="mined", quick=FEWER),
+        "real only": stage.train(NEGATIVES, _ONE_PHASE % "real", name="real", quick=FEW_PICTURES),
+        "noise": stage.train(NEGATIVES, _ONE_PHASE % "critic", name="noise", quick=FEW_PICTURES),
+        "its own": stage.train(NEGATIVES, name="mined", quick=FEW_PICTURES),
     }
     real = to_unit(pictures_of(runs["noise"]).test.x_NCHW)
     fakes = corrupted(real)

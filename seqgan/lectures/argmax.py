@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, FEWER_POINTS
+from seqgan.lectures.quick import FEW_PICTURES, FEW_POINTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,9 +83,9 @@ def sentences_found(run: "SavedRun") -> "tuple[float, float, bool]":
 def _argmax(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures, without_axes
 
-    points = stage.train(POINTS, name="points", quick=FEWER_POINTS)
+    points = stage.train(POINTS, name="points", quick=FEW_POINTS)
     sentences = stage.train(SENTENCES, name="sentences")
-    digits = stage.train(DIGITS, name="digits", quick=FEWER)
+    digits = stage.train(DIGITS, name="digits", quick=FEW_PICTURES)
     found, true_R = searched_at(points), true_cells(points)
     distances = {number: total_variation(prob_R, true_R) for number, prob_R in found.items()}
     of_sentences, of_chains, best = sentences_found(sentences)

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, pictures_of
+from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,8 +34,8 @@ def _random_codes(stage: "Stage") -> list[Finding]:
     from seqgan.games.regression import fixed_codes
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
-    random = stage.train(RANDOM_CODES, name="random", quick=FEWER)
-    encoder = stage.train(AUTOENCODER, name="encoder", quick=FEWER)
+    random = stage.train(RANDOM_CODES, name="random", quick=FEW_PICTURES)
+    encoder = stage.train(AUTOENCODER, name="encoder", quick=FEW_PICTURES)
     digits = pictures_of(random)
     train, test = (to_unit(part.x_NCHW) for part in (digits.train, digits.test))
     seed, generator = random.experiment.seed, random.generator
@@ -109,7 +110,7 @@ def _autoencoder(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     runs = {
-        k: stage.train(AUTOENCODER, f"generator.latent={k}", name=f"code{k}", quick=FEWER)
+        k: stage.train(AUTOENCODER, f"generator.latent={k}", name=f"code{k}", quick=FEW_PICTURES)
         for k in SIZES
     }
     digits = pictures_of(runs[SIZES[0]])
@@ -207,7 +208,7 @@ def _noise(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png
 
     runs = {
-        name: stage.train(AUTOENCODER, *changes, name=name.replace(" ", "-"), quick=FEWER)
+        name: stage.train(AUTOENCODER, *changes, name=name, quick=FEW_PICTURES)
         for name, changes in NOISES.items()
     }
     test = to_unit(pictures_of(runs["plain"]).test.x_NCHW)
@@ -281,8 +282,8 @@ def _between(stage: "Stage") -> list[Finding]:
 
     more = ("data.source.extractor=3000",)
     runs = {
-        "autoencoder": stage.train(AUTOENCODER, *more, name="plain", quick=FEWER),
-        "VAE": stage.train(AUTOENCODER, *more, *VARIATIONAL, name="vae", quick=FEWER),
+        "autoencoder": stage.train(AUTOENCODER, *more, name="plain", quick=FEW_PICTURES),
+        "VAE": stage.train(AUTOENCODER, *more, *VARIATIONAL, name="vae", quick=FEW_PICTURES),
     }
     digits = pictures_of(runs["VAE"])
     config = runs["VAE"].experiment.evaluation.feature_extractor.model_copy(

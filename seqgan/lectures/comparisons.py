@@ -4,7 +4,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.modes import FEW_PICTURES, FEW_POINTS, measured
+from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.quick import FEW_PICTURES, FEW_POINTS
 
 if TYPE_CHECKING:
     from seqgan.lectures.stage import Stage
@@ -33,17 +34,15 @@ VAE_OF_DIGITS = (
 def sharpness(run: "SavedRun", samples: int) -> float:
     """The variance of the Laplacian of a run's samples, as a share of that of real pictures."""
     from seqgan.core.pictures import to_unit
-    from seqgan.data.picture_config import PictureDataConfig
     from seqgan.metrics.sharpness import laplacian_variance
 
-    data = run.experiment.data
-    assert isinstance(data, PictureDataConfig), "a run on pictures"
-    real_NCHW = to_unit(data.build_pictures().test.x_NCHW)
+    real_NCHW = to_unit(pictures_of(run).test.x_NCHW)
     return laplacian_variance(run.sample_arrays(samples)) / laplacian_variance(real_NCHW)
 
 
 def _smears(stage: "Stage") -> list[Finding]:
     from seqgan.data.points import Mixture
+    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     points = {
@@ -134,6 +133,8 @@ _SHORT_VAE = "schedule=[{repeat: 1200, phases: {reconstruct: 1}}]"
 
 def fids(stage: "Stage", method: str, rates: tuple[str, ...]) -> list[float]:
     """The FID of a method at each learning rate of both players."""
+    from seqgan.lectures.stage import measured
+
     found = []
     for rate in rates:
         players = [f"players.generator.lr={rate}", f"players.critic.lr={rate}"]

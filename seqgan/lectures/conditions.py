@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, pictures_of
+from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.quick import FEW_PICTURES, few_pictures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,16 +16,8 @@ if TYPE_CHECKING:
 CAPTIONS = "lectures/31_captions.yaml"
 PIX2PIX = "lectures/32_pix2pix.yaml"
 COLOURS = "lectures/37_colourisation.yaml"
-FEWER_PAIRS = tuple(field.replace("data", "data.b", 1) for field in FEWER)
+FEW_PAIRS = few_pictures("data.b")
 SHOWN = 7
-
-
-def measured(run: "SavedRun", name: str) -> float:
-    """A metric of the finished run."""
-    from seqgan.core.saved_files import read_json_object
-
-    evaluation = read_json_object(run.folder / "evaluation.json", "train the run again")
-    return float(evaluation["rows"][0]["metrics"][name])
 
 
 # ── 31: caption to picture ────────────────────────────────────────────────────────────────────
@@ -54,16 +47,17 @@ def right_caption_wins(run: "SavedRun") -> float:
 
 
 def _captions(stage: "Stage") -> list[Finding]:
+    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
-    small = (*FEWER, "data.size=16")
+    small = (*FEW_PICTURES, "data.size=16")
     told = stage.train(CAPTIONS, name="mismatched", quick=small)
     alone = stage.train(CAPTIONS, "game.mismatched=0", name="matched", quick=small)
     figure, axes = panels(2, 2, titles=PROMPTS, width=2.7, height=0.75)
     for panel, prompt in zip(axes, PROMPTS, strict=True):
         show_pictures(panel, told.sample_arrays(SHOWN, prompt=prompt).cpu(), columns=SHOWN)
     save_png(figure, stage.picture("captions"))
-    match = {name: measured(run, "caption_match") for name, run in (("t", told), ("a", alone))}
+    match = {name: measured(run)["caption_match"] for name, run in (("t", told), ("a", alone))}
     wins = {name: right_caption_wins(run) for name, run in (("t", told), ("a", alone))}
     return [
         Finding(
@@ -133,15 +127,14 @@ def translated(run: "SavedRun", source: "Pictures") -> "Tensor":
 
 def _pix2pix(stage: "Stage") -> list[Finding]:
     from seqgan.core.pictures import to_unit
+    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
     alone = "schedule=[{repeat: 500, phases: {generator: 1}}]"  # no critic is needed
     runs = {
-        "L1": stage.train(
-            PIX2PIX, alone, "game.adversarial_weight=0", name="l1", quick=FEWER_PAIRS
-        ),
-        "GAN": stage.train(PIX2PIX, "game.distance_weight=0", name="gan", quick=FEWER_PAIRS),
-        "GAN + L1": stage.train(PIX2PIX, name="both", quick=FEWER_PAIRS),
+        "L1": stage.train(PIX2PIX, alone, "game.adversarial_weight=0", name="l1", quick=FEW_PAIRS),
+        "GAN": stage.train(PIX2PIX, "game.distance_weight=0", name="gan", quick=FEW_PAIRS),
+        "GAN + L1": stage.train(PIX2PIX, name="both", quick=FEW_PAIRS),
     }
     source, target = pairs_of(runs["L1"])
     made = {name: translated(run, source) for name, run in runs.items()}
@@ -154,8 +147,8 @@ def _pix2pix(stage: "Stage") -> list[Finding]:
     for panel, x_NCHW in zip(axes, rows.values(), strict=True):
         show_pictures(panel, x_NCHW, columns=SHOWN)
     save_png(figure, stage.picture("pix2pix"))
-    sharp = {name: measured(run, "sharpness_a2b") for name, run in runs.items()}
-    far = {name: measured(run, "l1_a2b") for name, run in runs.items()}
+    sharp = {name: measured(run)["sharpness_a2b"] for name, run in runs.items()}
+    far = {name: measured(run)["l1_a2b"] for name, run in runs.items()}
     return [
         Finding(
             Said("sharpness beside the true digits, L1 alone", "與正確數字的清晰度之比：只用 L1"),
@@ -211,7 +204,7 @@ def _colours(stage: "Stage") -> list[Finding]:
     from seqgan.core.pictures import to_unit
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
-    run = stage.train(COLOURS, name="colours", quick=FEWER_PAIRS)
+    run = stage.train(COLOURS, name="colours", quick=FEW_PAIRS)
     grey, true = pairs_of(run)
     x, y = to_unit(grey.test.x_NCHW), to_unit(true.test.x_NCHW)
     made = run.transform_pictures(x).cpu()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER
+from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,8 +41,8 @@ def _futures(stage: "Stage") -> list[Finding]:
     )
 
     config, rows = "lectures/02_corner.yaml", 1000
-    regression = stage.train(config, *REGRESSION, name="regression", quick=FEWER)
-    gan = stage.train(config, name="gan", quick=FEWER)
+    regression = stage.train(config, *REGRESSION, name="regression", quick=FEW_PICTURES)
+    gan = stage.train(config, name="gan", quick=FEW_PICTURES)
     mean, drawn = (next_frames(run, CORNER, rows) for run in (regression, gan))
     size = mean.shape[-1]
     places_N, real = draw_next_frames(200, size, seed=1)

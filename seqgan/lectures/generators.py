@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.quick import FEW_POINTS
 
 if TYPE_CHECKING:
     from seqgan.lectures.stage import Stage
@@ -10,7 +11,6 @@ if TYPE_CHECKING:
 # ── 1: a network as generator ─────────────────────────────────────────────────────────────────
 
 
-_FEW_POINTS = ("data.valid=64", "data.test=64")
 _NOISES = {"normal": "常態分布", "uniform": "均勻分布"}
 
 
@@ -26,7 +26,7 @@ def _noise(stage: "Stage") -> list[Finding]:
     findings = []
     for column, noise in enumerate(_NOISES):
         asked = f"generator.noise={noise}"
-        run = stage.train("lectures/01_ring.yaml", asked, name=noise, quick=_FEW_POINTS)
+        run = stage.train("lectures/01_ring.yaml", asked, name=noise, quick=FEW_POINTS)
         with torch.no_grad():
             z_N2 = run.generator.draw(2_000)
             x_N2, again_N2 = run.generator(z_N2), run.generator(z_N2)

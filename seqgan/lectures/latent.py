@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, data_of
+from seqgan.lectures.pictures import data_of
+from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +82,7 @@ def probe_faces(z_NL: "Tensor", has_N: "Tensor") -> "LinearProbe | None":
 def _latent(stage: "Stage") -> list[Finding]:
     from seqgan.core.rng import isolated
 
-    run = stage.train("lectures/05_latent_faces.yaml", name="faces", quick=FEWER)
+    run = stage.train("lectures/05_latent_faces.yaml", name="faces", quick=FEW_PICTURES)
     faces = Faces(run)
     with isolated(0):
         z_NL = faces.generator.draw(200 if stage.quick else FACES)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,6 @@ def _memory(stage: "Stage") -> list[Finding]:
     import torch
 
     from seqgan.core.pictures import to_unit
-    from seqgan.lectures.modes import FEW_PICTURES
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     samples = 200 if stage.quick else 2_000

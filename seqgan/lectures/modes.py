@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.quick import FEW_PICTURES, FEW_POINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,29 +21,19 @@ CURES: dict[str, tuple[str, ...]] = {
     "minibatch std": ("critic.minibatch_std=true",),
 }
 """Overrides of both files."""
-FEW_POINTS = ("data.valid=64", "data.test=64")
-FEW_PICTURES = tuple(f"data.source.{split}=70" for split in ("train", "extractor", "valid", "test"))
-
-
-def measured(run: "SavedRun", row: int = 0) -> dict[str, float]:
-    """The metrics of a finished run by their names without the extractor's; row 1: real data."""
-    from seqgan.core.metric_names import base
-    from seqgan.core.saved_files import read_json_object
-
-    found = read_json_object(run.folder / "evaluation.json", "run the lecture again")
-    return {base(name): value for name, value in found["rows"][row]["metrics"].items()}
 
 
 def _collapse(stage: "Stage") -> list[Finding]:
     from seqgan.data.points import Mixture
+    from seqgan.lectures.stage import measured, measured_on_real
     from seqgan.reporting.panels import PALETTE, panels, save_png
 
     rings = {
-        name: stage.train(RING, *cure, name=f"ring-{_slug(name)}", quick=FEW_POINTS)
+        name: stage.train(RING, *cure, name=f"ring-{name}", quick=FEW_POINTS)
         for name, cure in CURES.items()
     }
     stacks = {
-        name: stage.train(STACKED, *cure, name=f"stacked-{_slug(name)}", quick=FEW_PICTURES)
+        name: stage.train(STACKED, *cure, name=f"stacked-{name}", quick=FEW_PICTURES)
         for name, cure in CURES.items()
     }
     modes = {name: measured(run) for name, run in rings.items()}
@@ -59,7 +50,7 @@ def _collapse(stage: "Stage") -> list[Finding]:
         _show_samples(panel, run)
         panel.set_title(f"{name}: {digits[name]['modes']:.0f} of 1,000 modes", fontsize=10)
     save_png(figure, stage.picture("collapse"))
-    real = measured(stacks["R1"], row=1)
+    real = measured_on_real(stacks["R1"])
     return [
         Finding(
             Said("ring, no cure: modes of 8", "環，不加對策：8 個 mode 涵蓋了幾個"),
@@ -104,10 +95,6 @@ def _collapse(stage: "Stage") -> list[Finding]:
             at_least=0.1,
         ),
     ]
-
-
-def _slug(name: str) -> str:
-    return name.replace(" ", "-").lower()
 
 
 def _show_samples(panel: "Axes", run: "SavedRun", rows: int = 25, columns: int = 5) -> None:

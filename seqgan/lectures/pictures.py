@@ -1,4 +1,4 @@
-"""What ideas on pictures share: the pictures of a run, and fewer of them for quick forms."""
+"""The pictures of a run, drawn again."""
 
 from typing import TYPE_CHECKING
 
@@ -6,12 +6,6 @@ if TYPE_CHECKING:
     from seqgan.data.picture_config import PictureDataConfig
     from seqgan.data.pictures import Pictures
     from seqgan.runs.saved import SavedRun
-
-FEWER = tuple(f"data.source.{split}=64" for split in ("train", "extractor", "valid", "test"))
-"""Overrides of a drawn source for the quick form of an idea."""
-
-FEWER_POINTS = ("data.valid=64", "data.test=64")
-"""The same for points."""
 
 
 def data_of(run: "SavedRun") -> "PictureDataConfig":

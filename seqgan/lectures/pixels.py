@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from seqgan.lectures.codes import AUTOENCODER, encoded, mean_error
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, pictures_of
+from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,10 +43,10 @@ def _pixels(stage: "Stage") -> list[Finding]:
     from seqgan.core.pictures import to_unit
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
-    critic = stage.train("lectures/15_pixels.yaml", name="gan", quick=FEWER).critic
+    critic = stage.train("lectures/15_pixels.yaml", name="gan", quick=FEW_PICTURES).critic
     deeper = {
         depth: stage.train(
-            AUTOENCODER, f"generator.layers={depth}", name=f"depth{depth}", quick=FEWER
+            AUTOENCODER, f"generator.layers={depth}", name=f"depth{depth}", quick=FEW_PICTURES
         )
         for depth in DEPTHS
     }

@@ -60,13 +60,14 @@ class Stage:
 
     def train(self, config: str, *overrides: str, name: str, quick: Sequence[str] = ()) -> SavedRun:
         """Train a file of configs/ with dotted overrides, as `seqgan train` does, in the folder
-        `name`. A finished training of the same configuration is opened instead, a stopped one
-        goes on. `quick` holds further overrides for the quick form, such as fewer pictures.
+        `name`, with hyphens for blanks. A finished training of the same configuration is opened
+        instead, a stopped one goes on. `quick` holds further overrides for the quick form, such as
+        fewer pictures.
 
         Raises `UserError` where the folder holds another run, and `Interrupted`.
         """
         experiment = self._load(config, list(overrides), quick)
-        folder = self.folder / name
+        folder = self.folder / name.replace(" ", "-")
         if (folder / "config.yaml").exists():
             if not holds_run_of(folder, experiment):
                 raise UserError(
@@ -118,7 +119,15 @@ class Stage:
 
 def measured(run: SavedRun) -> JsonObject:
     """What the run's final evaluation has measured, by names without what stands behind an @."""
-    row = read_run(run.folder).selected_row
+    return _metrics(read_run(run.folder).selected_row)
+
+
+def measured_on_real(run: SavedRun) -> JsonObject:
+    """The same of real data in the samples' place."""
+    return _metrics(read_run(run.folder).real_row)
+
+
+def _metrics(row: JsonObject | None) -> JsonObject:
     assert row is not None, "a stage returns evaluated runs"
     return {base(name): value for name, value in row["metrics"].items()}
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER_POINTS
+from seqgan.lectures.quick import FEW_POINTS
 
 if TYPE_CHECKING:
     from seqgan.lectures.stage import Stage
@@ -36,7 +36,7 @@ def _stalled(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import PALETTE, panels, save_png
 
     runs = {
-        name: stage.train(CONFIG, *overrides, name=name.replace(" ", "-"), quick=FEWER_POINTS)
+        name: stage.train(CONFIG, *overrides, name=name, quick=FEW_POINTS)
         for name, overrides in STOPS.items()
     }
     logs = {name: read_run_lines(run.folder / "metrics.jsonl") for name, run in runs.items()}

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.quick import few_pictures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -10,11 +11,7 @@ if TYPE_CHECKING:
     from seqgan.lectures.stage import Stage
 
 STYLE = "lectures/33_style.yaml"
-FEW = tuple(
-    f"data.{side}.source.{split}=30"
-    for side in "ab"
-    for split in ("train", "extractor", "valid", "test")
-)
+FEW_OF_BOTH = few_pictures("data.a", "data.b")
 _WHOLE = "generator={name: translator, width: 12, blocks: 1}"
 _NO_CYCLE = "game.cycle_weight=0"
 SHOWN = 8
@@ -44,9 +41,9 @@ def _style(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
     runs = {
-        "no cycle": stage.train(STYLE, _WHOLE, _NO_CYCLE, name="no_cycle", quick=FEW),
-        "cycle": stage.train(STYLE, _WHOLE, name="cycle", quick=FEW),
-        "neighbourhoods": stage.train(STYLE, name="neighbourhoods", quick=FEW),
+        "no cycle": stage.train(STYLE, _WHOLE, _NO_CYCLE, name="no_cycle", quick=FEW_OF_BOTH),
+        "cycle": stage.train(STYLE, _WHOLE, name="cycle", quick=FEW_OF_BOTH),
+        "neighbourhoods": stage.train(STYLE, name="neighbourhoods", quick=FEW_OF_BOTH),
     }
     data: Any = runs["cycle"].experiment.data
     a, b = (side.test for side in data.build_pictures())

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import FEWER, pictures_of
+from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +47,10 @@ def _zoo(stage: "Stage") -> list[Finding]:
     from seqgan.core.pictures import to_unit
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
-    runs = {name: stage.train(f"lectures/36_{name}.yaml", name=name, quick=FEWER) for name in NAMES}
+    runs = {
+        name: stage.train(f"lectures/36_{name}.yaml", name=name, quick=FEW_PICTURES)
+        for name in NAMES
+    }
     told = shown_codes(10, ROWS // 10)
     torch.manual_seed(0)
     drawn = {name: runs[name].generator.draw(ROWS) for name in ("acgan", "infogan")}
