@@ -37,6 +37,17 @@ def pyramid(space: ArraySpace) -> tuple[int, int]:
     return start, doublings
 
 
+def check_halvings(space: ArraySpace, halvings: int) -> None:
+    """Raises `UserError` for pictures that cannot be halved so often."""
+    _, height, width = space.shape
+    smallest = 2**halvings
+    if height % smallest or width % smallest:
+        raise UserError(
+            f"data: pictures are {height}×{width}, but generator.halvings={halvings}; set the size "
+            f"of all pictures to a multiple of {smallest}"
+        )
+
+
 def normalisation(kind: Norm, channels: int) -> nn.Module:
     """With a gain and an offset for each feature map. All but `batch` act sample by sample."""
     if kind == "batch":

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.layers import Norm, UpConv, needs_bias, normalisation
+from seqgan.models.image.layers import Norm, UpConv, check_halvings, needs_bias, normalisation
 
 
 class Translator(DirectGenerator):
@@ -53,14 +53,8 @@ class Translator(DirectGenerator):
         warp: bool = False,
     ) -> None:
         super().__init__()
-        channels, height, columns = space.shape
-        smallest = 2**halvings
-        if height % smallest or columns % smallest:
-            raise UserError(
-                f"data: pictures are {height}×{columns}, but generator.halvings={halvings}; "
-                f"set size in both sets to a multiple of {smallest}"
-            )
-        self.latent = 0
+        check_halvings(space, halvings)
+        self.latent, channels = 0, space.shape[0]
         self.coordinates, self.residual = coordinates, residual
         self.warp = Warp() if warp else nn.Identity()
         widths = [width * 2**power for power in range(halvings + 1)]

@@ -18,9 +18,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from seqgan.core.errors import UserError
 from seqgan.core.types import ArraySpace, DirectGenerator
-from seqgan.models.image.layers import Norm, UpConv, needs_bias, normalisation
+from seqgan.models.image.layers import Norm, UpConv, check_halvings, needs_bias, normalisation
 
 WIDEST = 8
 """Maps are at most so many times as many as at full size."""
@@ -39,14 +38,8 @@ class UNet(DirectGenerator):
         self, space: ArraySpace, width: int = 16, halvings: int = 3, norm: Norm = "instance"
     ) -> None:
         super().__init__()
-        channels, height, columns = space.shape
-        smallest = 2**halvings
-        if height % smallest or columns % smallest:
-            raise UserError(
-                f"data: pictures are {height}×{columns}, but generator.halvings={halvings}; "
-                f"set the pictures' size to a multiple of {smallest}"
-            )
-        self.latent = 0
+        check_halvings(space, halvings)
+        self.latent, channels = 0, space.shape[0]
         widths = [width * min(2**power, WIDEST) for power in range(halvings + 1)]
         self.enter = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2))
         self.down = nn.ModuleList(_down(a, b, norm) for a, b in pairwise(widths))
