@@ -20,7 +20,7 @@ from seqgan.core.progress import duration
 from seqgan.core.saved_files import read_json_object, replacing, write_json, write_text
 from seqgan.lectures import REPOSITORY
 from seqgan.lectures.command import finding_mark
-from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.idea import Finding, Idea, Said, missed
 from seqgan.lectures.listing import RESULTS, find_idea, ideas, recorded_results
 
 Language = Literal["en", "zh"]
@@ -50,15 +50,16 @@ _PHRASES: dict[Language, _Phrases] = {
         title="The lectures",
         opening=(
             "The ideas of H.-Y. Lee's lectures on GANs in the course's order, each with one "
-            "command. It trains on data\nmade in code, measures what the lecture says, and ends "
-            "with the name of its picture. `seqgan lecture` lists them all.\n\n"
+            "command. The lectures'\n*discriminator* is called *critic* here. A command trains on "
+            "data made in code, measures what the lecture says, and ends\nwith the name of its "
+            "picture. `seqgan lecture` lists them all.\n\n"
             "Times are of a machine with two cores, which sometimes had other work too. "
             "✓: as expected. ✗: not as expected. ·: measured, nothing is expected."
         ),
         other="[中文](lectures.zh.md)",
         contents="| | idea | time | as expected |",
         columns="| | measured | value | expected |",
-        missed="{missed} of {count} did not come out as expected.",
+        missed="{missed} of {count} are not as expected.",
         unrecorded="No result is recorded yet.",
     ),
     "zh": _Phrases(
@@ -66,6 +67,7 @@ _PHRASES: dict[Language, _Phrases] = {
         opening=(
             "李宏毅老師 GAN 課程的觀念，依課程順序排列，各用一個指令重現："
             "用程式產生的資料訓練，量測課程所說的現象，最後印出圖檔的名稱。"
+            "文中「生成器」即 Generator，「判別器」（也譯「鑑別器」）即 Discriminator。"
             "`seqgan lecture` 會列出全部。\n\n"
             "時間是在雙核心的機器上量得，有時還有其他程式在執行。"
             "✓：符合預期。✗：不符預期。·：只量測，沒有預期值。"
@@ -73,7 +75,7 @@ _PHRASES: dict[Language, _Phrases] = {
         other="[English](lectures.md)",
         contents="| | 觀念 | 時間 | 符合預期 |",
         columns="| | 量測項目 | 結果 | 預期 |",
-        missed="{count} 項之中有 {missed} 項不符預期。",
+        missed="{count} 項預期之中有 {missed} 項不符。",
         unrecorded="尚無紀錄。",
     ),
 }
@@ -94,8 +96,8 @@ def _contents_row(idea: Idea, result: JsonObject | None, language: Language) -> 
     title = f"[{_said(idea.title, language)}](#{_anchor(_heading(idea, language))})"
     if result is None:
         return f"| {idea.number} | {title} | | |"
-    expected = [finding for finding in _findings(result) if finding.expected]
-    held = f"{sum(finding.holds for finding in expected)} / {len(expected)}"
+    wrong, expected = missed(_findings(result))
+    held = f"{expected - wrong} / {expected}"
     return f"| {idea.number} | {title} | {_time(result, language)} | {held} |"
 
 
@@ -112,8 +114,9 @@ def _section(idea: Idea, result: JsonObject | None, language: Language) -> list[
     findings = _findings(result)
     lines += [phrases.columns, "|---|---|--:|---|"]
     lines += [_finding_row(finding, language) for finding in findings]
-    if missed := sum(not finding.holds for finding in findings):
-        lines += ["", phrases.missed.format(missed=missed, count=len(findings))]
+    wrong, expected = missed(findings)
+    if wrong:
+        lines += ["", phrases.missed.format(missed=wrong, count=expected)]
     return [*lines, "", f"![{_said(idea.title, language)}](lectures/{idea.number:02}.png)"]
 
 

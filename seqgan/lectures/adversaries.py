@@ -390,10 +390,10 @@ LOSSES = Idea(
     Said(
         "Where the critic is sure that a sample is generated, the minimax loss teaches the "
         "generator nothing, raising log D(G(z)) does, and in the end D is right half of the time. "
-        "One lecture note says to descend on log D(G(z)), which trains the generator to lose.",
+        "Descending on log D(G(z)), a sign that is easily mistaken, trains the generator to lose.",
         "當判別器確信樣本是生成的，minimax 損失幾乎不給生成器梯度，改成提高 log D(G(z)) 就有梯度，"
         "訓練到最後，判別器只答對一半。"
-        "有一份講義寫成對 log D(G(z)) 做梯度下降，那會讓生成器越學越輸。",
+        "若把正負號弄錯，對 log D(G(z)) 做梯度下降，生成器會越學越輸。",
     ),
     Said(
         "min_G E[log(1 − D(G(z)))]   against   max_G E[log D(G(z))]",

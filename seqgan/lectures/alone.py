@@ -92,7 +92,7 @@ def _players(stage: "Stage") -> list[Finding]:
             for name, value in cost.items()
         ),
         Finding(
-            Said("critic's search, times a generator", "判別器搜尋的時間是生成器的幾倍"),
+            Said("time of the critic's search / the generator's", "判別器搜尋的時間是生成器的幾倍"),
             cost["critic alone"] / cost["both"],
             at_least=2,
         ),

@@ -244,7 +244,7 @@ def _noise(stage: "Stage") -> list[Finding]:
     # Larger codes are one way to make noise of a given size matter less.
     spread = [float(encoded(runs[name], test).std()) for name in ("plain", "noise on the code")]
     what = Said(
-        "spread of the codes trained with noise over plain",
+        "standard deviation of the codes: trained with noise / without",
         "編碼的標準差：加雜訊訓練與一般訓練之比",
     )
     return [*found, Finding(what, spread[1] / spread[0])]
@@ -255,10 +255,10 @@ NOISE = Idea(
     Said("Noise makes codes robust", "加雜訊讓編碼更穩健"),
     Said(
         "Noise on the code while training forces the decoder to draw the same digit from all codes "
-        "around one; noise on the input forces the encoder to see through it. Either way the error "
-        "rises more slowly with the same noise in use.",
+        "around one; noise on the input forces the encoder to ignore it. Either way the error "
+        "rises more slowly with the same noise in use, partly because the codes spread wider.",
         "訓練時在編碼上加雜訊，解碼器就得從附近的編碼都畫出同一個數字；在輸入上加雜訊，"
-        "編碼器就得看穿它。兩種做法都讓誤差隨雜訊上升得比較慢。",
+        "編碼器就得學會忽略它。兩種做法都讓誤差隨雜訊上升得比較慢，部分是因為編碼散得更開。",
     ),
     Said(
         "min E‖x − G(E(x) + σ ε)‖²   and   min E‖x − G(E(x + σ ε))‖²,   ε ~ N(0, I)",
@@ -370,7 +370,7 @@ BETWEEN = Idea(
     Said(
         "Between the codes of two digits an autoencoder has never been told what to draw. A VAE "
         "draws from a cloud around each code and pulls the clouds towards N(0, I), so that what "
-        "lies between is more often a digit.",
+        "lies between is slightly more often a digit.",
         "在兩個數字的編碼之間，自動編碼器從沒學過該畫什麼。VAE 從每個編碼周圍的一團雲取樣，"
         "並把這些雲拉向 N(0, I)，所以解碼中間的點也比較常得到一個數字。",
     ),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seqgan.lectures.idea import Finding
+from seqgan.lectures.idea import Finding, missed
 from seqgan.lectures.listing import find_idea
 
 
@@ -13,15 +13,15 @@ def lecture_command(number: int, folder: Path | None) -> list[str]:
     from seqgan.lectures.stage import play
 
     played = play(idea, folder or Path("runs") / f"lecture-{number}")
-    missed = sum(not finding.holds for finding in played.findings)
+    wrong, expected = missed(played.findings)
     lines = [
         f"{number}. {idea.title.en}",
         idea.idea.en,
         f"    {idea.equation.en}",
         *finding_lines(played.findings),
     ]
-    if missed:
-        lines.append(f"{missed} of {len(played.findings)} findings did not come out as expected")
+    if wrong:
+        lines.append(f"{wrong} of {expected} are not as expected")
     return [*lines, str(played.pictures[0])]
 
 

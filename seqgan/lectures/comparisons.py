@@ -213,10 +213,10 @@ EQUAL = Idea(
     Said(
         "Given the best of their settings, GANs with different losses reach about the same FID, "
         "and the spread between settings of one of them is larger than that between losses. A VAE "
-        "depends less on its settings, and its best is worse than theirs.",
+        "depends hardly less on its settings, and its best is worse than theirs.",
         "只要各自調到最好的超參數，不同損失函數的 GAN 能達到的 FID 差不多，"
         "同一種 GAN 換超參數的差距反而比換損失函數更大。"
-        "VAE 對超參數比較不敏感，但最好的結果也比 GAN 差。",
+        "VAE 對超參數只是略不敏感，最好的結果也比 GAN 差。",
     ),
     Said(
         "FID(objective, setting): spread over settings against spread over objectives",

@@ -151,11 +151,19 @@ def _pix2pix(stage: "Stage") -> list[Finding]:
     far = {name: measured(run)["l1_a2b"] for name, run in runs.items()}
     return [
         Finding(
-            Said("sharpness beside the true digits, L1 alone", "與正確數字的清晰度之比：只用 L1"),
+            Said(
+                "sharpness relative to the true digits, L1 alone", "與正確數字的清晰度之比：只用 L1"
+            ),
             sharp["L1"],
             at_most=0.9,
         ),
-        Finding(Said("sharpness, GAN + L1", "與正確數字的清晰度之比：GAN + L1"), sharp["GAN + L1"]),
+        Finding(
+            Said(
+                "sharpness relative to the true digits, GAN + L1",
+                "與正確數字的清晰度之比：GAN + L1",
+            ),
+            sharp["GAN + L1"],
+        ),
         Finding(
             Said("how many times as sharp", "後者是前者的幾倍"),
             sharp["GAN + L1"] / sharp["L1"],
@@ -237,7 +245,7 @@ COLOURISATION = Idea(
         "Colouring, removing a mosaic or ageing a face are the same game with other pairs. What "
         "the lightness does not decide, such as red against blue hair, the generator has to make "
         "up.",
-        "上色、去馬賽克、讓臉變老，都是同一套對抗訓練，只是換了成對的資料。"
+        "上色、去馬賽克、讓臉變老，都是同一套 GAN 訓練，只是換了成對的資料。"
         "亮度無法決定的部分，例如頭髮是紅是藍，就得由生成器自己決定。",
     ),
     Said(

@@ -154,7 +154,7 @@ def _lines(stage: "Stage") -> list[Finding]:
     js, wasserstein = found["minimax"], found["WGAN-GP"]
     return [
         Finding(
-            Said("JS found, least of all θ ≠ 0", "量到的 JS：θ ≠ 0 時的最小值"),
+            Said("estimated JS, minimum over θ ≠ 0", "量到的 JS：θ ≠ 0 時的最小值"),
             min(fitted.value for theta, fitted in js.items() if theta),
             *(log(2) - 0.02, log(2) + 1e-6),
         ),
@@ -204,11 +204,13 @@ LINES = Idea(
     22,
     Said("JS divergence cannot see how far", "JS divergence 看不出有多遠"),
     Said(
-        "Pictures are low-dimensional sheets that hardly overlap, and then JS is log 2 however "
-        "near they are: the critic is always right, and the generator learns nothing. The "
-        "Wasserstein distance of two parallel lines is their distance, and its critic pulls with "
+        "Real and generated pictures lie on low-dimensional surfaces that hardly overlap, and then "
+        "JS is log 2 however near they are: the critic is always right, and the generator learns "
+        "nothing. The Wasserstein distance of two parallel lines is their distance, and its critic "
+        "pulls with "
         "constant force.",
-        "圖片是高維空間裡的低維曲面，幾乎不重疊，這時無論多近 JS 都是 log 2："
+        "真實與生成的圖片各自落在高維空間裡的低維曲面上，兩者幾乎不重疊，"
+        "這時無論多近 JS 都是 log 2："
         "判別器百分之百正確，生成器卻學不到東西。"
         "兩條平行線的 Wasserstein 距離就是它們的間距，對應的判別器會以固定的力道拉動生成器。",
     ),

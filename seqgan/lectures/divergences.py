@@ -126,10 +126,11 @@ VALUE = Idea(
     Said("What the best critic measures", "最佳判別器量到的是 JS divergence"),
     Said(
         "For a fixed generator the best critic is D* = p / (p + q), and its value is "
-        "−2 log 2 + 2 JS(p, q): minus the cross entropy of a classifier. Near distributions are "
-        "hard to tell apart and give a small value, distant ones are easy and give a large one.",
+        "−2 log 2 + 2 JS(p, q): minus twice the mean cross-entropy of a classifier. "
+        "Near distributions are hard to tell apart and give a small value, distant ones are easy "
+        "and give a large one.",
         "生成器固定時，最佳判別器是 D* = p / (p + q)，目標值恰為 −2 log 2 + 2 JS(p, q)，"
-        "也就是負的交叉熵。"
+        "也就是分類器平均交叉熵的兩倍取負號。"
         "兩個分布越接近越難分辨、值越小，離得越遠越好分辨、值越大。",
     ),
     Said.both("max_D E_p[log D(x)] + E_q[log(1 − D(x))] = −2 log 2 + 2 JS(p ‖ q)"),
@@ -268,10 +269,11 @@ FAMILY = Idea(
     21,
     Said("Other divergences: f-GAN", "其他的 divergence：f-GAN"),
     Said(
-        "Any convex f gives a divergence, and its conjugate f* a game whose critic finds it: KL, "
-        "reverse KL, Pearson, Hellinger, JS. Which one is minimised decides what a generator that "
-        "is too simple does: KL covers all that is real, reverse KL picks one mode.",
-        "任何凸函數 f 都對應一種 divergence，用它的共軛函數 f* 就能寫成判別器可以量測的目標函數："
+        "Any convex f with f(1) = 0 gives a divergence, and its conjugate f* a game whose critic "
+        "finds it: KL, reverse KL, Pearson, Hellinger, JS. Which one is minimised decides what a "
+        "generator that is too simple does: KL covers all that is real, reverse KL picks one mode.",
+        "任何 f(1) = 0 的凸函數 f 都對應一種 divergence，"
+        "用它的共軛函數 f* 就能寫成判別器可以量測的目標函數："
         "KL、reverse KL、Pearson、Hellinger、JS。"
         "選哪一種決定能力不足的生成器怎麼取捨：KL 會覆蓋所有真實資料，"
         "reverse KL 則只抓住一個 mode。",

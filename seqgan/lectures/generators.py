@@ -61,7 +61,7 @@ def _noise(stage: "Stage") -> list[Finding]:
                 at_least=8,
             ),
             Finding(
-                Said(f"{noise}: good samples", f"{zh}：好樣本的比例"),
+                Said(f"{noise}: samples within 3σ of a mode", f"{zh}：落在某個 mode 3σ 內的樣本"),
                 metrics["high_quality"],
                 at_least=0.7,
             ),
@@ -90,8 +90,8 @@ NOISE = Idea(
 FACES = "lectures/04_faces.yaml"
 _FEW_FACES = tuple(f"data.source.{split}=24" for split in ("train", "extractor", "valid", "test"))
 _CRITICS = {
-    "convolutions": ("卷積判別器", "{name: dcgan, width: 16}"),
-    "perceptron": ("全連接判別器", "{name: mlp, hidden: 128}"),
+    "convolutional critic": ("卷積判別器", "{name: dcgan, width: 16}"),
+    "MLP critic": ("全連接判別器", "{name: mlp, hidden: 128}"),
 }
 """What an architecture is called in Chinese, and its configuration."""
 
@@ -103,7 +103,7 @@ def _faces(stage: "Stage") -> list[Finding]:
     from seqgan.reporting.panels import panels, save_png, show_pictures
     from seqgan.reporting.runs import read_run
 
-    figure, axes = panels(3, titles=("real", *(f"critic: {name}" for name in _CRITICS)))
+    figure, axes = panels(3, titles=("real", *_CRITICS))
     findings = []
     for panel, (name, (zh, critic)) in zip(axes[1:], _CRITICS.items(), strict=True):
         asked = (f"critic={critic}", "schedule.0.repeat=600")
@@ -143,9 +143,10 @@ FACES_IDEA = Idea(
     Said(
         "The generator makes a face of a vector of noise, and the critic reads a picture and "
         "gives one number: large for real ones, small for generated ones. Any network will do for "
-        "either; convolutions only learn faster than a perceptron.",
-        "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真實圖片的大，生成圖片的小。"
-        "兩者用什麼架構都可以，卷積網路只是比全連接網路學得快。",
+        "either; after as many updates a convolutional critic has brought the FID lower than a "
+        "multilayer perceptron (MLP).",
+        "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真實圖片的分數高，生成圖片的分數低。"
+        "兩者用什麼架構都可以，只是更新次數相同時，卷積判別器的 FID 比全連接的低。",
     ),
     Said("G: z ∈ ℝ⁶⁴ → picture,   D: picture → ℝ", "G: z ∈ ℝ⁶⁴ → 圖片，   D: 圖片 → ℝ"),
     _faces,
@@ -200,11 +201,12 @@ def _milestones(stage: "Stage") -> list[Finding]:
     }
     return [
         Finding(
-            Said("faces with two eyes at the end", "訓練結束時，有兩隻眼睛的臉"), parts["eyes"][-1]
+            Said("faces with two eyes at the end", "訓練結束時，有兩隻眼睛的臉的比例"),
+            parts["eyes"][-1],
         ),
-        Finding(Said("with a mouth", "有嘴巴的臉"), parts["mouth"][-1]),
+        Finding(Said("with a mouth", "有嘴巴的臉的比例"), parts["mouth"][-1]),
         Finding(
-            Said("with eyes whose colour can be read", "看得出眼睛顏色的臉"),
+            Said("with eyes whose colour can be read", "看得出眼睛顏色的臉的比例"),
             parts["eye colour"][-1],
         ),
         Finding(

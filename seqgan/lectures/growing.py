@@ -131,7 +131,7 @@ def _growing(stage: "Stage") -> list[Finding]:
         *(
             Finding(
                 Said(
-                    f"longest of 20 steps of a walk by {name}",
+                    f"longest of 20 steps of a walk by {name}, share of the walk",
                     f"用 {name} 內插 20 步，最長一步占全程的比例",
                 ),
                 longest_step(x),

@@ -1,7 +1,7 @@
 """An idea of the lectures: its text in both languages, and how it is played and measured."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,12 @@ class Finding:
         if shown(low) == shown(high):
             return Said.both(shown(low))
         return Said(f"{shown(low)} to {shown(high)}", f"{shown(low)} 到 {shown(high)}")
+
+
+def missed(findings: Iterable[Finding]) -> tuple[int, int]:
+    """How many findings are not where they should be, and of how many something is expected."""
+    expected = [finding for finding in findings if finding.expected]
+    return sum(not finding.holds for finding in expected), len(expected)
 
 
 @dataclass(frozen=True)

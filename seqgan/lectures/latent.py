@@ -147,7 +147,7 @@ def _draw(
 
 LATENT = Idea(
     5,
-    Said("What the latent vector means", "潛在向量的每個維度代表什麼"),
+    Said("What the latent vector means", "潛在向量代表什麼"),
     Said(
         "The numbers that a generator starts from become characteristics of the face: a linear "
         "fit finds the direction of long hair or of an open mouth. Moving the vector along it "

@@ -53,15 +53,21 @@ def _collapse(stage: "Stage") -> list[Finding]:
     real = measured_on_real(stacks["R1"])
     return [
         Finding(
-            Said("ring, no cure: modes of 8", "環，不加對策：8 個 mode 涵蓋了幾個"),
+            Said("ring, no cure: modes of 8", "環形資料，不加對策：8 個 mode 涵蓋了幾個"),
             modes["no cure"]["modes"],
             at_most=4,
         ),
         Finding(
-            Said("ring, R1: modes of 8", "環，R1：8 個 mode 涵蓋了幾個"), modes["R1"]["modes"], 8, 8
+            Said("ring, R1: modes of 8", "環形資料，R1：8 個 mode 涵蓋了幾個"),
+            modes["R1"]["modes"],
+            at_least=8,
+            at_most=8,
         ),
         Finding(
-            Said("ring, minibatch std: modes of 8", "環，minibatch std：8 個 mode 涵蓋了幾個"),
+            Said(
+                "ring, minibatch std: modes of 8",
+                "環形資料，minibatch std：8 個 mode 涵蓋了幾個",
+            ),
             modes["minibatch std"]["modes"],
             at_least=8,
             at_most=8,
@@ -119,7 +125,7 @@ COLLAPSE = Idea(
     ),
     Said(
         "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",
-        "模態數 = |{k：有 G(z) 屬於 k}|，   KL(各模態的比例 ‖ 均勻分布)",
+        "mode 數 = |{k：有 G(z) 屬於 k}|，   KL(各 mode 的比例 ‖ 均勻分布)",
     ),
     _collapse,
 )

@@ -90,7 +90,7 @@ def _inception(stage: "Stage") -> list[Finding]:
             at_most=1 + 1e-6,
         ),
         Finding(
-            Said("ten classes, always sure", "十個類別、次次確定：Inception score"),
+            Said("ten classes, always sure", "十個類別、每次都確定：Inception score"),
             sure,
             at_least=9.99,
             at_most=10.01,
@@ -134,7 +134,7 @@ INCEPTION = Idea(
     Said(
         "A classifier should be sure about every sample and its answers should be spread over all "
         "classes: the score is 1 at worst and the number of classes at best. It does not look at "
-        "real data: one picture of each class, over and over, gets the best score, and only "
+        "real data: one picture of each class, over and over, gets nearly the best score, and only "
         "coverage tells.",
         "讓分類器看生成的樣本：每一張都要很確定，整體又要平均分布在各類別，"
         "分數最差是 1、最好是類別數。"
@@ -225,7 +225,10 @@ def _frechet(stage: "Stage") -> list[Finding]:
             at_most=25.001,
         ),
         Finding(
-            Said("three heaps with a Gaussian's moments: FID", "平均與共變異數同高斯的三堆點：FID"),
+            Said(
+                "three heaps with a Gaussian's moments: FID",
+                "平均值與共變異數和高斯相同的三堆點：FID",
+            ),
             deceived,
             at_most=1e-3,
         ),

@@ -139,7 +139,7 @@ def _tokens(stage: "Stage") -> list[Finding]:
         ),
         *(
             Finding(
-                Said(f"{label}: mean is off, in standard errors", f"{zh}：平均偏離幾個標準誤"),
+                Said(f"{label}: bias of the mean, in standard errors", f"{zh}：平均偏離幾個標準誤"),
                 away[label],
                 at_most=1.5,
             )
@@ -149,7 +149,10 @@ def _tokens(stage: "Stage") -> list[Finding]:
             }.items()
         ),
         Finding(
-            Said("soft Gumbel: mean is off, in standard errors", "soft Gumbel：平均偏離幾個標準誤"),
+            Said(
+                "soft Gumbel: bias of the mean, in standard errors",
+                "soft Gumbel：平均偏離幾個標準誤",
+            ),
             away["soft Gumbel, τ = 1"],
             at_least=3,
         ),
@@ -164,7 +167,7 @@ TOKENS = Idea(
         "computed, and every gradient is None. REINFORCE estimates it from rewards: without bias, "
         "as listing all sentences shows, but noisily.",
         "判別器的梯度可以穿過像素傳到生成器，但詞是選出來的而不是算出來的，因此梯度全是 None。"
-        "REINFORCE 由獎勵估計梯度：列舉所有句子可驗證它沒有偏差，只是雜訊很大。",
+        "REINFORCE 由獎勵估計梯度：列舉所有句子可驗證它是不偏的，只是雜訊很大。",
     ),
     Said.both("∇ E[D(x)] = E[D(x) ∇ log p(x)]"),
     _tokens,
@@ -213,7 +216,9 @@ def _cipher(stage: "Stage") -> list[Finding]:
             at_least=0.95,
         ),
         Finding(
-            Said("without a critic", "沒有判別器時"), measured(deaf)["accuracy_b2a"], at_most=0.3
+            Said("without a critic", "解對的字母比例：沒有判別器"),
+            measured(deaf)["accuracy_b2a"],
+            at_most=0.3,
         ),
     ]
 
@@ -224,8 +229,9 @@ CIPHER = Idea(
     Said(
         "The game that turns pictures of one kind into another also translates text without pairs, "
         "once the critic's score passes through tokens by an estimator. Here it deciphers a secret "
-        "alphabet from unrelated sentences; configs/summarize and configs/translate do more.",
-        "把一類圖片轉成另一類的那套對抗訓練，只要用梯度的估計法讓判別器的分數穿過離散的詞，"
+        "alphabet from unrelated sentences; configs/summarize and configs/translate do summaries "
+        "and translation.",
+        "把一類圖片轉成另一類的那套 GAN 訓練，只要用梯度的估計法讓判別器的分數穿過離散的詞，"
         "也能在沒有成對資料下翻譯文字。這裡它只看不相關的句子就解開一套密碼；"
         "configs/summarize 與 configs/translate 則做摘要與翻譯。",
     ),

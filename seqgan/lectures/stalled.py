@@ -105,8 +105,8 @@ STALLED = Idea(
         "這兩種情況，訓練紀錄都會發出警報。",
     ),
     Said(
-        "G ← G + η ∇_G V(D, G),   D ← D + η ∇_D V(D, G):   both, or neither",
-        "G ← G + η ∇_G V(D, G)，   D ← D + η ∇_D V(D, G)：   兩者都動，否則都停",
+        "G ← G − η ∇_G V(D, G),   D ← D + η ∇_D V(D, G):   both, or neither",
+        "G ← G − η ∇_G V(D, G)，   D ← D + η ∇_D V(D, G)：   兩者都動，否則都停",
     ),
     _stalled,
 )

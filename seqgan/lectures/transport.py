@@ -109,7 +109,10 @@ def _earth(stage: "Stage") -> list[Finding]:
     )
     return [
         Finding(
-            Said("hills: programme less sum of |cumulated|", "土堆：線性規劃與 |累積差| 總和之差"),
+            Said(
+                "hills on a line: linear programme − Σ |F_P − F_Q|",
+                "土堆：線性規劃與 |累積差| 總和之差",
+            ),
             abs(distance - cumulated),
             at_most=1e-6,
         ),

@@ -109,9 +109,9 @@ STYLE_IDEA = Idea(
     Said("Unpaired styles: CycleGAN", "不成對的風格轉換：CycleGAN"),
     Said(
         "A critic of the target's style alone lets the generator ignore what it was given, and "
-        "the way back, which has to recover it, does not. But a cycle guarantees no meaning: what "
-        "comes back may have been hidden in another digit, unless the translator sees "
-        "neighbourhoods only and cannot change the shape.",
+        "the way back, which has to recover the input, forbids that. But a cycle guarantees no "
+        "meaning: what comes back may have been hidden in another digit, unless the translator "
+        "sees neighbourhoods only and cannot change the shape.",
         "若只有判別目標風格的判別器，生成器可以不理會輸入；要求能轉換回來的 cycle 則不允許這樣。"
         "但 cycle 不保證意義不變：資訊可能藏在另一個數字裡再轉換回來，"
         "除非轉換器只看得到鄰近像素、改不了形狀。",

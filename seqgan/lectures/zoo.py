@@ -107,7 +107,7 @@ def _zoo(stage: "Stage") -> list[Finding]:
         ),
         Finding(Said("EBGAN: energy of noise", "EBGAN：雜訊的能量"), energy["noise"]),
         Finding(
-            Said("α-GAN: error of a digit decoded again", "α-GAN：數字重建的誤差"),
+            Said("α-GAN: reconstruction error", "α-GAN：數字重建的誤差"),
             error,
             at_most=0.7 * blank,
         ),
@@ -130,9 +130,9 @@ ZOO = Idea(
     36,
     Said("The zoo of GANs", "GAN 動物園"),
     Said(
-        "Each of the many GANs changes one thing: AC-GAN's critic says the class, InfoGAN's says a "
-        "code that is not in the data, EBGAN's is an autoencoder, and α-GAN adds an encoder to the "
-        "generator. The game of two players stays the same.",
+        "Each of the many GANs changes one thing: AC-GAN's critic predicts the class, InfoGAN's "
+        "infers a code that is not in the data, EBGAN's is an autoencoder, and α-GAN adds an "
+        "encoder to the generator. The game of two players stays the same.",
         "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 的要猜出資料裡沒有標註的編碼，"
         "EBGAN 的判別器是自動編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",
     ),

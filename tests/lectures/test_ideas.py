@@ -65,7 +65,7 @@ def test_a_lecture_says_what_it_measured(
         "✓ slope  1  (0.5 to 1.5)",
         "✗ rise   2  (at most 1)",
         "✗ end    never  (at most 9)",
-        "2 of 3 findings did not come out as expected",
+        "2 of 3 are not as expected",
     ]
     with Image.open(picture) as image:
         assert image.format == "PNG"

@@ -81,13 +81,13 @@ def test_a_recorded_result_is_shown_whether_it_holds_or_not(results: Path, tmp_p
     assert "| ✓ | slope | 1 | 0.5 to 1.5 |" in shown
     assert "| ✗ | rise | 0.1 | at least 0.3 |" in shown
     assert "| · | \\|D\\| | 3 |  |" in shown
-    assert "1 of 3 did not come out as expected." in shown
+    assert "1 of 2 are not as expected." in shown
     assert "(lectures/08.png)" in shown
     assert "| 1 min 10 s | 1 / 2 |" in pages.page("en")
     chinese = section(pages.page("zh"))
     assert "1 分 10 秒" in chinese
     assert "| ✗ | 上升 | 0.1 | 至少 0.3 |" in chinese
-    assert "3 項之中有 1 項不符預期。" in chinese
+    assert "2 項預期之中有 1 項不符。" in chinese
 
 
 def test_a_result_with_labels_in_one_language_is_shown_on_both_pages(
