@@ -1,6 +1,7 @@
 """The script that mixes the generators of runs, token by token."""
 
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -42,14 +43,21 @@ def test_the_mixture_is_the_mean_of_the_next_tokens_probabilities(script, folder
     printed = capsys.readouterr().out.splitlines()
     runs = [seqgan.open_run(folder) for folder in folders]
     test = runs[0].experiment.data.build_corpus(runs[0].tokenizer).test
-    total = 0.0
+    total, gains = 0.0, []
     for ids_T, mask_T in zip(test.ids_NT, test.mask_NT, strict=True):
         with torch.no_grad():
             p_KTV = torch.stack([run.generator(ids_T[None])[0].softmax(-1) for run in runs])
-        p_TV = p_KTV.mean(0)
+        mixed, alone = 0.0, 0.0
         for column in range(int(mask_T.sum())):
-            total -= float(p_TV[column, ids_T[column]].log())
+            p_K = p_KTV[:, column, ids_T[column]].double()
+            mixed += float(p_K.mean().log())
+            alone += float(p_K[0].log())
+        total -= mixed
+        gains.append(mixed - alone)
     assert printed[2] == f"mixture  nll_test {total / int(test.mask_NT.sum()):.4f}"
+    gain, half = mean(gains), 1.96 * stdev(gains) / len(gains) ** 0.5
+    assert half > 0.001
+    assert printed[3] == f"{gain:.3f} ± {half:.3f} nats per sentence below {folders[0]}"
 
 
 def test_runs_of_other_texts_are_refused(script, folders, tmp_path) -> None:

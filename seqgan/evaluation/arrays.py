@@ -12,7 +12,7 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, DirectGenerator
 from seqgan.decoding import generate
 from seqgan.decoding.correction import Correction, Rule, generate_corrected
-from seqgan.evaluation.base import DecodingSetting, Metrics, temperatures
+from seqgan.evaluation.base import DecodingSetting, Metrics, drawing_seed, temperatures
 from seqgan.evaluation.correctable import CorrectableEvaluator, spread
 
 
@@ -113,7 +113,7 @@ class ArrayEvaluator(CorrectableEvaluator[DirectGenerator]):
     ) -> Corrected:
         return Corrected(generator, correction, rule, advance)
 
-    def draw(self, source: Source, split: str, samples: int, seed: int = 0) -> ArrayDraws:
+    def draw(self, source: Source, split: str, samples: int) -> ArrayDraws:
         """Of fewer samples than there are held-out ones, both are under the same conditions, which
         are spread over all of these."""
         cond = self.conditions(split)
@@ -122,7 +122,7 @@ class ArrayEvaluator(CorrectableEvaluator[DirectGenerator]):
         fake = None
         if rows:
             asked = None if cond is None else cond[real_R[torch.arange(rows) % len(real_R)]]
-            with isolated(self._seed + seed):
+            with isolated(drawing_seed(self._seed, split)):
                 x = source.sample(rows, asked)
             fake = Batch(x, None, None if asked is None else asked.to(x.device))
         device = torch.device("cpu") if fake is None else fake.x.device

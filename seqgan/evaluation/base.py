@@ -80,6 +80,12 @@ class ShownSheet:
 Shown = ShownLines | ShownSheet
 
 
+def drawing_seed(seed: int, split: str) -> int:
+    """Of the samples beside a split. What validation selects for the samples beside it is reported
+    by others, beside test data: luck is not reported."""
+    return seed + (split == "valid")
+
+
 class Evaluator(ABC, Generic[GeneratorT_contra]):
     """Measures a generator on a split, and real data in its place.
 

@@ -93,8 +93,8 @@ class CorrectableEvaluator(Evaluator[GeneratorT_contra]):
         samples of the generator; `advance` is told how many more have been drawn."""
 
     @abstractmethod
-    def draw(self, source: Any, split: str, samples: int, seed: int = 0) -> Drawn:
-        """Samples of a source, always the same for one `seed`, beside those of a split. Without
+    def draw(self, source: Any, split: str, samples: int) -> Drawn:
+        """Samples of a source beside those of a split, for each split always the same. Without
         `samples` there are only the held-out ones, with their likelihood where there is one."""
 
     @abstractmethod

@@ -64,8 +64,6 @@ from seqgan.metrics.certificate import (
 )
 
 AS_TRAINED = DecodingSetting()
-FITTING = 1
-"""Seed of the samples that a calibration is fitted to: others than those of the table."""
 LEAST_ACCEPTANCE = 0.02
 """With fewer of the generator's samples accepted, evaluation leaves out exact samples."""
 LEAST_HELD_OUT = 10
@@ -151,6 +149,7 @@ class Scored:
             clip=clip,
             use_critic=use_critic,
             most_alpha=MOST_ALPHA if self.has_density else inf,
+            conditional=self.conditional,
         )
 
     def weights(self, calibration: Calibration) -> tuple[Tensor, Tensor]:
@@ -186,7 +185,8 @@ def critics_own(fitted_to: Scored, held_out: Scored, clip: float) -> Certificate
     """What the critic adds to the best power of the generator's own probability."""
     own, control = (fitted_to.calibrated(clip, use_critic) for use_critic in (True, False))
     f, g = held_out.weights(own), held_out.weights(control)
-    return certificate_difference(*f, *g, held_out.tokens, own.limits, control.limits)
+    limits = own.limits, control.limits
+    return certificate_difference(*f, *g, held_out.tokens, *limits, held_out.conditional)
 
 
 # ── During training ───────────────────────────────────────────────────────────────────────────
@@ -277,16 +277,17 @@ def measure_worth(
 ) -> Worth | None:
     """Fit on validation, measure on test; None with too few sentences for it."""
     plain = evaluator.plain(generator, AS_TRAINED)
-    fitted_to = Scored.of(critic, evaluator.draw(plain, "valid", samples, FITTING))
+    fitted_to = Scored.of(critic, evaluator.draw(plain, "valid", samples))
     held_out = Scored.of(critic, evaluator.draw(plain, "test", samples))
     if min(len(part.d_real_N) for part in (fitted_to, held_out)) < LEAST_HELD_OUT:
         return None
     calibration = fitted_to.calibrated(clip)
     f_real_N, f_fake_M = held_out.weights(calibration)
+    about = held_out.tokens, calibration.limits, held_out.conditional
     return Worth(
         calibration,
         critics_own(fitted_to, held_out, clip),
-        certificate(f_real_N, f_fake_M, held_out.tokens, calibration.limits),
+        certificate(f_real_N, f_fake_M, *about),
         held_out,
         f_fake_M,
         (len(fitted_to.d_real_N), len(held_out.d_real_N)),

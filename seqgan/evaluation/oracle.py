@@ -26,7 +26,7 @@ from torch import Tensor
 from seqgan.core.enumeration import MAX_ENUMERATED, all_sequences
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Rollout, SequenceSpace
-from seqgan.evaluation.base import Metrics, OracleDensity, ShownLines
+from seqgan.evaluation.base import Metrics, OracleDensity, ShownLines, drawing_seed
 from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
 from seqgan.metrics.divergence import exact_divergences, sampled_divergences
 
@@ -67,16 +67,16 @@ class OracleEvaluator(WriterEvaluator):
             "oracle_sequences": {name: len(part.x) for name, part in real.items()},
         }
 
-    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+    def draw(self, writer: Writer, split: str, samples: int) -> Draws:
         """With prompts: answers to those of the split, again from the first where they run out."""
-        written = self._sample(writer, split, samples, seed) if samples else None
+        written = self._sample(writer, split, samples) if samples else None
         return Draws.beside(self._real[split], writer, written)
 
-    def _sample(self, writer: Writer, split: str, rows: int, seed: int = 0) -> Rollout:
+    def _sample(self, writer: Writer, split: str, rows: int) -> Rollout:
         cond = self._real[split].cond
         if cond is not None:
             cond = cond[torch.arange(rows, device=cond.device) % len(cond)]
-        with isolated(self._seed + seed):
+        with isolated(drawing_seed(self._seed, split)):
             return writer.sample(rows, cond)
 
     def measure(self, draws: Draws, split: str) -> Metrics:

@@ -41,7 +41,7 @@ from seqgan.core.types import Batch, Rollout
 from seqgan.data.counts import unk_rates
 from seqgan.data.prompted_text import PromptedSplit, PromptedText
 from seqgan.data.unpaired_text import Scorer
-from seqgan.evaluation.base import Metrics, ShownLines
+from seqgan.evaluation.base import Metrics, ShownLines, drawing_seed
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
 from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
 from seqgan.metrics import diversity
@@ -70,10 +70,10 @@ class PromptedTextEvaluator(WriterEvaluator):
             "unk_rate": unk_rates(text.report),
         }
 
-    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+    def draw(self, writer: Writer, split: str, samples: int) -> Draws:
         """Responses to the first `samples` prompts, at most one to each pair of the split."""
         real = self._real(split)
-        fake = self._sample(writer, _first(self._splits[split], samples), seed) if samples else None
+        fake = self._sample(writer, split, samples) if samples else None
         logp_fake_NT = None if fake is None else _log_probs(writer, fake)
         return Draws(writer, real, fake, _log_probs(writer, real), logp_fake_NT)
 
@@ -106,8 +106,9 @@ class PromptedTextEvaluator(WriterEvaluator):
         logp_NT = _log_probs(writer, others)
         return None if logp_NT is None else nats_per_token(logp_NT, real.mask.cpu())
 
-    def _sample(self, writer: Writer, part: PromptedSplit, seed: int = 0) -> Batch:
-        with isolated(self._seed + seed):
+    def _sample(self, writer: Writer, split: str, rows: int) -> Batch:
+        part = _first(self._splits[split], rows)
+        with isolated(drawing_seed(self._seed, split)):
             sampled = self._answer(lambda cond: writer.sample(len(cond), cond), part)
         assert sampled is not None, "a writer writes"
         return sampled
@@ -172,7 +173,7 @@ class PromptedTextEvaluator(WriterEvaluator):
     def written(self, writer: Writer, rows: int) -> ShownLines:
         """The same prompts at every call, each with a sampled response."""
         part = _first(self._text.valid, rows)
-        made = self._lines(self._sample(writer, part).x)
+        made = self._lines(self._sample(writer, "valid", rows).x)
         prompts = (" ".join(line.split()) for line in part.prompts)
         return ShownLines([f"{x}  →  {y}" for x, y in zip(prompts, made, strict=True)])
 

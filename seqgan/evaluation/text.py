@@ -28,7 +28,7 @@ from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.counts import unk_rates
-from seqgan.evaluation.base import DecodingSetting, Metrics, ShownLines
+from seqgan.evaluation.base import DecodingSetting, Metrics, ShownLines, drawing_seed
 from seqgan.evaluation.known_tokens import held_out_nll, nats_per_token, unknown_share
 from seqgan.evaluation.text_features import TextFeatures
 from seqgan.evaluation.writer import Draws, Writer, WriterEvaluator
@@ -69,12 +69,12 @@ class TextEvaluator(WriterEvaluator):
             "unk_rate": unk_rates(corpus.report),
         }
 
-    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
+    def draw(self, writer: Writer, split: str, samples: int) -> Draws:
         """At most as many samples as there are training sentences."""
         held_out = self._splits[split]
         real = Batch(held_out.ids_NT.to(self._device), held_out.mask_NT.to(self._device))
         rows = min(samples, self._most)
-        return Draws.beside(real, writer, self._sample(writer, rows, seed) if rows else None)
+        return Draws.beside(real, writer, self._sample(writer, rows, split) if rows else None)
 
     def measure(self, draws: Draws, split: str) -> Metrics:
         real, fake = self._splits[split], draws.fake
@@ -88,8 +88,8 @@ class TextEvaluator(WriterEvaluator):
             metrics["entropy"] = nats_per_token(draws.logp_fake_NT, fake.mask.cpu())
         return metrics | self._overlap(fake.x, fake.mask, split)
 
-    def _sample(self, writer: Writer, rows: int, seed: int = 0) -> Rollout:
-        with isolated(self._seed + seed):
+    def _sample(self, writer: Writer, rows: int, split: str) -> Rollout:
+        with isolated(drawing_seed(self._seed, split)):
             return writer.sample(rows)
 
     def real(self, split: str, samples: int) -> Metrics:
@@ -143,5 +143,5 @@ class TextEvaluator(WriterEvaluator):
 
     def written(self, writer: Writer, rows: int) -> ShownLines:
         """Sentences as text."""
-        ids = self._sample(writer, rows).ids_BT.tolist()
+        ids = self._sample(writer, rows, "valid").ids_BT.tolist()
         return ShownLines([self._corpus.tokenizer.decode(row) for row in ids])

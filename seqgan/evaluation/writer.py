@@ -127,8 +127,8 @@ class WriterEvaluator(CorrectableEvaluator[Generator]):
     settings = staticmethod(temperatures_and_nuclei)
 
     @abstractmethod
-    def draw(self, writer: Writer, split: str, samples: int, seed: int = 0) -> Draws:
-        """Samples of a writer, always the same for one `seed`, beside the sentences of a split.
+    def draw(self, writer: Writer, split: str, samples: int) -> Draws:
+        """Samples of a writer beside the sentences of a split, for each split always the same.
         Without `samples` it only says how likely these are."""
 
     @abstractmethod

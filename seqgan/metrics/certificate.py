@@ -13,7 +13,8 @@ sentences that f was not fitted to, and over fresh samples of G. Where G has no 
 β is 0, and the decrease of the divergence can be measured although neither divergence is known.
 
 α ≥ 0 and β come from validation sentences and samples, where the same expression is concave in
-them: those of which it is surest (`_Fit`), first β alone and then, beside that control, α with β.
+them: those of which it is surest (`_Fit`), first β alone and then, where the critic adds to that
+control what is sure, α with β.
 Without evidence they are 0, so that a critic on few sentences does next to no harm. c makes log
 mean e^f = 0 there, so that f is a log density ratio and B bounds that ratio.
 
@@ -32,7 +33,7 @@ Numbers of whole sentences, in nats; all computed in float64 on the CPU. Interva
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import exp, log, sqrt
 
 import torch
 from torch import Tensor
@@ -103,13 +104,14 @@ def calibrate(
     clip: float = 10.0,
     use_critic: bool = True,
     most_alpha: float = MOST_ALPHA,
+    conditional: bool = False,
 ) -> Calibration:
     """Fit α, β, c to sentences that the critic was not trained on, and to samples of the generator.
 
     `use_critic=False` gives α = 0, the best power of the generator's own probability: the control
     that the critic has to beat. `most_alpha` bounds α. Without log-probabilities β is 0. Sentences
     that the generator cannot write have no part in it; raises `ValueError` where it can write none
-    of them.
+    of them. `conditional`: sample m was made under the condition of sentence m mod N.
     """
     real_NK = _columns(d_real_N, logg_real_N)
     real_NK = real_NK[real_NK.isfinite().all(1)]
@@ -118,7 +120,7 @@ def calibrate(
     fake_MK = _columns(d_fake_M, logg_fake_M)
     scale_K = fake_MK.std(0, correction=0)
     scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)
-    fit = _Fit(real_NK / scale_K, fake_MK / scale_K)
+    fit = _Fit(real_NK / scale_K, fake_MK / scale_K, conditional)
     weights_K = fit.surest(torch.zeros(2, dtype=torch.float64), torch.tensor([False, True]))
     if use_critic:
         weights_K = _with_critic(fit, weights_K, most_alpha * float(scale_K[0]))
@@ -140,6 +142,8 @@ def _columns(d_N: Tensor, logg_N: Tensor | None) -> Tensor:
 def _with_critic(fit: "_Fit", control_K: Tensor, most: float) -> Tensor:
     """The weights with the critic's, between 0 and `most`; those without it where it adds nothing
     that is sure."""
+    if not fit.is_sure_of_critic(control_K):
+        return control_K
     weights_K = fit.surest(control_K, torch.tensor([True, True]))
     if weights_K[0] <= 0:
         return control_K
@@ -160,10 +164,23 @@ class _Fit:
     |w|²/2N, which is small beside the error, keeps w finite where the samples are separable.
     """
 
-    def __init__(self, real_NK: Tensor, fake_MK: Tensor) -> None:
+    def __init__(self, real_NK: Tensor, fake_MK: Tensor, conditional: bool = False) -> None:
         self.real_NK, self.fake_MK = real_NK, fake_MK
+        self._conditional = conditional
         self._mean_K = real_NK.mean(0)
         self._ridge_KK = torch.eye(2, dtype=torch.float64) / len(real_NK)
+
+    def is_sure_of_critic(self, control_K: Tensor) -> bool:
+        """Whether the gain rises with the critic's weight, by more than the error of that slope.
+
+        What the slope owes to the control's own weight is taken off (Neyman's C(α) test): the
+        control stops short of its maximum, and what it left is not the critic's.
+        """
+        slope_K, curvature_KK = self._slope_and_curvature(control_K)
+        owed = float(curvature_KK[0, 1] / curvature_KK[1, 1])
+        across_K = torch.tensor([1.0, -owed], dtype=torch.float64)
+        error = float((across_K @ self._error_of_slope(control_K) @ across_K).sqrt())
+        return float(across_K @ slope_K) > _NORMAL_QUANTILE * error
 
     def surest(self, control_K: Tensor, free_K: Tensor) -> Tensor:
         """The maximum over the free weights; the others are those of the control."""
@@ -218,10 +235,14 @@ class _Fit:
         return self._mean_K - tilted_K - self._ridge_KK @ weights_K, curvature_KK
 
     def _error_of_slope(self, weights_K: Tensor) -> Tensor:
-        """B: the covariance of the gradient of the gain over draws of sentences and samples."""
+        """B: the covariance of the gradient of the gain over draws of sentences and samples; under
+        conditions over draws of conditions, with what is under each."""
         share_M = (self.fake_MK @ weights_K).softmax(0)
         centred_MK = share_M[:, None] * (self.fake_MK - share_M @ self.fake_MK)
         rows = len(self.real_NK)
+        if self._conditional:
+            pulls_NK = rows * centred_MK.view(-1, rows, 2).sum(0)
+            return (self.real_NK - pulls_NK).T.cov() / rows + _LEAST_ERROR
         return self.real_NK.T.cov() / rows + centred_MK.T @ centred_MK + _LEAST_ERROR
 
 
@@ -252,20 +273,27 @@ def _offset(raw_M: Tensor, clip: float) -> float:
 
 
 def certificate(
-    f_real_N: Tensor, f_fake_M: Tensor, tokens: float | None, limits: Limits | None = None
+    f_real_N: Tensor,
+    f_fake_M: Tensor,
+    tokens: float | None,
+    limits: Limits | None = None,
+    conditional: bool = False,
 ) -> Certificate:
     """The gain of G_f over G, from f of held-out sentences and of fresh samples of G.
 
-    `limits` of f give the finite-sample bound. Raises `ValueError` below two of either.
+    `limits` of f give the finite-sample bound. `conditional`: sample m was made under the condition
+    of sentence m mod N, so that what varies from draw to draw are N conditions with all that is
+    under each. Raises `ValueError` below two sentences or samples.
     """
     f_real_N, f_fake_M = _checked(f_real_N), _checked(f_fake_M)
     weight_M = (f_fake_M - f_fake_M.max()).exp()
     influence_M = weight_M / weight_M.mean()
     gain = float(f_real_N.mean() - log_mean_exp(f_fake_M))
-    bound = None
+    bound, conditions = None, len(f_real_N) if conditional else None
     if limits is not None:
-        bound = _least_mean(f_real_N, limits, _ERROR / 2) - _most_log_z(f_fake_M, limits, 2)
-    half = _half_width(f_real_N, influence_M)
+        most_log_z = _most_log_z(f_fake_M, limits, 2, conditions)
+        bound = _least_mean(f_real_N, limits, _ERROR / 2) - most_log_z
+    half = _half_of_difference(f_real_N, influence_M, conditional)
     share = float(weight_M.sum().square() / weight_M.square().sum() / len(weight_M))
     return Certificate(gain, gain - half, gain + half, bound, tokens, share)
 
@@ -278,11 +306,12 @@ def certificate_difference(
     tokens: float | None,
     limits: Limits | None = None,
     other_limits: Limits | None = None,
+    conditional: bool = False,
 ) -> Certificate:
     """The gain of G_f over G_g, paired: f and g (`other`) of the same sentences and samples.
 
     With g the calibration without the critic it is the critic's own worth. `effective_share` is
-    that of the weights e^{f−g} among samples of G_g.
+    that of the weights e^{f−g} among samples of G_g. `conditional` as in `certificate`.
     """
     f_real_N, f_fake_M = _checked(f_real_N), _checked(f_fake_M)
     g_real_N, g_fake_M = _checked(other_real_N), _checked(other_fake_M)
@@ -291,12 +320,13 @@ def certificate_difference(
     difference_N = f_real_N - g_real_N
     f_share_M, g_share_M = f_fake_M.softmax(0), g_fake_M.softmax(0)
     gain = float(difference_N.mean() - log_mean_exp(f_fake_M) + log_mean_exp(g_fake_M))
-    half = _half_width(difference_N, (f_share_M - g_share_M) * len(f_fake_M))
-    bound = None
+    half = _half_of_difference(difference_N, (f_share_M - g_share_M) * len(f_fake_M), conditional)
+    bound, conditions = None, len(f_real_N) if conditional else None
     if limits is not None and other_limits is not None:
         both = (limits[0] - other_limits[1], limits[1] - other_limits[0])
-        bound = _least_mean(difference_N, both, _ERROR / 3) - _most_log_z(f_fake_M, limits, 3)
-        bound += _least_log_z(g_fake_M, other_limits, 3)
+        bound = _least_mean(difference_N, both, _ERROR / 3)
+        bound -= _most_log_z(f_fake_M, limits, 3, conditions)
+        bound += _least_log_z(g_fake_M, other_limits, 3, conditions)
     share = float(1 / (f_share_M.square() / g_share_M).sum())
     return Certificate(gain, gain - half, gain + half, bound, tokens, share)
 
@@ -310,7 +340,7 @@ def resampling_gain(f_real_N: Tensor, f_fake_M: Tensor, n: int, seed: int) -> Ga
     f_real_N, f_fake_M = _checked(f_real_N), _checked(f_fake_M)
     order_M = torch.randperm(len(f_fake_M), generator=torch.Generator().manual_seed(seed))
     mean_N, mean_K = resampling_terms(f_real_N, f_fake_M[order_M], n)
-    gain, half = float(mean_N.mean()), _half_width(mean_N, mean_K)
+    gain, half = float(mean_N.mean()), _half_of_difference(mean_N, mean_K)
     return Gain(gain, gain - half, gain + half)
 
 
@@ -321,10 +351,19 @@ def _checked(f_N: Tensor) -> Tensor:
     return f_N.cpu().double()
 
 
-def _half_width(first_N: Tensor, second_M: Tensor) -> float:
-    """Of the interval of the sum or difference of two independent means."""
-    variance = first_N.var() / len(first_N) + second_M.var() / len(second_M)
+def _half_of_difference(first_N: Tensor, second_M: Tensor, conditional: bool = False) -> float:
+    """Half the interval of the difference of two means: independent, or paired by condition."""
+    if conditional:
+        difference_N = first_N - _by_condition(second_M, len(first_N))
+        variance = difference_N.var() / len(first_N)
+    else:
+        variance = first_N.var() / len(first_N) + second_M.var() / len(second_M)
     return _NORMAL_QUANTILE * float(variance.sqrt())
+
+
+def _by_condition(values_M: Tensor, conditions: int) -> Tensor:
+    """The mean of what is under each condition: value m belongs to condition m mod `conditions`."""
+    return values_M.view(-1, conditions).mean(0)
 
 
 def _bernstein(values_N: Tensor, limits: Limits, error: float) -> float:
@@ -339,21 +378,24 @@ def _least_mean(f_N: Tensor, limits: Limits, error: float) -> float:
     return float(f_N.mean()) - _bernstein(f_N, limits, error)
 
 
-def _weights(f_M: Tensor, limits: Limits) -> tuple[Tensor, Limits]:
-    """e^{f−b} and its limits: at most 1, so that nothing overflows."""
-    return (f_M - limits[1]).exp(), (float(torch.tensor(limits[0] - limits[1]).exp()), 1.0)
+def _weights(f_M: Tensor, limits: Limits, conditions: int | None) -> tuple[Tensor, Limits]:
+    """e^{f−b} of independent draws, samples or conditions, and its limits: at most 1, so that
+    nothing overflows."""
+    weight_M = (f_M - limits[1]).exp()
+    of_weight = exp(limits[0] - limits[1]), 1.0
+    return weight_M if conditions is None else _by_condition(weight_M, conditions), of_weight
 
 
-def _most_log_z(f_M: Tensor, limits: Limits, parts: int) -> float:
+def _most_log_z(f_M: Tensor, limits: Limits, parts: int, conditions: int | None) -> float:
     """log E_G[e^f] is not above it, one of `parts` statements that hold together."""
-    weight_M, of_weight = _weights(f_M, limits)
-    return limits[1] + log(float(weight_M.mean()) + _bernstein(weight_M, of_weight, _ERROR / parts))
+    weight_R, of_weight = _weights(f_M, limits, conditions)
+    return limits[1] + log(float(weight_R.mean()) + _bernstein(weight_R, of_weight, _ERROR / parts))
 
 
-def _least_log_z(f_M: Tensor, limits: Limits, parts: int) -> float:
+def _least_log_z(f_M: Tensor, limits: Limits, parts: int, conditions: int | None) -> float:
     """log E_G[e^f] is not below it."""
-    weight_M, of_weight = _weights(f_M, limits)
-    least = float(weight_M.mean()) - _bernstein(weight_M, of_weight, _ERROR / parts)
+    weight_R, of_weight = _weights(f_M, limits, conditions)
+    least = float(weight_R.mean()) - _bernstein(weight_R, of_weight, _ERROR / parts)
     return limits[1] + log(max(least, of_weight[0]))
 
 

@@ -141,10 +141,10 @@ def test_the_calibration_is_fitted_to_validation_and_measured_on_test(lab: Lab) 
         assert after.critic != before.critic
 
 
-def test_the_calibration_is_fitted_to_other_samples_than_those_it_is_measured_on(lab: Lab) -> None:
+def test_samples_beside_validation_data_are_others_than_those_beside_test_data(lab: Lab) -> None:
     writer = Decoded(lab.generator, lab.evaluator.space, DecodingSetting())
     measured = lab.evaluator.draw(writer, "test", 50).fake
-    fitted = lab.evaluator.draw(writer, "valid", 50, corrected.FITTING).fake
+    fitted = lab.evaluator.draw(writer, "valid", 50).fake
     assert measured is not None
     assert fitted is not None
     assert not torch.equal(measured.x, fitted.x)

@@ -153,6 +153,45 @@ def test_the_bound_is_that_of_maurer_and_pontil() -> None:
     assert found.bound == pytest.approx(least - most)
 
 
+def test_samples_under_one_condition_are_one_draw() -> None:
+    """Weights that depend on the condition alone: more samples of the same conditions say nothing
+    new, and the weights and f of held-out sentences rise and fall together."""
+    stream = torch.Generator().manual_seed(0)
+    truth, limits = 2 * 0.1 - log(0.9 + 0.1 * exp(2)), (0.0, 2.0)
+    intervals, own_intervals = [], []
+    for _ in range(REPEATS):
+        f_N = 2 * (torch.rand(200, generator=stream, dtype=torch.float64) < 0.1).double()
+        zero_N, zero_M = torch.zeros(200), torch.zeros(200 * 30)
+        found = certificate(f_N, f_N.repeat(30), None, limits, conditional=True)
+        own = certificate_difference(
+            f_N, f_N.repeat(30), zero_N, zero_M, None, limits, (0.0, 0.0), conditional=True
+        )
+        assert found.bound is not None
+        assert own.bound is not None
+        assert max(found.bound, own.bound) < truth
+        intervals.append((found.low, found.high))
+        own_intervals.append((own.low, own.high))
+    assert 0.9 < covered(truth, intervals) < 0.99
+    torch.testing.assert_close(torch.tensor(own_intervals), torch.tensor(intervals))
+
+
+def test_a_critic_that_varies_by_condition_alone_has_the_error_of_conditions() -> None:
+    """Noise that is the same for all 30 samples under a condition: as sure as of one each."""
+    stream = torch.Generator().manual_seed(0)
+    heard = 0
+    for _ in range(REPEATS):
+        d_N, d_C = torch.randn(2, 100, generator=stream, dtype=torch.float64)
+        heard += calibrate(d_N, None, d_C.repeat(30), None, conditional=True).alpha > 0
+    assert heard < 0.06 * REPEATS
+
+
+def test_the_widest_clip_has_a_bound() -> None:
+    f_N, g_N = torch.zeros(100, dtype=torch.float64), torch.full((100,), -20.0)
+    limits, others = (-100.0, 100.0), (-100.0, 8.0)
+    found = certificate_difference(f_N, f_N, g_N, g_N, None, limits, others)
+    assert found.bound is not None
+
+
 def test_one_sentence_has_no_interval() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         certificate(torch.zeros(1), torch.zeros(5), tokens=4)
@@ -348,6 +387,26 @@ def test_a_critic_of_noise_is_worth_nothing(pair: Pair, noise_R: Tensor) -> None
         lows.append(low)
     assert sum(gains) / 100 < 0.001
     assert sum(low > 0 for low in lows) <= 5
+
+
+def test_what_the_control_leaves_is_not_the_critics() -> None:
+    """Real sentences are those of a power of the generator, and the critic is noise: where that
+    power is sure, a fit of both weights would give two of five such critics a say."""
+    stream = torch.Generator().manual_seed(0)
+
+    def numbers(power: float, rows: int = 500) -> tuple[Tensor, Tensor]:
+        d_N, z_N = torch.randn(2, rows, generator=stream, dtype=torch.float64)
+        return d_N, 5 * z_N - 50 + 25 * power  # N(−50, 25) times e^{power · log G}
+
+    heard, above = 0, 0
+    for _ in range(100):
+        parts, test, fresh = (*numbers(0.05), *numbers(0)), numbers(0.05), numbers(0)
+        own, control = calibrate(*parts), calibrate(*parts, use_critic=False)
+        heard += own.alpha > 0
+        f, g = ([it.log_weight(*part) for part in (test, fresh)] for it in (own, control))
+        above += certificate_difference(*f, *g, tokens=None).low > 0
+    assert heard <= 8
+    assert above <= 5
 
 
 def test_a_critic_that_knows_the_truth_has_its_worth(pair: Pair) -> None:
