@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,15 @@ def test_an_own_estimator_trains_resumes_and_samples(folder: Path) -> None:
     elsewhere = seqgan_in(folder.parent, "sample", str(folder / "mine"), expect=2).stderr
     assert "no module my_lab is installed or in" in elsewhere
     assert elsewhere.count("\n") == 1
+
+
+def test_the_tutorials_commands_are_configurations(folder: Path) -> None:
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    found = [shlex.split(line) for line in re.findall(r"(?m)^    seqgan train (.*)$", page)]
+    assert len(found) == 2
+    out = all_in(folder, *(["config", str(ROOT / path), *rest] for path, *rest in found))
+    assert "name: my_lab.estimators:SignReinforceConfig" in out
+    assert "scorer: my_lab.rewards:Politeness" in out
 
 
 GAME: dict[str, Any] = {

@@ -90,8 +90,8 @@ FEWEST_EFFECTIVE = 100
 
 
 FEWEST_HELD_OUT = 100
-"""With fewer held-out sentences, to fit to or to measure on, a gain that is not to be told from 0
-says little about the critic: an interval of .1 nats per sentence takes about a hundred."""
+"""With fewer held-out sentences, to fit to or to measure on, a gain that is not distinguishable from
+0 says little about the critic: an interval of .1 nats per sentence takes about a hundred."""
 
 
 def critic_sentence(
@@ -114,7 +114,7 @@ def critic_sentence(
     """
     verb, sign = ("raises", -1) if high < 0 and not at_least else ("lowers", 1)
     by = f"{'at least ' if at_least else ''}{sign * gain:.3f} ± {(high - low) / 2:.3f}"
-    doubt = ": not to be told from 0" if low <= 0 and (at_least or high >= 0) else ""
+    doubt = ": not distinguishable from 0" if low <= 0 and (at_least or high >= 0) else ""
     if doubt and counts is not None and min(counts) < FEWEST_HELD_OUT:
         valid, test = counts
         doubt = f": too few {unit}s to tell, {valid} for validation and {test} for the test"

@@ -160,7 +160,7 @@ class _Fit:
         E_p[w·x] − log E_G[e^{w·x}] − 1.96 √((w − w₀)ᵀ B (w − w₀))
 
     with B the covariance of the slope at w₀: of the means over sentences, and over samples by their
-    weights. That is the control itself where the slope is not to be told from 0. A penalty of
+    weights. That is the control itself where the slope is not distinguishable from 0. A penalty of
     |w|²/2N, which is small beside the error, keeps w finite where the samples are separable.
     """
 

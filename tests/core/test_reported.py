@@ -95,7 +95,8 @@ def test_an_infinite_value_comes_back_from_json() -> None:
         (
             0.002,
             2_000,
-            "lowers held-out nll by 0.002 ± 0.010 nats per sentence (95 %): not to be told from 0",
+            "lowers held-out nll by 0.002 ± 0.010 nats per sentence (95 %): "
+            "not distinguishable from 0",
         ),
         (
             0.139,
@@ -115,7 +116,7 @@ def test_a_bound_is_said_to_be_one() -> None:
     )
     below = critic_sentence(-0.139, -0.149, -0.129, 2_000, at_least=True)
     assert below.startswith("the critic lowers held-out nll by at least -0.139")
-    assert below.endswith("not to be told from 0")
+    assert below.endswith("not distinguishable from 0")
 
 
 def test_few_sentences_are_said_to_be_too_few_to_tell() -> None:
@@ -126,7 +127,7 @@ def test_few_sentences_are_said_to_be_too_few_to_tell() -> None:
         few = f"too few sentences to tell, {valid} for validation and {test} for the test"
         assert found == f"the critic {told}{few}"
     many = critic_sentence(0.002, -0.008, 0.012, 2_000, counts=(400, 400))
-    assert many.endswith("not to be told from 0")
+    assert many.endswith("not distinguishable from 0")
     assert critic_sentence(0.2, 0.1, 0.3, 2_000, counts=(25, 25)).endswith("(95 %)")
 
 
