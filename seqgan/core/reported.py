@@ -90,8 +90,8 @@ FEWEST_EFFECTIVE = 100
 
 
 FEWEST_HELD_OUT = 100
-"""With fewer held-out sentences, to fit to or to measure on, a gain that is not distinguishable from
-0 says little about the critic: an interval of .1 nats per sentence takes about a hundred."""
+"""With fewer held-out sentences, to fit to or to measure on, a gain that is not distinguishable
+from 0 says little about the critic: an interval of .1 nats per sentence takes about a hundred."""
 
 
 def critic_sentence(
