@@ -29,8 +29,10 @@ from seqgan.study import (
     is_finished,
     load_study,
     plan,
+    run_done,
     run_study,
     select_arms,
+    unmeasured,
 )
 
 
@@ -82,7 +84,17 @@ def _run_and_report(
 ) -> Comparison:
     text = format_yaml(study.model_dump())
     write_text(folder / "study.yaml", text)
-    failures = run_study(runs, folder, jobs)
+    told: list[str] = []
+
+    def tell_unmeasured() -> None:
+        """As soon as every arm has a finished run, long before the study's end."""
+        if not told and {run.arm for run in runs} == {run.arm for run in runs if run_done(run)}:
+            told.extend(unmeasured(study, arms_of(study, runs)))
+            for line in told:
+                warn(f"{path}: {line}")
+
+    failures = run_study(runs, folder, jobs, tell_unmeasured)
+    tell_unmeasured()
     arms = arms_of(study, runs)
     if not arms:
         raise UserError(f"{path}: no run could start; {failures[0]}")

@@ -18,12 +18,14 @@ from seqgan.compatibility import Parts, check_parts, check_probe, why_not_correc
 from seqgan.core.config import Config, FolderName, Tree, apply_overrides, read_yaml, validate
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError, as_path, refuse_string
+from seqgan.core.metric_names import CRITIC_METRICS
 from seqgan.core.plain import JsonObject
 from seqgan.core.renamed import upgrade_config
+from seqgan.core.reported import CORRECTED_EXACTLY, OTHER_WRITERS, corrected_by_choice
 from seqgan.core.saved_files import read_json_object
 from seqgan.data.config import DataConfig
 from seqgan.estimators.config import AnyEstimatorConfig
-from seqgan.evaluation.config import CRITIC_METRICS, EvaluationConfig
+from seqgan.evaluation.config import EvaluationConfig
 from seqgan.games.config import GameConfig
 from seqgan.models.config import AnyCriticConfig, AnyGeneratorConfig
 from seqgan.objectives.config import AnyObjectiveConfig, AnyPenaltyConfig
@@ -109,6 +111,12 @@ class Experiment(Config):
         return self.game.correction.has_rows if asked is None else asked
 
     @property
+    def rows_beside_the_generator(self) -> list[str]:
+        """Labels of what else evaluation may measure: other writers, and the correction."""
+        corrected = [CORRECTED_EXACTLY, corrected_by_choice(self.game.correction.resample)]
+        return [*OTHER_WRITERS.values(), *corrected]
+
+    @property
     def is_control(self) -> bool:
         """Whether the generator's rewards are replaced by some without information."""
         return getattr(self.estimator, "reward", "critic") != "critic"
@@ -176,7 +184,8 @@ def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
 
 def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
     """A run's configuration with changes that leave its past valid."""
-    saved, wanted = load_run(folder), load_run(folder, overrides)
+    moved = [override for override in overrides if _says_where_data_are(override)]
+    saved, wanted = load_run(folder, moved), load_run(folder, overrides)
     fixed = [field for field in Experiment.model_fields if field not in RESUMABLE]
     _check_same(saved, wanted, fixed)
     if (folder / "data.json").exists():  # its hashes tell: files may have moved
@@ -196,10 +205,11 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
         key, equals, _ = override.partition("=")
         branch, _, field = key.partition(".")
         settled = field.split(".")[0] in ("", *DECIDED_IN_TRAINING)
-        if equals and key != "device" and (branch != "evaluation" or settled):
+        may_change = key == "device" or _says_where_data_are(override)
+        if equals and not may_change and (branch != "evaluation" or settled):
             raise UserError(
-                f"{key}: cannot change after training; only device and evaluation."
-                f"{{{', '.join(free)}}} can. Train a new run instead"
+                f"{key}: cannot change after training; only device, the paths of data, and "
+                f"evaluation.{{{', '.join(free)}}} can. Train a new run instead"
             )
     experiment = load_run(folder, overrides)
     started = _started(folder, experiment)
@@ -212,6 +222,12 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
         evaluation = experiment.evaluation.model_copy(update={"text_features": asked})
         experiment = experiment.model_copy(update={"evaluation": evaluation})
     return experiment
+
+
+def _says_where_data_are(override: str) -> bool:
+    """Whether it can only move the data: data.json has hashes of what is in the files."""
+    key = override.partition("=")[0]
+    return key.startswith("data.") and key.endswith("path") and "tokenizer" not in key
 
 
 def changes(before: Experiment, after: Experiment) -> dict[str, list[str]]:

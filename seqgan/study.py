@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated, Self
@@ -37,13 +38,15 @@ from seqgan.core.config import (
     validate,
 )
 from seqgan.core.errors import UserError, did_you_mean, terminate
+from seqgan.core.metric_names import find
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import progress_bar
 from seqgan.core.renamed import new_metric
 from seqgan.core.saved_files import write_text
 from seqgan.core.yaml_text import format_yaml
 from seqgan.experiment import Experiment, holds_run_of, is_evaluated
-from seqgan.reporting.runs import Arm, read_run
+from seqgan.reporting.runs import SPENT, SPENT_REPORTED, SPENT_TOTAL, Arm, read_run
+from seqgan.reporting.tables import metric_names
 from seqgan.training.phase_schedule import PhaseSchedule
 
 _OWN_FILES = ("study.yaml", "configs", "comparison.json", "report.html")
@@ -188,7 +191,23 @@ def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> 
             _set_all(tree, {"seed": seed, "run.dir": str(run_folder)}, source)
             experiment = validate(Experiment, tree, source)
             runs.append(PlannedRun(arm.name, seed, run_folder, experiment))
+    _check_rows(study, path, {run.arm: run.experiment for run in runs})
     return runs
+
+
+def _check_rows(study: StudyConfig, path: Path, experiments: dict[str, Experiment]) -> None:
+    """Refuse labels of rows that no evaluation of the arm's runs has; those of the generator itself
+    depend on its temperatures."""
+    for arm in study.arms:
+        if arm.row is None or arm.runs_of is None or arm.row.startswith("generator"):
+            continue
+        known = experiments[arm.runs_of].rows_beside_the_generator
+        if arm.row not in known:
+            hint = did_you_mean(arm.row, known) or "; choose from: " + ", ".join(known)
+            raise UserError(
+                f"{path}: arm '{arm.name}': row='{arm.row}': runs of arm '{arm.runs_of}' have no "
+                f"such row{hint}"
+            )
 
 
 def _arm_tree(
@@ -268,8 +287,14 @@ class _Process:
         return lines[-1].strip() if lines else "no output"
 
 
-def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
-    """Run what is not finished, `jobs` processes at a time. Returns one line for each failure."""
+def run_study(
+    runs: list[PlannedRun],
+    folder: Path,
+    jobs: int,
+    finished_one: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Run what is not finished, `jobs` processes at a time; `finished_one` is called whenever a
+    run is done. Returns one line for each failure."""
     signal.signal(signal.SIGTERM, terminate)
     waiting = [run for run in runs if not is_finished(run)]
     active: list[_Process] = []
@@ -285,6 +310,8 @@ def run_study(runs: list[PlannedRun], folder: Path, jobs: int) -> list[str]:
                 time.sleep(0.2)
                 active = _reap(active, failures)
                 before, finished = finished, sum(map(run_done, runs))
+                if finished > before:
+                    finished_one()
                 bar.update(
                     task,
                     completed=sum(map(_steps_done, runs)),
@@ -349,6 +376,23 @@ def _stop(active: list[_Process]) -> None:
     for process in active:
         process.popen.wait()
         process.close()
+
+
+def unmeasured(study: StudyConfig, arms: list[Arm]) -> list[str]:
+    """A line for each metric or row of the study that no run has."""
+    missing = []
+    recorded = [*metric_names(arms), *SPENT, *SPENT_REPORTED, *SPENT_TOTAL]
+    for metric in study.metrics or []:
+        if find(metric, recorded) is None:
+            hint = did_you_mean(metric, recorded) or "; measured: " + ", ".join(recorded)
+            missing.append(f"metrics: no run has measured '{metric}'{hint}")
+    rows = {arm.name: arm.row for arm in study.arms if arm.row is not None}
+    without = [arm.name for arm in arms if not any(run.selected_row for run in arm.finished)]
+    return missing + [
+        f"arm '{name}': row='{rows[name]}': no run has such a row"
+        for name in without
+        if name in rows
+    ]
 
 
 def arms_of(study: StudyConfig, runs: list[PlannedRun]) -> list[Arm]:

@@ -409,6 +409,35 @@ def test_a_failed_run_is_named_and_does_not_stop_the_others(
     assert (folder / "report.html").exists()
 
 
+def test_a_metric_or_row_that_no_run_has_is_named(
+    study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As soon as each arm has a finished run: the seed that is trained here is not waited for."""
+    tree = OmegaConf.load(study / "study.yaml")
+    tree.base = str(study / "base.yaml")
+    tree.metrics = ["jsd", "nll_tes", "seconds"]
+    tree.arms.append({"name": "distilled", "runs_of": "loo", "row": "distilled"})
+    path, folder = tmp_path / "study.yaml", tmp_path / "out"
+    path.write_text(OmegaConf.to_yaml(tree))
+    train_planned(path, folder, seeds=[0, 1])
+    shutil.rmtree(folder / "null" / "seed-1")
+    assert run(["compare", str(path), "--dir", str(folder)]) == 0
+    assert without_progress(capfd.readouterr().err)[-2:] == [
+        f"warning: {path}: metrics: no run has measured 'nll_tes'; did you mean 'nll_test'?",
+        f"warning: {path}: arm 'distilled': row='distilled': no run has such a row",
+    ]
+
+
+def test_a_row_that_no_evaluation_has_is_refused(study: Path, tmp_path: Path) -> None:
+    tree = OmegaConf.load(study / "study.yaml")
+    tree.base = str(study / "base.yaml")
+    tree.arms.append({"name": "exact", "runs_of": "loo", "row": "corrected (exakt)"})
+    path = tmp_path / "study.yaml"
+    path.write_text(OmegaConf.to_yaml(tree))
+    with pytest.raises(UserError, match=r"arm 'exact': row='corrected \(exakt\)'.*\(exact\)'"):
+        plan(load_study(path), path, tmp_path / "out", [])
+
+
 def test_a_study_can_be_narrowed_to_arms_and_seeds(study: Path) -> None:
     path = study / "study.yaml"
     config = load_study(path)

@@ -24,10 +24,9 @@ from tiny_runs import (
 from seqgan.cli import run
 from seqgan.core.config_diff import config_diff, flatten
 from seqgan.core.errors import UserError
-from seqgan.core.metric_names import base
+from seqgan.core.metric_names import CRITIC_METRICS, base
 from seqgan.data.picture_config import PictureDataConfig, UnpairedPicturesConfig
 from seqgan.data.points_config import PointsDataConfig
-from seqgan.evaluation.config import CRITIC_METRICS
 from seqgan.experiment import load_experiment
 from seqgan.runs.folder import check_same_data
 

@@ -21,8 +21,7 @@ from torch import Tensor
 
 import seqgan
 from seqgan.cli import run as command
-from seqgan.core.metric_names import base
-from seqgan.evaluation.config import CRITIC_METRICS
+from seqgan.core.metric_names import CRITIC_METRICS, base
 from seqgan.runs.correcting import CORRECTION_FILE
 
 Capture = pytest.CaptureFixture[str]

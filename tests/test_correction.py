@@ -21,7 +21,7 @@ from tiny_runs import (
 import seqgan
 from seqgan.cli import run as command
 from seqgan.core.errors import UserError
-from seqgan.evaluation.config import CRITIC_METRICS
+from seqgan.core.metric_names import CRITIC_METRICS
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.experiment import Experiment
 from seqgan.runs import correcting
@@ -200,6 +200,12 @@ def test_evaluation_prints_what_the_critic_is_worth_last(tmp_path: Path, capsys:
     assert certificate.gain == correction["certificate"]["gain"]
     limits = (correction["certificate"][name] for name in ("low", "high"))
     assert (certificate.low, certificate.high) == tuple(limits)
+    capsys.readouterr()
+    assert command(["evaluate", str(run), "evaluation.temperature=0.5"]) == 0
+    assert f"{', '.join(CRITIC_METRICS)}: of the generator at T = 1" in capsys.readouterr().out
+    cold = json.loads((run / "evaluation.json").read_text())["rows"]
+    assert cold[0]["metrics"]["nll_test"] != found["rows"][0]["metrics"]["nll_test"]
+    assert cold[1:3] == found["rows"][1:3], "distilled and corrected are of T = 1"
 
 
 PROMPTED: dict[str, Any] = {

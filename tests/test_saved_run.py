@@ -357,6 +357,21 @@ def test_evaluations_are_those_of_the_command_line(
         run.evaluate(["data.train=9"])
 
 
+def test_a_text_may_have_moved(tmp_path: Path, capsys: Capture) -> None:
+    data = text_data(tmp_path / "text.txt")
+    run = train(tmp_path / "run", data)
+    before = json.loads((run / "evaluation.json").read_text())["rows"][0]["metrics"]
+    moved = (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
+    there = f"data.path={moved}"
+    metrics = seqgan.open_run(run).evaluate([there])["rows"][0]["metrics"]
+    assert {name: metrics[name] for name in before} == before
+    assert command(["train", "--resume", str(run), there, "schedule.0.repeat=3"]) == 0
+    assert f"path: {moved}" in (run / "config.yaml").read_text()
+    moved.write_text(moved.read_text().replace("a", "b"))
+    with pytest.raises(UserError, match="the data files have changed"):
+        seqgan.open_run(run).evaluate()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -6,6 +6,10 @@ names a metric, in a selection rule or a study, the part before the @ is enough.
 
 from collections.abc import Iterable
 
+CERTIFICATE = "certificate"
+CRITIC_METRICS = ("critic_accuracy", "critic_calibration", CERTIFICATE)
+"""What is measured of a critic that is a density ratio; see `evaluation/corrected.py`."""
+
 
 def base(name: str) -> str:
     """`fid` of `fid@cnn-1a2b3c4d`."""

@@ -9,6 +9,13 @@ from seqgan.core.plain import JsonObject
 
 OTHER_WRITERS = {"policy": "policy gradient", "distilled": "distilled"}
 """Players that write as the generator does, and the labels of their rows."""
+CORRECTED_EXACTLY = "corrected (exact)"
+"""Label of the row of exact samples of the generator as its critic corrects it."""
+
+
+def corrected_by_choice(one_of: int) -> str:
+    """The label of the row of samples that are each the critic's choice of several."""
+    return f"corrected (1 of {one_of})"
 
 
 @dataclass(frozen=True, slots=True)

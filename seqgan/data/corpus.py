@@ -169,8 +169,10 @@ def _check_size(name: str, count: int, dropped: int, source: str, limits: Limits
         why = f"{dropped} were dropped as longer than {field}.length={limits.length}"
         remedy = f"raise {field}.length, or set {field}.overlong=truncate"
     else:
-        why = f"{field}.max_train={limits.max_train}" if limits.max_train else "the text is short"
-        remedy = f"give more text, raise {field}.max_train, or give separate held-out data"
+        why, raised = "the text is short", ""
+        if limits.max_train:
+            why, raised = f"{field}.max_train={limits.max_train}", f" raise {field}.max_train,"
+        remedy = f"give more text,{raised} or give separate held-out data"
     raise UserError(
         f"{source}: the {name} split has {count} sentences and needs at least {needed} "
         f"({why}); {remedy}"

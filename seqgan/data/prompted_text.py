@@ -124,8 +124,10 @@ def _check_size(name: str, source: str, count: int, dropped: int, limits: Limits
         why = f"{dropped} were dropped as longer than data.prompt_length or data.length"
         remedy = "raise these, or set data.overlong=truncate"
     else:
-        why = f"data.max_train={limits.max_train}" if limits.max_train else "there are few pairs"
-        remedy = "give more pairs, raise data.max_train, or give separate held-out data"
+        why, raised = "there are few pairs", ""
+        if limits.max_train:
+            why, raised = f"data.max_train={limits.max_train}", " raise data.max_train,"
+        remedy = f"give more pairs,{raised} or give separate held-out data"
     raise UserError(
         f"{source}: the {name} split has {count} pairs and needs at least {needed} "
         f"({why}); {remedy}"

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from seqgan.core.config import Config
 from seqgan.core.errors import did_you_mean
-from seqgan.core.metric_names import base
+from seqgan.core.metric_names import CERTIFICATE, base
 from seqgan.core.numbers import Temperature
 from seqgan.core.parts import DataPart
 from seqgan.core.renamed import new_metric
@@ -24,10 +24,6 @@ Positive = Annotated[int, Field(gt=0)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=10_000_000)]  # Self-BLEU compares a sentence with others
 
 DEFAULT_SWEEP_METRIC = "nll_valid"
-
-CERTIFICATE = "certificate"
-CRITIC_METRICS = ("critic_accuracy", "critic_calibration", CERTIFICATE)
-"""What validation measures of a critic that is a density ratio; see `evaluation/corrected.py`."""
 
 SHOWN = 16
 """Sequences in a file of samples."""

@@ -38,7 +38,9 @@ from torch import Tensor
 
 from seqgan.core.batches import take
 from seqgan.core.density_ratio import Calibration, log_mean_exp
+from seqgan.core.metric_names import CERTIFICATE
 from seqgan.core.plain import JsonObject
+from seqgan.core.reported import CORRECTED_EXACTLY, corrected_by_choice
 from seqgan.core.types import Critic
 from seqgan.decoding.correction import (
     Correction,
@@ -49,7 +51,6 @@ from seqgan.decoding.correction import (
     critic_logits,
 )
 from seqgan.evaluation.base import DecodingSetting, Metrics
-from seqgan.evaluation.config import CERTIFICATE
 from seqgan.evaluation.correctable import CorrectableEvaluator, Drawn, spread
 from seqgan.metrics.certificate import (
     MOST_ALPHA,
@@ -357,10 +358,10 @@ def _rules(worth: Worth, one_of: int) -> dict[str, Rule]:
     conditional = worth.scored.conditional
     # One prompt may have next to no sample that is accepted, whatever the mean acceptance is.
     exact = Exact(round(1 / LEAST_ACCEPTANCE)) if conditional else Exact()
-    rules: dict[str, Rule] = {"corrected (exact)": exact}
+    rules: dict[str, Rule] = {CORRECTED_EXACTLY: exact}
     has_bound = not conditional and worth.scored.has_density
     if not has_bound or len(worth.f_fake_M) >= 2 * (one_of - 1):
-        rules[f"corrected (1 of {one_of})"] = OneOf(one_of)
+        rules[corrected_by_choice(one_of)] = OneOf(one_of)
     return rules
 
 

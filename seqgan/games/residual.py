@@ -416,7 +416,8 @@ def calibrate_on(
         assert sentences.mask is not None, "sequences have masks"
         return d_N, sequence_log_probs(generator, sentences.x, sentences.mask)
 
-    return calibrate(*numbers(held_out), *numbers(fake), clip=clip)
+    conditional = held_out.cond is not None
+    return calibrate(*numbers(held_out), *numbers(fake), clip=clip, conditional=conditional)
 
 
 def exchange_at_random(real: Batch, fake: Batch) -> tuple[Batch, Batch]:

@@ -111,7 +111,8 @@ def calibrate(
     `use_critic=False` gives α = 0, the best power of the generator's own probability: the control
     that the critic has to beat. `most_alpha` bounds α. Without log-probabilities β is 0. Sentences
     that the generator cannot write have no part in it; raises `ValueError` where it can write none
-    of them. `conditional`: sample m was made under the condition of sentence m mod N.
+    of them. One sentence is no evidence: α and β are 0. `conditional`: sample m was made under the
+    condition of sentence m mod N.
     """
     real_NK = _columns(d_real_N, logg_real_N)
     real_NK = real_NK[real_NK.isfinite().all(1)]
@@ -120,6 +121,8 @@ def calibrate(
     fake_MK = _columns(d_fake_M, logg_fake_M)
     scale_K = fake_MK.std(0, correction=0)
     scale_K = torch.where(scale_K > 1e-12, scale_K, 1.0)
+    if len(real_NK) < 2:
+        return Calibration(0.0, 0.0, 0.0, clip, 0.0)
     fit = _Fit(real_NK / scale_K, fake_MK / scale_K, conditional)
     weights_K = fit.surest(torch.zeros(2, dtype=torch.float64), torch.tensor([False, True]))
     if use_critic:

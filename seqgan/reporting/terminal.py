@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqgan.core.metric_names import CERTIFICATE, CRITIC_METRICS
 from seqgan.core.plain import JsonObject
 from seqgan.reporting.tables import format_number
 
@@ -22,7 +23,7 @@ def table_console(stderr: bool = False) -> Console:
 def print_rows(rows: list[JsonObject], stderr: bool = False) -> None:
     """The rows of an evaluation, a column each."""
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    table = Table()
+    table = Table(caption=_about_the_critic(rows))
     table.add_column("metric", no_wrap=True)  # the labels of many rows would cut its names
     for row in rows:
         label = row["label"] + (" *" if row["selected"] else "")
@@ -34,6 +35,16 @@ def print_rows(rows: list[JsonObject], stderr: bool = False) -> None:
         ]
         table.add_row(name, *shown)
     table_console(stderr).print(table)
+
+
+def _about_the_critic(rows: list[JsonObject]) -> str | None:
+    """What a critic is worth stands in the reported column, whichever temperature that has."""
+    reported = next((row for row in rows if row["selected"]), None)
+    if reported is None or CERTIFICATE not in reported["metrics"]:
+        return None
+    if (reported["temperature"], reported["top_p"]) == (1, 1):
+        return None
+    return f"{', '.join(CRITIC_METRICS)}: of the generator at T = 1"
 
 
 def print_correction(found: JsonObject | None, stderr: bool = False) -> None:

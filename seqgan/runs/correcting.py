@@ -227,11 +227,10 @@ def read_rule(correct: str | int) -> Rule:
     """`exact`, or a number of samples of which one is kept."""
     if correct == "exact":
         return Exact()
-    try:
-        rivals = int(correct)
-    except ValueError:
-        rivals = 0
-    if isinstance(correct, bool) or not 2 <= rivals <= MOST_RIVALS:
+    is_number = isinstance(correct, int) and not isinstance(correct, bool)
+    is_number = is_number or (isinstance(correct, str) and correct.isdecimal())
+    rivals = int(correct) if is_number else 0
+    if not 2 <= rivals <= MOST_RIVALS:
         raise UserError(
             f"correct={correct}: choose exact, or keep one of 2 to {MOST_RIVALS:,} samples, as 16"
         )

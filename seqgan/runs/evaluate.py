@@ -11,6 +11,7 @@ from PIL.Image import Image
 
 from seqgan.assembly import build_device, build_task
 from seqgan.core.device import autocast
+from seqgan.core.metric_names import CERTIFICATE, CRITIC_METRICS
 from seqgan.core.picture_files import save_picture
 from seqgan.core.plain import JsonObject, StateDict
 from seqgan.core.progress import AnyProgress, progress_bar
@@ -18,10 +19,8 @@ from seqgan.core.renamed import upgrade_budget
 from seqgan.core.reported import OTHER_WRITERS
 from seqgan.core.saved_files import to_json, write_json
 from seqgan.core.types import Critic
-from seqgan.evaluation.base import DecodingSetting
-from seqgan.evaluation.config import CERTIFICATE, CRITIC_METRICS
 from seqgan.evaluation.correctable import CorrectableEvaluator
-from seqgan.evaluation.corrected import SHOWN_BESIDE
+from seqgan.evaluation.corrected import AS_TRAINED, SHOWN_BESIDE
 from seqgan.evaluation.select import evaluate, rounds, table_row
 from seqgan.evaluation.sheets import write_gif
 from seqgan.evaluation.task import Task
@@ -101,14 +100,14 @@ def _measure_others(
     device: torch.device,
     advance: Callable[[], None],
 ) -> tuple[list[JsonObject], dict[str, list[str]]]:
-    """Rows of the other writers, and a few samples of each; `advance` after each."""
-    config, rows, written = experiment.evaluation, [], {}
+    """Rows of the other writers at T = 1, as those of the corrected generator are, and a few
+    samples of each; `advance` after each."""
+    samples, rows, written = experiment.evaluation.samples, [], {}
     for name, label in _other_writers(state).items():
         writer = load_generator(experiment, data.space, state, device, name)
-        setting = DecodingSetting(config.temperature)
-        metrics = data.evaluator.generated(writer, "test", config.samples, setting)
+        metrics = data.evaluator.generated(writer, "test", samples, AS_TRAINED)
         rows.append(table_row(label, metrics))
-        written[label] = list(data.evaluator.show(writer, setting).lines[:SHOWN_BESIDE])
+        written[label] = list(data.evaluator.show(writer, AS_TRAINED).lines[:SHOWN_BESIDE])
         advance()
     return rows, written
 
