@@ -106,6 +106,12 @@ def test_corrections_that_there_are_not(
     assert words in refusal(capsys, "sample", str(finished_run), *arguments)
 
 
+@pytest.mark.parametrize("correct", [[2], 2.9, float("inf"), True, "²", "-4"])
+def test_a_correction_is_exact_or_a_whole_number(finished_run: Path, correct: Any) -> None:
+    with pytest.raises(UserError, match="choose exact, or keep one of 2 to"):
+        seqgan.open_run(finished_run).sample(1, correct=correct)
+
+
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqgan.core.errors import printable
 from seqgan.core.metric_names import CERTIFICATE, CRITIC_METRICS
 from seqgan.core.plain import JsonObject
 from seqgan.reporting.tables import format_number
@@ -59,7 +60,7 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
         for label in samples:
             table.add_column(label, overflow="fold")
         for lines in zip(*samples.values(), strict=True):
-            table.add_row(*map(Text, lines))
+            table.add_row(*(Text(printable(line)) for line in lines))
         console.print(table, width=min(console.width, _SAMPLES_WIDTH))
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if "acceptance" in found:

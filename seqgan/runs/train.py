@@ -91,7 +91,9 @@ def resume(experiment: Experiment, folder: Path) -> SavedRun:
         report_warnings(data.report)
         trainer = _trainer(experiment, folder, data, build_game(experiment, data, device), device)
         trainer.restore()
-        changed = changes(load_run(folder), experiment)
+        before = load_run(folder)
+        trainer.schedule.check_past(PhaseSchedule(before.schedule), trainer.step)
+        changed = changes(before, experiment)
         if changed:
             shown = (f"{key} {before} → {after}" for key, (before, after) in changed.items())
             print(f"resumed with {', '.join(shown)}", file=sys.stderr)

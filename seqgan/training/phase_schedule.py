@@ -8,6 +8,7 @@ one generator update: 1,320 steps. The phase follows from the step alone.
 from collections import Counter
 from collections.abc import Collection
 
+from seqgan.core.errors import UserError
 from seqgan.training.config import StageConfig
 
 
@@ -31,6 +32,18 @@ class PhaseSchedule:
                 return visits[step % len(visits)]
             step -= repeat * len(visits)
         return None
+
+    def check_past(self, before: "PhaseSchedule", done: int) -> None:
+        """Raises `UserError` where the first `done` steps would be others than in the schedule
+        `before`, by which they were made."""
+        for step in range(done):
+            was, now = before.phase(step), self.phase(step)
+            if was != now:
+                would = f"in phase {now}" if now else "left out"
+                raise UserError(
+                    f"schedule: {done} steps are done, and step {step + 1} of them, made in phase "
+                    f"{was}, would be {would}; change only what comes after them"
+                )
 
     def visits(self) -> Counter[str]:
         """How often each phase is visited."""

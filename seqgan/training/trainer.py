@@ -44,7 +44,7 @@ from seqgan.training.selection import Metrics, Selection
 class Interrupted(Exception):
     """SIGINT or SIGTERM came; the run is saved."""
 
-    def __init__(self, number: int, remedy: str = "go on with train --resume") -> None:
+    def __init__(self, number: int, remedy: str) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
         self.remedy = remedy
@@ -112,7 +112,7 @@ class Trainer:
         finally:
             log.close()
         if self._signal is not None:
-            raise Interrupted(self._signal)
+            raise Interrupted(self._signal, f"go on with: seqgan train --resume {self.folder}")
         return self._over
 
     def _loop(self, log: RunLog, report: Callable[..., None]) -> None:

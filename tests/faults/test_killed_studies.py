@@ -89,7 +89,7 @@ def test_the_runs_of_a_killed_study_save_and_stop(number: signal.Signals, tmp_pa
     assert is_free(child)
     assert len(Checkpoints(child / "checkpoints", 1).steps()) == 1
     (line,) = without_progress((folder / "only" / "seed-0.log").read_text())
-    assert line == "error: SIGTERM: saved; go on with train --resume"
+    assert line == f"error: SIGTERM: saved; go on with: seqgan train --resume {child}"
 
 
 def test_a_second_comparison_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

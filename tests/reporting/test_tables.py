@@ -179,3 +179,11 @@ def test_samples_in_a_file_stand_side_by_side_on_lines_of_common_width(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 120
     assert sum(shown.count("word") for shown in lines) == 120
+
+
+def test_samples_do_not_command_the_terminal(capsys):
+    samples = {"generator": ["a \x1b[31mred word"], "policy gradient": ["b"]}
+    print_correction({"samples": samples, "sentence": "the critic corrects nothing"})
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\\x1b[31mred word" in out

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from seqgan.core.errors import UserError
 from seqgan.training.config import StageConfig
 from seqgan.training.phase_schedule import PhaseSchedule
 
@@ -34,6 +35,19 @@ def test_raising_the_last_repeat_changes_no_earlier_step() -> None:
     longer = PhaseSchedule([*STAGES[:2], StageConfig(repeat=5, phases=STAGES[2].phases)])
     assert [longer.phase(step) for step in range(len(VISITS))] == VISITS
     assert longer.steps == len(VISITS) + 8
+
+
+def test_what_is_done_stays_as_it_was_made() -> None:
+    before = PhaseSchedule(STAGES)
+    longer = PhaseSchedule([*STAGES[:2], StageConfig(repeat=5, phases=STAGES[2].phases)])
+    longer.check_past(before, len(VISITS))
+    shorter = PhaseSchedule(STAGES[:2])
+    shorter.check_past(before, 8)
+    with pytest.raises(UserError, match=r"9 steps are done, and step 9 .* generator, would be"):
+        shorter.check_past(before, 9)
+    other = PhaseSchedule([StageConfig(repeat=3, phases={"mle": 1}), *STAGES[1:]])
+    with pytest.raises(UserError, match=r"step 3 .* in phase critic, would be in phase mle"):
+        other.check_past(before, 4)
 
 
 @pytest.mark.parametrize("fields", [{"repeat": 0}, {"phases": {"mle": 0}}, {"phases": {}}])
