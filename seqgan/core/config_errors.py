@@ -26,7 +26,10 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         siblings = fields_of(_annotation_at(model, location[:-1]))
         if (now := new_key(field)) is not None:
             return f"{field}: has another name now; write {now}"
-        hint = did_you_mean(str(location[-1]), siblings)
+        key = str(location[-1])
+        hint = did_you_mean(key, siblings)
+        if len(location) > 1 and key in fields_of(model):
+            hint = f"; '{key}' belongs to the top level;"
         known = ", ".join(siblings)
         return f"{field}={shown(value)}: unknown key{hint or ';'} known keys: {known}{more}"
     if kind == "extension":

@@ -3,6 +3,7 @@
 The library is imported when it is needed, which takes two seconds.
 """
 
+import logging
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ def import_transformers(field: str) -> ModuleType:
     # What it has to say about loading is said here, in one line, where it matters.
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     return transformers
 
 

@@ -50,6 +50,7 @@ def complaint(overrides: dict[str, Any]) -> str:
         ({"sede": 3}, ["sede=3", "did you mean 'seed'"]),
         ({"evaluation.features": 3}, ["evaluation.features=3", "did you mean 'feature_extractor'"]),
         ({"estimator.temperature": 0.5}, ["temperature=0.5: unknown key; known keys: name, rew"]),
+        ({"train.device": "cpu"}, ["train.device='cpu': unknown key; 'device' belongs to the top"]),
         ({"data.oracle.lenght": 3}, ["data.oracle.lenght=3", "did you mean 'length'"]),
         ({"generator.name": "lstn"}, ["generator.name='lstn'", "did you mean 'lstm'", "gru"]),
         ({"generator": {"embed": 4}}, ["generator", "needs a 'name'", "lstm"]),
