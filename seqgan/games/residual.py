@@ -58,7 +58,7 @@ from torch import Tensor, nn
 
 from seqgan.core.batches import join, take
 from seqgan.core.budget import count_critic_calls
-from seqgan.core.errors import UserError
+from seqgan.core.errors import UserError, warn
 from seqgan.core.modes import evaluating, frozen
 from seqgan.core.plain import StateDict
 from seqgan.core.types import (
@@ -165,6 +165,11 @@ class FirstCalibration:
     def correction(self, generator: Generator, critic: Critic) -> Correction:
         """By networks in evaluation mode."""
         if self.found is None:
+            if len(self._held_out.x) < 2:
+                warn(
+                    "validation has 1 sentence, and no critic can be calibrated on it: it corrects "
+                    "nothing; give more text, or data.valid_path"
+                )
             self.found = calibrate_on(self._held_out, generator, critic, self._space, self._clip)
         return Correction(critic, self.found)
 

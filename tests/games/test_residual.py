@@ -263,9 +263,9 @@ def test_it_is_calibrated_once_and_on_the_validation_set(monkeypatch: pytest.Mon
     assert isinstance(generator, Generator)
     calls = []
 
-    def spy(d_real_N: Tensor, logg_real_N: Tensor, *fake: Tensor, clip: float) -> Any:
-        calls.append((d_real_N, logg_real_N, len(fake[0]), clip))
-        return calibrate(d_real_N, logg_real_N, *fake, clip=clip)
+    def spy(d_real_N: Tensor, logg_real_N: Tensor, *fake: Tensor, **more: Any) -> Any:
+        calls.append((d_real_N, logg_real_N, len(fake[0]), more))
+        return calibrate(d_real_N, logg_real_N, *fake, **more)
 
     monkeypatch.setattr(residual, "calibrate", spy)
     visit(game, "critic", 2)
@@ -277,12 +277,25 @@ def test_it_is_calibrated_once_and_on_the_validation_set(monkeypatch: pytest.Mon
     first = game._calibration.found
     visit(game, "critic", 2)
     visit(game, "distill")
-    ((d_real_N, logg_real_N, fakes, clip),) = calls
+    ((d_real_N, logg_real_N, fakes, more),) = calls
     torch.testing.assert_close(d_real_N, d_N)
     torch.testing.assert_close(logg_real_N, logg_N)
     assert fakes >= 4_000
-    assert clip == 10
+    assert more == {"clip": 10, "conditional": False}
     assert game._calibration.found is first
+
+
+def test_one_validation_sentence_calibrates_nothing_and_says_so(
+    capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    game, _ = make({"data.valid": 1})
+    visit(game, "distill")
+    found = game._calibration.found
+    assert found is not None
+    assert (found.alpha, found.beta, found.log_weight(torch.ones(3)).tolist()) == (0, 0, [0.0] * 3)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: validation has 1 sentence")
+    assert not recwarn.list
 
 
 def test_a_checkpoint_holds_the_calibration() -> None:
