@@ -20,7 +20,7 @@ from seqgan.core.progress import duration
 from seqgan.core.saved_files import read_json_object, replacing, write_json, write_text
 from seqgan.lectures import REPOSITORY
 from seqgan.lectures.command import finding_mark
-from seqgan.lectures.idea import Finding, Idea, Said, missed
+from seqgan.lectures.idea import Finding, Idea, Said, missed_of_expected
 from seqgan.lectures.listing import RESULTS, find_idea, ideas, recorded_results
 
 Language = Literal["en", "zh"]
@@ -96,7 +96,7 @@ def _contents_row(idea: Idea, result: JsonObject | None, language: Language) -> 
     title = f"[{_said(idea.title, language)}](#{_anchor(_heading(idea, language))})"
     if result is None:
         return f"| {idea.number} | {title} | | |"
-    wrong, expected = missed(_findings(result))
+    wrong, expected = missed_of_expected(_findings(result))
     held = f"{expected - wrong} / {expected}"
     return f"| {idea.number} | {title} | {_time(result, language)} | {held} |"
 
@@ -114,7 +114,7 @@ def _section(idea: Idea, result: JsonObject | None, language: Language) -> list[
     findings = _findings(result)
     lines += [phrases.columns, "|---|---|--:|---|"]
     lines += [_finding_row(finding, language) for finding in findings]
-    wrong, expected = missed(findings)
+    wrong, expected = missed_of_expected(findings)
     if wrong:
         lines += ["", phrases.missed.format(missed=wrong, count=expected)]
     return [*lines, "", f"![{_said(idea.title, language)}](lectures/{idea.number:02}.png)"]

@@ -84,17 +84,20 @@ def _run_and_report(
 ) -> Comparison:
     text = format_yaml(study.model_dump())
     write_text(folder / "study.yaml", text)
-    told: list[str] = []
+    told = False
 
-    def tell_unmeasured() -> None:
-        """As soon as every arm has a finished run, long before the study's end."""
-        if not told and {run.arm for run in runs} == {run.arm for run in runs if run_done(run)}:
-            told.extend(unmeasured(study, arms_of(study, runs)))
-            for line in told:
-                warn(f"{path}: {line}")
+    def tell_unmeasured(at_the_end: bool = False) -> None:
+        """Once, as soon as every arm has a finished run, long before the study's end."""
+        nonlocal told
+        done = [run for run in runs if run_done(run)]
+        if told or not (at_the_end or {run.arm for run in done} == {run.arm for run in runs}):
+            return
+        told = True
+        for line in unmeasured(study, arms_of(study, done)):
+            warn(f"{path}: {line}")
 
     failures = run_study(runs, folder, jobs, tell_unmeasured)
-    tell_unmeasured()
+    tell_unmeasured(at_the_end=True)
     arms = arms_of(study, runs)
     if not arms:
         raise UserError(f"{path}: no run could start; {failures[0]}")

@@ -184,7 +184,7 @@ def load_run(folder: Path, overrides: list[str] | None = None) -> Experiment:
 
 def load_resumed(folder: Path, overrides: list[str]) -> Experiment:
     """A run's configuration with changes that leave its past valid."""
-    moved = [override for override in overrides if _says_where_data_are(override)]
+    moved = [override for override in overrides if says_where_data_are(override, folder)]
     saved, wanted = load_run(folder, moved), load_run(folder, overrides)
     fixed = [field for field in Experiment.model_fields if field not in RESUMABLE]
     _check_same(saved, wanted, fixed)
@@ -205,7 +205,7 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
         key, equals, _ = override.partition("=")
         branch, _, field = key.partition(".")
         settled = field.split(".")[0] in ("", *DECIDED_IN_TRAINING)
-        may_change = key == "device" or _says_where_data_are(override)
+        may_change = key == "device" or says_where_data_are(override, folder)
         if equals and not may_change and (branch != "evaluation" or settled):
             raise UserError(
                 f"{key}: cannot change after training; only device, the paths of data, and "
@@ -224,10 +224,11 @@ def load_evaluated(folder: Path, overrides: list[str]) -> Experiment:
     return experiment
 
 
-def _says_where_data_are(override: str) -> bool:
-    """Whether it can only move the data: data.json has hashes of what is in the files."""
+def says_where_data_are(override: str, folder: Path) -> bool:
+    """Whether it can only move the data of a run: data.json has hashes of what is in the files."""
     key = override.partition("=")[0]
-    return key.startswith("data.") and key.endswith("path") and "tokenizer" not in key
+    is_path = key.startswith("data.") and key.endswith("path") and "tokenizer" not in key
+    return is_path and (folder / "data.json").exists()
 
 
 def changes(before: Experiment, after: Experiment) -> dict[str, list[str]]:

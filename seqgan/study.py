@@ -196,14 +196,15 @@ def plan(study: StudyConfig, path: Path, folder: Path, overrides: list[str]) -> 
 
 
 def _check_rows(study: StudyConfig, path: Path, experiments: dict[str, Experiment]) -> None:
-    """Refuse labels of rows that no evaluation of the arm's runs has; those of the generator itself
-    depend on its temperatures."""
+    """Refuse misspelt labels of corrected generators and other writers. Those of temperatures and
+    controls are not known before an evaluation."""
     for arm in study.arms:
-        if arm.row is None or arm.runs_of is None or arm.row.startswith("generator"):
+        if arm.row is None or arm.runs_of is None:
             continue
         known = experiments[arm.runs_of].rows_beside_the_generator
-        if arm.row not in known:
-            hint = did_you_mean(arm.row, known) or "; choose from: " + ", ".join(known)
+        hint = did_you_mean(arm.row, known)
+        if arm.row not in known and (hint or arm.row.startswith("corrected")):
+            hint = hint or "; choose from: " + ", ".join(known)
             raise UserError(
                 f"{path}: arm '{arm.name}': row='{arm.row}': runs of arm '{arm.runs_of}' have no "
                 f"such row{hint}"
@@ -293,13 +294,14 @@ def run_study(
     jobs: int,
     finished_one: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Run what is not finished, `jobs` processes at a time; `finished_one` is called whenever a
-    run is done. Returns one line for each failure."""
+    """Run what is not finished, `jobs` processes at a time; `finished_one` is called at first and
+    whenever a run is done. Returns one line for each failure."""
     signal.signal(signal.SIGTERM, terminate)
     waiting = [run for run in runs if not is_finished(run)]
     active: list[_Process] = []
     failures: list[str] = []
     total = sum(PhaseSchedule(run.experiment.schedule).steps for run in runs)
+    finished_one()
     with progress_bar() as bar:
         done, finished = sum(map(_steps_done, runs)), sum(map(run_done, runs))
         task = bar.add_task("comparing", total=total, completed=done, note="")

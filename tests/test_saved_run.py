@@ -357,6 +357,16 @@ def test_evaluations_are_those_of_the_command_line(
         run.evaluate(["data.train=9"])
 
 
+def test_a_resumed_run_keeps_its_past(finished_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    folder = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    config = (folder / "config.yaml").read_bytes()
+    capsys.readouterr()
+    assert command(["train", "--resume", str(folder), "schedule.0.repeat=1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "steps are done, and step" in line
+    assert (folder / "config.yaml").read_bytes() == config
+
+
 def test_a_text_may_have_moved(tmp_path: Path, capsys: Capture) -> None:
     data = text_data(tmp_path / "text.txt")
     run = train(tmp_path / "run", data)
@@ -365,7 +375,7 @@ def test_a_text_may_have_moved(tmp_path: Path, capsys: Capture) -> None:
     there = f"data.path={moved}"
     metrics = seqgan.open_run(run).evaluate([there])["rows"][0]["metrics"]
     assert {name: metrics[name] for name in before} == before
-    assert command(["train", "--resume", str(run), there, "schedule.0.repeat=3"]) == 0
+    assert command(["train", "--resume", str(run), there, "schedule.0.repeat=5"]) == 0
     assert f"path: {moved}" in (run / "config.yaml").read_text()
     moved.write_text(moved.read_text().replace("a", "b"))
     with pytest.raises(UserError, match="the data files have changed"):

@@ -20,14 +20,9 @@ class UserError(Exception):
         message = super().__str__()
         if len(message) > 1_200:
             message = f"{message[:900]} … {message[-200:]}"
-        return printable(message)
-
-
-def printable(text: str) -> str:
-    """The text with what would break the line or command the terminal spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        if message.isprintable():
+            return message
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
 
 
 class Terminated(BaseException):

@@ -81,8 +81,8 @@ Shown = ShownLines | ShownSheet
 
 
 def drawing_seed(seed: int, split: str) -> int:
-    """Of the samples beside a split. What validation selects for the samples beside it is reported
-    by others, beside test data: luck is not reported."""
+    """Of the samples beside a split. Those beside test data are others than those that validation
+    selected by, so that luck in selection is not reported."""
     return seed + (split == "valid")
 
 

@@ -165,11 +165,6 @@ class FirstCalibration:
     def correction(self, generator: Generator, critic: Critic) -> Correction:
         """By networks in evaluation mode."""
         if self.found is None:
-            if len(self._held_out.x) < 2:
-                warn(
-                    "validation has 1 sentence, and no critic can be calibrated on it: it corrects "
-                    "nothing; give more text, or data.valid_path"
-                )
             self.found = calibrate_on(self._held_out, generator, critic, self._space, self._clip)
         return Correction(critic, self.found)
 
@@ -421,8 +416,14 @@ def calibrate_on(
         assert sentences.mask is not None, "sequences have masks"
         return d_N, sequence_log_probs(generator, sentences.x, sentences.mask)
 
+    d_N, logg_N = numbers(held_out)
+    if len(d_N) < 2 or (logg_N is not None and logg_N.isfinite().sum() < 2):
+        warn(
+            "fewer than 2 validation sentences that the generator can write: the critic is not "
+            "calibrated and corrects nothing; give more validation data"
+        )
     conditional = held_out.cond is not None
-    return calibrate(*numbers(held_out), *numbers(fake), clip=clip, conditional=conditional)
+    return calibrate(d_N, logg_N, *numbers(fake), clip=clip, conditional=conditional)
 
 
 def exchange_at_random(real: Batch, fake: Batch) -> tuple[Batch, Batch]:

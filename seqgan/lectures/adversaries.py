@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.quick import FEW_POINTS
+from seqgan.lectures.quick import FEW_PICTURES, FEW_POINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +48,7 @@ def _alternation(stage: "Stage") -> list[Finding]:
     from seqgan.evaluation.base import DecodingSetting
     from seqgan.reporting.panels import PALETTE, panels, save_png
 
-    few = ("data.source.train=64", "data.source.extractor=64", "data.source.test=64")
-    digits = stage.build("lectures/06_digits.yaml", *few, "data.source.valid=64")[2]
+    digits = stage.build("lectures/06_digits.yaml", *FEW_PICTURES)[2]
     in_critic_turn = changed_tensors(digits, "critic")
     in_generator_turn = changed_tensors(digits, "generator")
 
@@ -390,7 +389,7 @@ LOSSES = Idea(
     Said(
         "Where the critic is sure that a sample is generated, the minimax loss teaches the "
         "generator nothing, raising log D(G(z)) does, and in the end D is right half of the time. "
-        "Descending on log D(G(z)), a sign that is easily mistaken, trains the generator to lose.",
+        "With the sign mistaken, descending on log D(G(z)), the generator learns to lose.",
         "當判別器確信樣本是生成的，minimax 損失幾乎不給生成器梯度，改成提高 log D(G(z)) 就有梯度，"
         "訓練到最後，判別器只答對一半。"
         "若把正負號弄錯，對 log D(G(z)) 做梯度下降，生成器會越學越輸。",

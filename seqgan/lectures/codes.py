@@ -372,7 +372,7 @@ BETWEEN = Idea(
         "draws from a cloud around each code and pulls the clouds towards N(0, I), so that what "
         "lies between is slightly more often a digit.",
         "在兩個數字的編碼之間，自動編碼器從沒學過該畫什麼。VAE 從每個編碼周圍的一團雲取樣，"
-        "並把這些雲拉向 N(0, I)，所以解碼中間的點也比較常得到一個數字。",
+        "並把這些雲拉向 N(0, I)，所以解碼中間的點得到數字的機會略高。",
     ),
     Said.both("min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)"),
     _between,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seqgan.lectures.idea import Finding, missed
+from seqgan.lectures.idea import Finding, missed_of_expected
 from seqgan.lectures.listing import find_idea
 
 
@@ -13,7 +13,7 @@ def lecture_command(number: int, folder: Path | None) -> list[str]:
     from seqgan.lectures.stage import play
 
     played = play(idea, folder or Path("runs") / f"lecture-{number}")
-    wrong, expected = missed(played.findings)
+    wrong, expected = missed_of_expected(played.findings)
     lines = [
         f"{number}. {idea.title.en}",
         idea.idea.en,

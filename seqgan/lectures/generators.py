@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.quick import FEW_POINTS
+from seqgan.lectures.quick import FEW_PICTURES, FEW_POINTS
 
 if TYPE_CHECKING:
     from seqgan.lectures.stage import Stage
@@ -88,7 +88,6 @@ NOISE = Idea(
 # ── 3 and 4: faces, and how they come about ───────────────────────────────────────────────────
 
 FACES = "lectures/04_faces.yaml"
-_FEW_FACES = tuple(f"data.source.{split}=24" for split in ("train", "extractor", "valid", "test"))
 _CRITICS = {
     "convolutional critic": ("卷積判別器", "{name: dcgan, width: 16}"),
     "MLP critic": ("全連接判別器", "{name: mlp, hidden: 128}"),
@@ -107,7 +106,7 @@ def _faces(stage: "Stage") -> list[Finding]:
     findings = []
     for panel, (name, (zh, critic)) in zip(axes[1:], _CRITICS.items(), strict=True):
         asked = (f"critic={critic}", "schedule.0.repeat=600")
-        run = stage.train(FACES, *asked, name=name, quick=_FEW_FACES)
+        run = stage.train(FACES, *asked, name=name, quick=FEW_PICTURES)
         x_NCHW = run.sample(16)
         assert isinstance(x_NCHW, torch.Tensor)
         show_pictures(panel, x_NCHW, columns=4)
@@ -167,7 +166,7 @@ def _milestones(stage: "Stage") -> list[Finding]:
     from seqgan.tasks.faces.detector import detect, has_eyes
     from seqgan.training.checkpoint import Checkpoints
 
-    run = stage.train(FACES, name="faces", quick=(*_FEW_FACES, "train.checkpoint_every=2"))
+    run = stage.train(FACES, name="faces", quick=(*FEW_PICTURES, "train.checkpoint_every=2"))
     checkpoints = Checkpoints(run.folder / "checkpoints", keep=run.experiment.train.keep)
     names = [attribute.name for attribute in ATTRIBUTES]
     updates, sheets = [], {}

@@ -65,7 +65,7 @@ class Finding:
         return Said(f"{shown(low)} to {shown(high)}", f"{shown(low)} 到 {shown(high)}")
 
 
-def missed(findings: Iterable[Finding]) -> tuple[int, int]:
+def missed_of_expected(findings: Iterable[Finding]) -> tuple[int, int]:
     """How many findings are not where they should be, and of how many something is expected."""
     expected = [finding for finding in findings if finding.expected]
     return sum(not finding.holds for finding in expected), len(expected)

@@ -13,10 +13,9 @@ sentences that f was not fitted to, and over fresh samples of G. Where G has no 
 β is 0, and the decrease of the divergence can be measured although neither divergence is known.
 
 α ≥ 0 and β come from validation sentences and samples, where the same expression is concave in
-them: those of which it is surest (`_Fit`), first β alone and then, where the critic adds to that
-control what is sure, α with β.
-Without evidence they are 0, so that a critic on few sentences does next to no harm. c makes log
-mean e^f = 0 there, so that f is a log density ratio and B bounds that ratio.
+them: those of which it is surest (`_Fit`), first β alone and then, where the critic surely adds to
+that control, α with β. Without evidence they are 0, so that a critic on few sentences does next to
+no harm. c makes log mean e^f = 0 there, so that f is a log density ratio and B bounds that ratio.
 
 `resampling_gain` is about a sampler that draws n samples of G and keeps one by weights e^f. Its own
 likelihood has the lower bound of Lawson et al. 2019 (*Energy-inspired models*):
@@ -112,8 +111,9 @@ def calibrate(
     that the critic has to beat. `most_alpha` bounds α. Without log-probabilities β is 0. Sentences
     that the generator cannot write have no part in it; raises `ValueError` where it can write none
     of them. One sentence is no evidence: α and β are 0. `conditional`: sample m was made under the
-    condition of sentence m mod N.
+    condition of sentence m mod N; there are equally many for each, and no log-probabilities.
     """
+    assert not conditional or (logg_real_N is None and len(d_fake_M) % len(d_real_N) == 0)
     real_NK = _columns(d_real_N, logg_real_N)
     real_NK = real_NK[real_NK.isfinite().all(1)]
     if not len(real_NK):

@@ -14,6 +14,7 @@ from seqgan.core.rng import seed_everything
 from seqgan.core.saved_files import replacing, write_json
 from seqgan.experiment import Experiment, load_experiment, load_run
 from seqgan.probe.measure import measure
+from seqgan.runs.folder import check_same_data
 from seqgan.runs.messages import report_checkpoint, report_warnings
 from seqgan.runs.outcome import open_reported
 from seqgan.training.game import Game
@@ -38,6 +39,8 @@ def probe_command(
         raise UserError(f"{source}: has no section probe; add one to {file}; see configs/probe/")
     device = build_device(experiment)
     data = build_task(experiment, device, run)
+    if run is not None:
+        check_same_data(run, data.report)
     report_warnings(data.report)
     game = build_game(experiment, data, device)
     if run is not None:

@@ -1,16 +1,17 @@
 """Tables on stdout, in a terminal or in a file."""
 
+import re
 from functools import partial
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqgan.core.errors import printable
 from seqgan.core.metric_names import CERTIFICATE, CRITIC_METRICS
 from seqgan.core.plain import JsonObject
 from seqgan.reporting.tables import format_number
 
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SAMPLES_WIDTH = 120
 """Columns that sentences side by side take in a file, which has no edge of its own to wrap at."""
 
@@ -60,7 +61,7 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
         for label in samples:
             table.add_column(label, overflow="fold")
         for lines in zip(*samples.values(), strict=True):
-            table.add_row(*(Text(printable(line)) for line in lines))
+            table.add_row(*(Text(_harmless(line)) for line in lines))
         console.print(table, width=min(console.width, _SAMPLES_WIDTH))
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     if "acceptance" in found:
@@ -71,6 +72,11 @@ def print_correction(found: JsonObject | None, stderr: bool = False) -> None:
             f"effective share of weighted samples {found['effective_share']:.3g}"
         )
     say(found["sentence"])
+
+
+def _harmless(line: str) -> str:
+    """The line with what commands the terminal, or turns its direction, spelled out."""
+    return _COMMANDS.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
 def _whole_gain(found: JsonObject) -> str:

@@ -24,7 +24,7 @@ from seqgan.evaluation.corrected import AS_TRAINED, SHOWN_BESIDE
 from seqgan.evaluation.select import evaluate, rounds, table_row
 from seqgan.evaluation.sheets import write_gif
 from seqgan.evaluation.task import Task
-from seqgan.experiment import Experiment
+from seqgan.experiment import Experiment, says_where_data_are
 from seqgan.runs.correcting import (
     CORRECTION_FILE,
     Corrected,
@@ -67,7 +67,8 @@ def evaluate_run(
         selected["metrics"][CERTIFICATE] = corrected.found["certificate"]["gain"]
     rows[len(settings) : len(settings)] = [*others, *(corrected.rows if corrected else [])]
     players = state["players"]
-    changed = {"overrides": " ".join(overrides)} if overrides else {}
+    other = [override for override in overrides if not says_where_data_are(override, folder)]
+    changed = {"overrides": " ".join(other)} if other else {}
     result = {
         "split": "test",
         "finished": checkpoint.finished,

@@ -294,7 +294,7 @@ def test_one_validation_sentence_calibrates_nothing_and_says_so(
     assert found is not None
     assert (found.alpha, found.beta, found.log_weight(torch.ones(3)).tolist()) == (0, 0, [0.0] * 3)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("warning: validation has 1 sentence")
+    assert line.startswith("warning: fewer than 2 validation sentences")
     assert not recwarn.list
 
 
