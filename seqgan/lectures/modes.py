@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 RING = "lectures/27_ring.yaml"
 STACKED = "lectures/27_stacked.yaml"
-CURES: dict[str, tuple[str, ...]] = {
+MINIBATCH_STD = ("critic.minibatch_std=true",)
+RING_CURES: dict[str, tuple[str, ...]] = {
     "no cure": (),
     "R1": ("penalties=[{name: r1, weight: 1.0}]",),
-    "minibatch std": ("critic.minibatch_std=true",),
+    "minibatch std": MINIBATCH_STD,
 }
-"""Overrides of both files."""
+STACKED_CURES = {**RING_CURES, "R1": ("penalties=[{name: r1, weight: 10.0}]",)}
+"""Overrides of the two files."""
 
 
 def _collapse(stage: "Stage") -> list[Finding]:
@@ -30,11 +32,11 @@ def _collapse(stage: "Stage") -> list[Finding]:
 
     rings = {
         name: stage.train(RING, *cure, name=f"ring-{name}", quick=FEW_POINTS)
-        for name, cure in CURES.items()
+        for name, cure in RING_CURES.items()
     }
     stacks = {
         name: stage.train(STACKED, *cure, name=f"stacked-{name}", quick=FEW_PICTURES)
-        for name, cure in CURES.items()
+        for name, cure in STACKED_CURES.items()
     }
     modes = {name: measured(run) for name, run in rings.items()}
     digits = {name: measured(run) for name, run in stacks.items()}
@@ -92,6 +94,13 @@ def _collapse(stage: "Stage") -> list[Finding]:
             at_least=100,
         ),
         Finding(
+            Said(
+                "stacked digits, minibatch std: modes more than without",
+                "三位數字，minibatch std：比不加時多涵蓋幾個 mode",
+            ),
+            digits["minibatch std"]["modes"] - digits["no cure"]["modes"],
+        ),
+        Finding(
             Said("stacked digits, no cure: KL to uniform", "三位數字，不加對策：與均勻分布的 KL"),
             digits["no cure"]["mode_kl"],
         ),
@@ -116,12 +125,13 @@ COLLAPSE = Idea(
         "A generator may repeat a few samples that the critic does not know yet, or leave whole "
         "modes out while every single sample looks real. Where modes can be counted this is seen: "
         "on eight Gaussians a gradient penalty, or a critic that sees how much a batch varies, "
-        "prevents it; on 1,000 triples of digits neither does much within 800 updates.",
+        "prevents it; on 1,000 triples of digits the penalty keeps a hundred more, and the other "
+        "does not help.",
         "生成器可能只重複少數判別器還不認得的樣本，也可能漏掉整塊資料，"
         "而每一張單獨看起來都像真的。"
         "用數得出 mode 的資料就看得出來：在八個高斯上，"
         "gradient penalty，或讓判別器看到整批樣本的差異，都可以避免；"
-        "在一千種三位數字上，更新 800 次以內，兩者的幫助都不大。",
+        "在一千種三位數字上，gradient penalty 多保住約一百個 mode，另一招則沒有幫助。",
     ),
     Said(
         "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",

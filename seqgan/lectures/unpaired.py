@@ -75,7 +75,6 @@ def _style(stage: "Stage") -> list[Finding]:
         Finding(
             Said("digit kept, cycle", "數字不變的比例：加上 cycle"),
             found["cycle"][label],
-            at_least=0.25,
         ),
         Finding(
             Said(
