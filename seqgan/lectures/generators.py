@@ -142,10 +142,9 @@ FACES_IDEA = Idea(
     Said(
         "The generator makes a face of a vector of noise, and the critic reads a picture and "
         "gives one number: large for real ones, small for generated ones. Any network will do for "
-        "either; after as many updates a convolutional critic has brought the FID lower than a "
-        "multilayer perceptron (MLP).",
+        "either, convolutions or a multilayer perceptron (MLP).",
         "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真實圖片的分數高，生成圖片的分數低。"
-        "兩者用什麼架構都可以，只是更新次數相同時，卷積判別器的 FID 比全連接的低。",
+        "兩者用什麼架構都可以，卷積網路或全連接網路（MLP）都行。",
     ),
     Said("G: z ∈ ℝ⁶⁴ → picture,   D: picture → ℝ", "G: z ∈ ℝ⁶⁴ → 圖片，   D: 圖片 → ℝ"),
     _faces,
