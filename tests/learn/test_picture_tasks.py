@@ -72,7 +72,15 @@ def test_cartoon_faces(tmp_path: Path) -> None:
     found, real = trained(tmp_path / "faces", "image/faces.yaml")
     assert found["valid_attributes"] >= 0.9
     assert found["attribute_distance"] <= 0.2
+    assert min(found["recall"], found["coverage"]) >= 0.3
     assert real["valid_attributes"] > 0.98
+
+
+@pytest.mark.study
+def test_cartoon_faces_by_a_generator_that_is_told_nothing(tmp_path: Path) -> None:
+    found, _ = trained(tmp_path / "faces", "image/faces_unlabelled.yaml")
+    assert found["valid_attributes"] >= 0.6
+    assert found["attribute_distance"] <= 0.2
 
 
 @pytest.mark.study
