@@ -275,7 +275,8 @@ def whitening(feature_NF: Tensor) -> tuple[Tensor, Tensor]:
     scaled_NF = (feature_NF - mean_F) / len(feature_NF) ** 0.5
     _, deviation_K, direction_KF = torch.linalg.svd(scaled_NF, full_matrices=False)
     kept_K = deviation_K > _LEAST_DEVIATION * deviation_K[0]
-    return mean_F, direction_KF[kept_K].T / deviation_K[kept_K]
+    map_FK = direction_KF[kept_K].T / deviation_K[kept_K]
+    return mean_F, map_FK.contiguous()  # as a checkpoint has it, for equal rounding
 
 
 class MatchingReward:

@@ -83,7 +83,10 @@ def load_tree(folder: Path) -> Any:
         raise DamagedCheckpoint(f"{folder}: damaged ({changed})")
     try:
         skeleton = json.loads((folder / _TREE).read_text(encoding="utf-8"))
-        tree = _restore(skeleton, load_file(folder / _TENSORS))
+        # Memory of its own for each tensor: in the file's they stand at any place, and a processor
+        # may round products of such numbers otherwise.
+        loaded = {key: tensor.clone() for key, tensor in load_file(folder / _TENSORS).items()}
+        tree = _restore(skeleton, loaded)
     except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
         raise DamagedCheckpoint(f"{folder}: damaged (not readable)") from error
     if isinstance(skeleton, dict) and _CHECKED in skeleton and not (folder / CHECKSUMS).exists():

@@ -130,6 +130,7 @@ def test_whitened_features_have_mean_0_and_covariance_1() -> None:
     white_NK = (mixed_NF - mean_F) @ map_FK
     torch.testing.assert_close(white_NK.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(white_NK.T @ white_NK / 500, torch.eye(4), atol=1e-3, rtol=0)
+    assert map_FK.is_contiguous(), "as it is after a resume"
 
 
 def test_directions_without_variance_are_left_out() -> None:
