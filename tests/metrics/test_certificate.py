@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import exp, log
+from statistics import stdev
 
 import pytest
 import torch
@@ -173,6 +174,20 @@ def test_samples_under_one_condition_are_one_draw() -> None:
         own_intervals.append((own.low, own.high))
     assert 0.9 < covered(truth, intervals) < 0.99
     torch.testing.assert_close(torch.tensor(own_intervals), torch.tensor(intervals))
+
+
+def test_the_interval_over_conditions_by_hand() -> None:
+    """Sample m is under condition m mod N: its weight counts beside f of that condition."""
+    stream = torch.Generator().manual_seed(0)
+    f_N = torch.rand(6, generator=stream, dtype=torch.float64)
+    f_RN = torch.rand(3, 6, generator=stream, dtype=torch.float64)
+    weight_N = sum(f_RN[r].exp() for r in range(3)) / 3
+    differences = [float(f_N[i] - weight_N[i] / weight_N.mean()) for i in range(6)]
+    found = certificate(f_N, f_RN.flatten(), None, (0.0, 1.0), conditional=True)
+    assert found.gain == pytest.approx(float(f_N.mean() - weight_N.mean().log()))
+    assert found.half_width == pytest.approx(1.959964 * stdev(differences) / 6**0.5)
+    alone = certificate(f_N, weight_N.log(), None, (0.0, 1.0), conditional=True)
+    assert found.bound == pytest.approx(alone.bound)
 
 
 def test_a_critic_that_varies_by_condition_alone_has_the_error_of_conditions() -> None:
