@@ -207,8 +207,7 @@ LINES = Idea(
         "Real and generated pictures lie on low-dimensional surfaces that hardly overlap, and then "
         "JS is log 2 however near they are: the critic is always right, and the generator learns "
         "nothing. The Wasserstein distance of two parallel lines is their distance, and its critic "
-        "pulls with "
-        "constant force.",
+        "pulls with constant force.",
         "真實與生成的圖片各自落在高維空間裡的低維曲面上，兩者幾乎不重疊，"
         "這時無論多近 JS 都是 log 2："
         "判別器百分之百正確，生成器卻學不到東西。"

@@ -227,9 +227,7 @@ def read_rule(correct: str | int) -> Rule:
     """`exact`, or a number of samples of which one is kept."""
     if correct == "exact":
         return Exact()
-    is_number = isinstance(correct, int) and not isinstance(correct, bool)
-    is_number = is_number or (isinstance(correct, str) and correct.isdecimal())
-    rivals = int(correct) if is_number else 0
+    rivals = int(correct) if type(correct) in (int, str) and str(correct).isdecimal() else 0
     if not 2 <= rivals <= MOST_RIVALS:
         raise UserError(
             f"correct={correct}: choose exact, or keep one of 2 to {MOST_RIVALS:,} samples, as 16"

@@ -253,8 +253,8 @@ class SavedRun:
 
     def refuse_prompt(self, prompt: str | None) -> None:
         """Raises `UserError` where a run on sequences is given one."""
-        answers = self.prompts is not None
         if prompt is not None:
+            answers = self.prompts is not None
             raise UserError(
                 f"prompt={prompt!r}: is for pictures with captions; "
                 + ("'seqgan transform' answers prompts in words" if answers else "leave it out")
