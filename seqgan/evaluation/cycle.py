@@ -9,6 +9,7 @@ For the direction a → b, with F: a → b and G: b → a, on held-out pictures:
                     faint patterns (steganography, Chu et al. 2017) loses it here
     identity_a      mean |G(x) − x| on pictures of a, which should stay as they are
 
+The row `copy` has the sources in their translations' place: what there is without translating.
 The real-data row has the extractors' accuracy on real pictures, which is what `label_preservation`
 can reach, and the distance of training to held-out pictures.
 """
@@ -88,16 +89,12 @@ class CycleEvaluator(Evaluator[Translators]):
         metrics: Metrics = {}
         for source, target in (self._kinds, self._kinds[::-1]):
             forward, backward = _translators(generators, source, target)
-            part, direction = source.split(split), f"{source.name}2{target.name}"
-            x = to_unit(part.x_NCHW[:samples])
-            labels_NA = None if part.labels_NA is None else part.labels_NA[:samples]
+            x = to_unit(source.split(split).x_NCHW[:samples])
             y = self._translate(forward, x)
             with isolated(self._seed):
                 noisy = y + NOISE_STD * torch.randn_like(y)
-            made = to_bytes(y)
             metrics |= {
-                **target.distance(target.split(split).x_NCHW[:samples], made, direction),
-                **target.preservation(made, labels_NA, direction),
+                **_read(source, target, split, samples, to_bytes(y)),
                 f"cycle_{source.name}": _difference(self._translate(backward, y), x),
                 f"cycle_noisy_{source.name}": _difference(self._translate(backward, noisy), x),
                 f"identity_{source.name}": _difference(self._translate(backward, x), x),
@@ -113,6 +110,14 @@ class CycleEvaluator(Evaluator[Translators]):
             metrics |= target.preservation(real.x_NCHW, real.labels_NA, direction)
             metrics |= target.distance(real.x_NCHW, train, direction)
         return metrics
+
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        """Sources in their translations' place."""
+        copy: Metrics = {}
+        for source, target in (self._kinds, self._kinds[::-1]):
+            x_NCHW = source.split(split).x_NCHW[:samples]
+            copy |= _read(source, target, split, samples, x_NCHW)
+        return {"copy": copy}
 
     def show(self, generators: Translators, setting: DecodingSetting) -> ShownSheet:
         """The same sources at every call, their translations, and these translated back."""
@@ -140,6 +145,19 @@ def translated(generator: DirectGenerator, x_NCHW: Tensor, device: torch.device)
     """What a translator makes of float pictures, on the CPU."""
     blocks = [block.to(device) for block in x_NCHW.split(AT_ONCE)]
     return torch.cat([generator.translate(x).float().cpu() for x in blocks])
+
+
+def _read(
+    source: MeasuredPictures, target: MeasuredPictures, split: str, samples: int, made_NCHW: Tensor
+) -> Metrics:
+    """Labels and distance of `made_NCHW` (bytes), which stand for translations of the split's first
+    `samples` sources."""
+    direction, asked = f"{source.name}2{target.name}", slice(samples)
+    sources, targets = (kind.split(split).take(asked) for kind in (source, target))
+    return {
+        **target.distance(targets.x_NCHW, made_NCHW, direction),
+        **target.preservation(made_NCHW, sources.labels_NA, direction),
+    }
 
 
 def _translators(

@@ -3,10 +3,12 @@
 For the direction a → b, with F: a → b, on held-out pairs (x, y):
 
     l1_a2b          mean |F(x) − y|, values from −1 to 1
-    sharpness_a2b   variance of the Laplacian of F(x), as a share of that of y: below 1 is blurred
+    sharpness_a2b   variance of the Laplacian of F(x), as a share of that of y: below 1 is blurred; none
+                    where all y are flat
     fid_a2b         Fréchet distance of F(x) to y
     label_preservation_a2b   share of y's labels that are read in F(x)
 
+The row `copy` has the sources in their translations' place: what there is without translating.
 The real-data row has training pictures in the translations' place; they have no true partners.
 """
 
@@ -58,11 +60,9 @@ class PairedPicturesEvaluator(Evaluator[Translators]):
         """Metrics of all directions."""
         metrics: Metrics = {}
         for each in self._directions:
-            true = each.target.split(split).take(slice(samples))
-            x, y = to_unit(each.split(split).x_NCHW[:samples]), to_unit(true.x_NCHW)
+            x = to_unit(each.split(split).x_NCHW[:samples])
             made = translated(generators[each.name], x, self._device)
-            metrics[f"l1_{each.name}"] = float((made - y).abs().mean())
-            metrics |= self._measure(each, to_bytes(made), true, true.labels_NA)
+            metrics |= self._against_truth(each, made, split)
         return metrics
 
     def real(self, split: str, samples: int) -> Metrics:
@@ -73,6 +73,14 @@ class PairedPicturesEvaluator(Evaluator[Translators]):
             train = each.target.pictures.train.take(slice(samples))
             metrics |= self._measure(each, train.x_NCHW, true, train.labels_NA)
         return metrics
+
+    def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
+        """Sources in their translations' place."""
+        copy: Metrics = {}
+        for each in self._directions:
+            x = to_unit(each.split(split).x_NCHW[:samples])
+            copy |= self._against_truth(each, x, split)
+        return {"copy": copy}
 
     def show(self, generators: Translators, setting: DecodingSetting) -> ShownSheet:
         """The same sources at every call, their translations, and their true partners."""
@@ -87,13 +95,20 @@ class PairedPicturesEvaluator(Evaluator[Translators]):
     def sheets(self, generators: Translators) -> dict[str, Image]:
         return {"translation": self.show(generators, DecodingSetting()).image}
 
+    def _against_truth(self, each: MeasuredDirection, made: Tensor, split: str) -> Metrics:
+        """Metrics of float pictures that stand for translations of the split's first sources."""
+        true = each.target.split(split).take(slice(len(made)))
+        l1 = float((made - to_unit(true.x_NCHW)).abs().mean())
+        measured = self._measure(each, to_bytes(made), true, true.labels_NA)
+        return {f"l1_{each.name}": l1, **measured}
+
     def _measure(
         self, each: MeasuredDirection, made: Tensor, true: PictureSet, labels_NA: Tensor | None
     ) -> Metrics:
         """What is measured of translations and of real pictures, bytes; `labels_NA` are theirs."""
-        sharpness = laplacian_variance(made) / laplacian_variance(true.x_NCHW)
+        of_true = laplacian_variance(true.x_NCHW)
         return {
-            f"sharpness_{each.name}": sharpness,
+            f"sharpness_{each.name}": laplacian_variance(made) / of_true if of_true else None,
             **each.target.distance(true.x_NCHW, made, each.name),
             **each.target.preservation(made, labels_NA, each.name),
         }

@@ -254,6 +254,18 @@ def test_doing_nothing_keeps_the_cycle_and_fails_the_rest(kinds: Any) -> None:
     assert found["cycle_noisy_a"] == pytest.approx(0.1 * (2 / torch.pi) ** 0.5, rel=0.02)
 
 
+@pytest.mark.parametrize("samples", [ROWS, ROWS // 4])
+def test_the_copy_row_is_that_of_a_translator_that_does_nothing(kinds: Any, samples: int) -> None:
+    nothing = torch.nn.ModuleDict({"a2b": Way(lambda x: x), "b2a": Way(lambda x: x)})
+    evaluator = CycleEvaluator(*kinds, CPU, 0)
+    found = evaluator.generated(nothing, "test", samples, DecodingSetting())
+    copy = evaluator.baselines("test", samples)["copy"]
+    assert copy == {name: value for name, value in found.items() if name in copy}
+    assert {base(name) for name in copy} == {
+        *("fid_a2b", "fid_b2a", "label_preservation_a2b", "label_preservation_b2a")
+    }
+
+
 def test_a_true_translation_keeps_the_labels_and_one_picture_does_not(kinds: Any) -> None:
     from seqgan.tasks.faces.drawing import draw_faces
 

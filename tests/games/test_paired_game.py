@@ -172,6 +172,13 @@ def test_files_of_one_name_are_a_pair(tmp_path: Path) -> None:
         assert bool((levels == 40).all())
 
 
+def test_the_copy_row_is_the_distance_of_sources(tmp_path: Path) -> None:
+    tree = aligned(tmp_path, [f"{n}.bmp" for n in NAMES], [f"{n}.png" for n in NAMES])
+    task = build_task(tiny_experiment({**tree, "data.b.extractor_fraction": 0.2}), CPU, None)
+    copy = task.evaluator.baselines("test", 2)["copy"]
+    assert copy["l1_a2b"] == copy["l1_b2a"] == pytest.approx(40 / 127.5)
+
+
 def test_a_file_without_a_partner_is_named(tmp_path: Path) -> None:
     tree = aligned(tmp_path, [f"{n}.png" for n in NAMES], [f"{n}.png" for n in NAMES[1:]])
     with pytest.raises(UserError, match=r"data\.a\.source: has a picture '00', data\.b\.source"):
