@@ -1,4 +1,4 @@
-"""Rows of batches, taken and joined."""
+"""Rows of batches: chosen, taken and joined."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,13 @@ import torch
 from torch import Tensor
 
 from seqgan.core.types import Batch
+
+
+def spread(count: int, most: int | None) -> Tensor:
+    """At most so many of `count` rows, evenly spread, since files may be sorted."""
+    if most is None or most >= count:
+        return torch.arange(count)
+    return torch.arange(most) * count // most
 
 
 def take(batch: Batch, rows: Tensor | slice) -> Batch:

@@ -29,6 +29,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from seqgan.core.batches import spread
 from seqgan.core.errors import UserError
 from seqgan.core.plain import JsonObject
 from seqgan.core.progress import tracked
@@ -44,7 +45,7 @@ class PictureSet:
     x_NCHW: Tensor
     labels_NA: Tensor | None
 
-    def take(self, rows: slice | np.ndarray) -> "PictureSet":
+    def take(self, rows: slice | np.ndarray | Tensor) -> "PictureSet":
         """The pictures of these rows."""
         labels_NA = None if self.labels_NA is None else self.labels_NA[rows]
         return PictureSet(self.x_NCHW[rows], labels_NA)
@@ -68,6 +69,11 @@ class Pictures:
     report: JsonObject
     names: tuple[str, ...] | None = None
     """Of the source's training pictures before they are cut; None where they have none."""
+
+    def held_out(self, split: str, most: int) -> PictureSet:
+        """At most so many pictures of valid or test, spread over the split."""
+        part = self.valid if split == "valid" else self.test
+        return part.take(spread(len(part.x_NCHW), most))
 
 
 SPLITS = ("extractor", "train", "valid", "test")

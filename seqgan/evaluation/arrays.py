@@ -8,12 +8,13 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import spread
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, DirectGenerator
 from seqgan.decoding import generate
 from seqgan.decoding.correction import Correction, Rule, generate_corrected
 from seqgan.evaluation.base import DecodingSetting, Metrics, drawing_seed, temperatures
-from seqgan.evaluation.correctable import CorrectableEvaluator, spread
+from seqgan.evaluation.correctable import CorrectableEvaluator
 
 
 class Source(Protocol):

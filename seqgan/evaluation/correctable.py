@@ -8,7 +8,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
-import torch
 from torch import Tensor
 
 from seqgan.core.types import Batch
@@ -56,13 +55,6 @@ class Drawn(Protocol):
     def without_own_likelihood(self) -> Self:
         """The same, as if the log-probabilities of the generated ones were not known."""
         ...
-
-
-def spread(count: int, most: int | None) -> Tensor:
-    """At most so many of `count` rows, evenly spread, since files may be sorted."""
-    if most is None or most >= count:
-        return torch.arange(count)
-    return torch.arange(most) * count // most
 
 
 class CorrectableEvaluator(Evaluator[GeneratorT_contra]):

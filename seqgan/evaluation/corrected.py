@@ -36,7 +36,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqgan.core.batches import take
+from seqgan.core.batches import spread, take
 from seqgan.core.density_ratio import Calibration, log_mean_exp
 from seqgan.core.metric_names import CERTIFICATE
 from seqgan.core.plain import JsonObject
@@ -51,7 +51,7 @@ from seqgan.decoding.correction import (
     critic_logits,
 )
 from seqgan.evaluation.base import DecodingSetting, Metrics
-from seqgan.evaluation.correctable import CorrectableEvaluator, Drawn, spread
+from seqgan.evaluation.correctable import CorrectableEvaluator, Drawn
 from seqgan.metrics.certificate import (
     MOST_ALPHA,
     Certificate,

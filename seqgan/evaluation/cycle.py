@@ -24,7 +24,7 @@ from torch import Tensor
 from seqgan.core.pictures import to_bytes, to_unit
 from seqgan.core.rng import isolated
 from seqgan.core.types import DirectGenerator
-from seqgan.data.pictures import Pictures, PictureSet
+from seqgan.data.pictures import Pictures
 from seqgan.evaluation import sheets
 from seqgan.evaluation.base import DecodingSetting, Evaluator, Metrics, ShownSheet
 from seqgan.evaluation.feature_extractor import FeatureExtractor
@@ -48,9 +48,6 @@ class MeasuredPictures:
     pictures: Pictures
     extractor: FeatureExtractor
     detect: Detect | None
-
-    def split(self, name: str) -> PictureSet:
-        return self.pictures.valid if name == "valid" else self.pictures.test
 
     def labels(self, x_NCHW: Tensor) -> Tensor:
         """`labels_NA` of bytes."""
@@ -89,7 +86,7 @@ class CycleEvaluator(Evaluator[Translators]):
         metrics: Metrics = {}
         for source, target in (self._kinds, self._kinds[::-1]):
             forward, backward = _translators(generators, source, target)
-            x = to_unit(source.split(split).x_NCHW[:samples])
+            x = to_unit(source.pictures.held_out(split, samples).x_NCHW)
             y = self._translate(forward, x)
             with isolated(self._seed):
                 noisy = y + NOISE_STD * torch.randn_like(y)
@@ -105,7 +102,8 @@ class CycleEvaluator(Evaluator[Translators]):
         """Real pictures of the target kind in the translations' place."""
         metrics: Metrics = {}
         for source, target in (self._kinds, self._kinds[::-1]):
-            real, train = target.split(split), target.pictures.train.x_NCHW[:samples]
+            real = target.pictures.held_out(split, samples)
+            train = target.pictures.train.x_NCHW[:samples]
             direction = f"{source.name}2{target.name}"
             metrics |= target.preservation(real.x_NCHW, real.labels_NA, direction)
             metrics |= target.distance(real.x_NCHW, train, direction)
@@ -115,7 +113,7 @@ class CycleEvaluator(Evaluator[Translators]):
         """Sources in their translations' place."""
         copy: Metrics = {}
         for source, target in (self._kinds, self._kinds[::-1]):
-            x_NCHW = source.split(split).x_NCHW[:samples]
+            x_NCHW = source.pictures.held_out(split, samples).x_NCHW
             copy |= _read(source, target, split, samples, x_NCHW)
         return {"copy": copy}
 
@@ -150,10 +148,10 @@ def translated(generator: DirectGenerator, x_NCHW: Tensor, device: torch.device)
 def _read(
     source: MeasuredPictures, target: MeasuredPictures, split: str, samples: int, made_NCHW: Tensor
 ) -> Metrics:
-    """Labels and distance of `made_NCHW` (bytes), which stand for translations of the split's first
-    `samples` sources."""
-    direction, asked = f"{source.name}2{target.name}", slice(samples)
-    sources, targets = (kind.split(split).take(asked) for kind in (source, target))
+    """Labels and distance of `made_NCHW` (bytes), which stand for translations of `samples` sources
+    of the split."""
+    direction = f"{source.name}2{target.name}"
+    sources, targets = (kind.pictures.held_out(split, samples) for kind in (source, target))
     return {
         **target.distance(targets.x_NCHW, made_NCHW, direction),
         **target.preservation(made_NCHW, sources.labels_NA, direction),

@@ -3,8 +3,8 @@
 For the direction a → b, with F: a → b, on held-out pairs (x, y):
 
     l1_a2b          mean |F(x) − y|, values from −1 to 1
-    sharpness_a2b   variance of the Laplacian of F(x), as a share of that of y: below 1 is blurred; none
-                    where all y are flat
+    sharpness_a2b   variance of the Laplacian of F(x), as a share of that of y: below 1 is blurred;
+                    none where all y are flat
     fid_a2b         Fréchet distance of F(x) to y
     label_preservation_a2b   share of y's labels that are read in F(x)
 
@@ -39,10 +39,6 @@ class MeasuredDirection:
         """a2b or b2a."""
         return {"b": "a2b", "a": "b2a"}[self.target.name]
 
-    def split(self, name: str) -> PictureSet:
-        """The sources of a split."""
-        return self.source.valid if name == "valid" else self.source.test
-
 
 class PairedPicturesEvaluator(Evaluator[Translators]):
     """Measures translators (keys a2b and b2a) in the directions that are played."""
@@ -60,16 +56,16 @@ class PairedPicturesEvaluator(Evaluator[Translators]):
         """Metrics of all directions."""
         metrics: Metrics = {}
         for each in self._directions:
-            x = to_unit(each.split(split).x_NCHW[:samples])
+            x = to_unit(each.source.held_out(split, samples).x_NCHW)
             made = translated(generators[each.name], x, self._device)
-            metrics |= self._against_truth(each, made, split)
+            metrics |= self._against_truth(each, made, split, samples)
         return metrics
 
     def real(self, split: str, samples: int) -> Metrics:
         """Training pictures of the target kind in the translations' place."""
         metrics: Metrics = {}
         for each in self._directions:
-            true = each.target.split(split).take(slice(samples))
+            true = each.target.pictures.held_out(split, samples)
             train = each.target.pictures.train.take(slice(samples))
             metrics |= self._measure(each, train.x_NCHW, true, train.labels_NA)
         return metrics
@@ -78,8 +74,8 @@ class PairedPicturesEvaluator(Evaluator[Translators]):
         """Sources in their translations' place."""
         copy: Metrics = {}
         for each in self._directions:
-            x = to_unit(each.split(split).x_NCHW[:samples])
-            copy |= self._against_truth(each, x, split)
+            x = to_unit(each.source.held_out(split, samples).x_NCHW)
+            copy |= self._against_truth(each, x, split, samples)
         return {"copy": copy}
 
     def show(self, generators: Translators, setting: DecodingSetting) -> ShownSheet:
@@ -95,9 +91,11 @@ class PairedPicturesEvaluator(Evaluator[Translators]):
     def sheets(self, generators: Translators) -> dict[str, Image]:
         return {"translation": self.show(generators, DecodingSetting()).image}
 
-    def _against_truth(self, each: MeasuredDirection, made: Tensor, split: str) -> Metrics:
-        """Metrics of float pictures that stand for translations of the split's first sources."""
-        true = each.target.split(split).take(slice(len(made)))
+    def _against_truth(
+        self, each: MeasuredDirection, made: Tensor, split: str, samples: int
+    ) -> Metrics:
+        """Metrics of float pictures that stand for translations of `samples` sources."""
+        true = each.target.pictures.held_out(split, samples)
         l1 = float((made - to_unit(true.x_NCHW)).abs().mean())
         measured = self._measure(each, to_bytes(made), true, true.labels_NA)
         return {f"l1_{each.name}": l1, **measured}

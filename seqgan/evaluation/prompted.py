@@ -64,21 +64,21 @@ class PromptedTextEvaluator(WriterEvaluator):
         self._seed = seed
         self._scorer = scorer
         self.unk_id = self._unk_id = text.tokenizer.unk_id
-        self._splits: dict[str, PromptedSplit] = {"valid": text.valid, "test": text.test}
+        self._splits = {"valid": _shuffled(text.valid), "test": _shuffled(text.test)}
         self.notes: dict[str, object] = {
             "pairs": {name: len(part.prompts) for name, part in self._splits.items()},
             "unk_rate": unk_rates(text.report),
         }
 
     def draw(self, writer: Writer, split: str, samples: int) -> Draws:
-        """Responses to the first `samples` prompts, at most one to each pair of the split."""
+        """Responses to `samples` prompts, at most one to each pair of the split."""
         real = self._real(split)
         fake = self._sample(writer, split, samples) if samples else None
         logp_fake_NT = None if fake is None else _log_probs(writer, fake)
         return Draws(writer, real, fake, _log_probs(writer, real), logp_fake_NT)
 
     def measure(self, draws: Draws, split: str) -> Metrics:
-        """Of samples and scores, the first pairs of a split; of likelihoods, all."""
+        """Of samples and scores, as many pairs as there are samples; of likelihoods, all."""
         real, fake = self._splits[split].batch, draws.fake
         assert real.mask is not None, "responses have masks"
         metrics: Metrics = {}
@@ -204,9 +204,22 @@ def _unpack(part: PromptedSplit) -> tuple[Tensor, Tensor, Tensor]:
     return batch.x, batch.mask, batch.cond
 
 
+def _shuffled(part: PromptedSplit) -> PromptedSplit:
+    """The same pairs in a fixed random order: of few samples the first are measured, and files may
+    be sorted."""
+    order_N = torch.randperm(len(part.prompts), generator=torch.Generator().manual_seed(0))
+    return _taken(part, order_N)
+
+
 def _first(part: PromptedSplit, count: int) -> PromptedSplit:
-    batch = Batch(*(tensor[:count] for tensor in _unpack(part)))
-    return PromptedSplit(batch, part.prompts[:count], part.responses[:count])
+    return _taken(part, torch.arange(min(count, len(part.prompts))))
+
+
+def _taken(part: PromptedSplit, rows_R: Tensor) -> PromptedSplit:
+    prompts, responses = (
+        [lines[row] for row in rows_R.tolist()] for lines in (part.prompts, part.responses)
+    )
+    return PromptedSplit(take(part.batch, rows_R), prompts, responses)
 
 
 def _shift(count: int) -> int:

@@ -24,6 +24,7 @@ real-data row has as many training sentences as there are samples, hence at most
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import spread
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch, Rollout
 from seqgan.data.corpus import Corpus, EncodedSplit
@@ -95,9 +96,8 @@ class TextEvaluator(WriterEvaluator):
     def real(self, split: str, samples: int) -> Metrics:
         """Training sentences against the same references; they have no likelihood."""
         train = self._corpus.train
-        metrics = self._overlap(
-            train.ids_NT[:samples], train.mask_NT[:samples], split, copies=False
-        )
+        some_R = spread(len(train.lines), samples)
+        metrics = self._overlap(train.ids_NT[some_R], train.mask_NT[some_R], split, copies=False)
         return metrics | {"in_train": None}  # 1 by construction
 
     def control_settings(self) -> list[DecodingSetting]:

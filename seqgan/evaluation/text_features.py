@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgan.core.batches import take
+from seqgan.core.batches import spread, take
 from seqgan.core.rng import isolated
 from seqgan.core.types import Batch
 from seqgan.evaluation.base import Metrics
@@ -99,11 +99,11 @@ class TextFeatures:
         rows = min(samples, len(self._train.x))
         with isolated(CONTROLS_SEED):
             again = torch.randint(len(self._train.x), (rows,))
-            place_NT = torch.rand(self._train.x[:rows].shape)
-        first = take(self._train, slice(rows))
+            place_NT = torch.rand(rows, self._train.x.shape[1])
+        some = take(self._train, spread(len(self._train.x), rows))
         return {
             "training sentences, drawn again": take(self._train, again),
-            "shuffled words": _permuted(first, place_NT),
+            "shuffled words": _permuted(some, place_NT),
             "one sentence": take(self._train, torch.zeros(rows, dtype=torch.long)),
         }
 

@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from seqgan.core.batches import spread
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mean_per_row
 from seqgan.core.types import Generator, Rollout
@@ -82,7 +83,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         metrics: Metrics = {}
         total = 0.0
         for direction in self._models:
-            part = _first(self._text.sides(direction)[0], split, samples)
+            part = _some(self._text.sides(direction)[0], split, samples)
             rollout, lines = self._translate(generators[direction], direction, part)
             found = self._fluency(direction, rollout.ids_BT, rollout.mask_BT)
             score = found["lm_nll"] + found["unigram_kl"]
@@ -102,7 +103,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         """References in the translations' place."""
         metrics: Metrics = {}
         for direction in self._models:
-            source, target = (_first(side, split, samples) for side in self._text.sides(direction))
+            source, target = (_some(side, split, samples) for side in self._text.sides(direction))
             found = self._fluency(direction, target.ids_NT, target.mask_NT)
             if self._text.paired:
                 found |= self._truth(direction, split, source, target.lines)
@@ -113,7 +114,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         rows: dict[str, Metrics] = {}
         for direction in self._models:
             source, target = self._text.sides(direction)
-            part = _first(source, split, samples)
+            part = _some(source, split, samples)
             outputs = {"copy": part.lines}
             if self._text.baselines is not None:
                 outputs |= self._text.baselines(self._text, direction, part.lines)
@@ -127,7 +128,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         """The same sources at every call, each with its translation."""
         lines: list[str] = []
         for direction in self._models:
-            part = _first(self._text.sides(direction)[0], "valid", SHOWN // 2)
+            part = _some(self._text.sides(direction)[0], "valid", SHOWN // 2)
             _, made = self._translate(generators[direction], direction, part)
             lines += [f"{x}  →  {y}" for x, y in zip(part.lines, made, strict=True)]
         return ShownLines(lines)
@@ -184,7 +185,7 @@ class TranslationEvaluator(Evaluator[Translators]):
         pairs = ([self._text.canonical(line) for line in lines] for lines in (part.lines, outputs))
         found = {"copied": copied_share(*pairs)}
         if self._text.paired and self._text.scorer is not None:
-            references = _first(self._text.sides(direction)[1], split, len(outputs)).lines
+            references = _some(self._text.sides(direction)[1], split, len(outputs)).lines
             found |= self._text.scorer(direction, part.lines, outputs, references)
         return found
 
@@ -206,9 +207,11 @@ def _named(found: Mapping[str, float], direction: str) -> Metrics:
     return {f"{name}_{direction}": value for name, value in found.items()}
 
 
-def _first(side: Corpus, split: str, count: int) -> EncodedSplit:
+def _some(side: Corpus, split: str, count: int) -> EncodedSplit:
     part = side.valid if split == "valid" else side.test
-    return EncodedSplit(part.ids_NT[:count], part.mask_NT[:count], part.lines[:count])
+    rows_R = spread(len(part.lines), count)
+    lines = [part.lines[row] for row in rows_R.tolist()]
+    return EncodedSplit(part.ids_NT[rows_R], part.mask_NT[rows_R], lines)
 
 
 def _language_model(side: Corpus, order: int) -> NgramModel:
@@ -218,7 +221,7 @@ def _language_model(side: Corpus, order: int) -> NgramModel:
             f"evaluation.ngram_order={order}: too many tokens ({vocab}) to count so long n-grams "
             "of; lower it"
         )
-    rows = max(1, LM_TOKENS // side.space.length)
+    some_R = spread(len(side.train.lines), max(1, LM_TOKENS // side.space.length))
     model = NgramModel(order, vocab)
-    model.fit(side.train.ids_NT[:rows].numpy(), side.train.mask_NT[:rows].numpy())
+    model.fit(side.train.ids_NT[some_R].numpy(), side.train.mask_NT[some_R].numpy())
     return model

@@ -266,6 +266,14 @@ def test_the_copy_row_is_that_of_a_translator_that_does_nothing(kinds: Any, samp
     }
 
 
+def test_few_pictures_are_of_the_whole_split_though_files_may_be_sorted(kinds: Any) -> None:
+    test = kinds[0].pictures.test
+    few = kinds[0].pictures.held_out("test", 10)
+    every_N = torch.arange(10) * len(test.x_NCHW) // 10
+    assert torch.equal(few.x_NCHW, test.x_NCHW[every_N])
+    assert torch.equal(few.labels_NA, test.labels_NA[every_N])
+
+
 def test_a_true_translation_keeps_the_labels_and_one_picture_does_not(kinds: Any) -> None:
     from seqgan.tasks.faces.drawing import draw_faces
 

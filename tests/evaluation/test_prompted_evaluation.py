@@ -120,8 +120,10 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
         return -float(logp_NT[batch.mask].mean().detach())
 
     assert found["nll_test"] == pytest.approx(nats(batch.cond), rel=1e-4)
-    half = len(batch.x) // 2
-    shuffled = torch.cat([batch.cond[-half:], batch.cond[:-half]])
+    # Pairs are measured in a random order, each with the prompt half of them away.
+    order_N = torch.randperm(len(batch.x), generator=torch.Generator().manual_seed(0))
+    shuffled = torch.empty_like(batch.cond)
+    shuffled[order_N] = batch.cond[order_N.roll(len(batch.x) // 2)]
     assert found["nll_shuffled"] == pytest.approx(nats(shuffled), rel=1e-4)
 
 
@@ -167,6 +169,14 @@ def test_rows_of_true_responses_and_of_simple_rules(text: PromptedText) -> None:
         "valid": len(text.valid.prompts),
         "test": len(text.test.prompts),
     }
+
+
+def test_few_samples_are_of_all_prompts_though_files_may_be_sorted(text: PromptedText) -> None:
+    made = evaluator_of(text).plain(first_responses(text), DecodingSetting())
+    asked = evaluator_of(text).draw(made, "test", 10).fake.cond
+    prompts = [tuple(prompt) for prompt in text.test.batch.cond.tolist()]
+    rows = [prompts.index(tuple(prompt)) for prompt in asked.tolist()]
+    assert len({row * 4 // len(prompts) for row in rows}) == 4, "some in each quarter"
 
 
 def test_nothing_of_it_disturbs_training(text: PromptedText) -> None:

@@ -74,7 +74,7 @@ WORDS = [0.2, 0.1, 0.6, 0.1]  # end, unknown, b (the more frequent word), a
 @pytest.fixture
 def text_evaluator(tmp_path: Path) -> TextEvaluator:
     """Valid has sentences of three b, test of three a, and training is like test."""
-    lines = {"train": "a a a\na a b\nb b b\nb b\n", "valid": "b b b\n" * 3, "test": "a a a\n" * 2}
+    lines = {"train": "a a a\nb b\na a b\nb b b\n", "valid": "b b b\n" * 3, "test": "a a a\n" * 2}
     for name, content in lines.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
     paths = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
@@ -111,7 +111,7 @@ def test_references_of_text(text_evaluator: TextEvaluator) -> None:
         for split in ("valid", "test")
     )
     assert valid > 0.3 + test
-    # Of two training sentences, a a a and a a b, one is a test sentence word for word.
+    # Of every second training sentence, a a a and a a b, one is a test sentence word for word.
     valid, test = (text_evaluator.real(split, 2)["bleu_3"] for split in ("valid", "test"))
     assert test > 0.5 > valid
 

@@ -11,6 +11,7 @@ from tiny_runs import tiny_experiment, unpaired_text
 from torch import Tensor, nn
 
 from seqgan.assembly import build_task
+from seqgan.core.batches import spread
 from seqgan.core.errors import UserError
 from seqgan.core.masks import mask_until_end
 from seqgan.core.types import Generator, SequenceSpace, State, StepOut
@@ -215,7 +216,8 @@ def test_round_trip_and_shuffled_are_means_over_sentences_of_nats_a_token(
     config = {"init_std": 2.0}
     ways = {"a2b": Lexicon(*spaces, **config), "b2a": Lexicon(*spaces[::-1], **config)}
     found = evaluator_of(languages, ("a2b",)).generated(ways, "valid", 30, SETTING)
-    ids, mask = languages.a.valid.ids_NT[:30], languages.a.valid.mask_NT[:30]
+    rows_R = spread(len(languages.a.valid.lines), 30)
+    ids, mask = languages.a.valid.ids_NT[rows_R], languages.a.valid.mask_NT[rows_R]
     with torch.no_grad():
         made = ways["a2b"].emit(ids).argmax(-1)
         for name, given in (("round_trip", made), ("shuffled", made.roll(1, 0))):
@@ -265,7 +267,8 @@ def test_metrics_are_of_the_split_and_the_sentences_asked_for(cipher: UnpairedTe
     assert len(set(measured.values())) == 4
     assert measured["valid", 100] == measured["valid", 5000]
     target = cipher.b.train
-    made = tables["a2b"].emit(cipher.a.test.ids_NT[:20]).argmax(-1)
+    asked_NT = cipher.a.test.ids_NT[spread(len(cipher.a.test.lines), 20)]
+    made = tables["a2b"].emit(asked_NT).argmax(-1)
     model = evaluator._models["a2b"].fit(target.ids_NT.numpy(), target.mask_NT.numpy())
     nll = model.nll_NT(made.numpy(), mask_until_end(made, None).numpy())
     assert measured["test", 20] == pytest.approx(float(nll.mean()))
@@ -300,9 +303,11 @@ def test_simple_rules_are_measured_like_translations(cipher: UnpairedText) -> No
 def test_lines_for_people_show_source_and_translation(cipher: UnpairedText) -> None:
     shown = evaluator_of(cipher).show(true_tables(cipher), SETTING).lines
     assert len(shown) == 16
-    for row, line in enumerate(shown):
-        source, made = (cipher.a, cipher.b) if row < 8 else (cipher.b, cipher.a)
-        assert line == f"{source.valid.lines[row % 8]}  →  {made.valid.lines[row % 8]}"
+    rows = spread(len(cipher.a.valid.lines), 8).tolist()
+    for number, line in enumerate(shown):
+        source, made = (cipher.a, cipher.b) if number < 8 else (cipher.b, cipher.a)
+        row = rows[number % 8]
+        assert line == f"{source.valid.lines[row]}  →  {made.valid.lines[row]}"
 
 
 @pytest.mark.parametrize("package", ["sacrebleu", "rouge_score.rouge_scorer"])
