@@ -370,7 +370,7 @@ def _losses(stage: "Stage") -> list[Finding]:
             at_least=0.05,
         ),
         Finding(
-            Said("rise of mean D(G(z)), the note's sign", "D(G(z)) 平均上升多少：照講義的正負號"),
+            Said("rise of mean D(G(z)), sign mistaken", "D(G(z)) 平均上升多少：正負號弄錯"),
             rises[-1],
             at_most=-0.05,
         ),

@@ -1,4 +1,4 @@
-"""The idea that a critic generates by arg max: it learns from what it likes best itself."""
+"""The idea that a critic generates by arg max: it learns from what it scores highest itself."""
 
 from typing import TYPE_CHECKING
 
@@ -147,17 +147,19 @@ ARGMAX = Idea(
     19,
     Said("The critic generates by arg max", "判別器自己用 arg max 生成"),
     Said(
-        "In each round the critic searches for what it scores highest, and learns that these are "
-        "negatives. Where there are no data its score falls round after round, until what the "
-        "search finds looks like the data: on a grid and on sentences the search is exact, on "
-        "digits it climbs the gradient.",
-        "每一輪判別器先找出自己給分最高的樣本，再把它們當作負例來學。"
-        "沒有資料的地方分數一輪一輪下降，直到找出來的樣本像真實資料：在格點與句子上是窮舉搜尋，"
-        "在數字圖片上則沿梯度往上爬。",
+        "In each round the critic draws samples with probability e^{D/T}, mostly those that it "
+        "scores highest, and learns that these are negatives. Where there are no data its score "
+        "falls round after round, until what it draws looks like the data: on a grid and on "
+        "sentences all are listed, on digits it climbs the gradient, and some end as noise.",
+        "每一輪以正比於 e^{D/T} 的機率抽樣，多半抽到判別器給分最高的樣本，再把它們當作負例來學。"
+        "沒有資料的地方分數一輪一輪下降，直到抽出來的樣本像真實資料：在格點與句子上逐一列舉，"
+        "在數字圖片上則沿梯度往上爬，有些最後仍是雜訊。",
     ),
     Said(
-        "x̃ = arg max_x D(x),   then   max_D E_data[D(x)] − E[D(x̃)],   again and again",
-        "x̃ = arg max_x D(x)，   然後   max_D E_data[D(x)] − E[D(x̃)]，   反覆進行",
+        "x̃ ~ e^{D(x)/T} / Z  (T → 0: arg max_x D),   then   max_D E_data[D(x)] − E[D(x̃)],   "
+        "again and again",
+        "x̃ ~ e^{D(x)/T} / Z （T → 0 就是 arg max_x D），   然後   max_D E_data[D(x)] − E[D(x̃)]，   "
+        "反覆進行",
     ),
     _argmax,
 )

@@ -244,8 +244,8 @@ def _noise(stage: "Stage") -> list[Finding]:
     # Larger codes are one way to make noise of a given size matter less.
     spread = [float(encoded(runs[name], test).std()) for name in ("plain", "noise on the code")]
     what = Said(
-        "standard deviation of the codes: trained with noise / without",
-        "編碼的標準差：加雜訊訓練與一般訓練之比",
+        "noise on the code: standard deviation of the codes, trained with it / without",
+        "編碼加雜訊：編碼的標準差，加雜訊訓練與一般訓練之比",
     )
     return [*found, Finding(what, spread[1] / spread[0])]
 
@@ -256,9 +256,11 @@ NOISE = Idea(
     Said(
         "Noise on the code while training forces the decoder to draw the same digit from all codes "
         "around one; noise on the input forces the encoder to ignore it. Either way the error "
-        "rises more slowly with the same noise in use, partly because the codes spread wider.",
+        "rises more slowly with the same noise in use; with noise on the code partly because the "
+        "codes spread wider.",
         "訓練時在編碼上加雜訊，解碼器就得從附近的編碼都畫出同一個數字；在輸入上加雜訊，"
-        "編碼器就得學會忽略它。兩種做法都讓誤差隨雜訊上升得比較慢，部分是因為編碼散得更開。",
+        "編碼器就得學會忽略它。兩種做法都讓誤差隨雜訊上升得比較慢；"
+        "在編碼上加雜訊時，部分原因是編碼散得更開。",
     ),
     Said(
         "min E‖x − G(E(x) + σ ε)‖²   and   min E‖x − G(E(x + σ ε))‖²,   ε ~ N(0, I)",
@@ -270,7 +272,7 @@ NOISE = Idea(
 # ── 14: variational autoencoder ───────────────────────────────────────────────────────────────
 
 VARIATIONAL = ("game.variational=true", "game.decoder_std=0.25")
-STEPS, PAIRS = 9, 500
+STEPS, PAIRS = 9, 2_000
 
 
 def _between(stage: "Stage") -> list[Finding]:
@@ -280,7 +282,7 @@ def _between(stage: "Stage") -> list[Finding]:
     from seqgan.core.rng import isolated
     from seqgan.games.autoencode import kl_to_standard_normal
 
-    more = ("data.source.extractor=3000",)
+    more = ("data.source.extractor=3000", f"data.source.test={2 * PAIRS}")
     runs = {
         "autoencoder": stage.train(AUTOENCODER, *more, name="plain", quick=FEW_PICTURES),
         "VAE": stage.train(AUTOENCODER, *more, *VARIATIONAL, name="vae", quick=FEW_PICTURES),
@@ -294,10 +296,10 @@ def _between(stage: "Stage") -> list[Finding]:
         examples.x_NCHW, examples.labels_NA, digits.label_sizes, torch.device("cpu")
     )
 
-    def confidence(x_NCHW: "Tensor") -> float:
-        """Mean probability of the likeliest class."""
+    def confidence(x_NCHW: "Tensor") -> "Tensor":
+        """Probability of each picture's likeliest class: [N]."""
         (log_probs_NK,) = reader.log_probs(to_bytes(x_NCHW))
-        return float(log_probs_NK.exp().amax(1).mean())
+        return log_probs_NK.exp().amax(1)
 
     test, labels_NA = to_unit(digits.test.x_NCHW), digits.test.labels_NA
     assert labels_NA is not None, "digits have labels"
@@ -308,6 +310,7 @@ def _between(stage: "Stage") -> list[Finding]:
     for name, run in runs.items():
         a, b = (encoded(run, x) for x in ends)
         middle[name] = confidence(run.generator((a + b) / 2))
+    gain_N = middle["VAE"] - middle["autoencoder"]
     _draw_walks(stage, runs, ends)
     with isolated(1):
         mean_NL, log_variance_NL = runs["VAE"].generator.encode(test)
@@ -316,17 +319,20 @@ def _between(stage: "Stage") -> list[Finding]:
     return [
         Finding(
             Said("classifier's confidence on real digits", "分類器的信心：真實數字"),
-            confidence(test),
+            float(confidence(test).mean()),
         ),
         Finding(
             Said("midway between two digits, autoencoder", "兩個數字的中點：自動編碼器"),
-            middle["autoencoder"],
+            float(middle["autoencoder"].mean()),
         ),
-        Finding(Said("midway between two digits, VAE", "兩個數字的中點：VAE"), middle["VAE"]),
         Finding(
-            Said("VAE minus autoencoder", "VAE 減去自動編碼器"),
-            middle["VAE"] - middle["autoencoder"],
-            at_least=0.0,
+            Said("midway between two digits, VAE", "兩個數字的中點：VAE"),
+            float(middle["VAE"].mean()),
+        ),
+        Finding(
+            Said("VAE minus autoencoder, in standard errors", "VAE 減去自動編碼器：是幾個標準誤"),
+            float(gain_N.mean() / (gain_N.std() / len(gain_N) ** 0.5)),
+            at_least=2.0,
         ),
         Finding(
             Said(
@@ -369,10 +375,10 @@ BETWEEN = Idea(
     Said("Variational autoencoder", "變分自動編碼器 (VAE)"),
     Said(
         "Between the codes of two digits an autoencoder has never been told what to draw. A VAE "
-        "draws from a cloud around each code and pulls the clouds towards N(0, I), so that what "
-        "lies between is slightly more often a digit.",
+        "draws from a cloud around each code and pulls the clouds towards N(0, I), so that a "
+        "classifier is slightly surer of what lies between.",
         "在兩個數字的編碼之間，自動編碼器從沒學過該畫什麼。VAE 從每個編碼周圍的一團雲取樣，"
-        "並把這些雲拉向 N(0, I)，所以解碼中間的點得到數字的機會略高。",
+        "並把這些雲拉向 N(0, I)，所以分類器對中間的點略為更有把握。",
     ),
     Said.both("min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)"),
     _between,

@@ -171,7 +171,7 @@ def _equal(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("equal"))
     gans = {method: values for method, values in found.items() if method != "VAE"}
     best = {method: min(values) for method, values in found.items()}
-    settings = median(spread(values) for values in gans.values())
+    by_rate = median(spread(values) for values in gans.values())
     objectives = spread([best[method] for method in gans])
     return [
         *(
@@ -180,18 +180,18 @@ def _equal(stage: "Stage") -> list[Finding]:
         ),
         Finding(
             Said(
-                "FID between settings of a GAN, largest / least",
-                "同一種 GAN 換超參數：FID 最大與最小之比",
+                "FID between rates of a GAN, largest / least, median of three",
+                "同一種 GAN 換學習率：FID 最大與最小之比（三種的中位數）",
             ),
-            settings,
+            by_rate,
         ),
         Finding(
             Said("best FID between GANs, largest / least", "換一種 GAN：最好的 FID 最大與最小之比"),
             objectives,
         ),
         Finding(
-            Said("settings / objectives", "換超參數與換損失函數的差距之比"),
-            settings / objectives,
+            Said("rates / objectives", "換學習率與換損失函數的差距之比"),
+            by_rate / objectives,
             at_least=1.0,
         ),
         Finding(
@@ -200,9 +200,9 @@ def _equal(stage: "Stage") -> list[Finding]:
             at_least=1.0,
         ),
         Finding(
-            Said("VAE: largest / least over settings", "VAE 換超參數：FID 最大與最小之比"),
+            Said("VAE: largest / least over rates", "VAE 換學習率：FID 最大與最小之比"),
             spread(found["VAE"]),
-            at_most=settings,
+            at_most=by_rate,
         ),
     ]
 
@@ -211,16 +211,16 @@ EQUAL = Idea(
     17,
     Said("Are GANs created equal?", "各種 GAN 其實差不多？"),
     Said(
-        "Given the best of their settings, GANs with different losses reach about the same FID, "
-        "and the spread between settings of one of them is larger than that between losses. A VAE "
-        "depends hardly less on its settings, and its best is worse than theirs.",
-        "只要各自調到最好的超參數，不同損失函數的 GAN 能達到的 FID 差不多，"
-        "同一種 GAN 換超參數的差距反而比換損失函數更大。"
-        "VAE 對超參數只是略不敏感，最好的結果也比 GAN 差。",
+        "Given the best of three learning rates, GANs with different losses reach about the same "
+        "FID, and the spread between rates is for most of them larger than that between losses. "
+        "A VAE depends on its rate about as much, and its best is worse than theirs.",
+        "在三種學習率中各取最好的，不同損失函數的 GAN 能達到的 FID 差不多；"
+        "換學習率造成的差距，多半比換損失函數更大。"
+        "VAE 對學習率的敏感程度也差不多，最好的結果則比 GAN 差。",
     ),
     Said(
-        "FID(objective, setting): spread over settings against spread over objectives",
-        "FID(目標函數, 設定)：不同設定之間的差距，對照不同目標函數之間的差距",
+        "FID(objective, rate): spread over rates against spread over objectives",
+        "FID(目標函數, 學習率)：不同學習率之間的差距，對照不同目標函數之間的差距",
     ),
     _equal,
 )

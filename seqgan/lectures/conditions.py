@@ -173,14 +173,14 @@ def _pix2pix(stage: "Stage") -> list[Finding]:
             Said("distance to the true digit, L1 alone", "與正確數字的距離：只用 L1"), far["L1"]
         ),
         Finding(
-            Said("distance, GAN + L1", "與正確數字的距離：GAN + L1"),
-            far["GAN + L1"],
-            at_most=1.2 * far["L1"],
+            Said("that of GAN + L1, over L1 alone", "GAN + L1 的距離與只用 L1 之比"),
+            far["GAN + L1"] / far["L1"],
+            at_most=1.2,
         ),
         Finding(
-            Said("distance, GAN alone", "與正確數字的距離：只用 GAN"),
-            far["GAN"],
-            at_least=far["GAN + L1"],
+            Said("that of GAN alone, over GAN + L1", "只用 GAN 的距離與 GAN + L1 之比"),
+            far["GAN"] / far["GAN + L1"],
+            at_least=1.0,
         ),
     ]
 

@@ -165,12 +165,18 @@ def _lines(stage: "Stage") -> list[Finding]:
             at_least=0.999,
         ),
         Finding(
-            Said("|d reward / dθ|, minimax", "生成器收到的梯度大小：minimax"),
+            Said(
+                "gradient that the generator gets at θ = 1, minimax",
+                "生成器收到的梯度大小，θ = 1：minimax",
+            ),
             abs(js[1.0].slopes[-1]),
             at_most=1e-2,
         ),
         Finding(
-            Said("|d reward / dθ|, WGAN-GP", "生成器收到的梯度大小：WGAN-GP"),
+            Said(
+                "gradient that the generator gets at θ = 1, WGAN-GP",
+                "生成器收到的梯度大小，θ = 1：WGAN-GP",
+            ),
             abs(wasserstein[1.0].slopes[-1]),
             at_least=0.9,
             at_most=1.1,

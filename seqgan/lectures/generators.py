@@ -1,5 +1,6 @@
 """Ideas on networks as generators, and on their noise."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from seqgan.lectures.idea import Finding, Idea, Said
@@ -141,19 +142,27 @@ FACES_IDEA = Idea(
     Said("Faces from noise", "由雜訊生成人臉"),
     Said(
         "The generator makes a face of a vector of noise, and the critic reads a picture and "
-        "gives one number: large for real ones, small for generated ones. Any network will do for "
-        "either, convolutions or a multilayer perceptron (MLP).",
+        "gives one number: large for real ones, small for generated ones. Many networks will do: "
+        "here the critic is one of convolutions or a multilayer perceptron (MLP).",
         "生成器由一個雜訊向量產生人臉，判別器讀入一張圖、輸出一個數值：真實圖片的分數高，生成圖片的分數低。"
-        "兩者用什麼架構都可以，卷積網路或全連接網路（MLP）都行。",
+        "兩者都可以用不同的架構：這裡的判別器用卷積網路或全連接網路（MLP）。",
     ),
     Said("G: z ∈ ℝ⁶⁴ → picture,   D: picture → ℝ", "G: z ∈ ℝ⁶⁴ → 圖片，   D: 圖片 → ℝ"),
     _faces,
 )
 
 
-def _milestones(stage: "Stage") -> list[Finding]:
-    import math
+def stays_above_half(updates: list[int], shares: list[float]) -> float:
+    """The first number of updates from which on all shares are at least one half."""
+    first = math.inf
+    for count, share in zip(reversed(updates), reversed(shares), strict=True):
+        if share < 0.5:
+            break
+        first = count
+    return first
 
+
+def _milestones(stage: "Stage") -> list[Finding]:
     import torch
 
     from seqgan.core.pictures import to_bytes
@@ -193,10 +202,7 @@ def _milestones(stage: "Stage") -> list[Finding]:
     curve.title.set_fontsize(10)
     curve.legend(fontsize=8)
     save_png(figure, stage.picture("milestones"))
-    half = {
-        part: next((u for u, s in zip(updates, shares, strict=True) if s >= 0.5), math.inf)
-        for part, shares in parts.items()
-    }
+    half = {part: stays_above_half(updates, shares) for part, shares in parts.items()}
     return [
         Finding(
             Said("faces with two eyes at the end", "訓練結束時，有兩隻眼睛的臉的比例"),
@@ -208,12 +214,18 @@ def _milestones(stage: "Stage") -> list[Finding]:
             parts["eye colour"][-1],
         ),
         Finding(
-            Said("updates until half of the faces have two eyes", "更新幾次後，一半的臉有兩隻眼睛"),
+            Said(
+                "updates from which on half of the faces have two eyes",
+                "更新幾次之後，一半以上的臉一直有兩隻眼睛",
+            ),
             half["eyes"],
-            at_most=1_000,
+            at_most=2_000,
         ),
         Finding(
-            Said("updates until half of the faces have a mouth", "更新幾次後，一半的臉有嘴巴"),
+            Said(
+                "updates from which on half of the faces have a mouth",
+                "更新幾次之後，一半以上的臉一直有嘴巴",
+            ),
             half["mouth"],
             at_most=2_000,
         ),
@@ -225,10 +237,10 @@ MILESTONES = Idea(
     Said("How faces come about", "人臉如何一步步出現"),
     Said(
         "The same noise is shown after 250, 500, … 2,500 updates of the generator: first colours "
-        "and the outline, then two eyes, then a mouth, and fine things last. Detectors say it in "
+        "and the outline, then eyes and a mouth, and fine things last. Detectors say it in "
         "numbers: at the end most faces have eyes, but the colour of both is clear in few.",
         "用同一批雜訊看生成器更新 250、500、…、2,500 次之後的圖：先有顏色與輪廓，"
-        "再有兩隻眼睛，然後是嘴巴，最後才是細節。偵測器用數字說明同一件事："
+        "再有眼睛與嘴巴，最後才是細節。偵測器用數字說明同一件事："
         "訓練結束時，大多數的臉都有眼睛，但兩眼顏色都清楚的還很少。",
     ),
     Said(

@@ -122,8 +122,8 @@ def _growing(stage: "Stage") -> list[Finding]:
     return [
         Finding(
             Said(
-                "largest change of picture or feature by growth",
-                "剛加上新的層時，圖片或特徵的最大變化",
+                "largest change of picture or feature by growth, untrained networks",
+                "剛加上新的層時（未訓練的網路），圖片或特徵的最大變化",
             ),
             change_by_growth(),
             at_most=0.0,

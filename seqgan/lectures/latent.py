@@ -112,8 +112,8 @@ def _moves(faces: Faces, z_NL: "Tensor", name: str, probe: "LinearProbe | None")
     return [
         Finding(
             Said(
-                f"{name}: share at −{FAR:g} along its direction",
-                f"{zh}：沿它的方向移到 −{FAR:g} 時的比例",
+                f"{name}: share at −{FAR:g} along its direction, of faces where it can be read",
+                f"{zh}：沿它的方向移到 −{FAR:g} 時，在看得出來的臉中所占的比例",
             ),
             low,
         ),

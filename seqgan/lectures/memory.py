@@ -60,6 +60,7 @@ def _memory(stage: "Stage") -> list[Finding]:
     import torch
 
     from seqgan.core.pictures import to_unit
+    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     samples = 200 if stage.quick else 2_000
@@ -80,13 +81,23 @@ def _memory(stage: "Stage") -> list[Finding]:
         panel.legend(fontsize=8)
     save_png(figure, stage.picture("memory"))
     copier, fresh = found[FEW].test, found[MANY].test
+    test = Said(
+        "p-value (are samples nearer to training pictures than held-out ones?)",
+        "抄襲檢定的 p 值（生成圖片是否比測試圖片更靠近訓練圖片）",
+    )
     return [
+        *(
+            Finding(
+                Said(f"{count} pictures: FID", f"{count} 張訓練圖片：FID"), measured(run)["fid"]
+            )
+            for count, run in {FEW: few, MANY: many}.items()
+        ),
         Finding(
             Said(f"{FEW} pictures: share of duplicates", f"{FEW} 張訓練圖片：幾乎照抄的比例"),
             copier["duplicates"],
         ),
         Finding(
-            Said(f"{FEW} pictures: p-value of the copy test", f"{FEW} 張訓練圖片：抄襲檢定的 p 值"),
+            Said(f"{FEW} pictures: {test.en}", f"{FEW} 張訓練圖片：{test.zh}"),
             copier["copy_p_value"],
             at_most=1e-3,
         ),
@@ -103,9 +114,7 @@ def _memory(stage: "Stage") -> list[Finding]:
             at_most=0.05,
         ),
         Finding(
-            Said(
-                f"{MANY} pictures: p-value of the copy test", f"{MANY} 張訓練圖片：抄襲檢定的 p 值"
-            ),
+            Said(f"{MANY} pictures: {test.en}", f"{MANY} 張訓練圖片：{test.zh}"),
             fresh["copy_p_value"],
             at_least=0.01,
         ),
@@ -123,11 +132,11 @@ MEMORY = Idea(
     30,
     Said("The memory GAN", "只會背資料的 GAN"),
     Said(
-        "A generator that repeats its training pictures scores as well as real data do: FID and "
-        "Inception score cannot see it. Distances to the nearest training picture can, beside "
-        "those of held-out pictures: trained on 100 digits the GAN copies, trained on 10,000 it "
-        "does not.",
-        "如果生成器只是把訓練圖片背下來再輸出，FID 和 Inception score 都會很好看，卻沒有意義。"
+        "FID and Inception score do not ask whether a picture was copied: a generator that repeats "
+        "its training pictures can score well. Distances to the nearest training picture tell, "
+        "beside those of held-out pictures: trained on 100 digits the GAN copies, trained on "
+        "10,000 it does not.",
+        "FID 和 Inception score 不管圖片是不是抄來的：只會重複訓練圖片的生成器也可以拿到好分數。"
         "把生成圖片與測試圖片各自到最近訓練圖片的距離擺在一起就看得出來："
         "只用 100 張訓練的 GAN 在背答案，用 10,000 張的沒有。",
     ),

@@ -124,13 +124,13 @@ COLLAPSE = Idea(
     Said(
         "A generator may repeat a few samples that the critic does not know yet, or leave whole "
         "modes out while every single sample looks real. Where modes can be counted this is seen: "
-        "on eight Gaussians a gradient penalty, or a critic that sees how much a batch varies, "
-        "prevents it; on 1,000 triples of digits the penalty keeps a hundred more.",
+        "on eight Gaussians a gradient penalty (R1), or a critic that sees how much a batch varies "
+        "(minibatch std), prevents it; on 1,000 triples of digits R1 keeps over a hundred more.",
         "生成器可能只重複少數判別器還不認得的樣本，也可能漏掉整塊資料，"
         "而每一張單獨看起來都像真的。"
         "用數得出 mode 的資料就看得出來：在八個高斯上，"
-        "gradient penalty，或讓判別器看到整批樣本的差異，都可以避免；"
-        "在一千種三位數字上，gradient penalty 多保住一百個以上的 mode。",
+        "gradient penalty (R1)，或讓判別器看到整批樣本的差異 (minibatch std)，都可以避免；"
+        "在一千種三位數字上，R1 多保住一百個以上的 mode。",
     ),
     Said(
         "modes = |{k : some G(z) is of k}|,   KL(share of modes ‖ uniform)",

@@ -135,10 +135,11 @@ INCEPTION = Idea(
         "A classifier should be sure about every sample and its answers should be spread over all "
         "classes: the score is 1 at worst and the number of classes at best. It does not look at "
         "real data: one picture of each class, over and over, gets nearly the best score, and only "
-        "coverage tells.",
+        "coverage, the share of real pictures with a sample near them, tells.",
         "讓分類器看生成的樣本：每一張都要很確定，整體又要平均分布在各類別，"
         "分數最差是 1、最好是類別數。"
-        "它不看真實資料：每一類只重複同一張圖也接近滿分，要靠 coverage 才看得出來。",
+        "它不看真實資料：每一類只重複同一張圖也接近滿分，"
+        "要靠 coverage（附近有生成樣本的真實圖片比例）才看得出來。",
     ),
     Said.both("IS = exp E_x KL(p(y | x) ‖ p(y))"),
     _inception,

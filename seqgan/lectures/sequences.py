@@ -165,9 +165,11 @@ TOKENS = Idea(
     Said(
         "A critic's gradient passes through pixels into the generator, but a token is chosen, not "
         "computed, and every gradient is None. REINFORCE estimates it from rewards: without bias, "
-        "as listing all sentences shows, but noisily.",
+        "as listing all sentences shows, but noisily; soft tokens (Gumbel-softmax) let a gradient "
+        "through, but a biased one.",
         "判別器的梯度可以穿過像素傳到生成器，但詞是選出來的而不是算出來的，因此梯度全是 None。"
-        "REINFORCE 由獎勵估計梯度：列舉所有句子可驗證它是不偏的，只是雜訊很大。",
+        "REINFORCE 由獎勵估計梯度：列舉所有句子可驗證它是不偏的，只是雜訊很大；"
+        "改用 soft Gumbel 的軟性詞雖有梯度，卻有偏差。",
     ),
     Said.both("∇ E[D(x)] = E[D(x) ∇ log p(x)]"),
     _tokens,
@@ -225,15 +227,16 @@ def _cipher(stage: "Stage") -> list[Finding]:
 
 CIPHER = Idea(
     34,
-    Said("Cycles on text: style, summaries, translation", "文字上的 cycle：風格、摘要與翻譯"),
+    Said("Text without pairs: a cipher, summaries, translation", "不成對的文字：解密、摘要與翻譯"),
     Said(
         "The game that turns pictures of one kind into another also translates text without pairs, "
         "once the critic's score passes through tokens by an estimator. Here it deciphers a secret "
-        "alphabet from unrelated sentences; configs/summarize and configs/translate do summaries "
-        "and translation.",
+        "alphabet from unrelated sentences, where being one-to-one takes the place of the way "
+        "back; configs/summarize and configs/translate do summaries and translation, with a cycle.",
         "把一類圖片轉成另一類的那套 GAN 訓練，只要用梯度的估計法讓判別器的分數穿過離散的詞，"
-        "也能在沒有成對資料下翻譯文字。這裡它只看不相關的句子就解開一套密碼；"
-        "configs/summarize 與 configs/translate 則做摘要與翻譯。",
+        "也能在沒有成對資料下翻譯文字。這裡它只看不相關的句子就解開一套密碼，"
+        "並以「一對一」的要求代替轉換回來的 cycle；"
+        "configs/summarize 與 configs/translate 則用 cycle 做摘要與翻譯。",
     ),
     Said(
         "min_F max_D E[D(plain)] − E[D(F(cipher))] + how far F is from one-to-one",

@@ -97,11 +97,11 @@ STALLED = Idea(
     25,
     Said("If one stops, both do", "一方停下，雙方都停"),
     Said(
-        "A critic that no longer learns is soon pleased by anything, and the generator runs to "
-        "wherever it scores highest; against a generator that stands still the critic is soon sure "
-        "of everything, and has nothing left to say. The log raises an alarm in both cases.",
-        "判別器若不再學習，很快就什麼都騙得過它，生成器會跑到它給分最高的地方；"
-        "生成器若停住，判別器很快就全部答對，也就不再有東西可教。"
+        "If the critic no longer learns, the generator runs to wherever it scores highest, away "
+        "from the data; against a generator that stands still the critic is soon right about "
+        "everything, and has nothing left to learn. The log raises an alarm in both cases.",
+        "判別器若不再學習，生成器會跑到它給分最高的地方，離資料越來越遠；"
+        "生成器若停住，判別器很快就全部答對，也就不再有東西可學。"
         "這兩種情況，訓練紀錄都會發出警報。",
     ),
     Said(

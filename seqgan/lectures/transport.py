@@ -275,7 +275,7 @@ def _smooth(stage: "Stage") -> list[Finding]:
     figure, axes = panels(4, titles=titles, width=2.6, height=2.8)
     for panel, kept in zip(axes, found.values(), strict=True):
         _draw_critic(panel, kept.critic)
-    figure.supxlabel("light: high scores; blue: real, orange: generated", fontsize=9)
+    figure.supxlabel("dark: high scores; blue: real, orange: generated", fontsize=9)
     save_png(figure, stage.picture("smooth"))
     return [
         Finding(

@@ -34,6 +34,11 @@ def purity(codes_N: "Tensor", classes_N: "Tensor") -> float:
     return float(sum(counts)) / len(codes_N)
 
 
+def main_classes(codes_N: "Tensor", classes_N: "Tensor") -> int:
+    """How many classes are the most frequent one of some code."""
+    return len({int(classes_N[codes_N == code].mode().values) for code in codes_N.unique()})
+
+
 def shown_codes(values: int, each: int) -> "Tensor":
     """`codes_N1`: every value `each` times."""
     import torch
@@ -45,6 +50,7 @@ def _zoo(stage: "Stage") -> list[Finding]:
     import torch
 
     from seqgan.core.pictures import to_unit
+    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
     runs = {
@@ -62,10 +68,8 @@ def _zoo(stage: "Stage") -> list[Finding]:
     again = alpha(alpha.encode(test)[0])
     critic = runs["ebgan"].critic
     fake = runs["ebgan"].sample_arrays(ROWS)
-    noise = 2 * torch.rand_like(test) - 1
     energy = {
-        name: float(-critic(x).score.mean())
-        for name, x in {"real": test, "generated": fake, "noise": noise}.items()
+        name: float(-critic(x).score.mean()) for name, x in {"real": test, "made": fake}.items()
     }
     figure, axes = panels(2, 2, titles=_titles(), width=2.6, height=1.6)
     each = ROWS // 10
@@ -80,7 +84,9 @@ def _zoo(stage: "Stage") -> list[Finding]:
     save_png(figure, stage.picture("zoo"))
     right = float((read["acgan"] == told[:, 0]).float().mean())
     error = float((again - test).abs().mean())
-    blank = float((test.mean(0) - test).abs().mean())
+    from_mean = test.mean(0) - test
+    blank, variance = float(from_mean.abs().mean()), float(from_mean.square().mean())
+    classes = {name: measured(runs[name])["modes"] for name in ("ebgan", "alphagan")}
     return [
         Finding(
             Said(
@@ -98,21 +104,43 @@ def _zoo(stage: "Stage") -> list[Finding]:
             at_least=0.3,
         ),
         Finding(
-            Said("EBGAN: energy of real digits", "EBGAN：真實數字的能量"),
-            energy["real"],
-            at_most=energy["noise"],
+            Said(
+                "InfoGAN: different main classes of the ten codes",
+                "InfoGAN：十個編碼的主要類別共有幾種",
+            ),
+            main_classes(told[:, 0], read["infogan"]),
+            at_least=5,
         ),
         Finding(
-            Said("EBGAN: energy of generated digits", "EBGAN：生成數字的能量"), energy["generated"]
+            Said(
+                "EBGAN: energy of real digits, over that with the mean digit as decoding",
+                "EBGAN：真實數字的能量與一律解碼成平均圖時之比",
+            ),
+            energy["real"] / variance,
+            at_most=0.7,
         ),
-        Finding(Said("EBGAN: energy of noise", "EBGAN：雜訊的能量"), energy["noise"]),
         Finding(
-            Said("α-GAN: reconstruction error", "α-GAN：數字重建的誤差"),
-            error,
-            at_most=0.7 * blank,
+            Said(
+                "EBGAN: energy of generated digits over that of real ones",
+                "EBGAN：生成數字與真實數字的能量之比",
+            ),
+            energy["made"] / energy["real"],
         ),
         Finding(
-            Said("error of the mean digit in its place", "改用所有數字的平均圖時的誤差"), blank
+            Said(
+                "α-GAN: error of reconstruction, over that of the mean digit",
+                "α-GAN：重建誤差與平均圖的誤差之比",
+            ),
+            error / blank,
+            at_most=0.7,
+        ),
+        *(
+            Finding(
+                Said(f"{NAMES[name]}: classes among its digits", f"{NAMES[name]}：生成了幾種數字"),
+                count,
+                at_least=8,
+            )
+            for name, count in classes.items()
         ),
     ]
 
@@ -130,7 +158,7 @@ ZOO = Idea(
     36,
     Said("The zoo of GANs", "GAN 動物園"),
     Said(
-        "Each of the many GANs changes one thing: AC-GAN's critic predicts the class, InfoGAN's "
+        "Most of the many GANs change one thing: AC-GAN's critic predicts the class, InfoGAN's "
         "infers a code that is not in the data, EBGAN's is an autoencoder, and α-GAN adds an "
         "encoder to the generator. The game of two players stays the same.",
         "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 的要猜出資料裡沒有標註的編碼，"
@@ -138,7 +166,7 @@ ZOO = Idea(
     ),
     Said.both(
         "AC-GAN, InfoGAN: − w E log P(c | x);   "
-        "EBGAN: e(x) + max(0, m − e(G(z))),  e = ‖x − D(E(x))‖²"
+        "EBGAN: e(x) + max(0, m − e(G(z))),  e = ‖x − Dec(Enc(x))‖²"
     ),
     _zoo,
 )

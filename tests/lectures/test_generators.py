@@ -5,6 +5,8 @@ from pathlib import Path
 
 from playing import play_quickly
 
+from seqgan.lectures.generators import stays_above_half
+
 
 def test_the_same_noise_is_the_same_sample(tmp_path: Path) -> None:
     found = play_quickly(1, tmp_path).findings
@@ -22,3 +24,8 @@ def test_milestones_are_of_the_generators_updates(tmp_path: Path) -> None:
     played = play_quickly(4, tmp_path)
     # Two updates draw no eyes.
     assert [finding.value for finding in played.findings] == [0, 0, 0, math.inf, math.inf]
+
+
+def test_a_share_that_falls_again_does_not_stay() -> None:
+    assert stays_above_half([10, 20, 30, 40], [0.6, 0.4, 0.5, 0.9]) == 30
+    assert stays_above_half([10, 20], [0.6, 0.4]) == math.inf

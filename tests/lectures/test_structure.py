@@ -14,7 +14,10 @@ def test_a_palindrome_shows_in_the_whole_only() -> None:
     assert int(right.sum()) == 27
     for column in range(6):  # letters of palindromes are those of all words
         assert ids[right, column].bincount().tolist() == [9, 9, 9]
-    windows, whole = (float(corrected(kind, 120)[right].sum()) for kind in ("windows", "whole"))
+    letters, windows, whole = (
+        float(corrected(kind, 120)[right].sum()) for kind in ("letters", "windows", "whole")
+    )
+    assert letters < 0.1
     assert windows < 0.3 < 0.6 < whole
 
 
