@@ -22,11 +22,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.core.batches import spread
 from seqgan.core.progress import tracked
 from seqgan.data.words import cut_words, replace_words
 
@@ -42,7 +42,7 @@ LEAST_COUNT = 3
 MOST_WORDS = 3_000
 """Words per side, the most frequent ones."""
 MOST_LINES = 100_000
-"""Lines per side that are counted, the first ones."""
+"""Lines per side that are counted, spread over all."""
 
 Floats = NDArray[np.float32]
 Lexicon = dict[str, str]
@@ -96,7 +96,7 @@ class _Counts:
 
 
 def _cut(lines: list[str]) -> list[list[str]]:
-    return [cut_words(line.lower()) for line in islice(lines, MOST_LINES)]
+    return [cut_words(lines[row].lower()) for row in spread(len(lines), MOST_LINES).tolist()]
 
 
 def _count(sentences: list[list[str]]) -> _Counts:

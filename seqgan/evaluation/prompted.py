@@ -102,7 +102,8 @@ class PromptedTextEvaluator(WriterEvaluator):
         real = self._real(split)
         assert real.mask is not None, "responses have masks"
         assert real.cond is not None, "responses have prompts"
-        others = Batch(real.x, real.mask, real.cond.roll(_shift(len(real.x)), 0))
+        other_N = other_prompts(self._splits[split].prompts).to(real.cond.device)
+        others = Batch(real.x, real.mask, real.cond[other_N])
         logp_NT = _log_probs(writer, others)
         return None if logp_NT is None else nats_per_token(logp_NT, real.mask.cpu())
 
@@ -159,8 +160,7 @@ class PromptedTextEvaluator(WriterEvaluator):
 
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
         part = _first(self._splits[split], samples)
-        shift = _shift(len(part.responses))
-        others = part.responses[shift:] + part.responses[:shift]
+        others = [part.responses[row] for row in other_prompts(part.prompts).tolist()]
         return {
             "the prompt": {"copied": 1.0, **self._truth(part, part.prompts)},
             "response to another": {
@@ -172,7 +172,7 @@ class PromptedTextEvaluator(WriterEvaluator):
 
     def written(self, writer: Writer, rows: int) -> ShownLines:
         """The same prompts at every call, each with a sampled response."""
-        part = _first(self._text.valid, rows)
+        part = _first(self._splits["valid"], rows)
         made = self._lines(self._sample(writer, "valid", rows).x)
         prompts = (" ".join(line.split()) for line in part.prompts)
         return ShownLines([f"{x}  →  {y}" for x, y in zip(prompts, made, strict=True)])
@@ -222,6 +222,11 @@ def _taken(part: PromptedSplit, rows_R: Tensor) -> PromptedSplit:
     return PromptedSplit(take(part.batch, rows_R), prompts, responses)
 
 
-def _shift(count: int) -> int:
-    """How many rows away the other prompt or response is: far, since files may be sorted."""
-    return max(1, count // 2)
+def other_prompts(prompts: list[str]) -> Tensor:
+    """For each prompt the row of another: half of all away in their alphabetical order, so that
+    they differ unless one prompt has more than half of the rows."""
+    order = sorted(range(len(prompts)), key=prompts.__getitem__)
+    half = max(1, len(order) // 2)
+    other_N = torch.empty(len(order), dtype=torch.long)
+    other_N[order] = torch.tensor(order[half:] + order[:half])
+    return other_N

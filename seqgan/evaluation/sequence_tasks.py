@@ -2,7 +2,7 @@
 
 import torch
 
-from seqgan.core.batches import take
+from seqgan.core.batches import spread, take
 from seqgan.core.types import Batch, SpacePair
 from seqgan.data.corpus import Corpus, EncodedSplit
 from seqgan.data.lexicons import prior_logits
@@ -80,7 +80,7 @@ def _text_features(setup: TaskSetup, corpus: Corpus) -> TextFeatures | None:
     return TextFeatures(
         lambda: config.build(train, space, tokenizer.decode, setup.device),
         train,
-        take(test, slice(setup.evaluation.references)),
+        take(test, spread(len(test.x), setup.evaluation.references)),
         space.vocab_size,
         tokenizer.unk_id,
     )

@@ -116,7 +116,8 @@ class TextEvaluator(WriterEvaluator):
         """`copies`: whether nearness to the training sentences is measured."""
         sentences = self._words(ids_NT, mask_NT)
         real = self._splits[split]
-        references = self._words(real.ids_NT[: self._references], real.mask_NT[: self._references])
+        some_R = spread(len(real.lines), self._references)
+        references = self._words(real.ids_NT[some_R], real.mask_NT[some_R])
         by_order = {
             "bleu": exact_bleu.bleu(sentences, references),
             "self_bleu": exact_bleu.self_bleu(sentences),

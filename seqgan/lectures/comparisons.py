@@ -200,9 +200,10 @@ def _equal(stage: "Stage") -> list[Finding]:
             at_least=1.0,
         ),
         Finding(
-            Said("VAE: largest / least over rates", "VAE 換學習率：FID 最大與最小之比"),
-            spread(found["VAE"]),
-            at_most=by_rate,
+            Said("spread over rates, VAE / GANs", "換學習率的差距：VAE 與 GAN 之比"),
+            spread(found["VAE"]) / by_rate,
+            at_least=0.5,
+            at_most=2.0,
         ),
     ]
 

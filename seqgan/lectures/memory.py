@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
+from seqgan.lectures.pictures import extractor_of, pictures_of
 from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
@@ -29,21 +30,21 @@ class Copies:
     held_out_distance_M: "Tensor"
     test: dict[str, float]
     """`duplicates`, `nearest_ratio` and `copy_p_value`."""
+    fid: float
+    """To as many held-out pictures as there are, whatever the number of training pictures."""
 
 
 def copies_of(run: "SavedRun", samples: int) -> Copies:
     """Look for the training pictures in the samples of a run on pictures, pixel by pixel."""
     from seqgan.core.pictures import to_bytes
-    from seqgan.data.picture_config import PictureDataConfig
+    from seqgan.metrics.frechet import frechet_distance
     from seqgan.metrics.memorisation import (
         compare_distances,
         nearest_distances,
         nearest_indices,
     )
 
-    data = run.experiment.data
-    assert isinstance(data, PictureDataConfig), "a run on pictures"
-    pictures = data.build_pictures()
+    pictures, extractor = pictures_of(run), extractor_of(run)
     made_NCHW = to_bytes(run.sample_arrays(samples))
     made_NF, held_out_MF, train_KF = (
         x_NCHW.flatten(1).float() / 255
@@ -53,14 +54,15 @@ def copies_of(run: "SavedRun", samples: int) -> Copies:
     held_out_distance_M = nearest_distances(held_out_MF, train_KF)
     nearest_NCHW = pictures.train.x_NCHW[nearest_indices(made_NF[:SHOWN], train_KF)]
     test = compare_distances(distance_N, held_out_distance_M)
-    return Copies(made_NCHW, nearest_NCHW, distance_N, held_out_distance_M, test)
+    features = (extractor.features(x_NCHW) for x_NCHW in (pictures.test.x_NCHW, made_NCHW))
+    fid = frechet_distance(*features)
+    return Copies(made_NCHW, nearest_NCHW, distance_N, held_out_distance_M, test, fid)
 
 
 def _memory(stage: "Stage") -> list[Finding]:
     import torch
 
     from seqgan.core.pictures import to_unit
-    from seqgan.lectures.stage import measured
     from seqgan.reporting.panels import PALETTE, panels, save_png, show_pictures
 
     samples = 200 if stage.quick else 2_000
@@ -87,10 +89,8 @@ def _memory(stage: "Stage") -> list[Finding]:
     )
     return [
         *(
-            Finding(
-                Said(f"{count} pictures: FID", f"{count} 張訓練圖片：FID"), measured(run)["fid"]
-            )
-            for count, run in {FEW: few, MANY: many}.items()
+            Finding(Said(f"{count} pictures: FID", f"{count} 張訓練圖片：FID"), copies.fid)
+            for count, copies in found.items()
         ),
         Finding(
             Said(f"{FEW} pictures: share of duplicates", f"{FEW} 張訓練圖片：幾乎照抄的比例"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqgan.data.picture_config import PictureDataConfig
     from seqgan.data.pictures import Pictures
+    from seqgan.evaluation.feature_extractor import FeatureExtractor
     from seqgan.runs.saved import SavedRun
 
 
@@ -20,3 +21,11 @@ def data_of(run: "SavedRun") -> "PictureDataConfig":
 def pictures_of(run: "SavedRun") -> "Pictures":
     """The pictures that a run was trained and is tested on, drawn again."""
     return data_of(run).build_pictures()
+
+
+def extractor_of(run: "SavedRun") -> "FeatureExtractor":
+    """What a run's pictures are measured with."""
+    pictures = pictures_of(run)
+    return run.experiment.evaluation.feature_extractor.build(
+        pictures.extractor.x_NCHW, pictures.extractor.labels_NA, pictures.label_sizes, run.device
+    )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from seqgan.lectures.idea import Finding, Idea, Said
-from seqgan.lectures.pictures import pictures_of
+from seqgan.lectures.pictures import extractor_of, pictures_of
 from seqgan.lectures.quick import FEW_PICTURES
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ def classes_read(run: "SavedRun", x_NCHW: "Tensor") -> "Tensor":
     """The class of each picture, as the run's feature extractor reads it: [N]."""
     from seqgan.core.pictures import to_bytes
 
-    digits, experiment = pictures_of(run), run.experiment
-    extractor = experiment.evaluation.feature_extractor.build(
-        digits.extractor.x_NCHW, digits.extractor.labels_NA, digits.label_sizes, run.device
-    )
-    return extractor.labels(to_bytes(x_NCHW))[:, 0]
+    return extractor_of(run).labels(to_bytes(x_NCHW))[:, 0]
 
 
 def purity(codes_N: "Tensor", classes_N: "Tensor") -> float:
@@ -86,7 +82,7 @@ def _zoo(stage: "Stage") -> list[Finding]:
     error = float((again - test).abs().mean())
     from_mean = test.mean(0) - test
     blank, variance = float(from_mean.abs().mean()), float(from_mean.square().mean())
-    classes = {name: measured(runs[name])["modes"] for name in ("ebgan", "alphagan")}
+    uneven = {name: measured(runs[name])["mode_kl"] for name in ("ebgan", "alphagan")}
     return [
         Finding(
             Said(
@@ -136,11 +132,14 @@ def _zoo(stage: "Stage") -> list[Finding]:
         ),
         *(
             Finding(
-                Said(f"{NAMES[name]}: classes among its digits", f"{NAMES[name]}：生成了幾種數字"),
-                count,
-                at_least=8,
+                Said(
+                    f"{NAMES[name]}: KL of its digits' classes to equally many of each",
+                    f"{NAMES[name]}：各種數字的比例與均勻分布的 KL",
+                ),
+                kl,
+                at_most=0.3,
             )
-            for name, count in classes.items()
+            for name, kl in uneven.items()
         ),
     ]
 

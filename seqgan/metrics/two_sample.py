@@ -3,8 +3,9 @@
     w, b = argmin  mean softplus(−y (w·z + b)) + λ/2 ‖w‖²,   y = 1 real, −1 generated,   λ = 0.001
 
 Lopez-Paz & Oquab 2017: its accuracy on samples that it was not fitted to, 0.5 where the two cannot
-be told apart. Every second sample of either set, of which there are equally many, is fitted to, and
-the others are classified. The 95 % interval is Wilson's (1927).
+be told apart. Of the larger set as many samples as the other has are taken, spread over all. Every
+second one of either set is fitted to, and the others are classified. The 95 % interval is Wilson's
+(1927).
 
 Deviation: logistic regression on features z, standardised by those that are fitted to, in place of
 a network of its own: the result has no seed, and sees what is linear in the features.
@@ -15,6 +16,8 @@ from math import sqrt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from seqgan.core.batches import spread
 
 RIDGE = 1e-3
 Z95 = 1.959964
@@ -29,7 +32,7 @@ def two_sample_test(real_NF: Tensor, fake_MF: Tensor) -> dict[str, float]:
     size = min(len(real_NF), len(fake_MF)) // 2 * 2
     if size < 4:
         raise ValueError(f"{size} samples cannot be halved; give at least 4")
-    x_NF = torch.cat([real_NF[:size].cpu(), fake_MF[:size].cpu()]).double()
+    x_NF = torch.cat([x[spread(len(x), size)].cpu() for x in (real_NF, fake_MF)]).double()
     sign_N = torch.ones(2 * size, dtype=torch.float64)
     sign_N[size:] = -1
     fitted, tested = slice(0, None, 2), slice(1, None, 2)

@@ -347,5 +347,7 @@ def test_rows_of_text_have_what_a_corrected_generator_has(text: PromptedText) ->
     assert {"bleu", "nll_shuffled"}.isdisjoint(exact.metrics)
     assert {"nll_test", "entropy", "bleu"}.isdisjoint(one_of.metrics)
     assert exact.metrics["length"] != plain["length"]
-    prompts = [" ".join(prompt.split()) for prompt in text.valid.prompts[:4]]
+    shown = evaluator.show(generator, DecodingSetting()).lines[:4]
+    prompts = [line.split("  →  ")[0] for line in shown]
+    assert set(prompts) <= set(text.valid.prompts)
     assert [line.split("  →  ")[0] for line in exact.lines] == prompts

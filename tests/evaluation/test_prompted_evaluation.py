@@ -15,7 +15,7 @@ from seqgan.core.types import Generator, State, StepOut
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText
 from seqgan.evaluation.base import DecodingSetting
-from seqgan.evaluation.prompted import PromptedTextEvaluator
+from seqgan.evaluation.prompted import PromptedTextEvaluator, other_prompts
 from seqgan.models.config import RnnGeneratorConfig
 
 CPU = torch.device("cpu")
@@ -64,9 +64,9 @@ class Memory(Generator):
         return StepOut(logits_BTV[:, column + 1], (logits_BTV, column + 1))
 
 
-def first_responses(text: PromptedText) -> Memory:
-    """By heart, the first true response to every test prompt."""
-    batch = text.test.batch
+def first_responses(text: PromptedText, split: str = "test") -> Memory:
+    """By heart, the first true response to every prompt of a split."""
+    batch = getattr(text, split).batch
     return Memory(text, batch.cond.flip(0), batch.x.flip(0))
 
 
@@ -107,8 +107,11 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
     torch.manual_seed(0)
     config = RnnGeneratorConfig(name="gru", embed=4, hidden=6)
     generator: Any = config.build(text.space).eval()
-    found = evaluator_of(text).generated(generator, "test", 5, DecodingSetting(temperature))
-    batch = text.test.batch
+    evaluator = evaluator_of(text)
+    found = evaluator.generated(generator, "test", 5, DecodingSetting(temperature))
+    pairs = evaluator._splits["test"]
+    batch = pairs.batch
+    assert sorted(pairs.prompts) == sorted(text.test.prompts)
 
     def nats(cond: Tensor) -> float:
         logits = []
@@ -120,11 +123,10 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
         return -float(logp_NT[batch.mask].mean().detach())
 
     assert found["nll_test"] == pytest.approx(nats(batch.cond), rel=1e-4)
-    # Pairs are measured in a random order, each with the prompt half of them away.
-    order_N = torch.randperm(len(batch.x), generator=torch.Generator().manual_seed(0))
-    shuffled = torch.empty_like(batch.cond)
-    shuffled[order_N] = batch.cond[order_N.roll(len(batch.x) // 2)]
-    assert found["nll_shuffled"] == pytest.approx(nats(shuffled), rel=1e-4)
+    prompts = [tuple(prompt) for prompt in batch.cond.tolist()]
+    other_N = other_prompts(pairs.prompts)
+    assert all(prompts[row] != prompts[other] for row, other in enumerate(other_N.tolist()))
+    assert found["nll_shuffled"] == pytest.approx(nats(batch.cond[other_N]), rel=1e-4)
 
 
 def test_known_tokens_have_a_likelihood_of_their_own() -> None:
@@ -190,7 +192,24 @@ def test_nothing_of_it_disturbs_training(text: PromptedText) -> None:
     evaluator.generated(generator, "valid", 10, DecodingSetting())
     assert torch.equal(torch.get_rng_state(), before)
     assert evaluator.show(generator, DecodingSetting()).lines == first
-    assert [line.split("  →  ")[0] for line in first] == text.valid.prompts[:16]
+
+
+def test_a_shown_response_is_that_to_the_prompt_beside_it(text: PromptedText) -> None:
+    true: dict[str, set[str]] = {}
+    for prompt, ids in zip(text.valid.prompts, text.valid.batch.x.tolist(), strict=True):
+        true.setdefault(prompt, set()).add(text.tokenizer.decode(ids))
+    shown = evaluator_of(text).show(first_responses(text, "valid"), DecodingSetting()).lines
+    assert len(shown) == 16
+    for line in shown:
+        prompt, response = line.split("  →  ")
+        assert response in true[prompt]
+
+
+def test_the_other_prompt_is_another_one_in_a_file_of_two_prompts() -> None:
+    for prompts in (["a"] * 5 + ["b"] * 5, ["b", "a"] * 4, ["a", "b", "a", "c", "b", "c", "d"]):
+        other_N = other_prompts(prompts).tolist()
+        assert sorted(other_N) == list(range(len(prompts)))
+        assert all(prompts[row] != prompts[other] for row, other in enumerate(other_N))
 
 
 def test_a_copy_is_one_whatever_letters_its_prompt_has(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
-from seqgan.evaluation.prompted import PromptedTextEvaluator
+from seqgan.evaluation.prompted import PromptedTextEvaluator, other_prompts
 from seqgan.evaluation.text import TextEvaluator
 
 CPU = torch.device("cpu")
@@ -114,6 +114,16 @@ def test_references_of_text(text_evaluator: TextEvaluator) -> None:
     # Of every second training sentence, a a a and a a b, one is a test sentence word for word.
     valid, test = (text_evaluator.real(split, 2)["bleu_3"] for split in ("valid", "test"))
     assert test > 0.5 > valid
+
+
+def test_references_are_of_the_whole_split_though_files_may_be_sorted(tmp_path: Path) -> None:
+    for name, words in {"train": "ab", "valid": "ab", "test": "ab"}.items():
+        lines = [" ".join([word] * 3) for word in words for _ in range(4)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    paths = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
+    config = TextDataConfig(name="text", path=str(tmp_path / "train"), length=4, **paths)
+    evaluator = TextEvaluator(config.build_corpus(), CPU, 0, references=2)
+    assert evaluator.real("test", 2)["bleu_3"] == 1
 
 
 # ── Oracles ───────────────────────────────────────────────────────────────────────────────────
@@ -231,9 +241,9 @@ def test_true_responses_are_those_of_the_split(prompted: Any) -> None:
         words = sum(len(response.split()) for response in part.responses)
         assert evaluator.real(split, 1000)["length"] == pytest.approx(words / len(part.responses))
         other = evaluator.baselines(split, 1000)["response to another"]
-        half = len(part.responses) // 2
-        others = part.responses[half:] + part.responses[:half]
-        fits = [text.fits(*pair) for pair in zip(part.prompts, others, strict=True)]
+        pairs = evaluator._splits[split]
+        others = [pairs.responses[row] for row in other_prompts(pairs.prompts).tolist()]
+        fits = [text.fits(*pair) for pair in zip(pairs.prompts, others, strict=True)]
         assert other["fitting"] == pytest.approx(sum(fits) / len(fits))
 
 

@@ -92,3 +92,12 @@ def test_the_interval_equals_scipys(right, total):
 def test_too_few_samples():
     with pytest.raises(ValueError, match="2 samples cannot be halved"):
         two_sample_test(normal(3, 2), normal(50, 2))
+
+
+def test_of_a_larger_set_samples_are_taken_from_all_of_it():
+    """The first of a sorted set differ from the whole."""
+    larger_NF = normal(8000, 3)
+    larger_NF = larger_NF[larger_NF[:, 0].argsort()]
+    for sets in ((larger_NF, normal(2000, 3, 1)), (normal(2000, 3, 1), larger_NF)):
+        found = two_sample_test(*sets)
+        assert found["two_sample_low"] < 0.5 < found["two_sample_high"]
