@@ -272,7 +272,7 @@ NOISE = Idea(
 # ── 14: variational autoencoder ───────────────────────────────────────────────────────────────
 
 VARIATIONAL = ("game.variational=true", "game.decoder_std=0.25")
-STEPS, PAIRS = 9, 2_000
+STEPS, PAIRS, DRAWS = 9, 2_000, 2_000
 
 
 def _between(stage: "Stage") -> list[Finding]:
@@ -281,6 +281,7 @@ def _between(stage: "Stage") -> list[Finding]:
     from seqgan.core.pictures import to_bytes, to_unit
     from seqgan.core.rng import isolated
     from seqgan.games.autoencode import kl_to_standard_normal
+    from seqgan.metrics.coverage import prdc
 
     more = ("data.source.extractor=3000", f"data.source.test={2 * PAIRS}")
     runs = {
@@ -309,30 +310,56 @@ def _between(stage: "Stage") -> list[Finding]:
     middle = {}
     for name, run in runs.items():
         a, b = (encoded(run, x) for x in ends)
-        middle[name] = confidence(run.generator((a + b) / 2))
-    gain_N = middle["VAE"] - middle["autoencoder"]
-    _draw_walks(stage, runs, ends)
+        middle[name] = run.generator((a + b) / 2)
     with isolated(1):
+        z_NL = torch.randn(DRAWS, runs["VAE"].generator.latent)
+        drawn = {name: run.generator(z_NL) for name, run in runs.items()}
         mean_NL, log_variance_NL = runs["VAE"].generator.encode(test)
         closed = float(kl_to_standard_normal(mean_NL, log_variance_NL).mean())
         sampled = sampled_kl(mean_NL, log_variance_NL, draws=200)
+    _draw_walks(stage, runs, ends, drawn)
+    real_NF = reader.features(to_bytes(test))
+    covered, main_class = {}, {}
+    for name, x_NCHW in drawn.items():
+        made_NCHW = to_bytes(x_NCHW)
+        covered[name] = prdc(real_NF, reader.features(made_NCHW))["coverage"]
+        main_class[name] = float(reader.labels(made_NCHW)[:, 0].bincount().max()) / DRAWS
+    in_chinese = {"autoencoder": "自動編碼器", "VAE": "VAE"}
     return [
-        Finding(
-            Said("classifier's confidence on real digits", "分類器的信心：真實數字"),
-            float(confidence(test).mean()),
+        *(
+            Finding(
+                Said(
+                    f"z ~ N(0, I) decoded: share of one digit, {name}",
+                    f"解碼 z ~ N(0, I)：最常見的一種數字占多少，{zh}",
+                ),
+                main_class[name],
+            )
+            for name, zh in in_chinese.items()
+        ),
+        *(
+            Finding(
+                Said(
+                    f"coverage (real digits with a decoded one near them), {name}",
+                    f"coverage（附近有解碼樣本的真實數字比例），{zh}",
+                ),
+                covered[name],
+            )
+            for name, zh in in_chinese.items()
         ),
         Finding(
-            Said("midway between two digits, autoencoder", "兩個數字的中點：自動編碼器"),
-            float(middle["autoencoder"].mean()),
+            Said("coverage, VAE minus autoencoder", "coverage：VAE 減去自動編碼器"),
+            covered["VAE"] - covered["autoencoder"],
+            at_least=0.1,
         ),
-        Finding(
-            Said("midway between two digits, VAE", "兩個數字的中點：VAE"),
-            float(middle["VAE"].mean()),
-        ),
-        Finding(
-            Said("VAE minus autoencoder, in standard errors", "VAE 減去自動編碼器：是幾個標準誤"),
-            float(gain_N.mean() / (gain_N.std() / len(gain_N) ** 0.5)),
-            at_least=2.0,
+        *(
+            Finding(
+                Said(
+                    f"classifier's confidence midway between two digits, {name}",
+                    f"分類器對兩個數字的中點的信心：{zh}",
+                ),
+                float(confidence(x_NCHW).mean()),
+            )
+            for (name, zh), x_NCHW in zip(in_chinese.items(), middle.values(), strict=True)
         ),
         Finding(
             Said(
@@ -356,13 +383,24 @@ def sampled_kl(mean_NL: "Tensor", log_variance_NL: "Tensor", draws: int) -> floa
     return float((q.log_prob(z_KNL) - p.log_prob(z_KNL)).sum(2).mean())
 
 
-def _draw_walks(stage: "Stage", runs: "dict[str, SavedRun]", ends: "tuple[Tensor, Tensor]") -> None:
+def _draw_walks(
+    stage: "Stage",
+    runs: "dict[str, SavedRun]",
+    ends: "tuple[Tensor, Tensor]",
+    drawn: "dict[str, Tensor]",
+) -> None:
     import torch
 
     from seqgan.reporting.panels import panels, save_png, show_pictures
 
-    figure, axes = panels(2, titles=list(runs), width=3.6, height=2.6)
-    for panel, run in zip(axes, runs.values(), strict=True):
+    titles = [
+        *(f"{name}: between two digits" for name in runs),
+        *(f"{name}: N(0, I)" for name in runs),
+    ]
+    figure, axes = panels(2, 2, titles=titles, width=3.6, height=2.0)
+    for panel, x_NCHW in zip(axes[2:], drawn.values(), strict=True):
+        show_pictures(panel, x_NCHW[: 4 * STEPS], columns=STEPS)
+    for panel, run in zip(axes, runs.values(), strict=False):
         a, b = (encoded(run, x[:5]) for x in ends)
         t_T11 = torch.linspace(0, 1, STEPS)[:, None, None]
         walk = ((1 - t_T11) * a + t_T11 * b).transpose(0, 1)  # pair by pair
@@ -374,11 +412,13 @@ BETWEEN = Idea(
     14,
     Said("Variational autoencoder", "變分自動編碼器 (VAE)"),
     Said(
-        "Between the codes of two digits an autoencoder has never been told what to draw. A VAE "
-        "draws from a cloud around each code and pulls the clouds towards N(0, I), so that a "
-        "classifier is slightly surer of what lies between.",
-        "在兩個數字的編碼之間，自動編碼器從沒學過該畫什麼。VAE 從每個編碼周圍的一團雲取樣，"
-        "並把這些雲拉向 N(0, I)，所以分類器對中間的點略為更有把握。",
+        "Nothing says where the codes of an autoencoder lie, and most of what is drawn from "
+        "N(0, I) decodes to the same digit. A VAE draws from a cloud around each code and pulls "
+        "the clouds towards N(0, I), so that draws from it become all kinds of digits; half-way "
+        "between two digits a classifier is about as sure of either's.",
+        "自動編碼器的編碼落在哪裡沒有任何限制，從 N(0, I) 抽出的向量解碼後大多是同一種數字。"
+        "VAE 從每個編碼周圍的一團雲取樣，並把這些雲拉向 N(0, I)，"
+        "所以從 N(0, I) 抽樣就能得到各種數字；在兩個數字的中點，分類器對兩者的把握則差不多。",
     ),
     Said.both("min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)"),
     _between,

@@ -89,7 +89,7 @@ def _zoo(stage: "Stage") -> list[Finding]:
                 "AC-GAN: digits of the class that was asked for", "AC-GAN：數字符合指定類別的比例"
             ),
             right,
-            at_least=0.9,
+            at_least=0.8,
         ),
         Finding(
             Said(
