@@ -132,11 +132,10 @@ MEMORY = Idea(
     30,
     Said("The memory GAN", "只會背資料的 GAN"),
     Said(
-        "FID and Inception score do not ask whether a picture was copied: a generator that repeats "
-        "its training pictures can score well. Distances to the nearest training picture tell, "
-        "beside those of held-out pictures: trained on 100 digits the GAN copies, trained on "
-        "10,000 it does not.",
-        "FID 和 Inception score 不管圖片是不是抄來的：只會重複訓練圖片的生成器也可以拿到好分數。"
+        "FID and Inception score do not ask whether a picture was copied. Distances to the nearest "
+        "training picture do, beside those of held-out pictures: trained on 100 digits the GAN "
+        "copies, trained on 10,000 it does not.",
+        "FID 和 Inception score 不管圖片是不是抄來的。"
         "把生成圖片與測試圖片各自到最近訓練圖片的距離擺在一起就看得出來："
         "只用 100 張訓練的 GAN 在背答案，用 10,000 張的沒有。",
     ),
