@@ -412,11 +412,12 @@ BETWEEN = Idea(
     14,
     Said("Variational autoencoder", "變分自動編碼器 (VAE)"),
     Said(
-        "Nothing says where the codes of an autoencoder lie, and most of what is drawn from "
-        "N(0, I) decodes to the same digit. A VAE draws from a cloud around each code and pulls "
-        "the clouds towards N(0, I), so that draws from it become all kinds of digits; half-way "
-        "between two digits a classifier is about as sure of either's.",
-        "自動編碼器的編碼落在哪裡沒有任何限制，從 N(0, I) 抽出的向量解碼後大多是同一種數字。"
+        "Nothing says where the codes of an autoencoder lie, and draws from N(0, I) decode to "
+        "faint blurs, nearly all of which a classifier reads as one digit. A VAE draws from a "
+        "cloud around each code and pulls the clouds towards N(0, I), so that draws from it become "
+        "all kinds of digits; half-way between two digits a classifier is about as sure of both.",
+        "自動編碼器的編碼落在哪裡沒有任何限制，從 N(0, I) 抽出的向量解碼後只是模糊的淡影，"
+        "分類器幾乎都讀成同一個數字。"
         "VAE 從每個編碼周圍的一團雲取樣，並把這些雲拉向 N(0, I)，"
         "所以從 N(0, I) 抽樣就能得到各種數字；在兩個數字的中點，分類器對兩者的把握則差不多。",
     ),
