@@ -102,7 +102,7 @@ class PromptedTextEvaluator(WriterEvaluator):
         real = self._real(split)
         assert real.mask is not None, "responses have masks"
         assert real.cond is not None, "responses have prompts"
-        other_N = other_prompts(self._splits[split].prompts).to(real.cond.device)
+        other_N = other_rows(self._splits[split].prompts).to(real.cond.device)
         others = Batch(real.x, real.mask, real.cond[other_N])
         logp_NT = _log_probs(writer, others)
         return None if logp_NT is None else nats_per_token(logp_NT, real.mask.cpu())
@@ -160,7 +160,7 @@ class PromptedTextEvaluator(WriterEvaluator):
 
     def baselines(self, split: str, samples: int) -> dict[str, Metrics]:
         part = _first(self._splits[split], samples)
-        others = [part.responses[row] for row in other_prompts(part.prompts).tolist()]
+        others = [part.responses[row] for row in other_rows(part.prompts).tolist()]
         return {
             "the prompt": {"copied": 1.0, **self._truth(part, part.prompts)},
             "response to another": {
@@ -222,11 +222,11 @@ def _taken(part: PromptedSplit, rows_R: Tensor) -> PromptedSplit:
     return PromptedSplit(take(part.batch, rows_R), prompts, responses)
 
 
-def other_prompts(prompts: list[str]) -> Tensor:
+def other_rows(prompts: list[str]) -> Tensor:
     """For each prompt the row of another: half of all away in their alphabetical order, so that
     they differ unless one prompt has more than half of the rows."""
     order = sorted(range(len(prompts)), key=prompts.__getitem__)
     half = max(1, len(order) // 2)
     other_N = torch.empty(len(order), dtype=torch.long)
-    other_N[order] = torch.tensor(order[half:] + order[:half])
+    other_N[order] = torch.tensor(order[half:] + order[:half], dtype=torch.long)
     return other_N

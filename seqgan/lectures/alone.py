@@ -120,6 +120,11 @@ ALONE = Idea(
 # ── 18: what the critic needs as negatives ────────────────────────────────────────────────────
 
 NEGATIVES = "lectures/18_negatives.yaml"
+_LEGEND = {
+    "real only": "no negatives",
+    "noise": "negatives: noise",
+    "its own": "negatives: its own",
+}
 _ONE_PHASE = "schedule=[{repeat: 500, phases: {%s: 1}}]"
 """As many updates of the critic as the configuration has."""
 STRAY = 6
@@ -175,7 +180,7 @@ def _negatives(stage: "Stage") -> list[Finding]:
     show_pictures(sheet, torch.cat([x[:8] for x in rows]), columns=8)
     for place, (name, colour) in enumerate(zip(runs, PALETTE, strict=False)):
         places = [column + 0.27 * (place - 1) for column in range(len(fakes))]
-        bars.bar(places, list(auc[name].values()), 0.25, color=colour, label=f"negatives: {name}")
+        bars.bar(places, list(auc[name].values()), 0.25, color=colour, label=_LEGEND[name])
     bars.axhline(0.5, color="0.5", linewidth=0.8)
     bars.set(ylabel="AUC", ylim=(0, 1.35), xticks=range(len(fakes)))
     bars.set_xticklabels(fakes, fontsize=8)
@@ -235,9 +240,11 @@ NEEDS = Idea(
     Said("A critic needs good negatives", "判別器需要好的負例"),
     Said(
         "Taught with real pictures alone, the critic gives everything a high score; taught against "
-        "noise, it hardly tells joined halves of two digits from real ones. One small filter that "
+        "noise, it hardly tells joined halves of two digits from real ones; negatives that it "
+        "scored highest itself help with both. One small filter that "
         "looks for isolated pixels sees what no output pixel of a generator can see by itself.",
-        "只看真實圖片，判別器會給所有東西高分；用雜訊當負例，它幾乎分不出上下拼接的數字。"
+        "只看真實圖片，判別器會給所有東西高分；用雜訊當負例，它幾乎分不出上下拼接的數字；"
+        "拿它自己給高分的圖片當負例，兩種都分得比較清楚。"
         "一個找孤立像素的小濾波器，就能看到生成器各個輸出像素單獨看不到的東西。",
     ),
     Said(

@@ -400,7 +400,7 @@ def _draw_walks(
     figure, axes = panels(2, 2, titles=titles, width=3.6, height=2.0)
     for panel, x_NCHW in zip(axes[2:], drawn.values(), strict=True):
         show_pictures(panel, x_NCHW[: 4 * STEPS], columns=STEPS)
-    for panel, run in zip(axes, runs.values(), strict=False):
+    for panel, run in zip(axes[:2], runs.values(), strict=True):
         a, b = (encoded(run, x[:5]) for x in ends)
         t_T11 = torch.linspace(0, 1, STEPS)[:, None, None]
         walk = ((1 - t_T11) * a + t_T11 * b).transpose(0, 1)  # pair by pair
@@ -413,13 +413,12 @@ BETWEEN = Idea(
     Said("Variational autoencoder", "變分自動編碼器 (VAE)"),
     Said(
         "Nothing says where the codes of an autoencoder lie, and draws from N(0, I) decode to "
-        "faint blurs, nearly all of which a classifier reads as one digit. A VAE draws from a "
-        "cloud around each code and pulls the clouds towards N(0, I), so that draws from it become "
-        "all kinds of digits; half-way between two digits a classifier is about as sure of both.",
-        "自動編碼器的編碼落在哪裡沒有任何限制，從 N(0, I) 抽出的向量解碼後只是模糊的淡影，"
-        "分類器幾乎都讀成同一個數字。"
-        "VAE 從每個編碼周圍的一團雲取樣，並把這些雲拉向 N(0, I)，"
-        "所以從 N(0, I) 抽樣就能得到各種數字；在兩個數字的中點，分類器對兩者的把握則差不多。",
+        "pale, noisy strokes, nearly all of which a classifier takes for one and the same digit. "
+        "A VAE draws from a cloud around each code and pulls the clouds towards N(0, I), so that "
+        "draws from it become all kinds of digits.",
+        "自動編碼器的編碼落在哪裡沒有任何限制，從 N(0, I) 抽出的向量解碼後只是淡而雜亂的筆畫，"
+        "幾乎都被分類器當成同一個數字。VAE 從每個編碼周圍的一團雲取樣，並把這些雲拉向 N(0, I)，"
+        "所以從 N(0, I) 抽樣就能得到各種數字。",
     ),
     Said.both("min E‖x − G(m + e^{s/2} ε)‖² / 2σ² + KL,   KL = ½ Σ (m² + e^s − 1 − s)"),
     _between,

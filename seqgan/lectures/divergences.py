@@ -280,7 +280,7 @@ FAMILY = Idea(
         "that is real, reverse KL picks one mode.",
         "任何 f(1) = 0 的凸函數 f 都對應一種 divergence，"
         "用它的共軛函數 f* 就能寫成判別器可以量測的目標函數："
-        "KL、reverse KL、Pearson、Hellinger、2 JS（GAN 的目標值再減 2 log 2）。"
+        "KL、reverse KL、Pearson、Hellinger、2 JS（再減 2 log 2 就是 GAN 的目標值）。"
         "選哪一種決定能力不足的生成器怎麼取捨：KL 會覆蓋所有真實資料，"
         "reverse KL 則只抓住一個 mode。",
     ),

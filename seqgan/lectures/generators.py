@@ -236,10 +236,12 @@ MILESTONES = Idea(
     4,
     Said("How faces come about", "人臉如何一步步出現"),
     Said(
-        "The same noise is shown after 250, 500, … 2,500 updates of the generator: first colours "
-        "and the outline, then eyes and a mouth, and fine things last. Detectors say it in "
-        "numbers: at the end most faces have eyes, but the colour of both is clear in few.",
-        "用同一批雜訊看生成器更新 250、500、…、2,500 次之後的圖：先有顏色與輪廓，"
+        "The same noise is shown after 250, 500, 1,500 and 2,500 updates of the generator, and "
+        "measured after every 250: first colours and the outline, then eyes and a mouth, and fine "
+        "things last. Detectors say it in numbers: at the end most faces have eyes, but the colour "
+        "of both is clear in few.",
+        "用同一批雜訊看生成器更新 250、500、1,500 與 2,500 次之後的圖，並每 250 次量測一次："
+        "先有顏色與輪廓，"
         "再有眼睛與嘴巴，最後才是細節。偵測器用數字說明同一件事："
         "訓練結束時，大多數的臉都有眼睛，但兩眼顏色都清楚的還很少。",
     ),

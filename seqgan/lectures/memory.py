@@ -21,7 +21,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Copies:
-    """What a generator made, and how near that is to what it was trained on."""
+    """What a generator made, how near that is to what it was trained on, and its FID."""
 
     made_NCHW: "Tensor"
     nearest_NCHW: "Tensor"
@@ -35,7 +35,8 @@ class Copies:
 
 
 def copies_of(run: "SavedRun", samples: int) -> Copies:
-    """Look for the training pictures in the samples of a run on pictures, pixel by pixel."""
+    """Look for the training pictures in a run's samples, pixel by pixel, and compare these with
+    held-out pictures."""
     from seqgan.core.pictures import to_bytes
     from seqgan.metrics.frechet import frechet_distance
     from seqgan.metrics.memorisation import (
@@ -44,7 +45,8 @@ def copies_of(run: "SavedRun", samples: int) -> Copies:
         nearest_indices,
     )
 
-    pictures, extractor = pictures_of(run), extractor_of(run)
+    pictures = pictures_of(run)
+    extractor = extractor_of(run, pictures)
     made_NCHW = to_bytes(run.sample_arrays(samples))
     made_NF, held_out_MF, train_KF = (
         x_NCHW.flatten(1).float() / 255

@@ -23,9 +23,8 @@ def pictures_of(run: "SavedRun") -> "Pictures":
     return data_of(run).build_pictures()
 
 
-def extractor_of(run: "SavedRun") -> "FeatureExtractor":
-    """What a run's pictures are measured with."""
-    pictures = pictures_of(run)
+def extractor_of(run: "SavedRun", pictures: "Pictures") -> "FeatureExtractor":
+    """What a run's pictures, drawn again, are measured with."""
     return run.experiment.evaluation.feature_extractor.build(
         pictures.extractor.x_NCHW, pictures.extractor.labels_NA, pictures.label_sizes, run.device
     )

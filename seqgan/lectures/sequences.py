@@ -233,7 +233,7 @@ CIPHER = Idea(
         "once the critic's score passes through tokens by an estimator. Here it deciphers a secret "
         "alphabet from unrelated sentences, where being one-to-one takes the place of the way "
         "back; configs/summarize and configs/translate do summaries and translation, with a cycle.",
-        "把一類圖片轉成另一類的那套 GAN 訓練，只要用梯度的估計法讓判別器的分數穿過離散的詞，"
+        "把一類圖片轉成另一類的那套 GAN 訓練，只要用梯度估計讓判別器的分數能傳過離散的詞，"
         "也能在沒有成對資料下翻譯文字。這裡它只看不相關的句子就解開一套密碼，"
         "並以「一對一」的要求代替轉換回來的 cycle；"
         "configs/summarize 與 configs/translate 則用 cycle 做摘要與翻譯。",

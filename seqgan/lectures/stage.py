@@ -96,6 +96,7 @@ class Stage:
         path = REPOSITORY / "configs" / config
         if not path.is_file():
             raise UserError(f"{path}: missing; lectures run from a clone of the repository")
+        overrides = ["device=cpu", *overrides]  # what is measured here lies there too
         experiment = load_experiment(path, overrides)
         if not self.quick:
             return experiment

@@ -21,7 +21,7 @@ def classes_read(run: "SavedRun", x_NCHW: "Tensor") -> "Tensor":
     """The class of each picture, as the run's feature extractor reads it: [N]."""
     from seqgan.core.pictures import to_bytes
 
-    return extractor_of(run).labels(to_bytes(x_NCHW))[:, 0]
+    return extractor_of(run, pictures_of(run)).labels(to_bytes(x_NCHW))[:, 0]
 
 
 def purity(codes_N: "Tensor", classes_N: "Tensor") -> float:
@@ -159,9 +159,11 @@ ZOO = Idea(
     Said(
         "Most of the many GANs change one thing: AC-GAN's critic predicts the class, InfoGAN's "
         "infers a code that is not in the data, EBGAN's is an autoencoder, and α-GAN adds an "
-        "encoder to the generator. The game of two players stays the same.",
+        "encoder to the generator. The game of two players stays the same; at this size AC-GAN and "
+        "InfoGAN draw nearly one picture per class or code.",
         "各種 GAN 大多只改一處：AC-GAN 的判別器要說出類別，InfoGAN 的要猜出資料裡沒有標註的編碼，"
-        "EBGAN 的判別器是自動編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變。",
+        "EBGAN 的判別器是自動編碼器，α-GAN 則替生成器加上編碼器。兩個玩家的對抗始終不變；"
+        "在這個規模下，AC-GAN 與 InfoGAN 每個類別或編碼幾乎只畫出同一張圖。",
     ),
     Said.both(
         "AC-GAN, InfoGAN: − w E log P(c | x);   "

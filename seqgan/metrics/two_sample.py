@@ -69,7 +69,7 @@ def logistic_regression(
 
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
     """The 95 % interval of a share."""
-    share, spread = right / total, Z95**2 / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    share, width = right / total, Z95**2 / total
+    centre = (share + width / 2) / (1 + width)
+    half = sqrt(width * (share * (1 - share) + width / 4)) / (1 + width)
     return centre - half, centre + half

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from seqgan.data.neighbours import WordForWord, _count, _rounds, _vectors, neighbour_lexicons
+from seqgan.data.neighbours import WordForWord, _count, _cut, _rounds, _vectors, neighbour_lexicons
 from seqgan.data.words import cut_words, replace_words
 from seqgan.tasks.cipher.sentences import write_sentences
 
@@ -143,3 +143,8 @@ def test_a_larger_side_of_the_same_kind_does_not_shift_frequencies(other: list[s
     ratio = large.frequency_V[shared] / small.frequency_V
     assert np.ptp(ratio) < 1e-5
     assert 0.9 < ratio[0] <= 1.0
+
+
+def test_of_a_long_file_lines_are_counted_from_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqgan.data.neighbours.MOST_LINES", 2)
+    assert _cut(["A b", "c", "d", "e"]) == [["a", "b"], ["d"]]

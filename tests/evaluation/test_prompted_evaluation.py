@@ -15,7 +15,7 @@ from seqgan.core.types import Generator, State, StepOut
 from seqgan.data.prompted_config import PromptedTextConfig
 from seqgan.data.prompted_text import PromptedText
 from seqgan.evaluation.base import DecodingSetting
-from seqgan.evaluation.prompted import PromptedTextEvaluator, other_prompts
+from seqgan.evaluation.prompted import PromptedTextEvaluator, other_rows
 from seqgan.models.config import RnnGeneratorConfig
 
 CPU = torch.device("cpu")
@@ -89,7 +89,7 @@ def test_a_true_response_fits_though_it_is_not_always_the_reference(text: Prompt
     assert found["copied"] == pytest.approx(copied / sum(len(a) for _, a in words), abs=0.02)
 
 
-def test_who_answers_other_prompts_is_found_out(text: PromptedText) -> None:
+def test_who_answers_other_rows_is_found_out(text: PromptedText) -> None:
     batch = text.test.batch
     others = Memory(text, batch.cond, batch.x.roll(len(batch.x) // 2, 0))
     evaluator = evaluator_of(text)
@@ -124,7 +124,7 @@ def test_likelihoods_are_nats_per_token_of_the_responses(
 
     assert found["nll_test"] == pytest.approx(nats(batch.cond), rel=1e-4)
     prompts = [tuple(prompt) for prompt in batch.cond.tolist()]
-    other_N = other_prompts(pairs.prompts)
+    other_N = other_rows(pairs.prompts)
     assert all(prompts[row] != prompts[other] for row, other in enumerate(other_N.tolist()))
     assert found["nll_shuffled"] == pytest.approx(nats(batch.cond[other_N]), rel=1e-4)
 
@@ -207,7 +207,7 @@ def test_a_shown_response_is_that_to_the_prompt_beside_it(text: PromptedText) ->
 
 def test_the_other_prompt_is_another_one_in_a_file_of_two_prompts() -> None:
     for prompts in (["a"] * 5 + ["b"] * 5, ["b", "a"] * 4, ["a", "b", "a", "c", "b", "c", "d"]):
-        other_N = other_prompts(prompts).tolist()
+        other_N = other_rows(prompts).tolist()
         assert sorted(other_N) == list(range(len(prompts)))
         assert all(prompts[row] != prompts[other] for row, other in enumerate(other_N))
 

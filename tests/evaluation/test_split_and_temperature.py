@@ -35,7 +35,7 @@ from seqgan.evaluation.cycle import CycleEvaluator, MeasuredPictures
 from seqgan.evaluation.oracle import OracleEvaluator
 from seqgan.evaluation.pictures import PictureEvaluator
 from seqgan.evaluation.points import PointsEvaluator
-from seqgan.evaluation.prompted import PromptedTextEvaluator, other_prompts
+from seqgan.evaluation.prompted import PromptedTextEvaluator, other_rows
 from seqgan.evaluation.text import TextEvaluator
 
 CPU = torch.device("cpu")
@@ -117,8 +117,8 @@ def test_references_of_text(text_evaluator: TextEvaluator) -> None:
 
 
 def test_references_are_of_the_whole_split_though_files_may_be_sorted(tmp_path: Path) -> None:
-    for name, words in {"train": "ab", "valid": "ab", "test": "ab"}.items():
-        lines = [" ".join([word] * 3) for word in words for _ in range(4)]
+    for name in ("train", "valid", "test"):
+        lines = [" ".join([word] * 3) for word in "ab" for _ in range(4)]
         (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     paths = {f"{name}_path": str(tmp_path / name) for name in ("valid", "test")}
     config = TextDataConfig(name="text", path=str(tmp_path / "train"), length=4, **paths)
@@ -242,7 +242,7 @@ def test_true_responses_are_those_of_the_split(prompted: Any) -> None:
         assert evaluator.real(split, 1000)["length"] == pytest.approx(words / len(part.responses))
         other = evaluator.baselines(split, 1000)["response to another"]
         pairs = evaluator._splits[split]
-        others = [pairs.responses[row] for row in other_prompts(pairs.prompts).tolist()]
+        others = [pairs.responses[row] for row in other_rows(pairs.prompts).tolist()]
         fits = [text.fits(*pair) for pair in zip(pairs.prompts, others, strict=True)]
         assert other["fitting"] == pytest.approx(sum(fits) / len(fits))
 
