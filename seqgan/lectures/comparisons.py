@@ -192,7 +192,6 @@ def _equal(stage: "Stage") -> list[Finding]:
         Finding(
             Said("rates / objectives", "換學習率與換損失函數的差距之比"),
             by_rate / objectives,
-            at_least=1.0,
         ),
         Finding(
             Said("VAE / best GAN: best FID", "最好的 FID：VAE 與最好的 GAN 之比"),
@@ -202,8 +201,6 @@ def _equal(stage: "Stage") -> list[Finding]:
         Finding(
             Said("spread over rates, VAE / GANs", "換學習率的差距：VAE 與 GAN 之比"),
             spread(found["VAE"]) / by_rate,
-            at_least=0.5,
-            at_most=2.0,
         ),
     ]
 
@@ -212,12 +209,14 @@ EQUAL = Idea(
     17,
     Said("Are GANs created equal?", "各種 GAN 其實差不多？"),
     Said(
-        "Given the best of three learning rates, GANs with different losses reach about the same "
-        "FID, and the spread between rates is for most of them larger than that between losses. "
-        "A VAE depends on its rate about as much, and its best is worse than theirs.",
-        "在三種學習率中各取最好的，不同損失函數的 GAN 能達到的 FID 差不多；"
-        "換學習率造成的差距，多半比換損失函數更大。"
-        "VAE 對學習率的敏感程度也差不多，最好的結果則比 GAN 差。",
+        "In the time of a lecture, learning rates of one GAN and losses at their best rates "
+        "differ by about as much, another run orders them anew, and only the VAE is always behind. "
+        "Trained for longer, on MNIST, four of five losses cannot be told apart at their best "
+        "rates.",
+        "在一堂課的訓練時間裡，同一種 GAN 換學習率的差距，"
+        "與各損失函數取最好學習率時的差距大小相近，"
+        "重跑一次排名就會改變，只有 VAE 始終落後。在 MNIST 上訓練久一點，"
+        "五種損失函數中有四種在各自最好的學習率下分不出高下。",
     ),
     Said(
         "FID(objective, rate): spread over rates against spread over objectives",
